@@ -8,21 +8,36 @@ Every name that is read through here stands in `docs/settings.md` and `.env.exam
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
 
 class BadEnvironment(Exception):
     """A variable is missing or cannot be read. The message names it and says what to write."""
 
 
-def text(name: str, default: str | None = None) -> str:
-    """The variable as it stands. `default=None` means it must be given."""
-    value = os.environ.get(name, "").strip()
-    if value:
-        return value
-    if default is None:
+@overload
+def text(name: str, default: str) -> str: ...
+@overload
+def text(name: str, default: None) -> str | None: ...
+def text(name: str, default: str | None) -> str | None:
+    """The variable as it stands, or the default."""
+    return os.environ.get(name, "").strip() or default
+
+
+def required(name: str) -> str:
+    """The variable, which has no default: the process does not start without it."""
+    value = text(name, None)
+    if value is None:
         raise BadEnvironment(f"{name} is not set: give it a value (docs/settings.md says which)")
-    return default
+    return value
+
+
+def words(name: str, default: Sequence[str]) -> list[str]:
+    """A list, separated by commas; spaces around a word do not count."""
+    given = text(name, None)
+    return list(default) if given is None else [word.strip() for word in given.split(",") if word.strip()]
 
 
 def flag(name: str, default: bool) -> bool:
@@ -45,12 +60,12 @@ def number(name: str, default: int, *, minimum: int = 0) -> int:
     return read
 
 
-def path(name: str, default: str | Path | None = None) -> Path:
+def path(name: str, default: str | Path) -> Path:
     """An absolute path. A relative one counts from the current folder, `~` is the home folder."""
-    return Path(text(name, None if default is None else str(default))).expanduser().absolute()
+    return Path(text(name, str(default))).expanduser().absolute()
 
 
-def ensure(name: str, value: str) -> str:
+def set_default(name: str, value: str) -> str:
     """Set a variable for this process and its children unless somebody already did."""
     return os.environ.setdefault(name, value)
 
