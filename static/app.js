@@ -1,0 +1,139 @@
+/* What the pages gain where JavaScript runs. Nothing here is needed to use them. */
+
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+/* --- theme: the server renders the stored choice, so a page never flashes in the wrong one --- */
+function wearTheme(theme) {
+  if (theme === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `assay_theme=${theme}; path=/; max-age=31536000; samesite=lax${secure}`;
+  for (const button of all("[data-theme-choice]")) {
+    button.setAttribute("aria-pressed", String(button.value === theme));
+  }
+}
+
+/* --- times: absolute from the server, relative here, absolute on hover --- */
+const STEPS = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [2592000, "day", 86400]];
+const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+function relative(then, now) {
+  const seconds = (then - now) / 1000;
+  if (Math.abs(seconds) < 10) return "just now";
+  const step = STEPS.find(([limit]) => Math.abs(seconds) < limit);
+  return step ? words.format(Math.round(seconds / step[2]), step[1]) : null;
+}
+
+function tellTimes(root = document) {
+  for (const time of all("time[data-relative]", root)) {
+    const text = relative(Date.parse(time.dateTime), Date.now());
+    if (!time.title) time.title = time.textContent.trim();
+    if (text) time.textContent = text;
+  }
+}
+
+/* --- messages that come and go; also read out --- */
+function toast(text) {
+  const box = document.getElementById("toasts");
+  const note = Object.assign(document.createElement("div"), { className: "toast", textContent: text });
+  box.append(note);
+  setTimeout(() => note.remove(), 6000);
+}
+
+async function copy(button) {
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    toast("Copied.");
+  } catch {
+    toast("The browser did not let this page copy; select the text instead.");
+  }
+}
+
+/* --- dialogs: a link to #id opens them without us, modal and with focus kept inside with us --- */
+function openDialog(event, opener) {
+  const dialog = document.getElementById(opener.dataset.dialog);
+  if (!dialog) return;
+  event.preventDefault();
+  dialog.showModal();
+  dialog.addEventListener("close", () => opener.focus(), { once: true });
+}
+
+function matchTyped(input) {
+  const button = input.form.querySelector("[data-needs-typed]");
+  if (button) button.disabled = input.value.trim() !== input.dataset.typed;
+}
+
+function prepare(root = document) {
+  tellTimes(root);
+  for (const button of all("[data-copy]", root)) button.hidden = false;
+  for (const input of all("[data-typed]", root)) matchTyped(input);
+  for (const link of all("a[data-dialog]", root)) link.setAttribute("role", "button");
+}
+
+document.addEventListener("click", (event) => {
+  const target = event.target instanceof Element ? event.target : null;
+  if (!target) return;
+  const theme = target.closest("[data-theme-choice]");
+  if (theme) { event.preventDefault(); wearTheme(theme.value); }
+  const copier = target.closest("[data-copy]");
+  if (copier) copy(copier);
+  const opener = target.closest("[data-dialog]");
+  if (opener) openDialog(event, opener);
+  const closer = target.closest("[data-close]");
+  if (closer?.closest("dialog[open]")) { event.preventDefault(); closer.closest("dialog").close(); }
+  for (const menu of all("details.menu[open]")) if (!menu.contains(target)) menu.open = false;
+});
+
+document.addEventListener("keydown", (event) => {
+  const target = event.target instanceof Element ? event.target : document.body;
+  if (event.key === " " && target.matches("a[data-dialog]")) { event.preventDefault(); target.click(); }
+  if (event.key === "Escape") {
+    for (const menu of all("details.menu[open]")) { menu.open = false; menu.querySelector("summary").focus(); }
+  }
+  const typing = target.closest("input, textarea, select, [contenteditable]");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
+    const search = document.querySelector("[data-search]");
+    if (search) { event.preventDefault(); search.focus(); }
+  }
+});
+
+document.addEventListener("input", (event) => {
+  if (event.target instanceof HTMLInputElement && event.target.dataset.typed) matchTyped(event.target);
+});
+
+/* --- htmx: keep what the reader opened, never swallow what somebody is typing --- */
+let opened = [];
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, requestConfig } = event.detail;
+  const polled = requestConfig?.triggeringEvent === undefined || requestConfig.triggeringEvent === null;
+  const busy = target.querySelector("dialog[open]") ||
+    all("textarea, input:not([type=hidden])", target).some((field) => field.value !== field.defaultValue);
+  if (polled && busy) {
+    event.detail.shouldSwap = false;
+    return;
+  }
+  opened = all("details[open][id]", target).map((fold) => fold.id);
+});
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  opened = [];
+  prepare(document);
+  const news = event.target.querySelector?.("[data-focus]");
+  if (news) news.focus();
+});
+
+document.addEventListener("htmx:sendError", () => toast("The server cannot be reached. What you see may be old."));
+document.addEventListener("htmx:responseError", (event) => {
+  if (![409, 422].includes(event.detail.xhr.status)) toast(`The server answered ${event.detail.xhr.status}. Reload the page.`);
+});
+
+prepare();
+setInterval(tellTimes, 30000);
+const folded = location.hash && document.getElementById(location.hash.slice(1));
+if (folded instanceof HTMLDetailsElement) folded.open = true;
+window.addEventListener("hashchange", () => {
+  const fold = document.getElementById(location.hash.slice(1));
+  if (fold instanceof HTMLDetailsElement) fold.open = true;
+});
