@@ -1,0 +1,95 @@
+"""The arithmetic of the event log: canonical bytes, the chain, its verification. No database.
+
+`digest = SHA256(seq ":" previous ":" SHA256(payload))` over the stored bytes. A chain alone does
+not show a cut tail or a full rewrite by the table's owner; the witness file, which lies outside
+the database, shows both as far back as it reaches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line as it is stored; `columns` are the copies that must agree with the payload."""
+
+    seq: int
+    previous: str
+    digest: str
+    payload: str
+    columns: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a verification found. `broken_at` is the first bad number, None when all is well."""
+
+    events: int
+    head: str
+    broken_at: int | None = None
+    reason: str = ""
+    witnessed: int = 0
+
+    @property
+    def intact(self) -> bool:
+        return self.broken_at is None
+
+
+def canonical(value: object) -> str:
+    """JSON with sorted keys and no spaces; floats and anything else only as JSON allows."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def chained(seq: int, previous: str, payload: str) -> str:
+    """The digest of line `seq` that follows `previous`."""
+    inner = hashlib.sha256(payload.encode()).hexdigest()
+    return hashlib.sha256(f"{seq}:{previous}:{inner}".encode()).hexdigest()
+
+
+def verify(lines: Iterable[Line], witness: Mapping[int, str], head: tuple[int, str]) -> Report:
+    """Walk the whole log in order and name the first line that is not what it should be.
+
+    `witness` maps numbers to digests that were written down outside the database;
+    `head` is the stored head, which must be the last line.
+    """
+    previous, count, witnessed = GENESIS, 0, 0
+    for line in lines:
+        count += 1
+        if reason := _fault(line, count, previous, witness):
+            return Report(count - 1, previous, line.seq if line.seq > count else count, reason, witnessed)
+        witnessed += line.seq in witness
+        previous = line.digest
+    if (count, previous) != head:
+        return Report(count, previous, count + 1, f"the log ends at {count}, its head says {head[0]}", witnessed)
+    last = max(witness, default=0)
+    if last > count:
+        return Report(
+            count, previous, count + 1, f"the witness saw line {last}, the log ends at {count}", witnessed
+        )
+    return Report(count, previous, witnessed=witnessed)
+
+
+def _fault(line: Line, expected: int, previous: str, witness: Mapping[int, str]) -> str:
+    if line.seq != expected:
+        return f"line {expected} is missing: the next one is {line.seq}"
+    if line.previous != previous:
+        return f"line {expected} does not follow line {expected - 1}"
+    if chained(line.seq, line.previous, line.payload) != line.digest:
+        return f"line {expected} was changed: its digest is not that of its text"
+    try:
+        stored = json.loads(line.payload)
+    except ValueError:
+        return f"line {expected} is not readable"
+    for name, value in line.columns.items():
+        if stored.get(name) != value:
+            return f"line {expected}: column {name} does not say what the text says"
+    if witness.get(line.seq, line.digest) != line.digest:
+        return f"line {expected} is not the line that the witness saw"
+    return ""

@@ -1,0 +1,35 @@
+"""The rows of the registry, by noun."""
+
+from registry.models.access import ApiToken, Membership, Role, Scope
+from registry.models.catalog import Alias, Artifact, ModelVersion, RegisteredModel, Tag, VersionFile, VersionUploader
+from registry.models.evaluation import ConfidenceSet, EndToEndSet
+from registry.models.events import Event, Grounds, LogHead, Outbox
+from registry.models.idempotency import IdempotencyKey
+from registry.models.jobs import Job
+from registry.models.lineage import DatasetVersion, ExtractorVersion
+from registry.models.people import Person
+
+__all__ = [
+    "Alias",
+    "ApiToken",
+    "Artifact",
+    "ConfidenceSet",
+    "DatasetVersion",
+    "EndToEndSet",
+    "Event",
+    "ExtractorVersion",
+    "Grounds",
+    "IdempotencyKey",
+    "Job",
+    "LogHead",
+    "Membership",
+    "ModelVersion",
+    "Outbox",
+    "Person",
+    "RegisteredModel",
+    "Role",
+    "Scope",
+    "Tag",
+    "VersionFile",
+    "VersionUploader",
+]

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+
+class Job(models.Model):
+    """One piece of work that must happen. The row is the truth; a Celery message only wakes a worker.
+
+    Who holds it is (attempt, lease_until) by the database's clock: a worker may finish it only
+    while its attempt is the current one, and a lapsed lease makes it claimable again.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    kind = models.CharField(max_length=48)
+    subject = models.CharField(max_length=120)
+    queue = models.CharField(max_length=16)
+    event = models.ForeignKey("registry.Event", models.PROTECT, null=True, related_name="+")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
+    attempt = models.PositiveIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["event", "kind", "subject"], name="one_job_per_reaction"),
+            models.UniqueConstraint(
+                fields=["kind", "subject"],
+                condition=Q(event=None, state="queued"),
+                name="one_waiting_job_per_subject",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["queue", "id"], condition=Q(state__in=["queued", "running"]), name="open_jobs")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"

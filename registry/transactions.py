@@ -1,0 +1,46 @@
+"""The one way to write: every write service is serial, and takes the log's head first.
+
+Two services can therefore never wait for each other's rows, and the log has no gaps. No
+transaction is held across sandbox, HTTP or store: such work is done before or after.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection, transaction
+
+from registry.models import LogHead
+
+
+@contextmanager
+def write() -> Iterator[None]:
+    """A transaction that holds the log's head. Inside another one it is a savepoint.
+
+    SQLite's busy handler polls and starves some writers for seconds; a blocking lock on a file
+    beside the database queues them fairly instead.
+    """
+    if connection.in_atomic_block and getattr(connection, "holds_log_head", False):
+        with transaction.atomic():
+            yield
+        return
+    with _file_lock(), transaction.atomic():
+        LogHead.objects.select_for_update().get_or_create(pk=1)
+        connection.holds_log_head = True  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            connection.holds_log_head = False  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _file_lock() -> Iterator[None]:
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor != "sqlite" or connection.in_atomic_block or "memory" in name:
+        yield
+        return
+    with open(f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
