@@ -1,0 +1,45 @@
+"""The manifest of a model version: what CI says about it, read strictly from YAML or JSON."""
+
+from __future__ import annotations
+
+from registry.manifest.document import Manifest, canonical, identity, parse
+from registry.manifest.errors import BadManifest, Problem
+from registry.manifest.facts import (
+    FILE_KEYS,
+    REQUIRED_FILES,
+    Built,
+    DataReference,
+    DataReferences,
+    FileFact,
+    MetricRange,
+    ReleaseWish,
+    SignatureFacts,
+    TensorFacts,
+    Training,
+)
+from registry.manifest.metrics import METRICS, Kind, Metric
+from registry.manifest.reading import MAX_BYTES
+
+__all__ = [
+    "FILE_KEYS",
+    "MAX_BYTES",
+    "METRICS",
+    "REQUIRED_FILES",
+    "BadManifest",
+    "Built",
+    "DataReference",
+    "DataReferences",
+    "FileFact",
+    "Kind",
+    "Manifest",
+    "Metric",
+    "MetricRange",
+    "Problem",
+    "ReleaseWish",
+    "SignatureFacts",
+    "TensorFacts",
+    "Training",
+    "canonical",
+    "identity",
+    "parse",
+]

@@ -1,0 +1,145 @@
+"""What a manifest says, as frozen values. Absent optional facts are None or empty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+REQUIRED_FILES = ("model", "end_to_end", "confidence", "card")
+FILE_KEYS = (
+    "model",
+    "extractor",
+    "end_to_end",
+    "confidence",
+    "requirements",
+    "scoring_code",
+    "card",
+    "profile",
+)
+ROWS = ("samples", "requests")
+STRATEGIES = ("single", "shadow", "canary", "blue_green", "ab_test", "bandit")
+
+
+@dataclass(frozen=True, slots=True)
+class FileFact:
+    """One stored file: its name in the manifest, its size in bytes, its SHA-256 in hex."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How the model came to be. `latency_ms` is what training claims for one sample."""
+
+    library: str
+    library_version: str
+    algorithm: str
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    image: str | None = None
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataReference:
+    """A data set by version and location; `column_types` maps a column to its type in words."""
+
+    version: str
+    uri: str
+    sha256: str | None = None
+    rows: int | None = None
+    column_types: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DataReferences:
+    training: DataReference
+    validation: DataReference
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRange:
+    """The metric of the confidence set and the range of values that is acceptable.
+
+    range      (low, high), both ends included.
+    margin     how much worse than the champion still counts as not worse; None: the policy's.
+    claimed    the value that training saw, shown beside the one measured here.
+    classes    labels in the order of the probability columns, where they are not 0, 1, 2, ...
+    positive   the label that precision, recall and the like count.
+    """
+
+    name: str
+    output: str
+    range: tuple[float, float]
+    margin: float | None = None
+    claimed: float | None = None
+    classes: tuple[str | float | bool, ...] = ()
+    positive: str | float | bool | None = None
+    k: int | None = None
+    quantile: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TensorFacts:
+    """What the graph cannot say about one input or output.
+
+    `choices` and `range` are what a client may send; `default` goes with `optional`.
+    `finite` false allows NaN and infinities in an output.
+    """
+
+    description: str | None = None
+    unit: str | None = None
+    features: tuple[str, ...] = ()
+    range: tuple[float, float] | None = None
+    choices: tuple[str | float | bool, ...] = ()
+    sensitive: bool = False
+    optional: bool = False
+    default: str | float | bool | None = None
+    consume: str | None = None
+    finite: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureFacts:
+    """`intended_break` says in words why clients of the champion have to change, if they have to."""
+
+    inputs: Mapping[str, TensorFacts] = field(default_factory=dict)
+    outputs: Mapping[str, TensorFacts] = field(default_factory=dict)
+    intended_break: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    by: str
+    at: datetime
+    repository: str | None = None
+    commit: str | None = None
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseWish:
+    """The release that CI asks for together with the upload; no part of the version's identity."""
+
+    environment: str
+    strategy: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All of a manifest. `files` maps a key of FILE_KEYS to the name of the file beside it."""
+
+    model: str
+    files: Mapping[str, str]
+    training: Training
+    data: DataReferences
+    metric: MetricRange
+    signature: SignatureFacts
+    built: Built
+    rows: str | None = None
+    release: ReleaseWish | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()

@@ -1,0 +1,235 @@
+"""Each part of a manifest, from its section of the tree to frozen facts.
+
+A part that is wrong still gives a value, so that all problems are told at once; the caller
+throws the value away when there was any problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from registry.manifest import facts
+from registry.manifest.fields import LONG_TEXT, Section, nearest, number_problem
+from registry.manifest.metrics import METRICS
+
+_NEVER = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def files(parent: Section) -> Mapping[str, str]:
+    section = parent.section("files")
+    if section is None:
+        return {}
+    found = {
+        key: name
+        for key in facts.FILE_KEYS
+        if (name := section.file(key, required=key in facts.REQUIRED_FILES)) is not None
+    }
+    taken: dict[str, str] = {}
+    for key, name in found.items():
+        if taken.setdefault(name, key) != key:
+            section.problem(key, f"{name} is already the file of {taken[name]}")
+    section.finish()
+    return found
+
+
+def training(parent: Section, *, has_requirements: bool) -> facts.Training:
+    section = parent.section("training") or Section({}, "training", [])
+    made = facts.Training(
+        library=section.text("library", required=True) or "",
+        library_version=section.text("library_version", required=True) or "",
+        algorithm=section.text("algorithm", required=True) or "",
+        hyperparameters=_free(section, "hyperparameters"),
+        image=section.text("image"),
+        latency_ms=section.number("latency_ms", low=0),
+    )
+    section.finish()
+    if not has_requirements and made.image is None:
+        parent.problem("files.requirements", "is missing: send requirements.txt, or name training.image")
+    return made
+
+
+def _free(section: Section, key: str) -> Mapping[str, Any]:
+    inner = section.section(key, required=False)
+    return {} if inner is None else {name: inner.raw(name) for name in inner.names()}
+
+
+def data(parent: Section) -> facts.DataReferences:
+    section = parent.section("data") or Section({}, "data", [])
+    made = facts.DataReferences(
+        training=_reference(section, "training", strict=True),
+        validation=_reference(section, "validation", strict=False),
+    )
+    section.finish()
+    return made
+
+
+def _reference(parent: Section, key: str, *, strict: bool) -> facts.DataReference:
+    section = parent.section(key) or Section({}, key, [])
+    column_types = section.section("schema", required=False)
+    made = facts.DataReference(
+        version=section.text("version", required=True) or "",
+        uri=section.uri("uri", required=True) or "",
+        sha256=section.digest("sha256", required=strict),
+        rows=section.whole("rows", low=1, required=strict),
+        column_types=_texts_by_name(column_types),
+    )
+    section.finish()
+    return made
+
+
+def _texts_by_name(section: Section | None) -> Mapping[str, str]:
+    if section is None:
+        return {}
+    return {name: section.text(name) or "" for name in section.names()}
+
+
+def metric(parent: Section) -> facts.MetricRange:
+    section = parent.section("metric") or Section({}, "metric", [])
+    name = section.choice("name", METRICS, required=True) or ""
+    made = facts.MetricRange(
+        name=name,
+        output=section.text("output", required=True) or "",
+        range=section.range("range", required=True) or (0, 0),
+        margin=section.number("margin", low=0),
+        claimed=section.number("claimed"),
+        classes=section.scalars("classes"),
+        positive=_scalar(section, "positive"),
+        k=section.whole("k", low=1),
+        quantile=section.number("quantile", low=0, high=1),
+    )
+    section.finish()
+    if name:
+        _fits_metric(section, made)
+    return made
+
+
+def _fits_metric(section: Section, made: facts.MetricRange) -> None:
+    known = METRICS[made.name]
+    low, high = made.range
+    possible = f"{made.name} lies between {known.low:g} and {known.high:g}"
+    if low < known.low or high > known.high:
+        section.problem("range", f"cannot be reached: {possible}")
+    if made.claimed is not None and not known.low <= made.claimed <= known.high:
+        section.problem("claimed", f"cannot be: {possible}")
+    given = {key: getattr(made, key) for key in ("positive", "k", "quantile", "classes")}
+    for key, value in given.items():
+        if value not in (None, ()) and key not in known.parameters:
+            section.problem(key, f"means nothing to {made.name}")
+    for key in ("k", "quantile"):
+        if key in known.parameters and given[key] is None:
+            section.problem(key, f"is missing: {made.name} needs it")
+
+
+def _scalar(section: Section, key: str) -> str | float | bool | None:
+    value = section.raw(key)
+    if value is None or isinstance(value, str | int | float):
+        return value
+    section.problem(key, "must be one text or number")
+    return None
+
+
+def signature(parent: Section) -> facts.SignatureFacts:
+    section = parent.section("signature", required=False)
+    if section is None:
+        return facts.SignatureFacts()
+    made = facts.SignatureFacts(
+        inputs=_tensors(section, "inputs"),
+        outputs=_tensors(section, "outputs"),
+        intended_break=section.text("intended_break", limit=LONG_TEXT),
+    )
+    section.finish()
+    return made
+
+
+def _tensors(parent: Section, key: str) -> Mapping[str, facts.TensorFacts]:
+    section = parent.section(key, required=False)
+    if section is None:
+        return {}
+    return {name: _tensor(section, name) for name in section.names()}
+
+
+def _tensor(parent: Section, name: str) -> facts.TensorFacts:
+    section = parent.section(name, required=False)
+    if section is None:
+        return facts.TensorFacts()
+    if not name.isprintable() or not 0 < len(name) <= 200:
+        section.problem("", "a tensor's name has between 1 and 200 printable characters")
+    made = facts.TensorFacts(
+        description=section.text("description", limit=LONG_TEXT),
+        unit=section.text("unit"),
+        features=section.texts("features"),
+        range=section.range("range"),
+        choices=section.scalars("choices"),
+        sensitive=section.flag("sensitive", False),
+        optional=section.flag("optional", False),
+        default=_scalar(section, "default"),
+        consume=section.text("consume", limit=LONG_TEXT),
+        finite=section.flag("finite", True),
+    )
+    section.finish()
+    if made.default is not None and not made.optional:
+        section.problem("default", "goes with 'optional: true'")
+    return made
+
+
+def built(parent: Section) -> facts.Built:
+    section = parent.section("built") or Section({}, "built", [])
+    made = facts.Built(
+        by=section.text("by", required=True) or "",
+        at=section.moment("at", required=True) or _NEVER,
+        repository=section.text("repository", limit=2048),
+        commit=section.text("commit"),
+        run=section.text("run", limit=2048),
+    )
+    section.finish()
+    return made
+
+
+def release(parent: Section) -> facts.ReleaseWish | None:
+    if parent.raw("release") in (None, "none"):
+        return None
+    section = parent.section("release") or Section({}, "release", [])
+    strategy = section.section("strategy")
+    wish = facts.ReleaseWish(
+        environment=section.name("environment", required=True) or "",
+        strategy={} if strategy is None else _strategy(strategy),
+    )
+    section.finish()
+    return wish
+
+
+def _strategy(section: Section) -> Mapping[str, Any]:
+    kind = section.text("kind", required=True) or ""
+    known = kind.replace("-", "_")
+    if kind and known not in facts.STRATEGIES:
+        words = ", ".join(facts.STRATEGIES)
+        section.problem(
+            "kind", f"{kind!r} is not known{nearest(known, facts.STRATEGIES)}; use one of {words}"
+        )
+    return {name: section.raw(name) for name in section.names()} | {"kind": known}
+
+
+def tags(parent: Section) -> Mapping[str, str]:
+    section = parent.section("tags", required=False)
+    if section is None:
+        return {}
+    found = {}
+    for name in section.names():
+        value = section.raw(name)
+        if not isinstance(value, bool) and not number_problem(value):
+            value = str(value)
+        if not isinstance(value, str) or not value or len(value) > 200 or not 0 < len(name) <= 60:
+            section.problem(name, "a tag is a short name with a text of at most 200 characters")
+            continue
+        found[name] = value
+    return found
+
+
+def aliases(parent: Section) -> tuple[str, ...]:
+    found = parent.texts("aliases")
+    for alias in found:
+        if not alias.replace("-", "").replace("_", "").isalnum() or not alias.isascii() or len(alias) > 60:
+            parent.problem("aliases", f"{alias!r} must be a short name from letters, digits, - and _")
+    return found
