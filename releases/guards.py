@@ -1,0 +1,72 @@
+"""What the database refuses on the release side (see `registry.guards` for how)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from registry.guards import Guard, frozen, install_all
+
+AUTOMATIC_GATES = ("integrity", "schema", "end_to_end", "confidence", "benchmark")
+
+OWN_UPLOAD = """(
+    EXISTS (SELECT 1 FROM registry_versionuploader u JOIN releases_release r ON r.version_id = u.version_id
+            WHERE r.id = NEW.release_id AND u.person_id = NEW.person_id)
+    OR EXISTS (SELECT 1 FROM releases_release r JOIN registry_modelversion v ON v.id = r.version_id
+               JOIN registry_person p ON p.id = NEW.person_id
+               WHERE r.id = NEW.release_id AND v.built_by <> ''
+               AND lower(v.built_by) IN (lower(p.email), lower(p.username))))"""
+MACHINE = "EXISTS (SELECT 1 FROM registry_person p WHERE p.id = NEW.person_id AND p.is_machine)"
+STALE = """NOT EXISTS (SELECT 1 FROM releases_release r JOIN registry_modelversion v ON v.id = r.version_id
+    WHERE r.id = NEW.release_id AND r.evidence_digest = NEW.evidence_digest AND v.digest = NEW.version_digest)"""
+
+_PROVEN = f"""(SELECT count(*) FROM releases_gaterun g WHERE g.release_id = NEW.id AND g.outcome = 'passed'
+    AND g.gate IN {AUTOMATIC_GATES}) < {len(AUTOMATIC_GATES)}"""
+_UNSIGNED = """EXISTS (SELECT 1 FROM {slots} WHERE NOT EXISTS (SELECT 1 FROM releases_review w
+    WHERE w.release_id = NEW.id AND w.slot = slots.value AND w.verdict = 'approve'
+    AND w.evidence_digest = NEW.evidence_digest))"""
+_BECOMES_SERVING = "NEW.state IN ('rolling_out', 'live') AND OLD.state <> NEW.state"
+_SQLITE_SLOTS = "json_each(NEW.policy, '$.slots') AS slots"
+_POSTGRES_SLOTS = "jsonb_array_elements_text(NEW.policy -> 'slots') AS slots(value)"
+
+
+def _unready(slots: str) -> str:
+    return f"{_BECOMES_SERVING} AND ({_PROVEN} OR {_UNSIGNED.format(slots=slots)})"
+
+
+GUARDS = [
+    *frozen("releases_review"),
+    *frozen("releases_route"),
+    Guard("nobody_reviews_their_own_upload", "releases_review", "INSERT", "four eyes: own upload", OWN_UPLOAD),
+    Guard("no_machine_reviews", "releases_review", "INSERT", "four eyes: a machine approves nothing", MACHINE),
+    Guard("no_review_of_other_evidence", "releases_review", "INSERT", "the evidence has changed", STALE),
+    Guard(
+        "only_proven_and_approved_serves",
+        "releases_release",
+        "UPDATE",
+        "not proven and approved",
+        _unready(_SQLITE_SLOTS),
+        _unready(_POSTGRES_SLOTS),
+    ),
+    Guard(
+        "a_release_begins_as_draft",
+        "releases_release",
+        "INSERT",
+        "a release begins as draft",
+        "NEW.state <> 'draft'",
+    ),
+    Guard("no_release_is_deleted", "releases_release", "DELETE", "a release is never deleted"),
+    Guard(
+        "what_a_release_is_about_stays",
+        "releases_release",
+        "UPDATE",
+        "a release keeps its version, environment and policy",
+        "NEW.version_id <> OLD.version_id OR NEW.model_id <> OLD.model_id"
+        " OR NEW.environment_id <> OLD.environment_id"
+        " OR (OLD.state <> 'draft' AND CAST(NEW.policy AS TEXT) <> CAST(OLD.policy AS TEXT))",
+    ),
+]
+
+
+def install(using: str, **_: Any) -> None:
+    """After `migrate`: the release side's guards."""
+    install_all(GUARDS, using)
