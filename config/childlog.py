@@ -1,0 +1,76 @@
+"""One child's output: a file it appends to, of which the supervisor shows the warnings."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+LIMIT_BYTES = 10 * 2**20
+_LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
+_LOUD = {"WARNING", "ERROR", "CRITICAL"}
+
+
+class ChildLog:
+    """Appended to by a child, read by the supervisor; the last 10 to 20 MiB are kept."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._read = path.stat().st_size if path.exists() else 0
+        self._started = self._read
+        self._rest = b""
+        self._loud = False
+
+    @contextmanager
+    def opened_for_child(self) -> Iterator[BinaryIO]:
+        """The file as a child's standard output. In append mode, so that it may be cut under its hands."""
+        with self.path.open("ab") as output:
+            self._started = output.tell()
+            yield output
+
+    def said(self, words: str) -> bool:
+        """True when these words stand in what the child wrote since it was last started."""
+        with self.path.open("rb") as log:
+            log.seek(self._started)
+            return words.encode() in log.read()
+
+    def tail(self, lines: int) -> list[str]:
+        """The last lines that were written, at most the last 16 KiB of them."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as log:
+            log.seek(max(0, self.path.stat().st_size - 16_384))
+            return log.read().decode("utf-8", "replace").splitlines()[-lines:]
+
+    def fresh_warnings(self) -> Iterator[str]:
+        """New lines of level WARNING and above with what belongs to them, such as a traceback."""
+        for line in self._fresh():
+            level = _LEVEL.search(line[:100])
+            if level:
+                self._loud = level[1] in _LOUD
+            elif line.startswith("Traceback "):
+                self._loud = True
+            if self._loud and line.strip():
+                yield line
+
+    def _fresh(self) -> list[str]:
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as log:
+            log.seek(self._read)
+            got = log.read()
+        self._read += len(got)
+        if self._read > LIMIT_BYTES:
+            self._cut()
+        *lines, self._rest = (self._rest + got).split(b"\n")
+        return [line.decode("utf-8", "replace") for line in lines]
+
+    def _cut(self) -> None:
+        shutil.copyfile(self.path, self.path.with_suffix(".log.1"))
+        with self.path.open("r+b") as log:
+            log.truncate(0)
+        self._read = self._started = 0

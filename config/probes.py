@@ -1,0 +1,45 @@
+"""Is it there yet? Short questions to a process that has just been started. No Django, no exceptions."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from pathlib import Path
+
+TIMEOUT_S = 1.0
+
+
+def answers_http(host: str, port: int, path: str) -> bool:
+    """True when a GET of `path` gives 200."""
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+    try:
+        connection.request("GET", path, headers={"Host": "localhost"})
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def answers_ping(path: Path) -> bool:
+    """True when the Redis-speaking server on this socket has loaded its data and says PONG."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(TIMEOUT_S)
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+def is_free(host: str, port: int) -> bool:
+    """True when nobody listens there, not even with SO_REUSEPORT."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,36 @@
+"""Settings -> the arguments of `python -m scoring`, which reads no environment itself."""
+
+from __future__ import annotations
+
+import sys
+
+from django.conf import settings
+
+from config import secrets
+
+
+def command() -> list[str]:
+    """The whole command line of a scoring node on this machine. Makes the keys it needs on first use."""
+    return [sys.executable, "-m", "scoring", *arguments()]
+
+
+def arguments() -> list[str]:
+    """Plan file and Redis are both named: whichever has the newer plan is followed."""
+    secrets.plan_key(settings.DATA_DIR)
+    secrets.request_key(settings.DATA_DIR)
+    options = {
+        "--plan": settings.PLAN_FILE,
+        "--plan-key": settings.KEYS_DIR / "plan.pub",
+        "--request-key": settings.KEYS_DIR / "request.key",
+        "--host": settings.HOST,
+        "--port": settings.SCORING_PORT,
+        "--workers": settings.SCORING_WORKERS,
+        "--data": settings.DATA_DIR / "nodes" / settings.NODE,
+        "--store": settings.STORE,
+        "--s3-endpoint": settings.S3_ENDPOINT_URL,
+        "--redis": settings.REDIS_URL,
+        "--environment": settings.ENVIRONMENT,
+        "--node": settings.NODE,
+        "--address": settings.SCORING_URL,
+    }
+    return [word for name, value in options.items() if value for word in (name, str(value))]
