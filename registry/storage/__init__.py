@@ -1,0 +1,9 @@
+"""Where artifact bytes live. A key is the SHA-256 of the bytes, computed by the store itself."""
+
+from __future__ import annotations
+
+from registry.storage.base import ArtifactStore, Stored
+from registry.storage.cache import materialise
+from registry.storage.location import from_url
+
+__all__ = ["ArtifactStore", "Stored", "from_url", "materialise"]

@@ -1,0 +1,40 @@
+"""Artifacts on a local disk, or on a file system that several machines mount."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+from registry.storage.base import CountedReader, Stored
+from registry.storage.durable import publish, temporary_file
+from scoring.artifacts import blob_path
+
+
+class LocalStore:
+    """One file per digest under `root`; unfinished ones live in `root/tmp` and are never visible."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def put(self, stream: BinaryIO, *, limit: int | None = None) -> Stored:
+        reader = CountedReader(stream, limit)
+        with temporary_file(self.root / "tmp") as file:
+            for chunk in reader.chunks():
+                file.write(chunk)
+            stored = reader.stored()
+            target = self.path(stored.digest)
+            made = publish(file, target, root=self.root)
+            if not made and target.stat().st_size != stored.size:
+                # what stands there was cut short by the disk: good bytes heal it
+                publish(file, target, root=self.root, replace=True)
+        return stored
+
+    def open(self, digest: str) -> BinaryIO:
+        return self.path(digest).open("rb")
+
+    def exists(self, digest: str) -> bool:
+        return self.path(digest).is_file()
+
+    def path(self, digest: str) -> Path:
+        """Where the bytes are, or would be: for hard links, never for writing."""
+        return self.root / blob_path(digest)

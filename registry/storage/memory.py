@@ -1,0 +1,30 @@
+"""Artifacts in a dictionary: for tests, and for trying things out."""
+
+from __future__ import annotations
+
+import io
+from typing import BinaryIO
+
+from registry.storage.base import CountedReader, Stored
+
+
+class MemoryStore:
+    """Keeps everything until the process ends."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, bytes] = {}
+
+    def put(self, stream: BinaryIO, *, limit: int | None = None) -> Stored:
+        reader = CountedReader(stream, limit)
+        content = b"".join(reader.chunks())
+        stored = reader.stored()
+        self._blobs.setdefault(stored.digest, content)
+        return stored
+
+    def open(self, digest: str) -> BinaryIO:
+        if digest not in self._blobs:
+            raise FileNotFoundError(f"No artifact with digest {digest}")
+        return io.BytesIO(self._blobs[digest])
+
+    def exists(self, digest: str) -> bool:
+        return digest in self._blobs

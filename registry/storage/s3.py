@@ -1,0 +1,228 @@
+"""Artifacts in an S3 bucket, or in anything that speaks its protocol."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import itertools
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from typing import Any, BinaryIO, cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from registry.storage.base import CountedReader, Stored
+from registry.storage.errors import DamagedArtifact, StoreFull, StoreUnavailable
+from scoring.artifacts import blob_path
+
+PART_BYTES = 16 << 20
+COPY_PART_BYTES = 1 << 30
+MISSING = {"404", "NoSuchKey", "NotFound"}
+ALREADY_THERE = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
+FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"}
+
+
+class S3Store:
+    """Objects `prefix/sha256/..`, written once with If-None-Match; credentials come from the AWS variables.
+
+    A small artifact is one checked PUT. A larger one goes up in parts under
+    `prefix/incoming/`, because its key is known only when it has all been read,
+    and is then copied inside the store to its own key.
+    """
+
+    def __init__(self, bucket: str, prefix: str = "", endpoint_url: str | None = None) -> None:
+        self.bucket = bucket
+        self.prefix = prefix.strip("/")
+        self.endpoint_url = endpoint_url
+
+    @cached_property
+    def _client(self) -> Any:
+        # a session of its own: the default one is shared between threads and keeps old credentials
+        return boto3.session.Session().client(
+            "s3",
+            endpoint_url=self.endpoint_url,
+            config=Config(
+                connect_timeout=5,
+                read_timeout=60,
+                retries={"max_attempts": 3, "mode": "standard"},
+                s3={"addressing_style": "path"} if self.endpoint_url else {},
+            ),
+        )
+
+    def put(self, stream: BinaryIO, *, limit: int | None = None) -> Stored:
+        reader = CountedReader(stream, limit)
+        parts = _filled(reader.chunks(), PART_BYTES)
+        first = next(parts, b"")
+        second = next(parts, b"")
+        with self._said_plainly():
+            if second:
+                self._put_large(itertools.chain((first, second), parts), reader)
+            else:
+                self._put_small(first, reader.stored())
+            return self._checked(reader.stored())
+
+    def open(self, digest: str) -> BinaryIO:
+        with self._said_plainly():
+            body = self._client.get_object(Bucket=self.bucket, Key=self._key(digest))["Body"]
+            return cast("BinaryIO", io.BufferedReader(_Body(body), 1 << 20))
+
+    def exists(self, digest: str) -> bool:
+        with self._said_plainly():
+            return self._size(self._key(digest)) is not None
+
+    def _put_small(self, content: bytes, stored: Stored) -> None:
+        with _put_if_absent():
+            self._client.put_object(
+                **self._place(self._key(stored.digest)),
+                Body=content,
+                IfNoneMatch="*",
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(stored.digest)).decode(),
+            )
+
+    def _put_large(self, parts: Iterator[bytes], reader: CountedReader) -> None:
+        incoming = self._place(self._at(f"incoming/{uuid.uuid4().hex}"))
+        try:
+            with self._multipart(incoming) as (upload, done):
+                for number, part in enumerate(parts, start=1):
+                    checksum = base64.b64encode(hashlib.sha256(part).digest()).decode()
+                    answer = self._client.upload_part(
+                        **upload, PartNumber=number, Body=part, ChecksumSHA256=checksum
+                    )
+                    done.append({"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum})
+            self._copy(incoming, reader.stored())
+        finally:
+            with suppress(ClientError, BotoCoreError):
+                self._client.delete_object(**incoming)
+
+    def _copy(self, source: dict[str, str], stored: Stored) -> None:
+        """Inside the store, in parts: a single copy ends at 5 GiB."""
+        if self._size(self._key(stored.digest)) == stored.size:
+            return
+        target = self._place(self._key(stored.digest))
+        with _put_if_absent(), self._multipart(target, IfNoneMatch="*") as (upload, done):
+            for number, start in enumerate(range(0, stored.size, COPY_PART_BYTES), start=1):
+                end = min(start + COPY_PART_BYTES, stored.size) - 1
+                answer = self._client.upload_part_copy(
+                    **upload, PartNumber=number, CopySource=source, CopySourceRange=f"bytes={start}-{end}"
+                )
+                done.append({"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]})
+
+    @contextmanager
+    def _multipart(
+        self, place: dict[str, str], **complete: str
+    ) -> Iterator[tuple[dict[str, str], list[Any]]]:
+        """An open multipart upload and its list of parts: completed at the end, aborted after an error."""
+        algorithm = {} if complete else {"ChecksumAlgorithm": "SHA256"}
+        opened = self._client.create_multipart_upload(**place, **algorithm)
+        upload = {**place, "UploadId": opened["UploadId"]}
+        done: list[Any] = []
+        try:
+            yield upload, done
+            self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": done}, **complete)
+        except BaseException:
+            with suppress(ClientError, BotoCoreError):
+                self._client.abort_multipart_upload(**upload)
+            raise
+
+    def _checked(self, stored: Stored) -> Stored:
+        """What stands at the key now, read back: a store that said yes must have it, and all of it."""
+        size = self._size(self._key(stored.digest))
+        if size is None:
+            raise StoreUnavailable(
+                "The store accepted the bytes but does not have them.", digest=stored.digest
+            )
+        if size != stored.size:
+            raise DamagedArtifact(
+                f"The store holds {size:,} bytes under {stored.digest}, not {stored.size:,}.",
+                digest=stored.digest,
+            )
+        return stored
+
+    def _size(self, key: str) -> int | None:
+        try:
+            return int(self._client.head_object(**self._place(key))["ContentLength"])
+        except ClientError as error:
+            if _code(error) in MISSING:
+                return None
+            raise
+
+    def _key(self, digest: str) -> str:
+        return self._at(blob_path(digest))
+
+    def _at(self, path: str) -> str:
+        return f"{self.prefix}/{path}" if self.prefix else path
+
+    def _place(self, key: str) -> dict[str, str]:
+        return {"Bucket": self.bucket, "Key": key}
+
+    @contextmanager
+    def _said_plainly(self) -> Iterator[None]:
+        """S3's own errors in our words."""
+        try:
+            yield
+        except ClientError as error:
+            code = _code(error)
+            if code in MISSING:
+                raise FileNotFoundError(f"No such artifact in s3://{self.bucket}/{self.prefix}") from error
+            if code in FULL:
+                raise StoreFull(f"The bucket {self.bucket} has no room left.", bucket=self.bucket) from error
+            raise StoreUnavailable(
+                f"The bucket {self.bucket} refused the call: {code}.", bucket=self.bucket, reason=code
+            ) from error
+        except BotoCoreError as error:
+            raise StoreUnavailable(
+                f"The store of bucket {self.bucket} does not answer.", bucket=self.bucket, reason=str(error)
+            ) from error
+
+
+class _Body(io.RawIOBase):
+    """botocore's stream as an ordinary raw stream: a broken connection is an error, never an early end."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            chunk = self._body.read(len(buffer))
+        except BotoCoreError as error:
+            raise StoreUnavailable("The store broke off in the middle of an artifact.") from error
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        self._body.close()
+        super().close()
+
+
+@contextmanager
+def _put_if_absent() -> Iterator[None]:
+    """Losing the race is winning: the same digest is there, put by somebody else."""
+    try:
+        yield
+    except ClientError as error:
+        if _code(error) not in ALREADY_THERE:
+            raise
+
+
+def _filled(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """The same bytes in pieces of exactly `size`, the last one shorter."""
+    pending = bytearray()
+    for chunk in chunks:
+        pending += chunk
+        while len(pending) >= size:
+            yield bytes(pending[:size])
+            del pending[:size]
+    if pending:
+        yield bytes(pending)
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))

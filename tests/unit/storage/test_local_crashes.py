@@ -1,0 +1,79 @@
+"""The local store under kill -9 and on a full disk."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from registry.storage.errors import StoreFull
+from registry.storage.local import LocalStore
+
+PUT_AND_DIE = """
+import io, os, signal, sys
+from pathlib import Path
+from registry.storage.local import LocalStore
+
+name, when = sys.argv[2:]
+real = getattr(os, name)
+
+def dying(*arguments, **named):
+    if when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    answer = real(*arguments, **named)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(os, name, dying)
+LocalStore(Path(sys.argv[1])).put(io.BytesIO(b"x" * 100_000))
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", ["fchmod", "fsync", "link", "unlink"])
+def test_a_kill_at_any_step_leaves_a_whole_artifact_or_none(tmp_path, name, when):
+    died = subprocess.run([sys.executable, "-c", PUT_AND_DIE, tmp_path, name, when], check=False)
+    assert died.returncode == -signal.SIGKILL
+
+    visible = [path for path in tmp_path.glob("sha256/*/*/*") if path.is_file()]
+    assert len(visible) == (name == "unlink" or (name, when) == ("link", "after"))
+    assert all(path.read_bytes() == b"x" * 100_000 for path in visible)
+
+    store = LocalStore(tmp_path)
+    stored = store.put(io.BytesIO(b"x" * 100_000))
+    with store.open(stored.digest) as stream:
+        assert stream.read() == b"x" * 100_000
+
+
+def test_an_artifact_cut_short_by_the_disk_is_healed_by_the_next_upload(tmp_path):
+    store = LocalStore(tmp_path)
+    digest = store.put(io.BytesIO(b"weights")).digest
+    store.path(digest).unlink()
+    store.path(digest).write_bytes(b"wei")
+
+    store.put(io.BytesIO(b"weights"))
+
+    assert store.path(digest).read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize("where", ["fsync", "link"])
+def test_a_full_disk_is_said_so_and_leaves_nothing(tmp_path, monkeypatch, where):
+    def no_room(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, where, no_room)
+
+    with pytest.raises(StoreFull, match="no room"):
+        LocalStore(tmp_path).put(io.BytesIO(b"x"))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_nobody_can_write_to_a_stored_artifact(tmp_path):
+    store = LocalStore(tmp_path)
+    digest = store.put(io.BytesIO(b"x")).digest
+
+    assert store.path(digest).stat().st_mode & 0o777 == 0o444
