@@ -1,0 +1,139 @@
+"""Everything that scoring refuses. The HTTP status of each is known only to `scoring/http.py`."""
+
+from __future__ import annotations
+
+
+class ScoringError(Exception):
+    """A call that is refused or could not be answered.
+
+    `code` is part of the public protocol and never changes; `str(error)` is one
+    sentence a person can act on; `facts` go into the log line.
+    """
+
+    code = "scoring_error"
+
+    def __init__(self, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.facts = facts
+
+
+class BadPlan(ScoringError):
+    """A routing plan that is malformed, unsigned or signed by a stranger. The node keeps the one it has."""
+
+    code = "bad_plan"
+
+
+class CorruptArtifact(ScoringError):
+    """Bytes that are not the bytes of their digest."""
+
+    code = "corrupt_artifact"
+
+
+class BadModel(ScoringError):
+    """A graph that the runtime refuses, or that is not what its version's signature says."""
+
+    code = "bad_model"
+
+
+class WrongAnswers(ScoringError):
+    """A version that does not give here the answers that it gave when it was proven."""
+
+    code = "wrong_answers"
+
+
+class BadRequestId(ScoringError):
+    """A request id that this installation did not make."""
+
+    code = "bad_request_id"
+
+
+class BadRequest(ScoringError):
+    """A body or a head that is not what the protocol asks for."""
+
+    code = "bad_request"
+
+
+class BadTensor(ScoringError):
+    """An input that breaks the version's signature."""
+
+    code = "bad_tensor"
+
+
+class BodyTooLarge(ScoringError):
+    code = "body_too_large"
+
+
+class HeadTooLarge(ScoringError):
+    code = "head_too_large"
+
+
+class LengthRequired(ScoringError):
+    code = "length_required"
+
+
+class UnsupportedEncoding(ScoringError):
+    code = "unsupported_encoding"
+
+
+class RequestTimeout(ScoringError):
+    """A client that did not finish its request in time."""
+
+    code = "request_timeout"
+
+
+class MissingToken(ScoringError):
+    code = "missing_token"
+
+
+class Forbidden(ScoringError):
+    """A token that is good, but not for this."""
+
+    code = "forbidden"
+
+
+class UnknownRoute(ScoringError):
+    code = "unknown_route"
+
+
+class MethodNotAllowed(ScoringError):
+    code = "method_not_allowed"
+
+
+class UnknownModel(ScoringError):
+    code = "unknown_model"
+
+
+class UnknownVersion(ScoringError):
+    code = "unknown_version"
+
+
+class NotOpen(ScoringError):
+    """A model in the plan of which no version is open to clients."""
+
+    code = "not_open"
+
+
+class NotReady(ScoringError):
+    """A node that has not yet loaded what its plan names, or that is draining."""
+
+    code = "not_ready"
+
+
+class Overloaded(ScoringError):
+    """A queue that is full. The caller may come again after a second."""
+
+    code = "overloaded"
+
+
+class DeadlineExceeded(ScoringError):
+    code = "deadline_exceeded"
+
+
+class InferenceFailed(ScoringError):
+    """The model's own failure on a request that keeps its signature."""
+
+    code = "inference_failed"
+
+
+class OutputTooLarge(ScoringError):
+    code = "output_too_large"

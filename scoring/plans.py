@@ -1,0 +1,270 @@
+"""The routing plan: the one small signed document that scoring follows.
+
+No cryptography is imported here: keys are arguments, so a worker can read plans without its cost.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from scoring.errors import BadPlan
+from scoring.routing import WHOLE, Arm
+from scoring.types import Signature
+
+FORMAT = 1
+SCOPES = frozenset({"score", "score-version", "feedback"})
+EVERY_MODEL = "*"
+
+
+class PublicKey(Protocol):
+    """An Ed25519 public key as the `cryptography` package has it."""
+
+    def verify(self, signature: bytes, data: bytes) -> None: ...
+
+    def public_bytes_raw(self) -> bytes: ...
+
+
+class PrivateKey(Protocol):
+    """An Ed25519 private key as the `cryptography` package has it."""
+
+    def sign(self, data: bytes) -> bytes: ...
+
+    def public_key(self) -> PublicKey: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRef:
+    """Bytes by digest and length."""
+
+    sha256: str
+    size: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"sha256": self.sha256, "size": self.size}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> ArtifactRef:
+        return cls(str(document["sha256"]), int(document["size"]))
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedVersion:
+    """One version that every node loads. `staged` = loaded and checked, but not addressable by anyone yet."""
+
+    number: int
+    digest: str
+    model: ArtifactRef
+    signature: Signature
+    extractor: ArtifactRef | None = None
+    answers: ArtifactRef | None = None
+    rows: str = "samples"
+    batching: bool = False
+    staged: bool = False
+
+    def artifacts(self) -> tuple[ArtifactRef, ...]:
+        return tuple(ref for ref in (self.model, self.extractor, self.answers) if ref is not None)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "digest": self.digest,
+            "model": self.model.to_json(),
+            "extractor": self.extractor.to_json() if self.extractor else None,
+            "signature": self.signature.to_json(),
+            "rows": self.rows,
+            "batching": self.batching,
+            "answers": self.answers.to_json() if self.answers else None,
+            "staged": self.staged,
+        }
+
+    @classmethod
+    def from_json(cls, number: int, document: Mapping[str, Any]) -> PlannedVersion:
+        extractor, answers = document.get("extractor"), document.get("answers")
+        return cls(
+            number=number,
+            digest=str(document["digest"]),
+            model=ArtifactRef.from_json(document["model"]),
+            signature=Signature.from_json(document["signature"]),
+            extractor=ArtifactRef.from_json(extractor) if extractor else None,
+            answers=ArtifactRef.from_json(answers) if answers else None,
+            rows=str(document.get("rows", "samples")),
+            batching=bool(document.get("batching", False)),
+            staged=bool(document.get("staged", False)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """What one model's traffic does. No arms: nothing is open to clients. `hashing`: interval, rendezvous."""
+
+    revision: int
+    salt: bytes
+    arms: tuple[Arm, ...]
+    versions: Mapping[int, PlannedVersion]
+    mirrors: tuple[int, ...] = ()
+    hashing: str = "interval"
+
+    def __post_init__(self) -> None:
+        if self.arms and sum(arm.weight for arm in self.arms) != WHOLE:
+            raise BadPlan("the weights of a model's arms must sum to 2**53")
+        if any(arm.weight < 0 for arm in self.arms):
+            raise BadPlan("an arm has a negative weight")
+        for number in (*(arm.version for arm in self.arms), *self.mirrors):
+            if number not in self.versions or self.versions[number].staged:
+                raise BadPlan(f"version {number} has traffic but is not among the open versions")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "revision": self.revision,
+            "salt": self.salt.hex(),
+            "arms": [{"version": a.version, "weight": a.weight, "reason": a.reason} for a in self.arms],
+            "mirrors": list(self.mirrors),
+            "hashing": self.hashing,
+            "versions": {str(number): self.versions[number].to_json() for number in sorted(self.versions)},
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> ModelPlan:
+        arms = [Arm(int(a["version"]), int(a["weight"]), str(a["reason"])) for a in document["arms"]]
+        versions = {int(n): PlannedVersion.from_json(int(n), v) for n, v in document["versions"].items()}
+        return cls(
+            revision=int(document["revision"]),
+            salt=bytes.fromhex(document["salt"]),
+            arms=tuple(arms),
+            versions=versions,
+            mirrors=tuple(int(number) for number in document.get("mirrors", ())),
+            hashing=str(document.get("hashing", "interval")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedToken:
+    """One API token by its text's SHA-256. `expires`: epoch seconds; `internal` marks our own calls."""
+
+    id: str
+    sha256: str
+    scopes: frozenset[str]
+    models: frozenset[str]
+    expires: float | None = None
+    internal: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "sha256": self.sha256,
+            "scopes": sorted(self.scopes),
+            "models": sorted(self.models),
+            "expires": self.expires,
+            "internal": self.internal,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> PlannedToken:
+        expires = document.get("expires")
+        return cls(
+            id=str(document["id"]),
+            sha256=str(document["sha256"]),
+            scopes=frozenset(document["scopes"]),
+            models=frozenset(document["models"]),
+            expires=None if expires is None else float(expires),
+            internal=bool(document.get("internal", False)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingPlan:
+    """All that scoring knows of one environment. `sequence` only ever grows; `revision` too, per model."""
+
+    environment: str
+    sequence: int
+    issued_at: float
+    models: Mapping[str, ModelPlan]
+    tokens: tuple[PlannedToken, ...] = ()
+    public: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "environment": self.environment,
+            "sequence": self.sequence,
+            "issued_at": self.issued_at,
+            "public": self.public,
+            "tokens": [token.to_json() for token in self.tokens],
+            "models": {name: self.models[name].to_json() for name in sorted(self.models)},
+        }
+
+
+def serialise(plan: RoutingPlan) -> str:
+    """The plan's canonical JSON: sorted keys, no spaces. The signature covers these bytes."""
+    return json.dumps(plan.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def parse(payload: str) -> RoutingPlan:
+    """The plan in a payload. Raises BadPlan when it is malformed or of another format."""
+    try:
+        document = json.loads(payload)
+        if document["format"] != FORMAT:
+            raise BadPlan(f"the plan has format {document['format']}, this node reads format {FORMAT}")
+        return RoutingPlan(
+            environment=str(document["environment"]),
+            sequence=int(document["sequence"]),
+            issued_at=float(document["issued_at"]),
+            models={str(name): ModelPlan.from_json(model) for name, model in document["models"].items()},
+            tokens=tuple(PlannedToken.from_json(token) for token in document.get("tokens", ())),
+            public=bool(document.get("public", False)),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadPlan(f"the plan is malformed: {type(error).__name__}: {error}") from error
+
+
+def key_id(key: PublicKey) -> str:
+    """First 16 hex digits of the SHA-256 of the raw public key."""
+    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
+
+
+def sign(payload: str, private_key: PrivateKey) -> str:
+    """The envelope of a payload, as JSON text: payload, key id, Ed25519 signature."""
+    signature = base64.b64encode(private_key.sign(payload.encode())).decode()
+    envelope = {"payload": payload, "key": key_id(private_key.public_key()), "signature": signature}
+    return json.dumps(envelope, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def verify(envelope: str | bytes, keys: Mapping[str, PublicKey]) -> str:
+    """The payload of an envelope that one of `keys` (by `key_id`) has signed. Raises BadPlan otherwise."""
+    document = _read_envelope(envelope)
+    key = keys.get(str(document.get("key")))
+    if key is None:
+        raise BadPlan(f"the plan is signed with key {document.get('key')!r}, which this node does not trust")
+    payload = document["payload"]
+    _check(lambda: key.verify(base64.b64decode(document["signature"], validate=True), payload.encode()))
+    return str(payload)
+
+
+def unsigned(envelope: str | bytes) -> str:
+    """The payload of an envelope, whoever signed it or nobody. For sandbox cells and tests only."""
+    return str(_read_envelope(envelope)["payload"])
+
+
+def _read_envelope(envelope: str | bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(envelope)
+    except ValueError as error:
+        raise BadPlan(f"the plan's envelope is not JSON: {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("payload"), str):
+        raise BadPlan("the plan's envelope has no payload")
+    return document
+
+
+def _check(verification: Callable[[], None]) -> None:
+    # Whatever goes wrong in here means "not verified"; naming the library's own error would import it.
+    try:
+        verification()
+    except (KeyError, TypeError, binascii.Error) as error:
+        raise BadPlan("the plan's signature is malformed") from error
+    except Exception as error:
+        raise BadPlan("the plan's signature does not match its payload") from error

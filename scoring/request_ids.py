@@ -1,0 +1,92 @@
+"""Request ids that describe themselves: feedback finds its arm, unit and time without a stored row.
+
+33 bytes of fields and a 15-byte keyed BLAKE2b tag make exactly 64 characters of URL-safe base64:
+no padding and no spare bits, so an id has one spelling.
+"""
+
+from __future__ import annotations
+
+from binascii import Error, a2b_base64, b2a_base64
+from dataclasses import dataclass
+from hashlib import blake2b, sha256
+from hmac import compare_digest
+from struct import Struct
+
+from scoring.errors import BadRequestId
+
+KEY_BYTES = 32
+BY_NAME = 255
+"""Arm of a request that named its version itself: no arm earned it."""
+INTERNAL = 254
+"""Arm of our own verification calls: kept out of evidence and rewards."""
+
+_ISSUE = Struct(">8sIIB")
+_MOMENT = Struct(">QHIH")
+_TAG_BYTES = 15
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_+/", b"+/!!")
+_COUNTERS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class RequestId:
+    """What an id says. `model` is `model_tag(name)`, `unit` the `routing.unit_hash`, `at_ms` epoch ms."""
+
+    model: bytes
+    version: int
+    revision: int
+    arm: int
+    unit: int
+    at_ms: int
+    counter: int
+
+
+def model_tag(name: str) -> bytes:
+    """The 8 bytes that stand for a model's name in an id."""
+    return sha256(name.encode()).digest()[:8]
+
+
+class Issuer:
+    """Makes the ids of one (model, version, revision, arm); its hasher has these fields already."""
+
+    __slots__ = ("_hasher", "_prefix")
+
+    def __init__(self, key: bytes, model: bytes, version: int, revision: int, arm: int) -> None:
+        self._prefix = _ISSUE.pack(model, version, revision, arm)
+        self._hasher = _keyed(key)
+        self._hasher.update(self._prefix)
+
+    def issue(self, unit: int, at_ms: int, counter: int) -> bytes:
+        """64 characters. `counter` tells ids of one millisecond and unit apart; it wraps at 65,536."""
+        moment = _MOMENT.pack(unit, at_ms >> 32, at_ms & 0xFFFFFFFF, counter % _COUNTERS)
+        hasher = self._hasher.copy()
+        hasher.update(moment)
+        return b2a_base64(self._prefix + moment + hasher.digest(), newline=False).translate(_TO_URL)
+
+
+def make(key: bytes, fields: RequestId) -> str:
+    """The id of these fields under the installation's key of 32 random bytes."""
+    issuer = Issuer(key, fields.model, fields.version, fields.revision, fields.arm)
+    return issuer.issue(fields.unit, fields.at_ms, fields.counter).decode()
+
+
+def parse(text: str, key: bytes) -> RequestId:
+    """The fields of an id. Raises BadRequestId unless this key made exactly this text."""
+    try:
+        raw = a2b_base64(text.encode("ascii").translate(_FROM_URL), strict_mode=True)
+    except (Error, UnicodeEncodeError):
+        raise BadRequestId("this is not a request id: it has 64 letters, digits, - and _") from None
+    fields, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
+    hasher = _keyed(key)
+    hasher.update(fields)
+    if len(text) != 64 or not compare_digest(hasher.digest(), tag):
+        raise BadRequestId("this request id was not made here, or was changed on its way")
+    model, version, revision, arm = _ISSUE.unpack_from(fields)
+    unit, high, low, counter = _MOMENT.unpack_from(fields, _ISSUE.size)
+    return RequestId(model, version, revision, arm, unit, (high << 32) | low, counter)
+
+
+def _keyed(key: bytes) -> blake2b:
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"the request key has {len(key)} bytes: it takes {KEY_BYTES} random ones")
+    return blake2b(key=key, digest_size=_TAG_BYTES, person=b"assay-request-id")

@@ -1,0 +1,77 @@
+"""Unit -> arm, pure: everything a choice depends on is an argument. Never Python's `hash()`.
+
+The challenger is listed first, so a growing weight only ever adds units to it. Case files for
+clients in other languages are in tests/data/routing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from math import inf, log
+
+WHOLE = 1 << 53
+"""What a model's integer weights sum to. Dividing 64 bits by 2**64 would round the topmost to 1.0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One choosable version. `reason` says why it has its weight (`champion`, `canary:0.05`)."""
+
+    version: int
+    weight: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What answers one request, and why. `arm` is the index in the plan's list; `propensity` is in (0, 1]."""
+
+    version: int
+    arm: int
+    reason: str
+    propensity: float
+
+
+def unit_hash(unit: str, salt: bytes) -> int:
+    """64 bits of a unit under a rollout's salt: the unit's place, and its pseudonym in request ids."""
+    return int.from_bytes(blake2b(unit.encode(), key=salt, digest_size=8).digest(), "big")
+
+
+def split(arms: Sequence[Arm], hashed: int) -> int:
+    """Index of the first arm whose cumulative weight exceeds the unit's place.
+
+    arms    at least one, weights summing to 2**53.
+    hashed  64 bits from `unit_hash`, or any uniform 64 bits for a unit that nobody named.
+    """
+    place = hashed >> 11
+    threshold = 0
+    for index, arm in enumerate(arms):
+        threshold += arm.weight
+        if place < threshold:
+            return index
+    raise ValueError("the weights of the arms sum to less than 2**53")
+
+
+def rendezvous(arms: Sequence[Arm], hashed: int, salt: bytes) -> int:
+    """Index of the arm with the lowest weighted draw: a change of weights moves only what changed."""
+    best, lowest = -1, inf
+    for index, arm in enumerate(arms):
+        if arm.weight == 0:
+            continue
+        text = b"%d:%d" % (hashed, arm.version)
+        bits = int.from_bytes(blake2b(text, key=salt, digest_size=8).digest(), "big") >> 11
+        draw = -log((bits + 0.5) / WHOLE) / arm.weight
+        if draw < lowest:
+            best, lowest = index, draw
+    if best < 0:
+        raise ValueError("no arm has a weight")
+    return best
+
+
+def choose(arms: Sequence[Arm], hashed: int, salt: bytes, *, hashing: str = "interval") -> Choice:
+    """The arm that answers this unit. Raises ValueError when `arms` is empty or its weights are short."""
+    index = rendezvous(arms, hashed, salt) if hashing == "rendezvous" else split(arms, hashed)
+    arm = arms[index]
+    return Choice(arm.version, index, arm.reason, arm.weight / WHOLE)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scoring.routing import WHOLE, Arm, choose, rendezvous, split, unit_hash
+
+CASES = Path(__file__).parents[2] / "data" / "routing"
+SALT = bytes(range(16))
+HASHES = [unit_hash(f"user-{n}", SALT) for n in range(4000)]
+
+
+def arms(*weights):
+    return [Arm(number, weight, f"arm-{number}") for number, weight in enumerate(weights, start=1)]
+
+
+def cases():
+    for path in sorted(CASES.glob("*.json")):
+        for case in json.loads(path.read_text()):
+            yield pytest.param(case, id=f"{path.stem}: {case['name']}")
+
+
+@pytest.mark.parametrize("case", list(cases()))
+def test_the_choice_is_the_one_in_the_case_file(case):
+    salt = bytes.fromhex(case["salt"])
+    hashed = int(case["hash"]) if "hash" in case else unit_hash(case["unit"], salt)
+    choice = choose([Arm(**arm) for arm in case["arms"]], hashed, salt, hashing=case["hashing"])
+
+    expected = case["expected"]
+    assert (choice.version, choice.reason, choice.propensity) == (
+        expected["version"],
+        expected["reason"],
+        expected["propensity"],
+    )
+
+
+def test_raising_the_challengers_weight_only_ever_adds_units():
+    small = [split(arms(WHOLE // 20, WHOLE - WHOLE // 20), hashed) for hashed in HASHES]
+    large = [split(arms(WHOLE // 4, WHOLE - WHOLE // 4), hashed) for hashed in HASHES]
+
+    assert all(after == 0 for before, after in zip(small, large, strict=True) if before == 0)
+    assert 0.03 < small.count(0) / len(small) < 0.07
+    assert 0.22 < large.count(0) / len(large) < 0.28
+
+
+def test_under_rendezvous_only_the_mass_that_changed_moves():
+    before = [rendezvous(arms(WHOLE // 2, WHOLE // 4, WHOLE // 4), hashed, SALT) for hashed in HASHES]
+    after = [
+        rendezvous(arms(WHOLE // 2 - WHOLE // 8, WHOLE // 4 + WHOLE // 8, WHOLE // 4), h, SALT)
+        for h in HASHES
+    ]
+
+    moved = sum(one != other for one, other in zip(before, after, strict=True)) / len(HASHES)
+    assert moved < 0.2
+    assert 0.46 < before.count(0) / len(before) < 0.54
+
+
+def test_two_salts_do_not_share_their_unlucky_units():
+    unlucky = {n for n in range(4000) if split(arms(WHOLE // 20, WHOLE - WHOLE // 20), HASHES[n]) == 0}
+    other = {
+        n
+        for n in range(4000)
+        if split(arms(WHOLE // 20, WHOLE - WHOLE // 20), unit_hash(f"user-{n}", b"other")) == 0
+    }
+
+    assert len(unlucky & other) < len(unlucky) / 3
+
+
+@pytest.mark.parametrize("hashing", ["interval", "rendezvous"])
+def test_nothing_open_is_an_error_not_a_guess(hashing):
+    with pytest.raises(ValueError, match="arm"):
+        choose([], 0, SALT, hashing=hashing)
