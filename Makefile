@@ -1,0 +1,79 @@
+# `make` alone prints the list. Needs Python 3.11 or newer with venv; everything else is fetched into .venv.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+JOBS ?= 2
+# What stands in .env counts for demo and run, as it does for docker compose; tests never read it.
+WITH_ENV := set -a; if [ -f .env ]; then . ./.env; fi; set +a;
+export ORT_DISABLE_TELEMETRY := 1
+
+##@ Use
+demo: setup ## play the whole journey with real models and leave Assay running; ONCE=1 ends it and says how it went
+	@$(WITH_ENV) ONCE="$(ONCE)" deploy/demo.sh
+
+run: setup ## the product without demo data; RELOAD=1 follows changes of the source
+	@$(WITH_ENV) deploy/system-tools.sh bwrap || true
+	@$(WITH_ENV) exec $(PY) manage.py up $(if $(RELOAD),--reload)
+
+##@ Check
+test: setup-dev ## the whole suite with real servers and browser; T=tests/journeys runs a part
+	@deploy/system-tools.sh bwrap chromium || true
+	@$(PY) -m pytest -n $(JOBS) --dist loadgroup $(T)
+
+check: setup-dev ## what CI runs: format, lint, types, imports, migrations, docs, tests on both databases
+	@deploy/system-tools.sh bwrap chromium || true
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
+	ASSAY_DATA_DIR="$$scratch" $(PY) manage.py makemigrations --check --dry-run
+	$(PY) -m pytest -n $(JOBS) --dist loadgroup
+	$(PY) -m pytest -n $(JOBS) --dist loadgroup --postgres -m journey
+
+bench: setup-dev ## scoring budgets, as ratios, with the previous run beside them
+	@$(PY) -m benchmarks
+
+bench-peers: setup-dev ## the same against other servers, each in an environment of its own
+	@$(PY) -m benchmarks.peers
+
+soak: setup-dev ## the long figures: crash points, races, loads; SEED=7 replays a run
+	@$(PY) -m pytest -m "faults or journey" --soak $(if $(SEED),--seed $(SEED)) $(T)
+
+##@ Work
+fmt: setup-dev ## put the source into its one format
+	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
+
+docs: setup-dev ## compare the tables in docs/ with the code
+	@$(PY) -m pytest -q tests/architecture -k "docs or glossary"
+
+requirements: setup-dev ## pin again what pyproject.toml asks for
+	@$(VENV)/bin/uv pip compile $(PINS) pyproject.toml -o requirements.txt
+	@$(VENV)/bin/uv pip compile $(PINS) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+db-reset: ## forget database, artifacts and plans of this folder; keys stay
+	@$(WITH_ENV) deploy/reset.sh
+
+help:
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.runtime
+setup-dev: $(VENV)/.dev
+
+$(VENV)/.runtime: requirements.txt deploy/setup.sh
+	@PYTHON="$(PYTHON)" deploy/setup.sh requirements.txt && touch $@
+
+$(VENV)/.dev: requirements-dev.txt deploy/setup.sh
+	@PYTHON="$(PYTHON)" deploy/setup.sh requirements-dev.txt && touch $@ $(VENV)/.runtime
+
+PINS := --quiet --generate-hashes --universal --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
+
+.PHONY: demo run test check bench bench-peers soak fmt docs requirements db-reset help setup setup-dev
