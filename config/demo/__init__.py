@@ -1,0 +1,1 @@
+"""The demonstration: real models, and the whole journey played through the public faces."""
