@@ -1,0 +1,95 @@
+"""A model's policy: what its releases must pass. A value; a release freezes the one it was submitted under."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from registry.errors import BadInput
+
+SLOTS = ("technical", "privacy", "security", "approval")
+MODES = ("auto", "propose")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPolicy:
+    """`slots` are the signatures a release needs; `operators` are allowed beyond the default list;
+    `benchmark` maps a hardware profile (or `any`) to limits such as {"p99_ms": 20.0};
+    `margin` overrides how much worse than the champion a metric may be."""
+
+    slots: tuple[str, ...] = SLOTS
+    operators: tuple[str, ...] = ()
+    benchmark: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    margin: float | None = None
+    mode: str = "auto"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "slots": list(self.slots),
+            "operators": list(self.operators),
+            "benchmark": {profile: dict(limits) for profile, limits in self.benchmark.items()},
+            "margin": self.margin,
+            "mode": self.mode,
+        }
+
+
+def parse(document: object) -> ModelPolicy:
+    """The policy in a JSON document; missing parts take their defaults. Raises BadInput naming the field."""
+    if not isinstance(document, Mapping):
+        raise BadInput("A policy is an object.", field="policy")
+    known = {f.name for f in fields(ModelPolicy)}
+    for name in document:
+        if name not in known:
+            raise BadInput(f"A policy has no {name!r}: it has {', '.join(sorted(known))}.", field=f"policy.{name}")
+    return ModelPolicy(
+        slots=_slots(document.get("slots", SLOTS)),
+        operators=_operators(document.get("operators", ())),
+        benchmark=_benchmark(document.get("benchmark", {})),
+        margin=_margin(document.get("margin")),
+        mode=_one_of(document.get("mode", "auto"), MODES, "policy.mode"),
+    )
+
+
+def _slots(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or "approval" not in value or len(set(value)) != len(value):
+        raise BadInput("Write a list of different slots with approval among them.", field="policy.slots")
+    return tuple(_one_of(slot, SLOTS, "policy.slots") for slot in value)
+
+
+def _operators(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name for name in value):
+        raise BadInput("Write a list of operator names, such as Loop.", field="policy.operators")
+    return tuple(value)
+
+
+def _benchmark(value: object) -> dict[str, dict[str, float]]:
+    if not isinstance(value, Mapping):
+        raise BadInput("Write an object: profile to limits.", field="policy.benchmark")
+    return {str(profile): _limits(limits, f"policy.benchmark.{profile}") for profile, limits in value.items()}
+
+
+def _limits(value: object, field_name: str) -> dict[str, float]:
+    if not isinstance(value, Mapping):
+        raise BadInput('Write an object of limits, such as {"p99_ms": 20}.', field=field_name)
+    return {str(name): _positive(limit, f"{field_name}.{name}") for name, limit in value.items()}
+
+
+def _positive(value: object, field_name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise BadInput("Write a number above 0.", field=field_name)
+    return float(value)
+
+
+def _margin(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise BadInput("Write a number of at least 0.", field="policy.margin")
+    return float(value)
+
+
+def _one_of(value: object, choices: tuple[str, ...], field_name: str) -> str:
+    if value not in choices:
+        raise BadInput(f"Write one of {', '.join(choices)}.", field=field_name)
+    return str(value)

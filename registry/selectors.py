@@ -1,0 +1,182 @@
+"""Reads of the registry. Edges get their objects here; what a person may not see is not found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max, Q, QuerySet
+from django.utils import timezone
+
+from registry import policies
+from registry.errors import NotFound
+from registry.models import ApiToken, Event, Job, Membership, ModelVersion, Person, RegisteredModel, Role
+from registry.principals import Access
+from registry.tokens import sha256_of
+
+
+def person(username: str) -> Person:
+    """The person of that name. Raises NotFound."""
+    found = Person.objects.filter(username=username, is_active=True).first()
+    if found is None:
+        raise NotFound(f"There is no person {username!r}.")
+    return found
+
+
+def access(asker: Any, token: ApiToken | None = None, model: RegisteredModel | None = None) -> Access:
+    """What the asker may use on this model, or (no model) anywhere at all. One or two queries."""
+    if not getattr(asker, "is_authenticated", False):
+        return Access(username="")
+    memberships = Membership.objects.filter(person=asker)
+    if model is not None:
+        memberships = memberships.filter(Q(model=None) | Q(model=model))
+    roles = set(memberships.values_list("role", flat=True))
+    if asker.is_superuser:
+        roles.add(Role.ADMIN)
+    return Access(
+        username=asker.username,
+        email=asker.email,
+        model=model.name if model else "",
+        roles=frozenset(roles),
+        scopes=None if token is None else _scopes(token, model),
+        is_machine=token is not None or asker.is_machine,
+    )
+
+
+def _scopes(token: ApiToken, model: RegisteredModel | None) -> frozenset[str]:
+    if model is None or token.all_models or token.for_models.filter(pk=model.pk).exists():
+        return frozenset(token.scopes)
+    return frozenset()
+
+
+def token(secret: str) -> ApiToken | None:
+    """The token that this text is, if it is valid now."""
+    usable = ApiToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
+    return usable.select_related("owner").filter(secret_sha256=sha256_of(secret), owner__is_active=True).first()
+
+
+def tokens_of(owner: Person) -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(owner=owner).prefetch_related("for_models").order_by("-created_at")
+
+
+def token_of(owner: Person, pk: int) -> ApiToken:
+    """One of the owner's tokens. Raises NotFound."""
+    found = ApiToken.objects.filter(owner=owner, pk=pk).first()
+    if found is None:
+        raise NotFound("You have no such token.")
+    return found
+
+
+def scoring_tokens() -> QuerySet[ApiToken]:
+    """Tokens that the data plane must know: not revoked, not expired."""
+    usable = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    return (
+        ApiToken.objects.filter(usable, revoked_at=None, owner__is_active=True)
+        .prefetch_related("for_models")
+        .order_by("pk")
+    )
+
+
+def visible_models(asker: Any, token: ApiToken | None = None) -> QuerySet[RegisteredModel]:
+    """The models on which the asker has any role; all of them with a role for all models."""
+    models = RegisteredModel.objects.all()
+    if token is not None and not token.all_models:
+        models = models.filter(tokens=token)
+    if asker.is_superuser or Membership.objects.filter(person=asker, model=None).exists():
+        return models
+    return models.filter(pk__in=Membership.objects.filter(person=asker).values("model"))
+
+
+def search_models(
+    asker: Any, *, token: ApiToken | None = None, search: str = "", tag: str = ""
+) -> QuerySet[RegisteredModel]:
+    """Visible models whose name, description or task contains `search`; `tag` is `key` or `key=value`."""
+    found = visible_models(asker, token)
+    if search:
+        found = found.filter(
+            Q(name__icontains=search) | Q(description__icontains=search) | Q(task__icontains=search)
+        )
+    if tag:
+        key, _, value = tag.partition("=")
+        matching = {"tags__key": key} | ({"tags__value": value} if value else {})
+        found = found.filter(**matching).distinct()
+    return found.annotate(version_count=Count("versions", distinct=True), latest=Max("versions__number")).order_by(
+        "name"
+    )
+
+
+def model(name: str, asker: Any, token: ApiToken | None = None) -> RegisteredModel:
+    """The model, if the asker may see it. Raises NotFound otherwise: existence is not told."""
+    found = RegisteredModel.objects.filter(name=name).first()
+    if found is None or policies.refuse_view(access(asker, token, found)):
+        raise NotFound(f"There is no model {name!r} that you may see.", model=name)
+    return found
+
+
+def versions(of: RegisteredModel) -> QuerySet[ModelVersion]:
+    return ModelVersion.objects.filter(model=of).select_related("model", "uploaded_by").order_by("-number")
+
+
+def version(of: RegisteredModel, number: int) -> ModelVersion:
+    """One version with its parts. Raises NotFound."""
+    found = (
+        versions(of)
+        .filter(number=number)
+        .select_related("end_to_end_set", "confidence_set", "uploaded_with")
+        .prefetch_related("files__artifact", "tags", "aliases", "uploaders__person")
+        .first()
+    )
+    if found is None:
+        raise NotFound(f"Model {of.name!r} has no version {number}.", model=of.name, version=number)
+    return found
+
+
+def version_by_digest(of: RegisteredModel, digest: str) -> ModelVersion | None:
+    return versions(of).filter(digest=digest).first()
+
+
+def lineage(of: ModelVersion) -> dict[str, Any]:
+    """The data and extractor rows that carry this version's number."""
+    return {
+        "datasets": {d.purpose: d for d in of.model.datasets.filter(number=of.number)},
+        "extractor": of.model.extractors.filter(number=of.number).select_related("artifact").first(),
+    }
+
+
+def events(
+    *,
+    subject: str = "",
+    kind: str = "",
+    actor: str = "",
+    model: str = "",
+    after: int = 0,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> QuerySet[Event]:
+    """The log, filtered; a word ending in `*` matches as a beginning. Oldest first."""
+    found = Event.objects.filter(seq__gt=after)
+    for column, word in (("subject", subject), ("kind", kind), ("actor", actor), ("model", model)):
+        if word.endswith("*"):
+            found = found.filter(**{f"{column}__startswith": word[:-1]})
+        elif word:
+            found = found.filter(**{column: word})
+    if since:
+        found = found.filter(at__gte=since)
+    if until:
+        found = found.filter(at__lt=until)
+    return found.order_by("seq")
+
+
+def timeline(subjects: Iterable[str]) -> QuerySet[Event]:
+    """Everything that happened to these subjects, oldest first."""
+    return Event.objects.filter(subject__in=list(subjects)).order_by("seq")
+
+
+def queue_lengths() -> dict[str, dict[str, int]]:
+    """Jobs per queue and state, of those that are not done."""
+    lengths: dict[str, dict[str, int]] = {}
+    rows = Job.objects.exclude(state=Job.State.DONE).values_list("queue", "state").annotate(n=Count("pk"))
+    for queue, state, n in rows:
+        lengths.setdefault(queue, {})[state] = n
+    return lengths

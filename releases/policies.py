@@ -1,0 +1,144 @@
+"""Who may move a release, and when. Pure: each function returns the reason why not, or nothing.
+
+Services, the API and the buttons ask the same functions; the database repeats the four eyes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from registry.principals import Access
+from releases.lifecycle import Action, State, actions
+
+SLOT_ROLES = {
+    "technical": "technical_reviewer",
+    "privacy": "privacy_reviewer",
+    "security": "security_reviewer",
+    "approval": "approver",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a policy may know about a release. `uploaders` are usernames and e-mail addresses."""
+
+    state: State
+    slots: tuple[str, ...] = ()
+    signed: dict[str, str] = field(default_factory=dict)
+    uploaders: frozenset[str] = frozenset()
+    rollout_open: bool = False
+    other_rollout_open: bool = False
+    can_restore: bool = False
+    errored_gates: bool = False
+    retire_asked_by: str = ""
+
+    @property
+    def open_slots(self) -> tuple[str, ...]:
+        return tuple(slot for slot in self.slots if slot not in self.signed)
+
+
+def refuse_review(access: Access, facts: Facts, slot: str) -> str:
+    """Four eyes: not your own upload, one slot a person, no machine, the slot's role."""
+    if access.is_machine:
+        return "A machine approves nothing: a person must log in."
+    if facts.state != State.IN_REVIEW:
+        return f"This release is {facts.state.replace('_', ' ')}: there is nothing to review."
+    if slot not in facts.slots:
+        return f"This model's policy has no {slot} review."
+    if {access.username.lower(), access.email.lower()} & {u.lower() for u in facts.uploaders if u}:
+        return "You uploaded or built this version: it needs someone else."
+    role = SLOT_ROLES[slot]
+    if not access.has_role(role):
+        return f"The {slot} review needs the role {role.replace('_', ' ')}."
+    if slot in facts.signed:
+        return f"The {slot} review is signed already, by {facts.signed[slot]}."
+    if access.username in facts.signed.values():
+        return "You have signed another review of this release: one person fills one slot."
+    return ""
+
+
+def _needs(*roles: str) -> Callable[[Access, Facts], str]:
+    def refuse(access: Access, facts: Facts) -> str:
+        if not access.allows("release"):
+            return "This token lacks the scope release for this model."
+        if access.has_role(*roles):
+            return ""
+        return f"This needs the role {' or '.join(roles).replace('_', ' ')}."
+
+    return refuse
+
+
+def _start(access: Access, facts: Facts) -> str:
+    if facts.other_rollout_open:
+        return "Another rollout of this model is open: finish it or roll it back first."
+    return _needs("release_manager")(access, facts)
+
+
+def _roll_back(access: Access, facts: Facts) -> str:
+    if facts.state == State.LIVE and not facts.can_restore:
+        return "There is nothing to restore: this is the only release the model ever had here."
+    return _needs("release_manager")(access, facts)
+
+
+def _retire(access: Access, facts: Facts) -> str:
+    if access.is_machine:
+        return "Taking a model offline is for people."
+    if facts.retire_asked_by == access.username:
+        return "You asked for this: a second person must agree."
+    return _needs("release_manager", "approver")(access, facts)
+
+
+def _by_itself(access: Access, facts: Facts) -> str:
+    return "Assay does this by itself."
+
+
+def _promote(access: Access, facts: Facts) -> str:
+    if facts.rollout_open:
+        return "The rollout promotes it by itself when the nodes have answered."
+    return _needs("release_manager")(access, facts)
+
+
+def _end_trial(access: Access, facts: Facts) -> str:
+    return "A single release has no trial to end: roll it back."
+
+
+RULES: dict[Action, Callable[[Access, Facts], str]] = {
+    Action.SUBMIT: _needs("contributor", "release_manager"),
+    Action.WITHDRAW: _needs("contributor", "release_manager"),
+    Action.START_ROLLOUT: _start,
+    Action.ROLL_BACK: _roll_back,
+    Action.RETIRE: _retire,
+    Action.PROMOTE: _promote,
+    Action.END_TRIAL: _end_trial,
+    Action.PASS_GATES: _by_itself,
+    Action.FAIL_GATES: _by_itself,
+    Action.APPROVE: _by_itself,
+    Action.REJECT: _by_itself,
+    Action.SUPERSEDE: _by_itself,
+    Action.RESTORE: _by_itself,
+}
+BY_ITSELF = frozenset(action for action, rule in RULES.items() if rule is _by_itself)
+
+
+def refuse_open(access: Access) -> str:
+    """Opening a release for a version."""
+    return _needs("contributor", "release_manager")(access, Facts(State.DRAFT))
+
+
+def refuse_action(action: Action, access: Access, facts: Facts) -> str:
+    """Why this person may not do this now; the law itself is asked by `lifecycle.target`."""
+    return RULES[action](access, facts)
+
+
+def refuse_retry(access: Access, facts: Facts) -> str:
+    """Running the gates that ended in an error of ours again."""
+    if facts.state != State.VALIDATING or not facts.errored_gates:
+        return "No gate of this release ended in an error."
+    return _needs("contributor", "release_manager")(access, facts)
+
+
+def choices(access: Access, facts: Facts) -> list[tuple[Action, str]]:
+    """What the law allows from here for people, each with the reason why this person may not, or nothing."""
+    possible = (action for action in actions(facts.state) if action not in BY_ITSELF)
+    return [(action, refuse_action(action, access, facts)) for action in possible]

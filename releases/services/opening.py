@@ -1,0 +1,86 @@
+"""Releases begin here: opened for a version, submitted to the gates, or withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from registry import model_policy
+from registry.errors import BadInput, NotAllowed
+from registry.events import grounds as keep_grounds
+from registry.events import record
+from registry.models import ApiToken, ModelVersion, Person
+from registry.selectors import access
+from registry.transactions import write
+from releases import policies, selectors
+from releases.events import Kind
+from releases.guards import AUTOMATIC_GATES
+from releases.lifecycle import Action
+from releases.models import GateRun, Release
+from releases.services.transitions import advance
+
+STRATEGIES = ("single",)
+
+
+def open_release(
+    version: ModelVersion,
+    *,
+    environment: str,
+    strategy: Mapping[str, Any],
+    by: Person,
+    token: ApiToken | None = None,
+    submit: bool = True,
+) -> Release:
+    """Open a release under the model's policy as it stands, and (by default) submit it to the gates.
+
+    Raises NotFound for the environment, BadInput for the strategy, NotAllowed.
+    """
+    if reason := policies.refuse_open(access(by, token, version.model)):
+        raise NotAllowed(reason)
+    kind = strategy.get("kind", "single")
+    if kind not in STRATEGIES:
+        raise BadInput(f"The strategy {kind!r} is not offered yet: write single.", field="strategy.kind")
+    rules = model_policy.parse(version.model.policy)
+    with write():
+        release = Release.objects.create(
+            version=version,
+            model=version.model,
+            environment=selectors.environment(environment),
+            strategy={**strategy, "kind": kind},
+            policy=rules.to_json(),
+            opened_by=by,
+        )
+        record(
+            Kind.RELEASE_OPENED,
+            release.subject,
+            actor=(token or by).actor,
+            model=version.model.name,
+            version=version.number,
+            digest=version.digest,
+            environment=environment,
+            strategy=release.strategy,
+            policy=release.policy,
+        )
+        return submit_release(release, by=by, token=token) if submit else release
+
+
+def submit_release(release: Release, *, by: Person, token: ApiToken | None = None) -> Release:
+    """Hand the release to the gates."""
+    _check(Action.SUBMIT, release, by, token)
+    with write():
+        for position, gate in enumerate(AUTOMATIC_GATES):
+            GateRun.objects.get_or_create(release=release, gate=gate, defaults={"position": position})
+        return advance(release, Action.SUBMIT, actor=(token or by).actor)
+
+
+def withdraw(release: Release, *, by: Person, token: ApiToken | None = None, grounds: str = "") -> Release:
+    """Take a release back before it serves."""
+    _check(Action.WITHDRAW, release, by, token)
+    with write():
+        kept = keep_grounds(grounds, by)
+        return advance(release, Action.WITHDRAW, actor=(token or by).actor, grounds=kept.digest)
+
+
+def _check(action: Action, release: Release, by: Person, token: ApiToken | None) -> None:
+    if reason := policies.refuse_action(action, access(by, token, release.model), selectors.facts(release)):
+        raise NotAllowed(reason)
