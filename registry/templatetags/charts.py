@@ -1,0 +1,168 @@
+"""Small charts, drawn on the server: geometry by pure functions, SVG in templates/components/charts.
+
+Horizontal places are percentages of the drawing's width, so that a chart is as wide as its column
+while its words keep their size. Each template puts a table with the same numbers beside the drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from django import template
+
+register = template.Library()
+
+Geometry = dict[str, Any]
+
+
+def scale(values: Sequence[float], room: float = 0.12) -> tuple[float, float]:
+    """A domain that holds all values with some room on both sides; never of width zero."""
+    low, high = min(values), max(values)
+    width = (high - low) or abs(high) or 1.0
+    return low - room * width, high + room * width
+
+
+def place(value: float, domain: tuple[float, float]) -> float:
+    """Where a value lies in the domain, in percent of its width, kept inside."""
+    low, high = domain
+    return round(min(max((value - low) / (high - low), 0.0), 1.0) * 100, 3)
+
+
+def anchor(x: float) -> str:
+    """How a word at `x` percent is set, so that it stays inside the drawing."""
+    return "start" if x < 12 else "end" if x > 88 else "middle"
+
+
+@register.inclusion_tag("components/charts/interval.html")
+def interval_bar(
+    estimate: float,
+    low: float | None,
+    high: float | None,
+    range_low: float | None = None,
+    range_high: float | None = None,
+    label: str = "estimate",
+    other: float | None = None,
+) -> Geometry:
+    """A point estimate and its interval against a range of acceptable values.
+
+    low, high              ends of the interval; None where it is open to that side.
+    range_low, range_high  the acceptable values; None where open.
+    other                  a second point to compare with (the live version, the claim).
+    """
+    known = [v for v in (estimate, low, high, range_low, range_high, other) if v is not None]
+    domain = scale(known)
+    ends = [place(domain[i] if v is None else v, domain) for i, v in enumerate((low, high))]
+    box = [place(domain[i] if v is None else v, domain) for i, v in enumerate((range_low, range_high))]
+    bound_ok = range_low is None or (low if low is not None else estimate) >= range_low
+    inside = bound_ok and (range_high is None or estimate <= range_high)
+    x = place(estimate, domain)
+    marks = [(v, place(v, domain)) for v in (range_low, range_high) if v is not None]
+    return {
+        "label": label,
+        "x": x,
+        "x_anchor": anchor(x),
+        "from": ends[0],
+        "to": ends[1],
+        "box_x": box[0],
+        "box_width": round(box[1] - box[0], 3),
+        "has_range": bool(marks),
+        "marks": [{"value": v, "x": at, "anchor": anchor(at)} for v, at in marks],
+        "other": None if other is None else {"value": other, "x": place(other, domain)},
+        "inside": inside,
+        "values": {"estimate": estimate, "low": low, "high": high, "range": (range_low, range_high)},
+    }
+
+
+PERCENTILES = ("p50", "p90", "p99")
+
+
+@register.inclusion_tag("components/charts/latency.html")
+def latency_bars(
+    ours: Mapping[str, float],
+    live: Mapping[str, float] | None = None,
+    limits: Mapping[str, float] | None = None,
+) -> Geometry:
+    """p50, p90 and p99 in milliseconds, beside the live version's and against the policy's limits."""
+    rows = [
+        (p, ours[p], (live or {}).get(p), (limits or {}).get(p))
+        for p in PERCENTILES
+        if ours.get(p) is not None
+    ]
+    top = max([v for row in rows for v in row[1:] if v is not None], default=1.0) or 1.0
+    domain = (0.0, top * 1.02)
+    drawn = []
+    for index, (name, value, other, limit) in enumerate(rows):
+        drawn.append(
+            {
+                "name": name,
+                "value": value,
+                "width": place(value, domain),
+                "other": other,
+                "other_width": None if other is None else place(other, domain),
+                "limit": limit,
+                "limit_x": None if limit is None else place(limit, domain),
+                "over": limit is not None and value > limit,
+                "y": index * 44,
+            }
+        )
+    return {"rows": drawn, "height": len(drawn) * 44, "compares": any(r["other"] is not None for r in drawn)}
+
+
+@register.inclusion_tag("components/charts/sparkline.html")
+def sparkline(values: Sequence[float | None], label: str) -> Geometry:
+    """A line of at least two values in a box of 100 × 30; missing ones are skipped."""
+    known = [(i, v) for i, v in enumerate(values) if v is not None]
+    if len(known) < 2:
+        return {"points": "", "label": label, "values": [v for _, v in known]}
+    domain = scale([v for _, v in known])
+    last = len(values) - 1
+    points = " ".join(f"{i / last * 96 + 2:.2f},{28 - place(v, domain) * 0.26:.2f}" for i, v in known)
+    return {"points": points, "label": label, "values": [v for _, v in known]}
+
+
+@register.inclusion_tag("components/charts/shares.html")
+def share_bar(shares: Sequence[tuple[str, float]], label: str = "share of requests") -> Geometry:
+    """Who gets which part of the whole; names with parts that add up to about 1."""
+    total = sum(part for _, part in shares) or 1.0
+    parts, x = [], 0.0
+    for index, (name, part) in enumerate(shares):
+        width = part / total * 100
+        parts.append(
+            {
+                "name": name,
+                "share": part / total,
+                "x": round(x, 3),
+                "width": round(width, 3),
+                "series": index % 4 + 1,
+            }
+        )
+        x += width
+    return {"parts": parts, "label": label}
+
+
+@register.inclusion_tag("components/charts/histogram.html")
+def histogram(edges: Sequence[float], counts: Sequence[int], label: str) -> Geometry:
+    """Counts between edges (one more edge than counts), bars as tall as 64 units."""
+    top = max(counts, default=0) or 1
+    width = 100 / max(len(counts), 1)
+    bars = []
+    for index, ((low, high), count) in enumerate(zip(pairwise(edges), counts, strict=True)):
+        height = round(count / top * 64, 2)
+        bars.append(
+            {
+                "x": round(index * width, 3),
+                "y": 64 - height,
+                "height": height,
+                "low": low,
+                "high": high,
+                "count": count,
+            }
+        )
+    return {
+        "bars": bars,
+        "width": round(max(width - 0.6, 0.2), 3),
+        "label": label,
+        "edges": (edges[0], edges[-1]) if edges else None,
+    }

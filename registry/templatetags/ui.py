@@ -1,0 +1,241 @@
+"""The parts of a page: each fact has one place where it turns into a word, an icon and a colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from registry.web import cards
+
+register = template.Library()
+
+Look = dict[str, str]
+
+STATES: dict[str, tuple[str, str]] = {
+    "draft": ("pen", "neutral"),
+    "validating": ("spin", "info"),
+    "in_review": ("eye", "caution"),
+    "approved": ("check", "positive"),
+    "rolling_out": ("upload", "info"),
+    "live": ("live", "positive"),
+    "superseded": ("archive", "neutral"),
+    "rejected": ("cross", "danger"),
+    "rolled_back": ("undo", "danger"),
+    "withdrawn": ("ban", "neutral"),
+    "retired": ("archive", "neutral"),
+}
+
+OUTCOMES: dict[str, tuple[str, str]] = {
+    "passed": ("check", "positive"),
+    "failed": ("cross", "danger"),
+    "pending": ("clock", "caution"),
+    "running": ("spin", "info"),
+    "errored": ("warning", "caution"),
+}
+
+VERDICTS: dict[str, tuple[str, str]] = {
+    "approve": ("check", "positive"),
+    "reject": ("cross", "danger"),
+    "void": ("ban", "neutral"),
+}
+
+TONE_ICONS: dict[str, str] = {
+    "info": "info",
+    "positive": "check",
+    "caution": "warning",
+    "danger": "cross",
+    "neutral": "dot",
+}
+
+# What a reader of a timeline should notice at a glance; any other event is a plain dot.
+EVENTS: dict[str, tuple[str, str]] = {
+    "version.uploaded": ("upload", "info"),
+    "model.created": ("model", "info"),
+    "gate.finished": ("check", "positive"),
+    "review.given": ("pen", "info"),
+    "release.approved": ("check", "positive"),
+    "release.rejected": ("cross", "danger"),
+    "release.rolling_out": ("upload", "info"),
+    "release.live": ("live", "positive"),
+    "release.superseded": ("archive", "neutral"),
+    "release.rolled_back": ("undo", "danger"),
+    "release.withdrawn": ("ban", "neutral"),
+    "token.created": ("key", "info"),
+    "token.revoked": ("key", "caution"),
+    "role.granted": ("user", "info"),
+    "role.revoked": ("user", "caution"),
+}
+
+
+def look(table: dict[str, tuple[str, str]], value: object, label: str = "") -> Look:
+    """The words, icon and tone of a value; an unknown value is shown as it is, neutral."""
+    icon_name, tone = table.get(str(value), ("dot", "neutral"))
+    return {"label": label or str(value).replace("_", " "), "icon": icon_name, "tone": tone}
+
+
+@register.inclusion_tag("components/icon.html")
+def icon(name: str, tone: str = "", label: str = "") -> Look:
+    """An icon of `icons.svg`. Decoration unless it has a label."""
+    return {"name": name, "tone": tone, "label": label}
+
+
+@register.inclusion_tag("components/chip.html")
+def chip(label: object, tone: str = "neutral", icon: str = "") -> Look:
+    """A word with an icon on a coloured ground: never colour alone."""
+    return {"label": str(label), "tone": tone, "icon": icon or TONE_ICONS.get(tone, "dot")}
+
+
+@register.inclusion_tag("components/chip.html")
+def state(value: object) -> Look:
+    """The one place where a release state turns into a word, an icon and a colour."""
+    return look(STATES, value)
+
+
+@register.inclusion_tag("components/chip.html")
+def outcome(value: object) -> Look:
+    """The one place where a gate's outcome turns into a word, an icon and a colour."""
+    return look(OUTCOMES, value)
+
+
+@register.inclusion_tag("components/chip.html")
+def verdict(value: object) -> Look:
+    """The one place where a review's verdict turns into a word, an icon and a colour."""
+    words = {"approve": "approved", "reject": "rejected", "void": "void"}
+    return look(VERDICTS, value, words.get(str(value), ""))
+
+
+@register.inclusion_tag("components/digest.html")
+def digest(value: str | None, length: int = 12, what: str = "digest") -> dict[str, Any]:
+    """A digest cut to `length` characters, the whole one on hover and on the clipboard."""
+    text = value or ""
+    return {"value": text, "short": text[:length], "cut": len(text) > length, "what": what}
+
+
+@register.inclusion_tag("components/when.html")
+def when(moment: datetime | None, missing: str = "never") -> dict[str, Any]:
+    """A moment in UTC; the browser turns it into "3 minutes ago" where it can."""
+    return {"moment": moment.astimezone(UTC) if moment else None, "missing": missing}
+
+
+@register.inclusion_tag("components/timeline.html")
+def timeline(entries: Iterable[Any], empty: str = "Nothing has happened yet.") -> dict[str, Any]:
+    """Entries with `kind`, `text`, `at`, `seq` and optionally `tone`, `words` and `detail`."""
+    return {"entries": [{"entry": entry, **_entry_look(entry)} for entry in entries], "empty": empty}
+
+
+def _entry_look(entry: Any) -> Look:
+    tone = _get(entry, "tone")
+    found = look(EVENTS, _get(entry, "kind"))
+    if not tone:
+        return found
+    return found | {
+        "tone": tone,
+        "icon": TONE_ICONS[tone] if found["icon"] in {"dot", "check"} else found["icon"],
+    }
+
+
+def _get(entry: Any, name: str) -> str:
+    value = entry.get(name, "") if isinstance(entry, dict) else getattr(entry, name, "")
+    return str(value or "")
+
+
+@register.inclusion_tag("components/field.html")
+def field(bound: Any, hint: str = "") -> dict[str, Any]:
+    """One field of a form with its label, hint and errors tied to it for screen readers."""
+    return {"field": bound, "hint": hint or bound.help_text}
+
+
+@register.inclusion_tag("components/pager.html", takes_context=True)
+def pager(context: template.Context, page: Any) -> dict[str, Any]:
+    """Links to the neighbours of a keyset page (`page.next`, `page.previous`: cursors or empty)."""
+    query = context["request"].GET.copy()
+    links = {}
+    for way in ("previous", "next"):
+        cursor = _get(page, way)
+        if cursor:
+            query["cursor"] = cursor
+            links[way] = "?" + query.urlencode()
+    return links
+
+
+@register.simple_block_tag
+def card(content: SafeString, title: str = "", **options: Any) -> SafeString:
+    """A titled box. Options: `id`, `flush` (no padding), `level` (heading, default 2), `note`."""
+    return render_to_string(
+        "components/card.html", {"content": content, "title": title, "level": 2, **options}
+    )
+
+
+@register.simple_block_tag
+def notice(content: SafeString, tone: str = "info", **options: Any) -> SafeString:
+    """A message in place. Options: `focus` (takes the focus after a swap), `role`."""
+    return render_to_string(
+        "components/notice.html", {"content": content, "tone": tone, "icon": TONE_ICONS[tone], **options}
+    )
+
+
+@register.simple_block_tag
+def empty(content: SafeString, title: str, icon: str = "inbox") -> SafeString:
+    """What is shown where nothing is: says what would be here and how it comes."""
+    return render_to_string("components/empty.html", {"content": content, "title": title, "icon": icon})
+
+
+@register.simple_block_tag
+def dialog(content: SafeString, id: str, title: str) -> SafeString:
+    """A confirm dialog, opened by a link to `#id`: modal with JavaScript, in place without."""
+    return render_to_string("components/dialog.html", {"content": content, "id": id, "title": title})
+
+
+@register.simple_block_tag
+def scroll(content: SafeString, label: str) -> SafeString:
+    """A region that scrolls sideways by itself, so that the page never does."""
+    return render_to_string("components/scroll.html", {"content": content, "label": label})
+
+
+@register.filter
+def figure(value: object) -> str:
+    """A number as people read it: at most four significant digits, thousands apart, a dash for none."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", "\u202f")
+    if value and (abs(value) >= 1e7 or abs(value) < 1e-4):
+        return f"{value:.3g}"
+    return f"{value:,.0f}".replace(",", "\u202f") if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    """A share between 0 and 1 as a percentage."""
+    return "–" if value is None else f"{value * 100:.3g} %"
+
+
+@register.filter
+def words(value: object) -> str:
+    """A name of ours as words: `end_to_end` -> "end to end"."""
+    return str(value).replace("_", " ").replace("-", " ")
+
+
+@register.filter
+def shape(axes: Iterable[int] | None) -> str:
+    """A tensor's shape, the variable axes as "any"."""
+    return " × ".join("any" if axis == -1 else str(axis) for axis in axes or []) or "scalar"
+
+
+@register.filter
+def item(mapping: dict[str, Any] | None, key: object) -> Any:
+    """The value of a key that a template cannot spell."""
+    return (mapping or {}).get(str(key), "")
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    """A model card through the allow-list."""
+    return cards.render(text)

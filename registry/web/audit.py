@@ -1,0 +1,138 @@
+"""The log as pages: search, the state of the chain, export."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+
+from registry import events, policies, selectors
+from registry.errors import NotAllowed
+from registry.web.pages import page
+from registry.web.paging import keyset
+
+PAGE_SIZE = 50
+COLUMNS = ("seq", "at", "kind", "subject", "model", "actor", "facts", "previous", "digest")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+
+
+class AuditFilter(forms.Form):
+    """What the log is searched by; a word that ends in * matches as a beginning."""
+
+    kind = forms.CharField(
+        required=False, label="Kind", widget=forms.TextInput(attrs={"placeholder": "release.*"})
+    )
+    subject = forms.CharField(
+        required=False, label="Subject", widget=forms.TextInput(attrs={"placeholder": "release/12"})
+    )
+    model = forms.CharField(required=False, label="Model")
+    actor = forms.CharField(
+        required=False, label="Actor", widget=forms.TextInput(attrs={"placeholder": "person/edda"})
+    )
+    since = forms.DateTimeField(
+        required=False, label="From (UTC)", widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+    )
+    until = forms.DateTimeField(
+        required=False, label="Before (UTC)", widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+    )
+    seq = forms.IntegerField(required=False, label="Number", min_value=1)
+
+
+@page
+def audit(request: HttpRequest) -> HttpResponseBase:
+    """Events, newest first, filtered by the address's query."""
+    form, found = _filtered(request)
+    rows = keyset(found, "seq", request.GET.get("cursor", ""), PAGE_SIZE, descending=True)
+    query = request.GET.copy()
+    query.pop("cursor", None)
+    context = {
+        "form": form,
+        "page": rows,
+        "whole_log": _may_read_all(request),
+        "head": selectors.log_head(),
+        "query": query.urlencode(),
+        "filtered": any(query.values()),
+    }
+    return render(request, "registry/audit.html", context, status=200 if form.is_valid() else 422)
+
+
+@page
+def verify(request: HttpRequest) -> HttpResponseBase:
+    """Walk the whole chain now and say what was found; a fragment for htmx, else a page of its own."""
+    if not _may_read_all(request):
+        raise NotAllowed("Verifying the whole log needs the role auditor or admin.")
+    template = "registry/_chain.html" if request.htmx else "registry/chain.html"  # type: ignore[attr-defined]
+    return render(request, template, {"report": events.verify()})
+
+
+@page
+def export(request: HttpRequest) -> HttpResponseBase:
+    """The filtered events as CSV (formulas neutralised) or JSON Lines (with the hashed bytes)."""
+    _, found = _filtered(request)
+    rows = found.order_by("seq").iterator(chunk_size=1000)
+    if request.GET.get("format") == "csv":
+        return _download(csv_lines(rows), "text/csv; charset=utf-8", "events.csv")
+    return _download(json_lines(rows), "application/x-ndjson", "events.jsonl")
+
+
+def csv_lines(rows: Iterable[Any]) -> Iterator[str]:
+    """The header and one line for each event."""
+    yield _csv_line(COLUMNS)
+    for event in rows:
+        facts = json.dumps(event.facts, ensure_ascii=False, sort_keys=True)
+        values = (event.seq, event.at.isoformat(), event.kind, event.subject, event.model, event.actor, facts)
+        yield _csv_line([neutral(value) for value in (*values, event.previous, event.digest)])
+
+
+def json_lines(rows: Iterable[Any]) -> Iterator[str]:
+    """One event a line: `payload` is the text that was hashed, so the chain can be checked elsewhere."""
+    for event in rows:
+        line = {
+            "seq": event.seq,
+            "previous": event.previous,
+            "digest": event.digest,
+            "payload": event.payload,
+        }
+        yield json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def neutral(value: object) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    text = str(value)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _csv_line(values: Iterable[object]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerow(values)
+    return out.getvalue()
+
+
+def _download(lines: Iterator[str], content_type: str, name: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(lines, content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="assay-{name}"'
+    return response
+
+
+def _may_read_all(request: HttpRequest) -> bool:
+    return not policies.refuse_log(selectors.access(request.user))
+
+
+def _filtered(request: HttpRequest) -> tuple[AuditFilter, QuerySet[Any]]:
+    form = AuditFilter(request.GET)
+    form.is_valid()
+    wanted = dict(form.cleaned_data)
+    seq = wanted.pop("seq", None)
+    found = selectors.events(**{name: value for name, value in wanted.items() if value})
+    if seq:
+        found = found.filter(seq=seq)
+    if not _may_read_all(request):
+        found = found.filter(model__in=selectors.visible_models(request.user).values("name"))
+    return form, found

@@ -1,0 +1,26 @@
+"""What the frame of every page shows: the section, and what the person is here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from registry import selectors
+
+SECTIONS = ("releases", "audit", "health", "tokens")
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """`section` of the navigation and `role_names` of the person; asked for only when shown."""
+    first = request.path.strip("/").split("/")[0]
+    return {
+        "section": first if first in SECTIONS else "models",
+        "role_names": SimpleLazyObject(lambda: role_names(request.user)),
+    }
+
+
+def role_names(person: Any) -> list[str]:
+    """The person's roles on any model, as words."""
+    return sorted(role.replace("_", " ") for role in selectors.access(person).roles)

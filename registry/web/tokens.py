@@ -1,0 +1,105 @@
+"""A person's own tokens: made, shown once, revoked."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from registry import selectors
+from registry.errors import DomainError
+from registry.services.tokens import create_token, revoke_token
+from registry.web.pages import action
+
+SCOPES = [
+    ("upload", "upload: register versions and their files"),
+    ("score", "score: ask for predictions of what is released"),
+    ("score-version", "score-version: ask a version by its number"),
+    ("feedback", "feedback: send rewards and labels"),
+    ("release", "release: open releases (never approve them)"),
+    ("audit-read", "audit-read: read the event log"),
+]
+LIFETIMES = [
+    ("7", "7 days"),
+    ("30", "30 days"),
+    ("90", "90 days"),
+    ("365", "a year"),
+    ("", "does not expire"),
+]
+
+
+class TokenForm(forms.Form):
+    """What a new token is for, and how long."""
+
+    name = forms.CharField(
+        max_length=80,
+        label="What it is for",
+        widget=forms.TextInput(attrs={"placeholder": "fraud pipeline, nightly"}),
+    )
+    scopes = forms.MultipleChoiceField(
+        choices=SCOPES,
+        label="What it may do",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one."},
+    )
+    models = forms.ModelMultipleChoiceField(
+        queryset=None,
+        required=False,
+        label="On which models",
+        to_field_name="name",
+        help_text="None chosen means all models. Hold Ctrl or Cmd to choose several.",
+    )
+    days = forms.ChoiceField(choices=LIFETIMES, required=False, initial="90", label="Expires after")
+
+    def __init__(self, asker: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["models"].queryset = selectors.visible_models(asker)  # type: ignore[attr-defined]
+
+    def expires_at(self) -> datetime | None:
+        days = self.cleaned_data["days"]
+        return timezone.now() + timedelta(days=int(days)) if days else None
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def tokens(request: HttpRequest) -> HttpResponse:
+    """The list of one's tokens and the form for a new one; the answer to the form holds the secret once."""
+    if request.method == "GET":
+        return _show(request, TokenForm(request.user))
+    form = TokenForm(request.user, request.POST)
+    if not form.is_valid():
+        return _show(request, form, status=422)
+    try:
+        made, secret = create_token(
+            form.cleaned_data["name"],
+            owner=request.user,
+            by=request.user,
+            scopes=form.cleaned_data["scopes"],
+            models=list(form.cleaned_data["models"]) or None,
+            expires_at=form.expires_at(),
+        )
+    except DomainError as refusal:
+        return _show(request, form, status=409, refusal=str(refusal))
+    response = _show(request, TokenForm(request.user), made=made, secret=secret)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@action
+def revoke(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """End a token now."""
+    token = revoke_token(selectors.token_of(request.user, pk), by=request.user)
+    messages.info(request, f"Token “{token.name}” is revoked. Nodes stop taking it within a second.")
+    return redirect("tokens")
+
+
+def _show(request: HttpRequest, form: TokenForm, status: int = 200, **more: Any) -> HttpResponse:
+    context = {"form": form, "tokens": selectors.tokens_of(request.user), "now": timezone.now(), **more}
+    return render(request, "registry/tokens.html", context, status=status)

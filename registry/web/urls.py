@@ -1,0 +1,20 @@
+"""Addresses of the registry's own pages."""
+
+from __future__ import annotations
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from registry.web import audit, sessions, tokens
+
+urlpatterns = [
+    path("login", sessions.LogIn.as_view(), name="login"),
+    path("logout", LogoutView.as_view(), name="logout"),
+    path("reauthenticate", sessions.reauthenticate, name="reauthenticate"),
+    path("theme", sessions.theme, name="theme"),
+    path("audit/", audit.audit, name="audit"),
+    path("audit/verify", audit.verify, name="audit-verify"),
+    path("audit/export", audit.export, name="audit-export"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/<int:pk>/revoke", tokens.revoke, name="token-revoke"),
+]
