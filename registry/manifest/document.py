@@ -23,8 +23,9 @@ class Manifest(Facts):
     """One manifest, checked as far as it can be without the files beside it."""
 
     def document(self) -> dict[str, Any]:
-        """The whole manifest as JSON would say it; facts that were not given are left out."""
-        return {key: value for key, value in _plain(self).items() if value not in (None, {}, [])}
+        """The manifest as JSON would say it, without the declared bytes; what was not given is left out."""
+        kept = {key: value for key, value in _plain(self).items() if value not in (None, {}, [])}
+        return {key: value for key, value in kept.items() if key != "declared"}
 
     def normalised(self) -> dict[str, Any]:
         """The facts that make up the version's identity: no tags, aliases or release wishes."""
@@ -38,7 +39,7 @@ def parse(text: bytes) -> Manifest:
     """
     problems: list[Problem] = []
     root = Section(read(text), "", problems)
-    named = sections.files(root)
+    named, declared = sections.files(root)
     manifest = Manifest(
         model=root.name("model", required=True) or "",
         files=named,
@@ -51,6 +52,7 @@ def parse(text: bytes) -> Manifest:
         release=sections.release(root),
         tags=sections.tags(root),
         aliases=sections.aliases(root),
+        declared=declared,
     )
     root.finish()
     if problems:

@@ -32,6 +32,14 @@ class FileFact:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredBytes:
+    """What CI says a file's bytes are; compared with what arrives, and no part of the identity."""
+
+    sha256: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Training:
     """How the model came to be. `latency_ms` is what training claims for one sample."""
 
@@ -130,7 +138,10 @@ class ReleaseWish:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All of a manifest. `files` maps a key of FILE_KEYS to the name of the file beside it."""
+    """All of a manifest. `files` maps a key of FILE_KEYS to the name of the file beside it.
+
+    `declared` holds the bytes that CI promised for some of these keys.
+    """
 
     model: str
     files: Mapping[str, str]
@@ -143,3 +154,4 @@ class Facts:
     release: ReleaseWish | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
+    declared: Mapping[str, DeclaredBytes] = field(default_factory=dict)

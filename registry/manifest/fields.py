@@ -15,7 +15,7 @@ LONG_TEXT = 10_000
 MANY = 10_000
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S+")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +-]*(?:/[A-Za-z0-9_][A-Za-z0-9_. +-]*)*")
 _QUOTES = "must be text: put it in quotes"
@@ -86,7 +86,7 @@ class Section:
         return value
 
     def name(self, key: str, *, required: bool = False) -> str | None:
-        hint = "must be a name of at most 63 characters: a-z, 0-9, with - and _ inside it"
+        hint = "must be a name of at most 63 characters: a-z, 0-9, then also . - and _"
         return self.matching(key, _NAME, hint, required=required)
 
     def digest(self, key: str, *, required: bool = False) -> str | None:

@@ -17,21 +17,39 @@ from registry.manifest.metrics import METRICS
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
-def files(parent: Section) -> Mapping[str, str]:
+def files(parent: Section) -> tuple[Mapping[str, str], Mapping[str, facts.DeclaredBytes]]:
+    """(key -> name, key -> promised bytes). A file is a name, or `{path, sha256, size}`."""
     section = parent.section("files")
     if section is None:
-        return {}
-    found = {
-        key: name
-        for key in facts.FILE_KEYS
-        if (name := section.file(key, required=key in facts.REQUIRED_FILES)) is not None
-    }
+        return {}, {}
+    named: dict[str, str] = {}
+    declared: dict[str, facts.DeclaredBytes] = {}
+    for key in facts.FILE_KEYS:
+        required = key in facts.REQUIRED_FILES
+        if isinstance(section.raw(key), dict):
+            name, declared[key] = _promised(section, key)
+        else:
+            name = section.file(key, required=required)
+        if name is not None:
+            named[key] = name
+    section.finish()
+    _refuse_shared_names(section, named)
+    return named, declared
+
+
+def _promised(parent: Section, key: str) -> tuple[str | None, facts.DeclaredBytes]:
+    section = parent.section(key) or Section({}, key, [])
+    name = section.file("path", required=True)
+    declared = facts.DeclaredBytes(section.digest("sha256"), section.whole("size", low=0))
+    section.finish()
+    return name, declared
+
+
+def _refuse_shared_names(section: Section, named: Mapping[str, str]) -> None:
     taken: dict[str, str] = {}
-    for key, name in found.items():
+    for key, name in named.items():
         if taken.setdefault(name, key) != key:
             section.problem(key, f"{name} is already the file of {taken[name]}")
-    section.finish()
-    return found
 
 
 def training(parent: Section, *, has_requirements: bool) -> facts.Training:

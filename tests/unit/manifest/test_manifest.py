@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from registry.manifest import METRICS, BadManifest, FileFact, canonical, identity, parse
+from registry.manifest import METRICS, BadManifest, DeclaredBytes, FileFact, canonical, identity, parse
 from tests.unit.manifest.documents import ABSENT, YAML, changed
 
 FILES = {
@@ -36,6 +36,13 @@ def test_every_fact_of_the_document_is_kept():
     assert manifest.tags == {"team": "vision", "year": "2026"}
 
 
+def test_bytes_that_ci_promises_are_kept_beside_the_names():
+    manifest = parse(changed(files__model={"path": "model.onnx", "sha256": "0" * 64, "size": 3}))
+
+    assert manifest.files["model"] == "model.onnx"
+    assert manifest.declared == {"model": DeclaredBytes("0" * 64, 3)}
+
+
 def test_yaml_and_json_are_the_same_version():
     from_yaml, from_json = parse(YAML), parse(changed())
 
@@ -60,6 +67,7 @@ def test_the_document_can_be_read_again():
         {"signature__inputs__pixels__sensitive": ABSENT},
         {"training__hyperparameters": {"solvers": ["lbfgs", "saga"], "penalty": None, "C": 1.0}},
         {"built__at": "2026-11-20T05:00:00-05:00"},
+        {"files__model": {"path": "model.onnx", "sha256": "0" * 64, "size": 3}},
     ],
 )
 def test_what_does_not_belong_to_the_identity_does_not_change_it(change):
@@ -115,6 +123,9 @@ def test_an_identity_over_other_files_than_the_manifest_names_is_refused():
         ({"files__model": "a/../b"}, "files.model", ".."),
         ({"files__model": "file:model.onnx"}, "files.model", "relative"),
         ({"files__model": "a" * 201}, "files.model", "200"),
+        ({"files__model": {"path": "m.onnx", "sha256": "x"}}, "files.model.sha256", "64 hex"),
+        ({"files__model": {"sha256": "0" * 64}}, "files.model.path", "missing"),
+        ({"files__model": {"path": "m.onnx", "uri": "file:x"}}, "files.model.uri", "not a known"),
         ({"files__model": "CARD.md"}, "files.card", "already"),
         ({"training__library_version": 1.9}, "training.library_version", "quotes"),
         ({"training__hyperparameters": [1]}, "training.hyperparameters", "mapping"),
