@@ -1,0 +1,1 @@
+"""The registry over REST: models, versions, tokens, the log."""

@@ -1,0 +1,29 @@
+"""What every view must say: who may call it at all. What they may do there is asked of the policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+
+class Deny(BasePermission):
+    """The default: a view that names no permission serves nobody."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return False
+
+
+class Anybody(BasePermission):
+    """For what is no secret: whether we live, and how the API looks."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return True
+
+
+class LoggedIn(BasePermission):
+    """A person with a session or a valid token; services and selectors then ask the policies."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return bool(request.user and request.user.is_authenticated)
