@@ -18,7 +18,9 @@ VIEWERS = (
 
 
 def refuse_view(access: Access) -> str:
-    """Any role on the model lets its holder read it."""
+    """Any role on the model lets its holder read it; a token reads only the models that it is for."""
+    if access.scopes is not None and not access.scopes:
+        return "This token is not for this model."
     if access.has_role(*VIEWERS):
         return ""
     return "You have no role on this model: ask an admin for one."
