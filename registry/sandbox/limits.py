@@ -1,0 +1,43 @@
+"""What a cell may use and what it may see."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Upper bounds of one cell.
+
+    memory_bytes  resident memory of all its processes together; each may map 1 GiB more
+                  (code, stacks), and what it writes to its own /tmp comes on top
+    cpu_seconds   processor time of each process
+    wall_seconds  from start to end, kept by the parent
+    processes     processes and threads
+    file_bytes    size of one file, of its /tmp, and of each folder that is lent to it for writing
+    output_bytes  of standard output, and again of standard error
+    """
+
+    memory_bytes: int = 2 * GIB
+    cpu_seconds: int = 60
+    wall_seconds: float = 60.0
+    processes: int = 64
+    open_files: int = 256
+    file_bytes: int = 256 * MIB
+    output_bytes: int = MIB
+
+    def to_json(self) -> dict[str, float]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One file or folder of ours, seen inside at the absolute path `target`, read-only unless it says so."""
+
+    source: Path
+    target: str
+    writable: bool = False
