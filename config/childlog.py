@@ -39,11 +39,11 @@ class ChildLog:
             return words.encode() in log.read()
 
     def tail(self, lines: int) -> list[str]:
-        """The last lines that were written, at most the last 16 KiB of them."""
+        """The last lines since the child's last start, at most 16 KiB of them."""
         if not self.path.exists():
             return []
         with self.path.open("rb") as log:
-            log.seek(max(0, self.path.stat().st_size - 16_384))
+            log.seek(max(self._started, self.path.stat().st_size - 16_384))
             return log.read().decode("utf-8", "replace").splitlines()[-lines:]
 
     def fresh_warnings(self) -> Iterator[str]:

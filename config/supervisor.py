@@ -9,6 +9,7 @@ here can make them wait; the terminal gets their warnings.
 from __future__ import annotations
 
 import ctypes
+import json
 import math
 import os
 import signal
@@ -67,9 +68,13 @@ class _Running:
 class Supervisor:
     """Starts the children in order, each when those before it are ready, and watches them."""
 
-    def __init__(self, children: Sequence[Child], *, logs: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, children: Sequence[Child], *, folder: Path, say: Callable[[str], None]) -> None:
+        """`folder` gets logs/ and processes.json (name -> process id); `say` gets what a person must see."""
         self._say = say
-        self._running = [_Running(child, ChildLog(logs / f"{child.name}.log")) for child in children]
+        self._register = folder / "processes.json"
+        self._running = [
+            _Running(child, ChildLog(folder / "logs" / f"{child.name}.log")) for child in children
+        ]
         self._stopping: str | None = None
 
     def pids(self) -> dict[str, int]:
@@ -130,8 +135,6 @@ class Supervisor:
         """End everything: the broker last, so that the others can still say good-bye to it."""
         _terminate([one for one in self._running if not one.child.last], GRACE_S)
         _terminate([one for one in self._running if one.child.last], GRACE_S)
-        for one in self._running:
-            self._show(one)
 
     def _launch(self, one: _Running) -> None:
         with one.log.opened_for_child() as output:
@@ -145,6 +148,12 @@ class Supervisor:
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - only the main thread starts children
             )
         one.ready = False
+        self._write_pids()
+
+    def _write_pids(self) -> None:
+        fresh = self._register.with_suffix(".new")
+        fresh.write_text(json.dumps(self.pids()))
+        fresh.rename(self._register)
 
     def _bury(self, one: _Running, now: float) -> None:
         assert one.process is not None  # noqa: S101 - for the type checker

@@ -16,6 +16,7 @@ import pytest
 
 from config import keeper, probes
 from config.supervisor import Child, Supervisor, TreeStopped
+from tests.servers import wait_until
 
 FOREVER = "import signal, time\nprint('up', flush=True)\nwhile True: time.sleep(60)"
 WITH_GRANDCHILD = (
@@ -30,17 +31,10 @@ def python(name: str, code: str, **more: object) -> Child:
     return Child(name, [sys.executable, "-c", code], dict(os.environ), **more)  # type: ignore[arg-type]
 
 
-def eventually(true: Callable[[], bool], *, seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
 @contextmanager
 def tree(tmp_path: Path, *children: Child) -> Iterator[tuple[Supervisor, list[str]]]:
     said: list[str] = []
-    supervisor = Supervisor(children, logs=tmp_path, say=said.append)
+    supervisor = Supervisor(children, folder=tmp_path, say=said.append)
     try:
         yield supervisor, said
     finally:
@@ -52,17 +46,17 @@ def step_until(supervisor: Supervisor, true: Callable[[], bool]) -> None:
         supervisor.step()
         return true()
 
-    eventually(stepped)
+    wait_until(stepped, "it", seconds=10)
 
 
 def test_a_killed_child_comes_back_and_its_own_children_do_not_stay(tmp_path: Path) -> None:
     with tree(tmp_path, python("parent", WITH_GRANDCHILD, greets="grandchild")) as (supervisor, said):
         supervisor.start(deadline_s=10)
         first = supervisor.pids()["parent"]
-        grandchild = int((tmp_path / "parent.log").read_text().split()[1])
+        grandchild = int((tmp_path / "logs" / "parent.log").read_text().split()[1])
         os.kill(first, signal.SIGKILL)
         step_until(supervisor, lambda: supervisor.pids().get("parent", first) != first)
-        eventually(lambda: not psutil.pid_exists(grandchild) or is_zombie(grandchild))
+        wait_until(lambda: not psutil.pid_exists(grandchild) or is_zombie(grandchild), "its end")
     assert any("parent died by SIGKILL; it starts again" in line for line in said)
 
 
@@ -94,14 +88,14 @@ def test_children_die_with_a_supervisor_that_was_killed(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from config.supervisor import Child, Supervisor\n"
         f"child = Child('child', [sys.executable, '-c', {FOREVER!r}], {{}}, greets='up')\n"
-        f"one = Supervisor([child], logs=Path({str(tmp_path)!r}), say=print)\n"
+        f"one = Supervisor([child], folder=Path({str(tmp_path)!r}), say=print)\n"
         "one.start(deadline_s=10); print(one.pids()['child'], flush=True); one.watch()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         parent.kill()
-    eventually(lambda: not psutil.pid_exists(child) or is_zombie(child))
+    wait_until(lambda: not psutil.pid_exists(child) or is_zombie(child), "its end")
 
 
 def test_warnings_are_shown_and_chatter_is_not(tmp_path: Path) -> None:
@@ -130,8 +124,8 @@ def test_a_long_log_is_cut_and_goes_on(tmp_path: Path, monkeypatch: pytest.Monke
     )
     with tree(tmp_path, talker) as (supervisor, _):
         supervisor.start(deadline_s=10)
-        step_until(supervisor, (tmp_path / "talker.log.1").exists)
-    assert (tmp_path / "talker.log").stat().st_size < 2500
+        step_until(supervisor, (tmp_path / "logs" / "talker.log.1").exists)
+    assert (tmp_path / "logs" / "talker.log").stat().st_size < 2500
 
 
 def test_a_second_tree_in_the_same_folder_is_refused(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class Command(BaseCommand):
             with only_one_tree(settings.DATA_DIR):
                 processes.require_free_ports()
                 self._migrate()
-                supervisor = Supervisor(processes.children(), logs=settings.DATA_DIR / "logs", say=self._say)
+                supervisor = Supervisor(processes.children(), folder=settings.DATA_DIR, say=self._say)
                 with stopped_by_signals(supervisor), _closed(supervisor):
                     supervisor.start(deadline_s=deadline)
                     if not supervisor.stopping:
@@ -57,6 +57,7 @@ class Command(BaseCommand):
             sys.exit(code)
 
     def _migrate(self) -> None:
+        settings.STATIC_ROOT.mkdir(exist_ok=True)
         call_command("migrate", verbosity=0, interactive=False)
         connections.close_all()
 

@@ -1,0 +1,135 @@
+"""What every test may ask for: servers, databases, the running product, and what this machine lacks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import databases, live
+from tests.servers import S3Server, Servers
+
+PACKAGES = {"chromium": "chromium", "bwrap": "bubblewrap"}
+SERVERS = pytest.StashKey[Servers]()
+MISSING = pytest.StashKey[set[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--postgres", action="store_true", help="run on PostgreSQL, a private one if none is given"
+    )
+    parser.addoption("--soak", action="store_true", help="the long figures")
+    parser.addoption("--seed", type=int, default=None, help="replay one run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SERVERS] = _servers(config)
+    config.stash[MISSING] = set()
+    if config.getoption("--postgres") or os.environ.get("ASSAY_TEST_DATABASE_URL"):
+        databases.use(config.stash[SERVERS].postgres_url())
+
+
+def pytest_configure_node(node) -> None:
+    """xdist: the workers share the servers of the process that started them."""
+    node.workerinput["servers"] = str(_folder(node.config)), os.getpid()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(_folder(config), ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One live tree for all that need one: they go to the same xdist worker."""
+    for item in items:
+        if "live_tree" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("live tree"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    program = "chromium" if item.get_closest_marker("browser") else None
+    if program and not shutil.which(program):
+        pytest.skip(f"needs {program}, which is not on this machine")
+    return (yield)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say at the end what did not run and the line that would let it run."""
+    reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    missing = sorted(
+        {PACKAGES[name] for name in PACKAGES if any(f"needs {name}" in text for text in reasons)}
+    )
+    if missing:
+        terminalreporter.section("not run", red=True, bold=True)
+        terminalreporter.line(f"Tests that need {' and '.join(missing)} did not run. As root:")
+        terminalreporter.line(
+            f"  apt-get update && apt-get install -y --no-install-recommends {' '.join(missing)}"
+        )
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> Servers:
+    return request.config.stash[SERVERS]
+
+
+@pytest.fixture(scope="session")
+def postgres_url(servers: Servers) -> str:
+    """A cluster in which a test may make databases (tests.databases.fresh_postgres)."""
+    return servers.postgres_url()
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers: Servers) -> str:
+    """A real Valkey, shared by the run: use key names of your own."""
+    return servers.redis_url()
+
+
+@pytest.fixture(scope="session")
+def s3_server(servers: Servers) -> S3Server:
+    """A real S3, shared by the run: use a bucket of your own."""
+    return servers.s3()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
+    with django_db_blocker.unblock(), databases.restored_after_transactional_tests():
+        yield
+
+
+@pytest.fixture(scope="session")
+def live_tree(request: pytest.FixtureRequest, servers: Servers) -> Iterator[live.LiveTree]:
+    """The product on SQLite and its own Valkey; with --postgres on PostgreSQL."""
+    if not request.config.getoption("--postgres") and not os.environ.get("ASSAY_TEST_DATABASE_URL"):
+        with live.running() as tree:
+            yield tree
+        return
+    with databases.fresh_postgres(servers.postgres_url()) as url, live.running(DATABASE_URL=url) as tree:
+        yield tree
+
+
+@pytest.fixture(scope="session")
+def soak(request: pytest.FixtureRequest) -> bool:
+    """True for the long figures of `make soak`."""
+    return bool(request.config.getoption("--soak"))
+
+
+@pytest.fixture(scope="session")
+def seed(request: pytest.FixtureRequest) -> int:
+    """What a randomised test starts from; --seed replays it."""
+    return int(request.config.getoption("--seed") or 20261121)
+
+
+def _servers(config: pytest.Config) -> Servers:
+    given = getattr(config, "workerinput", {}).get("servers")
+    return Servers(Path(given[0]), given[1]) if given else Servers(_folder(config), os.getpid())
+
+
+def _folder(config: pytest.Config) -> Path:
+    if not hasattr(config, "_servers_folder"):
+        config._servers_folder = Path(tempfile.mkdtemp(prefix="assay-servers-"))
+    return config._servers_folder

@@ -1,0 +1,82 @@
+"""The whole product, started as a person starts it, for journeys, faults and browser tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.servers import free_port, wait_until
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class LiveTree:
+    """A running Assay: where its faces are, and its processes by name."""
+
+    web: str
+    scoring: str
+    data: Path
+    environment: dict[str, str]
+    supervisor: int
+
+    def pids(self) -> dict[str, int]:
+        """valkey, web, control, proving, scoring -> the process that the supervisor started last."""
+        return json.loads((self.data / "processes.json").read_text())
+
+    def kill(self, name: str) -> None:
+        """kill -9, and wait until the supervisor has put another one in its place."""
+        before = self.pids()[name]
+        os.kill(before, signal.SIGKILL)
+        wait_until(lambda: self.pids().get(name, before) != before, f"{name} to come back")
+
+    def manage(self, *arguments: str) -> str:
+        """What `python manage.py …` prints with the tree's own settings."""
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    def logs(self) -> str:
+        """The last lines of every process, for the message of a failing test."""
+        return "\n".join(
+            f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-15:])
+            for path in sorted((self.data / "logs").glob("*.log"))
+        )
+
+
+@contextmanager
+def running(**settings: str) -> Iterator[LiveTree]:
+    """`python manage.py up` on free ports in a fresh folder; the settings are environment variables."""
+    data = Path(tempfile.mkdtemp(prefix="assay-"))
+    web, scoring = free_port(), free_port()
+    own = {"ASSAY_DATA_DIR": str(data), "ASSAY_WEB_PORT": str(web), "ASSAY_SCORING_PORT": str(scoring)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
+    environment = {**inherited, "DJANGO_SETTINGS_MODULE": "config.settings", **own, **settings}
+    with (data / "up.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "up"], cwd=ROOT, env=environment, stdout=log, stderr=log
+        )
+    addresses = f"http://127.0.0.1:{web}", f"http://127.0.0.1:{scoring}"
+    tree = LiveTree(*addresses, data, environment, process.pid)
+    try:
+        said = data / "up.log"
+        wait_until(lambda: "is ready" in said.read_text() or process.poll() is not None, "Assay", 120)
+        assert process.poll() is None, said.read_text() + tree.logs()
+        yield tree
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        finally:
+            process.kill()
+            shutil.rmtree(data, ignore_errors=True)
