@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from config import databases, env, secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -32,8 +34,22 @@ PLAN_FILE = DATA_DIR / "plans" / f"{ENVIRONMENT}.json"
 WITNESS_FILE = DATA_DIR / "witness" / "heads.log"
 KEYS_DIR = DATA_DIR / "keys"
 WORK_DIR = DATA_DIR / "work"
+PREPARE_TIMEOUT_S = env.number("ASSAY_PREPARE_TIMEOUT_S", 120)
+SWITCH_TIMEOUT_S = env.number("ASSAY_SWITCH_TIMEOUT_S", 20)
+CRASHPOINT = env.text("ASSAY_CRASHPOINT", "")
 UPLOAD_LIMIT_BYTES = env.number("ASSAY_UPLOAD_LIMIT_BYTES", 10 * 2**30)
 REAUTHENTICATE_AFTER_S = env.number("ASSAY_REAUTHENTICATE_AFTER_S", 3600)
+
+
+def PLAN_KEY() -> Ed25519PrivateKey:  # noqa: N802 - a setting that is read late, so that only who signs makes it
+    """The key under which this installation signs routing plans."""
+    return secrets.plan_key(DATA_DIR)
+
+
+def REQUEST_KEY() -> bytes:  # noqa: N802 - as above
+    """The key under which nodes make request ids."""
+    return secrets.request_key(DATA_DIR)
+
 
 # --- Django ------------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -63,7 +63,7 @@ def verify(lines: Iterable[Line], witness: Mapping[int, str], head: tuple[int, s
     for line in lines:
         count += 1
         if reason := _fault(line, count, previous, witness):
-            return Report(count - 1, previous, line.seq if line.seq > count else count, reason, witnessed)
+            return Report(count - 1, previous, count, reason, witnessed)
         witnessed += line.seq in witness
         previous = line.digest
     if (count, previous) != head:

@@ -1,0 +1,158 @@
+"""What goes between the control plane and the nodes: plans out, heartbeats and feedback in.
+
+Redis is transport here and never the truth: plans are written from rows, feedback is acknowledged
+only after its rows are committed. This is the only file of the release side that talks to it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+
+ALIVE_WITHIN_S = 10.0
+_READ_BATCHES = 100
+
+# The plan never goes back: a slow publisher must not overwrite what a faster one has sent.
+_PUBLISH = """
+local known = redis.call('GET', KEYS[2])
+if known and tonumber(known) > tonumber(ARGV[2]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1])
+redis.call('SET', KEYS[2], ARGV[2])
+redis.call('PUBLISH', KEYS[1], ARGV[2])
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeModel:
+    """What all workers of a node have of one model."""
+
+    revision: int = 0
+    ready: frozenset[int] = frozenset()
+    failed: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What a node last said about itself. `at` is epoch seconds by its own clock."""
+
+    node: str
+    boot: str
+    at: float
+    address: str
+    sequence: int
+    models: Mapping[str, NodeModel]
+    slots: tuple[int, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def alive(self, now: float) -> bool:
+        return now - self.at < ALIVE_WITHIN_S
+
+    def of(self, model: str) -> NodeModel:
+        return self.models.get(model, NodeModel())
+
+
+def connect(url: str) -> redis.Redis:
+    """A client with short time-outs: a dead Redis is an error in seconds, never a hang."""
+    return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2)
+
+
+def publish(client: redis.Redis, path: Path, environment: str, envelope: str, sequence: int) -> None:
+    """Send a signed plan to Redis and to the plan file, unless a newer one is there."""
+    key = f"assay:{environment}:plan"
+    client.eval(_PUBLISH, 2, key, f"{key}:sequence", envelope, sequence)
+    _replace(path, envelope)
+
+
+def published_sequence(client: redis.Redis, environment: str) -> int:
+    """The sequence of the plan in Redis, 0 where Redis has none (a new or emptied server)."""
+    return int(client.get(f"assay:{environment}:plan:sequence") or 0)  # type: ignore[arg-type]
+
+
+def heartbeats(client: redis.Redis, environment: str) -> list[Heartbeat]:
+    """What every known node last said, by node name."""
+    keys = sorted(client.scan_iter(f"assay:{environment}:node:*", count=500))
+    said = client.mget(keys) if keys else []
+    return [heartbeat(json.loads(text)) for text in said if text]  # type: ignore[union-attr]
+
+
+def heartbeat(document: Mapping[str, Any]) -> Heartbeat:
+    """A heartbeat from its JSON form."""
+    models = {
+        name: NodeModel(
+            revision=int(model["revision"]),
+            ready=frozenset(int(number) for number in model.get("ready", ())),
+            failed={int(number): str(why) for number, why in model.get("failed", {}).items()},
+        )
+        for name, model in document.get("models", {}).items()
+    }
+    return Heartbeat(
+        node=str(document["node"]),
+        boot=str(document["boot"]),
+        at=float(document["at"]),
+        address=str(document.get("address", "")),
+        sequence=int(document.get("sequence", 0)),
+        models=models,
+        slots=tuple(int(worker["slot"]) for worker in document.get("workers", ())),
+        facts={k: v for k, v in document.items() if k not in {"models", "node", "boot", "address"}},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One shipment of feedback from a node's spool."""
+
+    entry: str
+    node: str
+    boot: str
+    sequence: int
+    items: tuple[Mapping[str, Any], ...]
+
+
+def read_feedback(client: redis.Redis, environment: str) -> Iterator[Batch]:
+    """Batches that wait, oldest first; they stay until `acknowledge`."""
+    entries: Any = client.xrange(f"assay:{environment}:feedback", count=_READ_BATCHES)
+    for entry, fields in entries:
+        document = json.loads(fields[b"batch"])
+        yield Batch(
+            entry=entry.decode(),
+            node=str(document["node"]),
+            boot=str(document["boot"]),
+            sequence=int(document["sequence"]),
+            items=tuple(document["items"]),
+        )
+
+
+def acknowledge(client: redis.Redis, environment: str, batch: Batch, upto: int) -> None:
+    """Tell the node that every batch of its boot up to `upto` is in the database, and drop this one."""
+    pipe = client.pipeline(transaction=True)
+    pipe.hset(f"assay:{environment}:feedback:acked", f"{batch.node}:{batch.boot}", str(upto))
+    pipe.xdel(f"assay:{environment}:feedback", batch.entry)
+    pipe.execute()
+
+
+def _replace(path: Path, envelope: str) -> None:
+    """The plan file is swapped whole, and never for an older one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if _sequence(path) > json.loads(json.loads(envelope)["payload"])["sequence"]:
+        return
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w") as out:
+        out.write(envelope)
+        out.flush()
+        os.fsync(out.fileno())
+    Path(name).replace(path)
+
+
+def _sequence(path: Path) -> int:
+    try:
+        return int(json.loads(json.loads(path.read_text())["payload"])["sequence"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return -1

@@ -1,0 +1,84 @@
+"""Versions and routes as scoring follows them: pure steps from one routing entry to the next.
+
+Every step of a release is a function from the entry that stands to the one that follows it, so
+what goes out is decided by values alone and can be replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from scoring.plans import ArtifactRef, ModelPlan, PlannedVersion
+from scoring.routing import WHOLE, Arm
+from scoring.types import Signature
+
+
+def planned_version(
+    *,
+    number: int,
+    digest: str,
+    files: Mapping[str, ArtifactRef],
+    signature: Mapping[str, Any],
+    rows: str,
+    batching: bool,
+    answers: ArtifactRef | None,
+) -> PlannedVersion:
+    """A version as nodes load it. `files` maps the manifest's keys; only model and extractor travel."""
+    return PlannedVersion(
+        number=number,
+        digest=digest,
+        model=files["model"],
+        extractor=files.get("extractor"),
+        signature=Signature.from_json(signature),
+        rows=rows,
+        batching=batching,
+        answers=answers,
+    )
+
+
+def prepared(before: ModelPlan | None, version: PlannedVersion, *, revision: int, salt: bytes) -> ModelPlan:
+    """Clients notice nothing: the new version is loaded and checked everywhere, addressable by nobody."""
+    staged = replace(version, staged=True)
+    if before is None:
+        return ModelPlan(revision=revision, salt=salt, arms=(), versions={version.number: staged})
+    return replace(before, revision=revision, versions={**before.versions, version.number: staged})
+
+
+def committed_closed(before: ModelPlan, number: int, *, revision: int) -> ModelPlan:
+    """The new version answers by name, to whom the scope `score-version` is given, and no client."""
+    opened = replace(before.versions[number], staged=False)
+    return replace(before, revision=revision, versions={**before.versions, number: opened})
+
+
+def opened_to_all(before: ModelPlan, number: int, *, revision: int) -> ModelPlan:
+    """All traffic goes to `number`; the version that answered until now stays loaded for an instant return."""
+    serving = {arm.version for arm in before.arms}
+    warm = {n: replace(before.versions[n], staged=True) for n in serving if n != number}
+    versions = {number: replace(before.versions[number], staged=False), **warm}
+    arms = (Arm(number, WHOLE, "champion"),)
+    return replace(before, revision=revision, arms=arms, versions=versions)
+
+
+def reverted(before: ModelPlan | None, now: ModelPlan, *, revision: int) -> ModelPlan:
+    """What answered before a rollout answers again, under the next revision; nothing, if nothing did."""
+    if before is None:
+        return replace(now, revision=revision, arms=(), versions={})
+    return replace(before, revision=revision)
+
+
+def returned_to(version: PlannedVersion, now: ModelPlan, *, revision: int) -> ModelPlan:
+    """A rollback: all traffic goes to an earlier version and nothing else stays loaded."""
+    arms = (Arm(version.number, WHOLE, "champion"),)
+    return replace(now, revision=revision, arms=arms, versions={version.number: replace(version, staged=False)})
+
+
+def taken_offline(now: ModelPlan, *, revision: int) -> ModelPlan:
+    """A retired model answers nobody."""
+    return replace(now, revision=revision, arms=(), versions={}, mirrors=())
+
+
+def shares(entry: ModelPlan) -> dict[int, float]:
+    """Version number to its share of units, 0 to 1."""
+    return {arm.version: arm.weight / WHOLE for arm in entry.arms}

@@ -1,0 +1,137 @@
+"""From rows to the routing plan: revise a model's route, sign the plan, send it out."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+from functools import cache
+
+from django.conf import settings
+
+from registry.events import record
+from registry.models import LogHead, ModelVersion, RegisteredModel
+from registry.selectors import scoring_tokens
+from registry.transactions import write
+from releases import dataplane, plans, selectors
+from releases.events import Kind
+from releases.models import Environment, GateRun, Release, Route
+from scoring.plans import EVERY_MODEL, SCOPES, ArtifactRef, ModelPlan, PlannedToken, PlannedVersion, RoutingPlan
+from scoring.plans import serialise, sign
+
+Revise = Callable[[ModelPlan | None, int], ModelPlan]
+
+
+def revise_route(model: RegisteredModel, environment: Environment, revise: Revise, *, actor: str, why: str) -> Route:
+    """Write the next revision of a model's route, inside the surrounding write.
+
+    `revise` gets the entry that stands (None at first) and the next revision's number.
+    """
+    with write():
+        now = selectors.route(model, environment)
+        entry = revise(entry_of(now), now.revision + 1 if now else 1)
+        event = record(
+            Kind.ROUTE_REVISED,
+            f"route/{environment.name}/{model.name}",
+            actor=actor,
+            model=model.name,
+            environment=environment.name,
+            revision=entry.revision,
+            arms=[{"version": a.version, "weight": a.weight, "reason": a.reason} for a in entry.arms],
+            loaded={str(number): v.digest for number, v in entry.versions.items()},
+            why=why,
+        )
+        return Route.objects.create(
+            model=model,
+            environment=environment,
+            revision=entry.revision,
+            entry=entry.to_json(),
+            event=event,
+        )
+
+
+def entry_of(route: Route | None) -> ModelPlan | None:
+    """The routing entry in a row."""
+    return ModelPlan.from_json(route.entry) if route else None
+
+
+def planned(release: Release) -> PlannedVersion:
+    """The release's version as nodes load it, with what its proof found out (batching, reference answers)."""
+    version: ModelVersion = release.version
+    files = {
+        f.key: ArtifactRef(f.artifact_id, f.artifact.size) for f in version.files.select_related("artifact")
+    }
+    proof = GateRun.objects.get(release=release, gate="end_to_end").evidence
+    answers = proof.get("answers")
+    return plans.planned_version(
+        number=version.number,
+        digest=version.digest,
+        files=files,
+        signature=version.signature,
+        rows=version.end_to_end_set.kind,
+        batching=bool(proof.get("batchable", False)),
+        answers=ArtifactRef.from_json(answers) if answers else None,
+    )
+
+
+def build(environment: Environment) -> RoutingPlan:
+    """The plan as the rows say it now. Its sequence is the log's, read first: content is never older."""
+    sequence = LogHead.objects.values_list("seq", flat=True).filter(pk=1).first() or 0
+    entries = {row.model.name: ModelPlan.from_json(row.entry) for row in selectors.current_routes(environment)}
+    return RoutingPlan(
+        environment=environment.name,
+        sequence=sequence,
+        issued_at=time.time(),
+        models=entries,
+        tokens=(_internal_token(), *_client_tokens()),
+        public=settings.SCORING_PUBLIC,
+    )
+
+
+def publish(environment: Environment) -> int:
+    """Sign the plan and send it to Redis and to the plan file; its sequence. Repeating it is harmless."""
+    plan = build(environment)
+    envelope = sign(serialise(plan), settings.PLAN_KEY())
+    path = settings.PLAN_FILE.with_name(f"{environment.name}.json")
+    dataplane.publish(client(), path, environment.name, envelope, plan.sequence)
+    return plan.sequence
+
+
+def ensure_published(environment: Environment) -> None:
+    """Publish where Redis has no plan or an older one than the newest route: after a loss, or a lost job."""
+    newest = max((row.event_id for row in selectors.current_routes(environment)), default=0)
+    known = dataplane.published_sequence(client(), environment.name)
+    if known == 0 or known < newest:
+        publish(environment)
+
+
+@cache
+def client() -> dataplane.redis.Redis:
+    """The process's connection pool to Redis."""
+    return dataplane.connect(settings.REDIS_URL)
+
+
+def internal_token() -> str:
+    """The bearer text of our own verification calls; nodes know it by digest and keep it out of evidence."""
+    tag = hmac.new(settings.SECRET_KEY.encode(), b"assay verification calls", hashlib.sha256).hexdigest()
+    return f"assay_internal_{tag}"
+
+
+def _internal_token() -> PlannedToken:
+    digest = hashlib.sha256(internal_token().encode()).hexdigest()
+    scopes = frozenset({"score", "score-version"})
+    return PlannedToken("internal", digest, scopes, frozenset({EVERY_MODEL}), internal=True)
+
+
+def _client_tokens() -> list[PlannedToken]:
+    rows = []
+    for token in scoring_tokens():
+        scopes = SCOPES & set(token.scopes)
+        names = {EVERY_MODEL} if token.all_models else {m.name for m in token.for_models.all()}
+        if scopes and names:
+            expires = token.expires_at.timestamp() if token.expires_at else None
+            rows.append(
+                PlannedToken(token.identifier, token.secret_sha256, scopes, frozenset(names), expires)
+            )
+    return rows

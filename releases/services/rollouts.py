@@ -1,0 +1,151 @@
+"""Decisions about traffic: start a rollout, roll back, retire. What follows is work for the saga."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from registry.errors import BadInput, NotAllowed
+from registry.events import grounds as keep_grounds
+from registry.events import record
+from registry.models import ApiToken, Person
+from registry.selectors import access
+from registry.transactions import write
+from releases import plans, policies, selectors
+from releases.errors import NothingToRestore, RolloutOpen
+from releases.events import Kind
+from releases.lifecycle import Action, State, target
+from releases.models import Release, Rollout
+from releases.services.publishing import entry_of, planned, revise_route
+from releases.services.transitions import advance
+
+
+def start_rollout(release: Release, *, by: Person, token: ApiToken | None = None, grounds: str = "") -> Release:
+    """Open a rollout for an approved release. Raises IllegalTransition, NotAllowed, RolloutOpen."""
+    with write():
+        release = selectors.release(release.pk, by, token)
+        _check(Action.START_ROLLOUT, release, by, token)
+        if Rollout.objects.filter(
+            model=release.model, environment=release.environment, closed_at=None
+        ).exists():
+            raise RolloutOpen("Another rollout of this model is open: finish it or roll it back first.")
+        previous = selectors.champion(release.model, release.environment)
+        before = entry_of(selectors.route(release.model, release.environment))
+        rollout = Rollout.objects.create(
+            release=release,
+            previous=previous,
+            model=release.model,
+            environment=release.environment,
+            progress={"before": before.to_json() if before and before.arms else None},
+        )
+        record(
+            Kind.ROLLOUT_STARTED,
+            release.subject,
+            actor=(token or by).actor,
+            model=release.model.name,
+            rollout=rollout.pk,
+            strategy=release.strategy,
+            replaces=previous.version.number if previous else None,
+        )
+        return advance(release, Action.START_ROLLOUT, actor=(token or by).actor, **_said(grounds, by))
+
+
+def roll_back(release: Release, *, by: Person, token: ApiToken | None = None, grounds: str = "") -> Release:
+    """Take a release out of traffic: a rollout turns back, a live release gives way to the one before it.
+
+    The decision is one transaction; the plan that carries it out follows within a second.
+    Raises IllegalTransition, NothingToRestore, NotAllowed.
+    """
+    with write():
+        release = selectors.release(release.pk, by, token)
+        target(State(release.state), Action.ROLL_BACK)
+        if release.state == State.LIVE and selectors.restorable(release) is None:
+            raise NothingToRestore("There is nothing to restore: this is the only release the model had here.")
+        _check(Action.ROLL_BACK, release, by, token)
+        actor, said = (token or by).actor, _said(grounds, by)
+        if release.state == State.ROLLING_OUT:
+            return _turn_back(release, actor, said)
+        return restore_previous(release, actor=actor, **said)
+
+
+def restore_previous(release: Release, *, actor: str, **facts: object) -> Release:
+    """Vacate, then occupy: the live release is rolled back and its predecessor is live again."""
+    previous = selectors.restorable(release)
+    if previous is None:
+        raise NothingToRestore("There is nothing to restore.")
+    with write():
+        rolled_back = advance(release, Action.ROLL_BACK, actor=actor, restores=previous.version.number, **facts)
+        advance(previous, Action.RESTORE, actor=actor, after=release.version.number)
+        version = planned(previous)
+        revise_route(
+            release.model,
+            release.environment,
+            lambda now, revision: plans.returned_to(version, now or _nothing(), revision=revision),
+            actor=actor,
+            why=f"version {release.version.number} was rolled back",
+        )
+        return rolled_back
+
+
+def retire(release: Release, *, by: Person, token: ApiToken | None = None, grounds: str = "") -> Release:
+    """Take the model offline. The first call asks, a second person's call does it."""
+    with write():
+        release = selectors.release(release.pk, by, token)
+        _check(Action.RETIRE, release, by, token)
+        said = _said(grounds, by)
+        if not selectors.facts(release).retire_asked_by:
+            record(Kind.RETIREMENT_ASKED, release.subject, actor=by.actor, model=release.model.name, **said)
+            return release
+        retired = advance(release, Action.RETIRE, actor=by.actor, **said)
+        revise_route(
+            release.model,
+            release.environment,
+            lambda now, revision: plans.taken_offline(now or _nothing(), revision=revision),
+            actor=by.actor,
+            why="the model was retired",
+        )
+        return retired
+
+
+def _turn_back(release: Release, actor: str, said: dict[str, object]) -> Release:
+    rollout = Rollout.objects.filter(release=release, closed_at=None).first()
+    if rollout is None or rollout.phase == Rollout.Phase.REVERTING:
+        return release
+    begin_reverting(rollout, "rolled back by hand", actor=actor, **said)
+    return release
+
+
+def begin_reverting(rollout: Rollout, reason: str, *, actor: str, **facts: object) -> bool:
+    """Turn an open rollout back; False when it has ended or turns back already. Safe to repeat."""
+    with write():
+        turned = (
+            Rollout.objects.filter(pk=rollout.pk, closed_at=None)
+            .exclude(phase=Rollout.Phase.REVERTING)
+            .update(phase=Rollout.Phase.REVERTING, phase_since=timezone.now(), reason=reason)
+        )
+        if turned:
+            record(
+                Kind.ROLLOUT_REVERTING,
+                rollout.release.subject,
+                actor=actor,
+                model=rollout.model.name,
+                rollout=rollout.pk,
+                reason=reason,
+                **facts,
+            )
+        return bool(turned)
+
+
+def _said(grounds: str, by: Person) -> dict[str, object]:
+    if len(grounds) > 10_000:
+        raise BadInput("Say it in at most 10,000 characters.", field="grounds")
+    return {"grounds": keep_grounds(grounds.strip(), by).digest} if grounds.strip() else {}
+
+
+def _check(action: Action, release: Release, by: Person, token: ApiToken | None) -> None:
+    target(State(release.state), action)
+    if reason := policies.refuse_action(action, access(by, token, release.model), selectors.facts(release)):
+        raise NotAllowed(reason)
+
+
+def _nothing() -> plans.ModelPlan:
+    return plans.ModelPlan(revision=0, salt=bytes(16), arms=(), versions={})

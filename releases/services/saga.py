@@ -1,0 +1,264 @@
+"""A release as one transaction over all nodes: prepare → commit closed → verify → open, or back by itself.
+
+Each phase is work that may run twice: the phase is a column, moved only from the phase it was in,
+in the transaction that writes the route. A kill anywhere leaves a phase that another worker goes on with.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.utils import timezone
+
+from registry.events import record
+from registry.stores import artifact_store
+from registry.transactions import write
+from releases import dataplane, plans, verification
+from registry.crashpoints import crashpoint
+from releases.dataplane import Heartbeat
+from releases.errors import NodesFailed
+from releases.events import Kind
+from releases.lifecycle import Action
+from releases.models import Rollout
+from releases.services.publishing import (
+    client,
+    internal_token,
+    planned,
+    publish,
+    revise_route,
+)
+from releases.services.rollouts import begin_reverting
+from releases.services.transitions import advance
+from scoring.plans import ModelPlan
+
+ACTOR = "system/rollouts"
+POLL_S = 0.05
+Phase = Rollout.Phase
+
+
+class Turned(Exception):
+    """The rollout has left the phase this worker was in: somebody rolled it back, or another worker went on."""
+
+
+def advance_rollout(release_id: int) -> None:
+    """Take a release's open rollout as far as it goes. Safe to repeat and to run beside itself."""
+    while True:
+        rollout = _open_rollout(release_id)
+        if rollout is None:
+            return
+        try:
+            _PHASES[Phase(rollout.phase)](rollout)
+        except NodesFailed as error:
+            begin_reverting(rollout, str(error), actor=ACTOR)
+        except Turned:
+            continue
+
+
+def _open_rollout(release_id: int) -> Rollout | None:
+    return (
+        Rollout.objects.filter(release=release_id, closed_at=None)
+        .select_related("release__version", "previous__version", "model", "environment")
+        .first()
+    )
+
+
+def _prepare(rollout: Rollout) -> None:
+    """Every node fetches, checks, loads, warms and answers the end-to-end set itself. Clients see nothing."""
+    number, version = rollout.release.version.number, planned(rollout.release)
+    salt = secrets.token_bytes(16)
+    revision = _revise_once(
+        rollout,
+        "prepared",
+        lambda now, next_: plans.prepared(now, version, revision=next_, salt=salt),
+        f"version {number} is loaded and checked, open to nobody",
+    )
+    publish(rollout.environment)
+    crashpoint("saga.prepared")
+
+    def loaded(node: Heartbeat) -> bool:
+        state = node.of(rollout.model.name)
+        if number in state.failed:
+            raise NodesFailed(f"{node.node} could not load version {number}: {state.failed[number]}")
+        return number in state.ready and state.revision >= revision
+
+    nodes = _await_nodes(rollout, loaded, settings.PREPARE_TIMEOUT_S)
+    _move(rollout, Phase.COMMITTING, nodes=nodes)
+
+
+def _commit_closed(rollout: Rollout) -> None:
+    """The new version answers by name, with weight 0."""
+    number = rollout.release.version.number
+    revision = _revise_once(
+        rollout,
+        "committed",
+        lambda now, next_: plans.committed_closed(_standing(now), number, revision=next_),
+        f"version {number} answers by name only",
+    )
+    publish(rollout.environment)
+    crashpoint("saga.committed")
+    _await_nodes(rollout, lambda node: node.of(rollout.model.name).revision >= revision)
+    _move(rollout, Phase.VERIFYING)
+
+
+def _verify(rollout: Rollout) -> None:
+    """From outside, by name, every worker of every node, all reference answers."""
+    number = rollout.release.version.number
+    started = time.monotonic()
+    rows = _call_nodes(rollout, f"/v2/models/{rollout.model.name}/versions/{number}/infer", most_rows=None)
+    crashpoint("saga.verified")
+    _move(rollout, Phase.OPENING, verified_rows=rows, verified_in_s=round(time.monotonic() - started, 3))
+
+
+def _open(rollout: Rollout) -> None:
+    """All traffic moves; the public endpoint is called as a client would; then the champion changes."""
+    number = rollout.release.version.number
+    revision = _revise_once(
+        rollout,
+        "opened",
+        lambda now, next_: plans.opened_to_all(_standing(now), number, revision=next_),
+        f"version {number} answers all clients",
+    )
+    publish(rollout.environment)
+    crashpoint("saga.opened")
+    _await_nodes(rollout, lambda node: node.of(rollout.model.name).revision >= revision)
+    _call_nodes(rollout, f"/v2/models/{rollout.model.name}/infer", most_rows=5)
+    with write():
+        _close(rollout, Phase.OPENING, "opened to all")
+        if rollout.previous is not None:
+            advance(rollout.previous, Action.SUPERSEDE, actor=ACTOR, by=number)
+        advance(rollout.release, Action.PROMOTE, actor=ACTOR, revision=revision)
+        crashpoint("saga.promoting")
+
+
+def _revert(rollout: Rollout) -> None:
+    """What answered before answers again, under the next revision; the release is rolled back."""
+    before = rollout.progress.get("before")
+    earlier = ModelPlan.from_json(before) if before else None
+    revision = _revise_once(
+        rollout,
+        "reverted",
+        lambda now, next_: plans.reverted(earlier, _standing(now), revision=next_),
+        rollout.reason,
+    )
+    publish(rollout.environment)
+    crashpoint("saga.reverted")
+    try:
+        _await_nodes(rollout, lambda node: node.of(rollout.model.name).revision >= revision)
+    except NodesFailed:
+        pass  # the plan is out and nodes converge on it; the decision stands without them
+    with write():
+        _close(rollout, Phase.REVERTING, rollout.reason)
+        advance(rollout.release, Action.ROLL_BACK, actor=ACTOR, reason=rollout.reason, revision=revision)
+
+
+_PHASES: dict[Phase, Callable[[Rollout], None]] = {
+    Phase.PREPARING: _prepare,
+    Phase.COMMITTING: _commit_closed,
+    Phase.VERIFYING: _verify,
+    Phase.OPENING: _open,
+    Phase.REVERTING: _revert,
+}
+
+
+def _revise_once(rollout: Rollout, step: str, revise: Callable[[ModelPlan | None, int], ModelPlan], why: str) -> int:
+    """The revision of this step, written once: its number is kept in the rollout's progress."""
+    with write():
+        row = Rollout.objects.select_for_update().get(pk=rollout.pk)
+        if row.phase != rollout.phase or row.closed_at is not None:
+            raise Turned
+        if step not in row.progress:
+            route = revise_route(rollout.model, rollout.environment, revise, actor=ACTOR, why=why)
+            row.progress[step] = route.revision
+            row.save(update_fields=["progress"])
+        rollout.progress = row.progress
+        return int(row.progress[step])
+
+
+def _move(rollout: Rollout, phase: Phase, **found: object) -> None:
+    """To the next phase, from the one this worker was in."""
+    with write():
+        moved = Rollout.objects.filter(pk=rollout.pk, phase=rollout.phase, closed_at=None).update(
+            phase=phase, phase_since=timezone.now(), progress={**rollout.progress, **found}
+        )
+        if not moved:
+            raise Turned
+        record(
+            Kind.ROLLOUT_MOVED,
+            rollout.release.subject,
+            actor=ACTOR,
+            model=rollout.model.name,
+            rollout=rollout.pk,
+            phase=str(phase),
+            **found,
+        )
+    crashpoint("saga.moved")
+
+
+def _close(rollout: Rollout, phase: Phase, reason: str) -> None:
+    closed = Rollout.objects.filter(pk=rollout.pk, phase=phase, closed_at=None).update(
+        phase=Phase.DONE, phase_since=timezone.now(), closed_at=timezone.now(), reason=reason
+    )
+    if not closed:
+        raise Turned
+    record(
+        Kind.ROLLOUT_FINISHED,
+        rollout.release.subject,
+        actor=ACTOR,
+        model=rollout.model.name,
+        rollout=rollout.pk,
+        reason=reason,
+    )
+
+
+def _await_nodes(rollout: Rollout, done: Callable[[Heartbeat], bool], timeout_s: float | None = None) -> dict[str, str]:
+    """Wait until every live node is `done`; a node that falls silent leaves the quorum and is named.
+
+    Raises NodesFailed when none is alive, or the time is over; Turned when the rollout was rolled back.
+    """
+    deadline = time.monotonic() + (timeout_s or settings.SWITCH_TIMEOUT_S)
+    while True:
+        known = dataplane.heartbeats(client(), rollout.environment.name)
+        alive = [node for node in known if node.alive(time.time())]
+        waiting = [node.node for node in alive if not done(node)]
+        if alive and not waiting:
+            silent = {node.node: "silent" for node in known if node not in alive}
+            return silent | {node.node: "ready" for node in alive}
+        if time.monotonic() > deadline:
+            late = ", ".join(waiting) or "no scoring node is alive"
+            raise NodesFailed(f"The nodes did not follow in time: {late}.")
+        _still_in_phase(rollout)
+        time.sleep(POLL_S)
+
+
+def _still_in_phase(rollout: Rollout) -> None:
+    if not Rollout.objects.filter(pk=rollout.pk, phase=rollout.phase, closed_at=None).exists():
+        raise Turned
+
+
+def _call_nodes(rollout: Rollout, path: str, *, most_rows: int | None) -> int:
+    """Ask every worker of every live node; how many reference rows each answered. Raises NodesFailed."""
+    version = planned(rollout.release)
+    if version.answers is None:
+        raise NodesFailed("The proof left no reference answers to verify with.")
+    with artifact_store().open(version.answers.sha256) as stream:
+        answers = verification.Answers.parse(stream.read().splitlines())
+    asked = verification.Answers(answers.atol, answers.rtol, answers.rows[:most_rows])
+    for node in dataplane.heartbeats(client(), rollout.environment.name):
+        if node.alive(time.time()):
+            target = verification.Target(
+                node.node, node.address, node.slots, path, internal_token(), version.number
+            )
+            if problems := verification.verify_node(target, asked):
+                raise NodesFailed(f"Verification from outside failed: {problems[0]}")
+    return len(asked.rows)
+
+
+def _standing(now: ModelPlan | None) -> ModelPlan:
+    if now is None:
+        raise NodesFailed("The model has no route to go on from.")
+    return now
+
+

@@ -1,0 +1,113 @@
+"""Celery's entry points, and what follows from what: events become jobs, jobs become service calls.
+
+A message only wakes a worker up; `tick` finds every job whose message was lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from celery import shared_task
+
+from registry.models import Event, Job
+from registry.services import jobs
+from registry.services.dispatching import Reactions, Wanted, dispatch
+from registry.wakeups import ring_job
+from releases import selectors
+from releases.events import Kind
+from releases.services import feedback, gating, publishing, saga
+
+log = logging.getLogger(__name__)
+RETRY_AFTER = timedelta(seconds=2)
+
+
+def _on_release(kind: str, queue: str = "control") -> Callable[[Event], list[Wanted]]:
+    return lambda event: [Wanted(kind, event.subject, queue)]
+
+
+def _publish_for_route(event: Event) -> list[Wanted]:
+    return [Wanted("publish_plan", f"environment/{event.facts['environment']}")]
+
+
+def _publish_everywhere(event: Event) -> list[Wanted]:
+    return [Wanted("publish_plan", f"environment/{row.name}") for row in selectors.environments()]
+
+
+REACTIONS: Reactions = {
+    Kind.RELEASE_VALIDATING: _on_release("prove", "proving"),
+    Kind.GATES_RETRIED: _on_release("prove", "proving"),
+    Kind.RELEASE_ROLLING_OUT: _on_release("advance_rollout"),
+    Kind.ROLLOUT_REVERTING: _on_release("advance_rollout"),
+    Kind.ROUTE_REVISED: _publish_for_route,
+    "token.created": _publish_everywhere,
+    "token.revoked": _publish_everywhere,
+}
+
+
+def _prove(job: Job) -> None:
+    gating.prove(_number(job), job)
+
+
+def _advance_rollout(job: Job) -> None:
+    saga.advance_rollout(_number(job))
+
+
+def _publish_plan(job: Job) -> None:
+    publishing.publish(selectors.environment(job.subject.partition("/")[2]))
+
+
+WORK: dict[str, Callable[[Job], None]] = {
+    "prove": _prove,
+    "advance_rollout": _advance_rollout,
+    "publish_plan": _publish_plan,
+}
+
+
+def _number(job: Job) -> int:
+    return int(job.subject.partition("/")[2])
+
+
+@shared_task(name="releases.run_job", acks_late=True, max_retries=0)
+def run_job(job_id: int) -> None:
+    """Run one job if it is free. Safe to repeat: a job that is held or done is left alone."""
+    job = jobs.claim(job_id)
+    if job is None:
+        return
+    try:
+        with jobs.lease(job):
+            WORK[job.kind](job)
+        jobs.finish(job)
+    except jobs.LostLease as lost:
+        log.warning("%s", lost)
+    except Exception as error:
+        log.exception("job %s (%s) failed", job.pk, job)
+        _again(job, error)
+
+
+def _again(job: Job, error: Exception) -> None:
+    sentence = f"{type(error).__name__}: {error}"
+    if job.attempt < jobs.MOST_ATTEMPTS or job.kind == "publish_plan":
+        jobs.postpone(job, RETRY_AFTER * job.attempt, error=sentence)
+        return
+    if job.kind == "prove":
+        gating.give_up(_number(job), sentence)
+    jobs.finish(job, error=sentence)
+
+
+@shared_task(name="releases.dispatch", ignore_result=True)
+def dispatch_events() -> None:
+    """Turn what the log has new into jobs."""
+    dispatch(REACTIONS)
+
+
+@shared_task(name="releases.tick", ignore_result=True)
+def tick() -> None:
+    """Once a second: nothing stays undone because a message, a worker or Redis was lost."""
+    dispatch(REACTIONS)
+    for queue, job_id in jobs.waiting():
+        ring_job(queue, job_id)
+    for environment in selectors.environments():
+        feedback.ingest(environment)
+        publishing.ensure_published(environment)

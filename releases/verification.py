@@ -1,0 +1,130 @@
+"""Calling a node from outside, as a client would, until each of its workers has answered.
+
+No Django: values in, problems out. Reference answers are JSON Lines of our own making, so nothing
+untrusted is parsed here.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+MOST_CONNECTIONS = 200
+TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Reference answers: tolerances and rows of {"set", "row", "request", "outputs"}."""
+
+    atol: float
+    rtol: float
+    rows: tuple[Mapping[str, Any], ...]
+
+    @classmethod
+    def parse(cls, lines: Sequence[bytes]) -> Answers:
+        """From the lines of an answers artifact; the first one is its head."""
+        head = json.loads(lines[0])
+        return cls(head["atol"], head["rtol"], tuple(json.loads(line) for line in lines[1:] if line.strip()))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to call: a node's address, its worker slots, the path, the token, the version expected."""
+
+    node: str
+    address: str
+    slots: tuple[int, ...]
+    path: str
+    token: str
+    version: int
+
+
+def verify_node(target: Target, answers: Answers) -> list[str]:
+    """Problems in words, empty when every worker answered every row as it was proven.
+
+    A new connection reaches some worker; connections are opened until each has answered, at most
+    MOST_CONNECTIONS. Any refusal, wrong version or wrong number is a problem.
+    """
+    wanted, seen = {f"{target.node}/{slot}" for slot in target.slots}, set[str]()
+    for _ in range(MOST_CONNECTIONS):
+        if wanted <= seen:
+            return []
+        try:
+            if problem := _verify_worker(target, answers, seen):
+                return [f"{target.node}: {problem}"]
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            return [f"{target.node} did not answer: {type(error).__name__}: {error}"]
+    missing = ", ".join(sorted(wanted - seen))
+    return [f"{target.node}: no answer from worker {missing} in {MOST_CONNECTIONS} connections"]
+
+
+def _verify_worker(target: Target, answers: Answers, seen: set[str]) -> str:
+    """One connection, so one worker; its rows are asked unless that worker has answered before."""
+    parts = urlsplit(target.address)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+    try:
+        for asked, row in enumerate(answers.rows or (None,)):
+            worker, problem = _ask(connection, target, answers, row)
+            if problem:
+                return f"worker {worker}: {problem}"
+            if asked == 0 and worker in seen:
+                return ""
+        seen.add(worker)
+        return ""
+    finally:
+        connection.close()
+
+
+def _ask(
+    connection: http.client.HTTPConnection, target: Target, answers: Answers, row: Mapping[str, Any] | None
+) -> tuple[str, str]:
+    if row is None:
+        return "", "there are no reference answers to compare with"
+    headers = {"Authorization": f"Bearer {target.token}", "Content-Type": "application/json"}
+    connection.request("POST", target.path, json.dumps(row["request"]), headers)
+    response = connection.getresponse()
+    worker, body = response.getheader("X-Assay-Worker", ""), json.loads(response.read())
+    if response.status != 200:
+        return worker, f"{row['set']} row {row['row']}: {response.status} {body.get('error', '')}"
+    if body.get("model_version") != str(target.version):
+        return worker, f"version {body.get('model_version')} answered, not {target.version}"
+    differing = next(_differences(row["outputs"], body["outputs"], answers), "")
+    return worker, f"{row['set']} row {row['row']}: {differing}" if differing else ""
+
+
+def _differences(
+    expected: Sequence[Mapping[str, Any]], got: Sequence[Mapping[str, Any]], answers: Answers
+) -> Iterator[str]:
+    by_name = {output["name"]: output for output in got}
+    for output in expected:
+        answer = by_name.get(output["name"])
+        if answer is None or list(answer["shape"]) != list(output["shape"]):
+            yield f"output {output['name']} is missing or has another shape"
+            continue
+        for want, have in zip(_flat(output["data"]), _flat(answer["data"]), strict=True):
+            if not _close(want, have, answers.atol, answers.rtol):
+                yield f"output {output['name']}: expected {want}, got {have}"
+                break
+
+
+def _flat(data: Any) -> Iterator[Any]:
+    for item in data:
+        if isinstance(item, list):
+            yield from _flat(item)
+        else:
+            yield item
+
+
+def _close(want: Any, have: Any, atol: float, rtol: float) -> bool:
+    if isinstance(want, float) or isinstance(have, float):
+        want, have = float(want), float(have)
+        if math.isnan(want) or math.isinf(want):
+            return want == have or (math.isnan(want) and math.isnan(have))
+        return abs(want - have) <= atol + rtol * abs(want)
+    return bool(want == have)
