@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import sys
 from pathlib import Path
 
 TIMEOUT_S = 1.0
@@ -43,3 +44,7 @@ def is_free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+if __name__ == "__main__":  # a container's health check: python -m config.probes 8000 /health/live
+    sys.exit(0 if answers_http("127.0.0.1", int(sys.argv[1]), sys.argv[2]) else 1)

@@ -1,8 +1,9 @@
-"""Which processes make up Assay on one machine, and how each is started. Reads Django's settings."""
+"""The processes that make up Assay, and how each is started. Reads Django's settings."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
 
 from django.conf import settings
@@ -13,110 +14,80 @@ from config.supervisor import Child, TreeStopped
 SOCKET_PATH_LIMIT = 104
 
 
+def web() -> list[str]:
+    """Pages and REST. Four threads per worker: what waits, waits for the database."""
+    return _python(
+        "granian",
+        *("--interface", "wsgi", "--workers", str(settings.WEB_WORKERS), "--blocking-threads", "4"),
+        *("--respawn-failed-workers", "--workers-kill-timeout", "2", "--no-ws"),
+        *("--host", settings.HOST, "--port", str(settings.WEB_PORT)),
+        "config.wsgi:application",
+    )
+
+
+def worker(queue: str, concurrency: int) -> list[str]:
+    """A Celery worker of one queue. Gossip and mingle are for fleets that elect leaders; ours does not."""
+    return _celery(
+        "worker",
+        *("-n", f"{queue}@%h", "-Q", queue, "-c", str(concurrency)),
+        *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
+    )
+
+
+def beat() -> list[str]:
+    """The clock. Where it runs twice, ticks come twice, which is harmless and useless."""
+    return _celery(
+        "beat", "-s", settings.CELERY_BEAT_SCHEDULE_FILENAME, "--pidfile", "", "--loglevel", "INFO"
+    )
+
+
+ROLES: dict[str, Callable[[], list[str]]] = {
+    "web": web,
+    "control": partial(worker, "control", 2),
+    "proving": partial(worker, "proving", 1),
+    "beat": beat,
+    "scoring": scoring.command,
+}
+
+
 def children() -> list[Child]:
-    """Everything that has to run here, in the order in which it has to start."""
+    """Everything that has to run on a machine that is alone, in the order in which it has to start."""
+    clock = ["-B", "-s", settings.CELERY_BEAT_SCHEDULE_FILENAME]
+    own = env.inherited()
+    pages = partial(probes.answers_http, settings.HOST, settings.WEB_PORT, "/health/live")
+    answers = partial(probes.answers_http, settings.HOST, settings.SCORING_PORT, "/v2/health/live")
     return [
         *_broker(),
-        _web(),
-        _worker("control", 2, "-B", "-s", str(settings.DATA_DIR / "beat")),
-        _worker("proving", 1),
-        _scoring(),
+        Child("web", web(), own, ready=pages),
+        Child("control", [*ROLES["control"](), *clock], own, greets=" ready."),
+        Child("proving", ROLES["proving"](), own, greets=" ready."),
+        Child("scoring", scoring.command(), own, ready=answers),
     ]
 
 
 def require_free_ports() -> None:
     """Raises TreeStopped with the first port that somebody else has, and the setting that moves ours."""
-    for port, setting in (
-        (settings.WEB_PORT, "ASSAY_WEB_PORT"),
-        (settings.SCORING_PORT, "ASSAY_SCORING_PORT"),
-    ):
+    ports = {"ASSAY_WEB_PORT": settings.WEB_PORT, "ASSAY_SCORING_PORT": settings.SCORING_PORT}
+    for setting, port in ports.items():
         if not probes.is_free(settings.HOST, port):
             raise TreeStopped(f"Port {port} is taken: stop what uses it, or set {setting} to another one.")
 
 
-def brings_its_own_broker() -> bool:
-    """True where no REDIS_URL is given, so that a Valkey of our own is started in the data folder."""
-    return env.text("REDIS_URL", None) is None
-
-
 def _broker() -> list[Child]:
-    if not brings_its_own_broker():
+    """A Valkey of our own in the data folder, where no REDIS_URL is given."""
+    if env.text("REDIS_URL", None) is not None:
         return []
     socket = settings.DATA_DIR / "valkey.sock"
     if len(str(socket)) > SOCKET_PATH_LIMIT:
         raise TreeStopped(f"{socket} is too long for a socket's name: set ASSAY_DATA_DIR to a shorter path.")
-    return [
-        Child(
-            "valkey",
-            valkey.arguments(settings.DATA_DIR),
-            env.inherited(),
-            ready=partial(probes.answers_ping, socket),
-            last=True,
-            silent=True,
-            reload=False,
-        )
-    ]
+    ready = partial(probes.answers_ping, socket)
+    arguments = valkey.arguments(settings.DATA_DIR)
+    return [Child("valkey", arguments, env.inherited(), ready=ready, last=True, silent=True, reload=False)]
 
 
-def _web() -> Child:
-    return Child(
-        "web",
-        [
-            sys.executable,
-            "-m",
-            "granian",
-            "--interface",
-            "wsgi",
-            "--workers",
-            str(settings.WEB_WORKERS),
-            "--blocking-threads",
-            "4",
-            "--respawn-failed-workers",
-            "--workers-kill-timeout",
-            "2",
-            "--no-ws",
-            "--host",
-            settings.HOST,
-            "--port",
-            str(settings.WEB_PORT),
-            "config.wsgi:application",
-        ],
-        env.inherited(),
-        ready=partial(probes.answers_http, settings.HOST, settings.WEB_PORT, "/health/live"),
-    )
+def _python(module: str, *words: str) -> list[str]:
+    return [sys.executable, "-m", module, *words]
 
 
-def _worker(queue: str, concurrency: int, *more: str) -> Child:
-    return Child(
-        queue,
-        [
-            sys.executable,
-            "-m",
-            "celery",
-            "-A",
-            "config.celery:app",
-            "worker",
-            "-n",
-            f"{queue}@%h",
-            "-Q",
-            queue,
-            "-c",
-            str(concurrency),
-            "--without-gossip",
-            "--without-mingle",
-            "--loglevel",
-            "INFO",
-            *more,
-        ],
-        env.inherited(),
-        greets=" ready.",
-    )
-
-
-def _scoring() -> Child:
-    return Child(
-        "scoring",
-        scoring.command(),
-        env.inherited(),
-        ready=partial(probes.answers_http, settings.HOST, settings.SCORING_PORT, "/v2/health/live"),
-    )
+def _celery(command: str, *words: str) -> list[str]:
+    return _python("celery", "-A", "config.celery:app", command, *words)

@@ -6,22 +6,18 @@ import sys
 
 from django.conf import settings
 
-from config import secrets
-
 
 def command() -> list[str]:
-    """The whole command line of a scoring node on this machine. Makes the keys it needs on first use."""
+    """The whole command line of the scoring node on this machine."""
     return [sys.executable, "-m", "scoring", *arguments()]
 
 
 def arguments() -> list[str]:
     """Plan file and Redis are both named: whichever has the newer plan is followed."""
-    secrets.plan_key(settings.DATA_DIR)
-    secrets.request_key(settings.DATA_DIR)
     options = {
         "--plan": settings.PLAN_FILE,
-        "--plan-key": settings.KEYS_DIR / "plan.pub",
-        "--request-key": settings.KEYS_DIR / "request.key",
+        "--plan-key": settings.NODE_KEYS_DIR / "plan.pub",
+        "--request-key": settings.NODE_KEYS_DIR / "request.key",
         "--host": settings.HOST,
         "--port": settings.SCORING_PORT,
         "--workers": settings.SCORING_WORKERS,

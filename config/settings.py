@@ -33,6 +33,7 @@ REDIS_URL = env.text("REDIS_URL", f"unix://{DATA_DIR / 'valkey.sock'}")
 PLAN_FILE = DATA_DIR / "plans" / f"{ENVIRONMENT}.json"
 WITNESS_FILE = DATA_DIR / "witness" / "heads.log"
 KEYS_DIR = DATA_DIR / "keys"
+NODE_KEYS_DIR = env.path("ASSAY_NODE_KEYS", KEYS_DIR)
 WORK_DIR = DATA_DIR / "work"
 PREPARE_TIMEOUT_S = env.number("ASSAY_PREPARE_TIMEOUT_S", 120)
 SWITCH_TIMEOUT_S = env.number("ASSAY_SWITCH_TIMEOUT_S", 20)

@@ -14,7 +14,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
 
 from config import env, processes
 from config.keeper import only_one_tree
@@ -43,7 +42,7 @@ class Command(BaseCommand):
         try:
             with only_one_tree(settings.DATA_DIR):
                 processes.require_free_ports()
-                self._migrate()
+                call_command("prepare")
                 supervisor = Supervisor(processes.children(), folder=settings.DATA_DIR, say=self._say)
                 with stopped_by_signals(supervisor), _closed(supervisor):
                     supervisor.start(deadline_s=deadline)
@@ -55,11 +54,6 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if code:
             sys.exit(code)
-
-    def _migrate(self) -> None:
-        settings.STATIC_ROOT.mkdir(exist_ok=True)
-        call_command("migrate", verbosity=0, interactive=False)
-        connections.close_all()
 
     def _greet(self, seconds: float) -> None:
         self.stdout.write(
