@@ -8,12 +8,6 @@ import pytest
 from registry.storage.local import LocalStore
 from registry.storage.memory import MemoryStore
 from registry.storage.s3 import S3Store
-from tests.contracts import seaweed
-
-
-@pytest.fixture(scope="session")
-def s3_server():
-    yield from seaweed.running()
 
 
 @pytest.fixture
