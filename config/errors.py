@@ -37,6 +37,7 @@ STATUS: Mapping[str, int] = {
     "slot_taken": 409,
     "not_proven": 409,
     "in_progress": 409,
+    "stale_edit": 412,
     "too_large": 413,
     "unsupported_media_type": 415,
     "bad_input": 422,

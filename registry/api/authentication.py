@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import (
+    BaseAuthentication,
+    SessionAuthentication,
+    get_authorization_header,
+)
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
@@ -42,3 +49,24 @@ class BearerTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unty
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "description": "A token made on the page Tokens."}
+
+
+class HeaderSession(SessionAuthentication):
+    """A session whose CSRF token must come in the header `X-CSRFToken`.
+
+    Looking for it among the form's fields would read the whole body before anybody has said
+    where its files belong.
+    """
+
+    def enforce_csrf(self, request: Any) -> None:
+        request._post, request._files = QueryDict(), MultiValueDict()  # noqa: SLF001 - where Django keeps a form
+        try:
+            super().enforce_csrf(request)
+        finally:
+            del request._post, request._files  # noqa: SLF001 - the body is read later, by its own parser
+
+
+class HeaderSessionScheme(SessionScheme):
+    """How the OpenAPI document describes HeaderSession."""
+
+    target_class = HeaderSession

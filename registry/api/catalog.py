@@ -1,0 +1,126 @@
+"""Registered models and the facts of their versions."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import Any
+
+from django.http import FileResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from registry import selectors
+from registry.api.asking import body, query
+from registry.api.idempotency import idempotent
+from registry.api.paging import page_of, paged
+from registry.api.permissions import LoggedIn
+from registry.api.shapes import ModelEdit, ModelQuery, ModelShape, NewModel, VersionShape
+from registry.errors import Conflict
+from registry.services import models
+from registry.services.downloads import open_file
+
+
+class StaleEdit(Conflict):
+    """What was edited is not what was read; `If-Match` says so."""
+
+    code = "stale_edit"
+
+
+class Models(APIView):
+    """The registered models that the asker may see."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(operation_id="models_list", parameters=[ModelQuery], responses=page_of(ModelShape))
+    def get(self, request: Request) -> Response:
+        """Search by name, description and task, or by tag (`key` or `key=value`)."""
+        asked = query(ModelQuery, request)
+        found = selectors.search_models(
+            request.user, token=request.auth, search=asked["search"], tag=asked["tag"]
+        )
+        return paged(request, found.select_related("created_by"), ModelShape, order="name", view=self)
+
+    @extend_schema(operation_id="models_create", request=NewModel, responses={201: ModelShape})
+    @idempotent()
+    def post(self, request: Request) -> Response:
+        """Register a model; whoever does becomes its contributor."""
+        made = models.create_model(by=request.user, token=request.auth, **body(NewModel, request))
+        shown = ModelShape(made).data
+        return Response(shown, status=201, headers={"Location": shown["url"], "ETag": etag(made)})
+
+
+class Model(APIView):
+    """One registered model."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(operation_id="models_read", responses=ModelShape)
+    def get(self, request: Request, model: str) -> Response:
+        """The model; its `ETag` goes into `If-Match` when it is edited."""
+        found = selectors.model(model, request.user, request.auth)
+        return Response(ModelShape(found).data, headers={"ETag": etag(found)})
+
+    @extend_schema(
+        operation_id="models_edit",
+        request=ModelEdit,
+        responses=ModelShape,
+        parameters=[OpenApiParameter("If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER)],
+    )
+    @idempotent()
+    def patch(self, request: Request, model: str) -> Response:
+        """Change the model's words. A wrong `If-Match` is refused with 412."""
+        found = selectors.model(model, request.user, request.auth)
+        expected = request.headers.get("If-Match")
+        if expected not in (None, "*", etag(found)):
+            raise StaleEdit("Somebody has changed this model since you read it: read it again.")
+        edited = models.describe_model(found, by=request.user, token=request.auth, **body(ModelEdit, request))
+        return Response(ModelShape(edited).data, headers={"ETag": etag(edited)})
+
+
+def etag(model: Any) -> str:
+    """Changes whenever what an edit can change has changed."""
+    text = json.dumps([model.description, model.task, model.policy], sort_keys=True)
+    return f'"{sha256(text.encode()).hexdigest()[:32]}"'
+
+
+class Version(APIView):
+    """One version of a model."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(operation_id="versions_read", responses=VersionShape)
+    def get(self, request: Request, model: str, number: int) -> Response:
+        """All facts of the version: manifest, signature, files with digests, sets, tags, aliases."""
+        found = selectors.version(selectors.model(model, request.user, request.auth), number)
+        return Response(VersionShape(found).data, headers={"ETag": f'"{found.digest}"'})
+
+
+class VersionFile(APIView):
+    """One file of a version."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(
+        operation_id="versions_download",
+        responses={(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)},
+    )
+    def get(self, request: Request, model: str, number: int, key: str) -> FileResponse:
+        """The bytes, always as an attachment; the `ETag` is their SHA-256."""
+        version = selectors.version(selectors.model(model, request.user, request.auth), number)
+        file = open_file(version, key)
+        response = FileResponse(
+            file.stream,
+            as_attachment=True,
+            filename=file.name.rsplit("/", 1)[-1],
+            content_type="application/octet-stream",
+        )
+        response.headers["Content-Length"] = str(file.size)
+        response.headers["ETag"] = f'"{file.sha256}"'
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+        response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+        return response

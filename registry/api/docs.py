@@ -1,0 +1,92 @@
+"""The OpenAPI document, and a page made from it that loads nothing from anywhere else."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from registry.api.permissions import Anybody
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+class Schema(SpectacularJSONAPIView):
+    """`/api/v1/schema`: OpenAPI 3 as JSON."""
+
+    permission_classes = [Anybody]
+    authentication_classes = []
+
+
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    """`/api/docs`: every call of the API with what it takes and answers."""
+    return render(request, "api/docs.html", {"section": "docs", "groups": groups()})
+
+
+@cache
+def groups() -> dict[str, list[dict[str, Any]]]:
+    """The calls of the OpenAPI document by their first path segment."""
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for address, methods in document["paths"].items():
+        for method in METHODS:
+            if method in methods:
+                group = address.removeprefix("/api/v1").strip("/").partition("/")[0]
+                found.setdefault(group, []).append(_call(document, address, method, methods[method]))
+    return found
+
+
+def _call(document: dict[str, Any], address: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
+    parameters = [
+        {
+            "name": p["name"],
+            "place": p["in"],
+            "type": p.get("schema", {}).get("type", ""),
+            "needed": p.get("required"),
+        }
+        for p in operation.get("parameters", [])
+    ]
+    return {
+        "method": method.upper(),
+        "address": address,
+        "text": operation.get("description", ""),
+        "parameters": parameters,
+        "body": _fields(document, operation.get("requestBody", {}).get("content", {})),
+        "answers": [
+            {"status": status, "fields": _fields(document, answer.get("content", {}))}
+            for status, answer in operation.get("responses", {}).items()
+        ],
+    }
+
+
+def _fields(document: dict[str, Any], content: dict[str, Any]) -> list[dict[str, Any]]:
+    for media in content.values():
+        shape, needed = _resolved(document, media.get("schema", {})), set()
+        needed = set(shape.get("required", []))
+        return [
+            {"name": name, "type": _type(field), "needed": name in needed}
+            for name, field in shape.get("properties", {}).items()
+        ]
+    return []
+
+
+def _resolved(document: dict[str, Any], shape: dict[str, Any]) -> dict[str, Any]:
+    while "items" in shape or "$ref" in shape:
+        shape = shape.get("items", shape)
+        if "$ref" in shape:
+            shape = document["components"]["schemas"][shape["$ref"].rpartition("/")[2]]
+    return shape
+
+
+def _type(field: dict[str, Any]) -> str:
+    if "$ref" in field:
+        return str(field["$ref"].rpartition("/")[2])
+    if field.get("type") == "array":
+        return f"list of {_type(field.get('items', {}))}"
+    return str(field.get("format") or field.get("type") or "any")

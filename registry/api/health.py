@@ -1,0 +1,60 @@
+"""Whether the control plane lives, is ready, and how much work waits."""
+
+from __future__ import annotations
+
+from django.db import DatabaseError, connection
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from registry import selectors
+from registry.api.permissions import Anybody, LoggedIn
+
+
+class Live(APIView):
+    """`/healthz`: the process answers."""
+
+    permission_classes = [Anybody]
+    authentication_classes = []
+
+    @extend_schema(operation_id="healthz", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """Asks nobody else, so that a lost database does not restart web processes."""
+        return Response({"live": True})
+
+
+class Ready(APIView):
+    """`/readyz`: requests can be answered."""
+
+    permission_classes = [Anybody]
+    authentication_classes = []
+
+    @extend_schema(operation_id="readyz", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """503 while the database does not answer."""
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except DatabaseError:
+            return Response({"ready": False, "database": False}, status=503, headers={"Retry-After": "1"})
+        return Response({"ready": True, "database": True})
+
+
+class Metrics(APIView):
+    """`/metrics` of the control plane; scoring has its own."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(operation_id="metrics", responses={(200, "text/plain"): OpenApiTypes.STR})
+    def get(self, request: Request) -> HttpResponse:
+        """Jobs that are not done, by queue and state, in Prometheus' text format."""
+        lines = ["# HELP assay_jobs Jobs that are not done.", "# TYPE assay_jobs gauge"]
+        for queue, states in sorted(selectors.queue_lengths().items()):
+            lines += [f'assay_jobs{{queue="{queue}",state="{s}"}} {n}' for s, n in sorted(states.items())]
+        last = selectors.events().last()
+        lines += ["# HELP assay_events_total Lines of the event log.", "# TYPE assay_events_total counter"]
+        lines += [f"assay_events_total {last.seq if last else 0}", ""]
+        return HttpResponse("\n".join(lines), content_type="text/plain; version=0.0.4; charset=utf-8")

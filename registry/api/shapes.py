@@ -1,0 +1,198 @@
+"""The JSON of the registry: what comes in, what goes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from registry.api.asking import Strict
+
+
+class NewModel(Strict):
+    """The body of `POST /models`."""
+
+    name = serializers.CharField(max_length=63)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="")
+    task = serializers.CharField(required=False, allow_blank=True, max_length=80, default="")
+    policy = serializers.DictField(required=False, default=dict)
+
+
+class ModelEdit(Strict):
+    """The body of `PATCH /models/{model}`; a policy is changed by two people, on its page."""
+
+    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    task = serializers.CharField(required=False, allow_blank=True, max_length=80)
+
+
+class ModelQuery(Strict):
+    search = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
+    tag = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
+    page = serializers.CharField(required=False)
+    page_size = serializers.IntegerField(required=False, min_value=1)
+
+
+class PageQuery(Strict):
+    page = serializers.CharField(required=False)
+    page_size = serializers.IntegerField(required=False, min_value=1)
+
+
+class ModelShape(serializers.Serializer[Any]):
+    """A registered model. `versions` and `latest` are there in lists only."""
+
+    name = serializers.CharField()
+    description = serializers.CharField()
+    task = serializers.CharField()
+    policy = serializers.DictField()
+    created_by = serializers.CharField(source="created_by.username")
+    created_at = serializers.DateTimeField()
+    versions = serializers.IntegerField(source="version_count", required=False)
+    latest = serializers.IntegerField(required=False, allow_null=True)
+    url = serializers.SerializerMethodField()
+
+    def get_url(self, model: Any) -> str:
+        return f"/api/v1/models/{model.name}"
+
+
+class VersionLine(serializers.Serializer[Any]):
+    """A version in a list."""
+
+    model = serializers.CharField(source="model.name")
+    number = serializers.IntegerField()
+    digest = serializers.CharField()
+    size = serializers.IntegerField()
+    uploaded_by = serializers.CharField(source="uploaded_by.username")
+    built_by = serializers.CharField()
+    built_at = serializers.DateTimeField()
+    created_at = serializers.DateTimeField()
+    url = serializers.SerializerMethodField()
+
+    def get_url(self, version: Any) -> str:
+        return f"/api/v1/models/{version.model.name}/versions/{version.number}"
+
+
+class FileShape(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    name = serializers.CharField()
+    size = serializers.IntegerField(source="artifact.size")
+    sha256 = serializers.CharField(source="artifact_id")
+    url = serializers.SerializerMethodField()
+
+    def get_url(self, file: Any) -> str:
+        version = file.version
+        return f"/api/v1/models/{version.model.name}/versions/{version.number}/files/{file.key}"
+
+
+class SetShape(serializers.Serializer[Any]):
+    rows = serializers.IntegerField()
+    kind = serializers.CharField()
+    sha256 = serializers.CharField(source="artifact_id")
+
+
+class ConfidenceSetShape(SetShape):
+    metric = serializers.CharField()
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+    margin = serializers.FloatField()
+    claimed = serializers.FloatField(allow_null=True)
+
+
+class VersionShape(VersionLine):
+    """All facts of one version; none of them ever changes, but for tags and aliases."""
+
+    manifest = serializers.DictField()
+    signature = serializers.DictField()
+    files = FileShape(many=True)
+    end_to_end_set = SetShape()
+    confidence_set = ConfidenceSetShape()
+    tags = serializers.SerializerMethodField()
+    aliases = serializers.SerializerMethodField()
+
+    def get_tags(self, version: Any) -> dict[str, str]:
+        return {tag.key: tag.value for tag in version.tags.all()}
+
+    def get_aliases(self, version: Any) -> list[str]:
+        return sorted(alias.name for alias in version.aliases.all())
+
+
+class EventQuery(Strict):
+    """Filters of the log; a word that ends in `*` matches as a beginning."""
+
+    subject = serializers.CharField(required=False, default="", allow_blank=True)
+    kind = serializers.CharField(required=False, default="", allow_blank=True)
+    actor = serializers.CharField(required=False, default="", allow_blank=True)
+    model = serializers.CharField(required=False, default="", allow_blank=True)
+    after = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**62)
+    page = serializers.CharField(required=False)
+    page_size = serializers.IntegerField(required=False, min_value=1)
+
+
+class EventShape(serializers.Serializer[Any]):
+    """One line of the log. `payload` is the text that was hashed."""
+
+    seq = serializers.IntegerField()
+    kind = serializers.CharField()
+    subject = serializers.CharField()
+    model = serializers.CharField()
+    actor = serializers.CharField()
+    facts = serializers.DictField()
+    at = serializers.DateTimeField()
+    payload = serializers.CharField()
+    previous = serializers.CharField()
+    digest = serializers.CharField()
+
+
+class ReportShape(serializers.Serializer[Any]):
+    """What a verification of the log found; `broken_at` is the first bad line."""
+
+    intact = serializers.BooleanField()
+    events = serializers.IntegerField()
+    head = serializers.CharField()
+    broken_at = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+    witnessed = serializers.IntegerField()
+
+
+class HeadShape(serializers.Serializer[Any]):
+    seq = serializers.IntegerField()
+    digest = serializers.CharField()
+    at = serializers.DateTimeField(allow_null=True)
+
+
+class NewToken(Strict):
+    """The body of `POST /tokens`. Without `models` the token is for all of them."""
+
+    name = serializers.CharField(max_length=80)
+    scopes = serializers.ListField(child=serializers.CharField(max_length=40), max_length=20)
+    models = serializers.ListField(
+        child=serializers.CharField(max_length=63),
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=1000,
+    )
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    owner = serializers.CharField(required=False, allow_null=True, default=None, max_length=150)
+
+
+class TokenShape(serializers.Serializer[Any]):
+    """A token without its secret. `models` is null where it is for all of them."""
+
+    id = serializers.CharField(source="identifier")
+    name = serializers.CharField()
+    owner = serializers.CharField(source="owner.username")
+    scopes = serializers.ListField(child=serializers.CharField())
+    models = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+
+    def get_models(self, token: Any) -> list[str] | None:
+        return None if token.all_models else sorted(model.name for model in token.for_models.all())
+
+
+class NewTokenShape(TokenShape):
+    """A new token; `token` is its text, which is told this once."""
+
+    token = serializers.CharField(allow_null=True)

@@ -1,0 +1,34 @@
+"""Addresses under /api/v1/ that need no knowledge of releases, and those of operations at the root."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from registry.api import catalog, docs, health, log, tokens
+
+urlpatterns = [
+    path("models", catalog.Models.as_view(), name="api-models"),
+    path("models/<str:model>", catalog.Model.as_view(), name="api-model"),
+    path("models/<str:model>/versions/<int:number>", catalog.Version.as_view(), name="api-version"),
+    path(
+        "models/<str:model>/versions/<int:number>/files/<str:key>",
+        catalog.VersionFile.as_view(),
+        name="api-version-file",
+    ),
+    path("events", log.Events.as_view(), name="api-events"),
+    path("events/verify", log.Verification.as_view(), name="api-events-verify"),
+    path("events/head", log.Head.as_view(), name="api-events-head"),
+    path("tokens", tokens.Tokens.as_view(), name="api-tokens"),
+    path("tokens/<str:identifier>", tokens.Token.as_view(), name="api-token"),
+    path("healthz", health.Live.as_view(), name="api-healthz"),
+    path("readyz", health.Ready.as_view(), name="api-readyz"),
+    path("metrics", health.Metrics.as_view(), name="api-metrics"),
+    path("schema", docs.Schema.as_view(), name="api-schema"),
+]
+
+root_urlpatterns = [
+    path("healthz", health.Live.as_view(), name="healthz"),
+    path("readyz", health.Ready.as_view(), name="readyz"),
+    path("metrics", health.Metrics.as_view(), name="metrics"),
+    path("api/docs", docs.page, name="api-docs"),
+]

@@ -1,0 +1,1 @@
+"""Uploads, releases, environments and feedback over REST."""

@@ -1,0 +1,29 @@
+"""What answers clients, and what did at any time before."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from registry import selectors as registry_selectors
+from registry.api.asking import query
+from registry.api.permissions import LoggedIn
+from releases import selectors
+from releases.api.shapes import MomentQuery, StandingShape, standing
+
+
+class Standing(APIView):
+    """One model in one environment."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(operation_id="environments_read", parameters=[MomentQuery], responses=StandingShape)
+    def get(self, request: Request, environment: str, model: str) -> Response:
+        """What is live now or was live `at` a time: which versions, at what share, since when, by whom."""
+        asked = query(MomentQuery, request)
+        of = registry_selectors.model(model, request.user, request.auth)
+        where = selectors.environment(environment)
+        route = selectors.route(of, where, at=asked["at"])
+        return Response(StandingShape(standing(of.name, where.name, route)).data)

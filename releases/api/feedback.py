@@ -1,0 +1,77 @@
+"""Rewards and labels by request id, with one status for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from registry import selectors
+from registry.api.asking import actor_of
+from registry.api.idempotency import idempotent
+from registry.api.permissions import LoggedIn
+from registry.errors import NotAllowed
+from releases.api.shapes import FeedbackItem, FeedbackStatus
+from releases.services import feedback
+from releases.services.feedback import Status
+from scoring import request_ids
+from scoring.errors import BadRequestId
+
+MOST_ITEMS = 1000
+
+
+class Feedback(APIView):
+    """What became of answers."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(
+        operation_id="feedback_create",
+        request=FeedbackItem(many=True),
+        responses=FeedbackStatus(many=True),
+    )
+    @idempotent()
+    def post(self, request: Request) -> Response:
+        """One item or a list of at most 1,000. Each counts once, however often it is sent."""
+        if not selectors.access(request.user, request.auth).allows("feedback"):
+            raise NotAllowed("This token lacks the scope feedback.")
+        items = _items(request.data)
+        statuses = _judged(items, request)
+        told = [
+            {"request_id": item["request_id"], "status": str(status)}
+            for item, status in zip(items, statuses, strict=True)
+        ]
+        return Response(told)
+
+
+def _items(data: Any) -> list[dict[str, Any]]:
+    listed = data if isinstance(data, list) else [data]
+    if not 0 < len(listed) <= MOST_ITEMS:
+        raise ValidationError(f"Send between 1 and {MOST_ITEMS} items.")
+    checked = FeedbackItem(data=listed, many=True)
+    checked.is_valid(raise_exception=True)
+    return [dict(item) for item in checked.validated_data]
+
+
+def _judged(items: list[dict[str, Any]], request: Request) -> list[Status]:
+    """Items about models that the asker may not see are unknown to him, whatever they are to us."""
+    visible = selectors.visible_models(request.user, request.auth).values_list("name", flat=True)
+    tags = {request_ids.model_tag(name) for name in visible}
+    mine = [index for index, item in enumerate(items) if _may_tell(item["request_id"], tags)]
+    statuses = [Status.UNKNOWN] * len(items)
+    taken = feedback.take([items[index] for index in mine], actor=actor_of(request))
+    for index, status in zip(mine, taken, strict=True):
+        statuses[index] = status
+    return statuses
+
+
+def _may_tell(request_id: str, tags: set[bytes]) -> bool:
+    try:
+        return request_ids.parse(request_id, settings.REQUEST_KEY()).model in tags
+    except BadRequestId:
+        return True

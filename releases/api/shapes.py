@@ -1,0 +1,206 @@
+"""The JSON of releases: what comes in, what goes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from registry.api.asking import Strict
+from registry.api.shapes import EventShape
+from releases import selectors
+from releases.lifecycle import Action
+
+SHARE_OF = 2**53
+
+
+class NewRelease(Strict):
+    """The body of `POST /models/{model}/versions/{n}/releases`."""
+
+    environment = serializers.CharField(max_length=63, default="production")
+    strategy = serializers.DictField(default=dict)
+    submit = serializers.BooleanField(default=True)
+
+
+class NewReview(Strict):
+    slot = serializers.CharField(max_length=20)
+    verdict = serializers.ChoiceField(["approve", "reject"])
+    grounds = serializers.CharField(max_length=10_000)
+
+
+class ActionBody(Strict):
+    grounds = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="")
+
+
+class WaitQuery(Strict):
+    """`wait` seconds (at most 60) for a gate to change; `seen` is the answer's `seen` from last time."""
+
+    wait = serializers.FloatField(required=False, default=0, min_value=0, max_value=60)
+    seen = serializers.CharField(required=False, default="", max_length=64, allow_blank=True)
+
+
+class MomentQuery(Strict):
+    at = serializers.DateTimeField(required=False, default=None)
+
+
+class GateShape(serializers.Serializer[Any]):
+    """One gate's verdict with its evidence."""
+
+    name = serializers.CharField(source="gate")
+    outcome = serializers.CharField()
+    running = serializers.BooleanField()
+    summary = serializers.CharField()
+    evidence = serializers.DictField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class GatesShape(serializers.Serializer[Any]):
+    state = serializers.CharField()
+    seen = serializers.CharField()
+    gates = GateShape(many=True)
+
+
+class ReviewShape(serializers.Serializer[Any]):
+    """`counts` is false once anything that the review rests on has changed."""
+
+    slot = serializers.CharField()
+    verdict = serializers.CharField()
+    person = serializers.CharField(source="person.username")
+    grounds = serializers.CharField(source="grounds.text")
+    at = serializers.DateTimeField(source="created_at")
+    counts = serializers.SerializerMethodField()
+
+    def get_counts(self, review: Any) -> bool:
+        return bool(review.evidence_digest == review.release.evidence_digest)
+
+
+class RolloutShape(serializers.Serializer[Any]):
+    id = serializers.IntegerField(source="pk")
+    phase = serializers.CharField()
+    reason = serializers.CharField()
+    replaces = serializers.SerializerMethodField()
+    opened_at = serializers.DateTimeField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+
+    def get_replaces(self, rollout: Any) -> int | None:
+        return None if rollout.previous is None else int(rollout.previous.version.number)
+
+
+class ReleaseLine(serializers.Serializer[Any]):
+    """A release in a list."""
+
+    id = serializers.IntegerField(source="pk")
+    model = serializers.CharField(source="model.name")
+    version = serializers.IntegerField(source="version.number")
+    digest = serializers.CharField(source="version.digest")
+    environment = serializers.CharField(source="environment.name")
+    state = serializers.CharField()
+    strategy = serializers.DictField()
+    opened_by = serializers.CharField(source="opened_by.username")
+    opened_at = serializers.DateTimeField()
+    state_since = serializers.DateTimeField()
+    url = serializers.SerializerMethodField()
+
+    def get_url(self, release: Any) -> str:
+        return f"/api/v1/releases/{release.pk}"
+
+
+class ReleaseShape(ReleaseLine):
+    """A release with all that is known about it.
+
+    `actions` are open to whoever asks; `refused` says why the others that the lifecycle allows are not.
+    """
+
+    policy = serializers.DictField()
+    gates = GateShape(source="gate_runs", many=True)
+    reviews = ReviewShape(many=True)
+    open_slots = serializers.SerializerMethodField()
+    actions = serializers.SerializerMethodField()
+    refused = serializers.SerializerMethodField()
+    rollout = serializers.SerializerMethodField()
+    revision = serializers.SerializerMethodField()
+    timeline = serializers.SerializerMethodField()
+
+    def get_open_slots(self, release: Any) -> list[str]:
+        return list(selectors.facts(release).open_slots)
+
+    def _choices(self, release: Any) -> list[tuple[Action, str]]:
+        return selectors.choices(release, self.context["access"])
+
+    def get_actions(self, release: Any) -> list[str]:
+        return [str(action) for action, reason in self._choices(release) if not reason]
+
+    def get_refused(self, release: Any) -> dict[str, str]:
+        return {str(action): reason for action, reason in self._choices(release) if reason}
+
+    def get_rollout(self, release: Any) -> dict[str, Any] | None:
+        latest = next(iter(release.rollouts.all()), None)
+        return None if latest is None else dict(RolloutShape(latest).data)
+
+    def get_revision(self, release: Any) -> int:
+        route = selectors.route(release.model, release.environment)
+        return 0 if route is None else int(route.revision)
+
+    def get_timeline(self, release: Any) -> list[dict[str, Any]]:
+        return [dict(line) for line in EventShape(selectors.timeline(release), many=True).data]
+
+
+class ArmShape(serializers.Serializer[Any]):
+    """One version that answers, and the share of units that it answers."""
+
+    version = serializers.IntegerField()
+    share = serializers.FloatField()
+    reason = serializers.CharField()
+
+
+class StandingShape(serializers.Serializer[Any]):
+    """What answers (or answered) for a model in an environment, since when, and by whose decision."""
+
+    model = serializers.CharField()
+    environment = serializers.CharField()
+    revision = serializers.IntegerField()
+    since = serializers.DateTimeField(allow_null=True)
+    by = serializers.CharField(allow_null=True)
+    arms = ArmShape(many=True)
+
+
+class UploadedShape(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    digest = serializers.CharField()
+    url = serializers.CharField()
+    release = serializers.DictField(allow_null=True)
+    unchanged = serializers.BooleanField()
+
+
+class FeedbackItem(Strict):
+    """A `reward` or a `label` for one answer, by the request id that the answer carried."""
+
+    request_id = serializers.CharField(max_length=200)
+    reward = serializers.FloatField(required=False)
+    label = serializers.JSONField(required=False)
+
+
+class FeedbackStatus(serializers.Serializer[Any]):
+    request_id = serializers.CharField()
+    status = serializers.ChoiceField(["accepted", "duplicate", "late", "unknown", "invalid"])
+
+
+def standing(model: str, environment: str, route: Any) -> dict[str, Any]:
+    """The JSON of StandingShape; without a route nothing ever answered."""
+    if route is None:
+        return {
+            "model": model, "environment": environment, "revision": 0, "since": None, "by": None, "arms": []
+        }  # fmt: skip
+    arms = [
+        {"version": arm["version"], "share": arm["weight"] / SHARE_OF, "reason": arm["reason"]}
+        for arm in route.entry.get("arms", [])
+    ]
+    return {
+        "model": model,
+        "environment": environment,
+        "revision": route.revision,
+        "since": route.at,
+        "by": route.event.actor,
+        "arms": arms,
+    }

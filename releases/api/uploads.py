@@ -1,0 +1,78 @@
+"""Versions of a model: listed, and uploaded as one multipart call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from registry import selectors
+from registry.api.asking import query
+from registry.api.authentication import BearerToken, HeaderSession
+from registry.api.idempotency import idempotent
+from registry.api.paging import page_of, paged
+from registry.api.permissions import LoggedIn
+from registry.api.shapes import PageQuery, VersionLine
+from registry.manifest import FILE_KEYS
+from registry.services import uploads
+from releases.api.shapes import ReleaseLine, UploadedShape
+from releases.api.spooling import SpoolFolder, SpoolingParser
+from releases.services import intake
+
+_BINARY = {"type": "string", "format": "binary"}
+_PARTS = {
+    "type": "object",
+    "required": ["manifest"],
+    "properties": dict.fromkeys(("manifest", *FILE_KEYS), _BINARY),
+}
+
+
+class Versions(SpoolFolder, APIView):
+    """The versions of one model."""
+
+    permission_classes = [LoggedIn]
+    authentication_classes = [BearerToken, HeaderSession]
+    parser_classes = [SpoolingParser]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse who may not upload before a byte of the body is read."""
+        super().initial(request, *args, **kwargs)
+        self.model = selectors.model(kwargs["model"], request.user, request.auth)
+        if request.method == "POST":
+            uploads.check_upload(self.model, by=request.user, token=request.auth)
+
+    @extend_schema(operation_id="versions_list", parameters=[PageQuery], responses=page_of(VersionLine))
+    def get(self, request: Request, model: str) -> Response:
+        """Newest first."""
+        query(PageQuery, request)
+        return paged(request, selectors.versions(self.model), VersionLine, order="-number", view=self)
+
+    @extend_schema(
+        operation_id="versions_create",
+        request={"multipart/form-data": _PARTS},
+        responses={201: UploadedShape, 200: UploadedShape, 422: OpenApiTypes.OBJECT},
+    )
+    @idempotent()
+    def post(self, request: Request, model: str) -> Response:
+        """Part `manifest` (model.yaml or JSON) and one part per file, named by its key under `files`.
+
+        201 with the new version, and with the release that the manifest wishes for; the same
+        version again is 200 and changes nothing.
+        """
+        manifest = request.data.manifest()
+        version, release, created = intake.take_upload(
+            self.model, manifest, request.data.spooled, by=request.user, token=request.auth
+        )
+        url = VersionLine(version).data["url"]
+        answer = {
+            "number": version.number,
+            "digest": version.digest,
+            "url": url,
+            "release": None if release is None else ReleaseLine(release).data,
+            "unchanged": not created,
+        }
+        return Response(answer, status=201 if created else 200, headers={"Location": url})

@@ -1,0 +1,26 @@
+"""Addresses under /api/v1/ that show or start a release."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from releases.api import environments, feedback, releasing, uploads, waiting
+
+urlpatterns = [
+    path("models/<str:model>/versions", uploads.Versions.as_view(), name="api-versions"),
+    path(
+        "models/<str:model>/versions/<int:number>/releases",
+        releasing.VersionReleases.as_view(),
+        name="api-version-releases",
+    ),
+    path("releases/<int:pk>", releasing.Release.as_view(), name="api-release"),
+    path("releases/<int:pk>/gates", waiting.gates, name="api-gates"),
+    path("releases/<int:pk>/reviews", releasing.Reviews.as_view(), name="api-reviews"),
+    path("releases/<int:pk>/actions/<str:action>", releasing.Actions.as_view(), name="api-actions"),
+    path(
+        "environments/<str:environment>/models/<str:model>",
+        environments.Standing.as_view(),
+        name="api-environment-model",
+    ),
+    path("feedback", feedback.Feedback.as_view(), name="api-feedback"),
+]
