@@ -112,7 +112,7 @@ def latency_bars(
 
 @register.inclusion_tag("components/charts/sparkline.html")
 def sparkline(values: Sequence[float | None], label: str) -> Geometry:
-    """A line of at least two values in a box of 100 × 30; missing ones are skipped."""
+    """A line of at least two values in a box of 100 by 30; missing ones are skipped."""
     known = [(i, v) for i, v in enumerate(values) if v is not None]
     if len(known) < 2:
         return {"points": "", "label": label, "values": [v for _, v in known]}

@@ -14,6 +14,8 @@ from registry.web import cards
 
 register = template.Library()
 
+DASH, TIMES = "\u2013", "\u00d7"
+
 Look = dict[str, str]
 
 STATES: dict[str, tuple[str, str]] = {
@@ -201,7 +203,7 @@ def scroll(content: SafeString, label: str) -> SafeString:
 def figure(value: object) -> str:
     """A number as people read it: at most four significant digits, thousands apart, a dash for none."""
     if value is None or value == "":
-        return "–"
+        return DASH
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int):
@@ -214,7 +216,7 @@ def figure(value: object) -> str:
 @register.filter
 def percent(value: float | None) -> str:
     """A share between 0 and 1 as a percentage."""
-    return "–" if value is None else f"{value * 100:.3g} %"
+    return DASH if value is None else f"{value * 100:.3g} %"
 
 
 @register.filter
@@ -226,7 +228,7 @@ def words(value: object) -> str:
 @register.filter
 def shape(axes: Iterable[int] | None) -> str:
     """A tensor's shape, the variable axes as "any"."""
-    return " × ".join("any" if axis == -1 else str(axis) for axis in axes or []) or "scalar"
+    return f" {TIMES} ".join("any" if axis == -1 else str(axis) for axis in axes or []) or "scalar"
 
 
 @register.filter

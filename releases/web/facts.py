@@ -1,0 +1,155 @@
+"""A release as its page shows it: values made of what the selectors give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from registry.principals import Access
+from releases import policies
+from releases.lifecycle import State
+from releases.web.roster import Member, names_with
+from releases.web.standing import GateView, Standing, View, standing
+
+SLOT_WORDS = {
+    "technical": "Does it work as the card says, on the evidence shown?",
+    "privacy": "May the data be used like this, and does an answer give somebody away?",
+    "security": "Is anything in the graph, its operators or its limits a risk to run?",
+    "approval": "Should this answer clients?",
+}
+PHASES = (
+    ("preparing", "Prepare", "every node fetches, verifies, loads and warms it"),
+    ("committing", "Commit, closed", "loaded everywhere, answering no client"),
+    ("verifying", "Verify", "each worker is called from outside and compared"),
+    ("opening", "Open", "clients are answered with it"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One signature that the policy asks for."""
+
+    name: str
+    question: str
+    review: Any = None
+    refusal: str = ""
+    people: Sequence[str] = ()
+
+    @property
+    def mine(self) -> bool:
+        return self.review is None and not self.refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One phase of a rollout: done, now, failed or ahead."""
+
+    name: str
+    what: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One gate run with the outcome that a reader sees, and how long it took."""
+
+    run: Any
+    outcome: str
+    seconds: float | None
+    template: str
+    waits: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether a reader should see the evidence at once."""
+        return self.outcome in {"failed", "errored"}
+
+
+EVIDENCE = frozenset({"integrity", "schema", "end_to_end", "confidence", "benchmark"})
+
+
+def gates(release: Any) -> list[Gate]:
+    """The release's gate runs in their order."""
+    found = []
+    for run in release.gate_runs.all():
+        outcome = "running" if run.running and run.outcome == "pending" else str(run.outcome)
+        took = (
+            (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None
+        )
+        name = run.gate if run.gate in EVIDENCE else "other"
+        waits = "It waits for a worker." if release.state == State.VALIDATING else "It was not run."
+        found.append(Gate(run, outcome, took, f"releases/evidence/{name}.html", waits))
+    return found
+
+
+def slots(
+    release: Any, signed: Mapping[str, Any], asker: Access, facts: policies.Facts, people: list[Member]
+) -> list[Slot]:
+    """Each slot of the frozen policy: who signed it, or who may and why this person may not."""
+    found = []
+    for name in facts.slots:
+        able = [
+            n for n in names_with(policies.SLOT_ROLES[name], people) if _may(n, people, release, facts, name)
+        ]
+        refusal = policies.refuse_review(asker, facts, name)
+        found.append(Slot(name, SLOT_WORDS[name], signed.get(name), refusal, able))
+    return found
+
+
+def _may(username: str, people: list[Member], release: Any, facts: policies.Facts, slot: str) -> bool:
+    member = next(m for m in people if m.person.get_username() == username)
+    asker = Access(username, member.person.email, release.model.name, frozenset(member.roles))
+    return not policies.refuse_review(asker, facts, slot)
+
+
+def steps(rollout: Any) -> list[Step]:
+    """Where a rollout is; one that went back shows the phase it stopped in as failed."""
+    if rollout is None:
+        return []
+    names = [phase for phase, _, _ in PHASES]
+    back = went_back(rollout)
+    at = names.index(_stopped_in(rollout.progress)) if back else len(names)
+    if not back and rollout.phase in names:
+        at = names.index(rollout.phase)
+    told = []
+    for index, (_, label, what) in enumerate(PHASES):
+        state = "done" if index < at else "ahead"
+        if index == at:
+            state = "failed" if back else "now"
+        told.append(Step(label, what, state))
+    return told
+
+
+def went_back(rollout: Any) -> bool:
+    """Whether the rollout has turned, or is turning back."""
+    return rollout.phase == "reverting" or "reverted" in rollout.progress
+
+
+def _stopped_in(progress: Mapping[str, Any]) -> str:
+    marks = (("opening", "verified_rows"), ("verifying", "committed"), ("committing", "nodes"))
+    return next((phase for phase, mark in marks if mark in progress), "preparing")
+
+
+def tell(
+    release: Any,
+    shown_gates: Sequence[Gate],
+    shown_slots: Sequence[Slot],
+    rollout: Any,
+    start_refusal: str,
+) -> Standing:
+    """The verdict line of the release."""
+    refused = [(r.slot, r.person.get_username()) for r in release.reviews.all() if r.verdict == "reject"]
+    return standing(
+        View(
+            state=State(release.state),
+            environment=release.environment.name,
+            gates=[GateView(g.run.gate, g.outcome, g.run.summary) for g in shown_gates],
+            open_slots={s.name: s.people for s in shown_slots if s.review is None},
+            slots=len(shown_slots),
+            refused=refused,
+            rollout_phase=str(rollout.phase) if rollout else "",
+            rollout_reason=str(rollout.reason) if rollout and went_back(rollout) else "",
+            start_refusal=start_refusal,
+        )
+    )

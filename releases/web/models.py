@@ -1,0 +1,130 @@
+"""The list of models, and one model: what is live, its versions, its releases, its people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+
+from registry import policies as registry_policies
+from registry import selectors as registry_selectors
+from registry.selectors import access
+from registry.web.pages import page
+from registry.web.paging import keyset
+from releases import policies, selectors
+from releases.lifecycle import Action
+from releases.web import evidence, snippets
+from releases.web.roster import members
+
+PAGE_SIZE = 25
+TREND = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One environment of a model: the live release, the shares, and whether this person may roll it back."""
+
+    environment: str
+    release: Any
+    shares: list[tuple[str, float]]
+    since: Any
+    may_roll_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One version in the table: its newest release and what was measured of it."""
+
+    version: Any
+    release: Any
+    quality: evidence.Quality | None
+    p99: float | None
+    delta: float | None = None
+    live_in: tuple[str, ...] = ()
+
+
+@page
+def models(request: HttpRequest) -> HttpResponseBase:
+    """Models by name, with what is live of each."""
+    search, tag = request.GET.get("search", "").strip(), request.GET.get("tag", "").strip()
+    found = registry_selectors.search_models(request.user, search=search, tag=tag)
+    rows = keyset(found, "name", request.GET.get("cursor", ""), PAGE_SIZE)
+    live = selectors.champions(rows.items)
+    context = {
+        "page": rows,
+        "rows": [(model, live.get(model.pk, [])) for model in rows.items],
+        "search": search,
+        "tag": tag,
+        "may_register": not registry_policies.refuse_model_creation(access(request.user)),
+    }
+    return render(request, "releases/models.html", context)
+
+
+@page
+def model(request: HttpRequest, name: str) -> HttpResponseBase:
+    """One model."""
+    found = registry_selectors.model(name, request.user)
+    live = _live(request.user, found)
+    versions = keyset(
+        registry_selectors.versions(found),
+        "number",
+        request.GET.get("cursor", ""),
+        PAGE_SIZE,
+        descending=True,
+    )
+    rows = version_rows(found, versions.items, live)
+    shown = next((row.version for row in rows if row.live_in), None) or next(iter(versions.items), None)
+    context = {
+        "model": found,
+        "live": live,
+        "versions": versions,
+        "rows": rows,
+        "trend": [row.quality.estimate if row.quality else None for row in rows[:TREND]][::-1],
+        "releases": selectors.releases_of(found)[:10],
+        "members": members(found),
+        "feedback": selectors.feedback_by_version(found),
+        "tags": found.tags.filter(version=None),
+        "aliases": found.aliases.select_related("version"),
+        "curl": snippets.curl(name, shown.signature, settings.SCORING_URL) if shown else "",
+        "triton": snippets.triton(name, shown.signature, settings.SCORING_URL) if shown else "",
+    }
+    return render(request, "releases/model.html", context)
+
+
+def version_rows(model: Any, versions: Iterable[Any], live: Iterable[Live] = ()) -> list[Row]:
+    """Versions with their newest release and its measurements; deltas are against what is live."""
+    versions = list(versions)
+    newest: dict[int, Any] = {}
+    for release in selectors.releases_of(model).filter(version__in=versions).order_by("pk"):
+        newest[release.version_id] = release
+    champions = {entry.release.version_id: entry for entry in live if entry.release}
+    base = next((evidence.quality_of(c.release) for c in champions.values()), None)
+    rows = []
+    for version in versions:
+        release = newest.get(version.pk)
+        quality = evidence.quality_of(release) if release else None
+        delta = quality.estimate - base.estimate if quality and base and version.pk not in champions else None
+        where = tuple(e.environment for e in live if e.release and e.release.version_id == version.pk)
+        p99 = evidence.latency_of(release).get("p99") if release else None
+        rows.append(Row(version, release, quality, p99, delta, where))
+    return rows
+
+
+def _live(asker: Any, model: Any) -> list[Live]:
+    who = access(asker, None, model)
+    found = []
+    for environment in selectors.environments():
+        champion = selectors.champion(model, environment)
+        if champion is None:
+            found.append(Live(environment.name, None, [], None, False))
+            continue
+        route = selectors.route(model, environment)
+        arms = route.entry.get("arms", []) if route else []
+        shares = [(f"version {arm['version']}", arm["weight"] / 2**53) for arm in arms if arm["weight"]]
+        refusal = policies.refuse_action(Action.ROLL_BACK, who, selectors.facts(champion))
+        found.append(Live(environment.name, champion, shares, champion.state_since, not refusal))
+    return found

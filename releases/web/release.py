@@ -1,0 +1,170 @@
+"""The release page: evidence, signatures, rollout and the buttons that law and policy allow."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from registry.errors import BadInput, DomainError, NotAllowed
+from registry.selectors import access
+from registry.web import freshness
+from registry.web.pages import action, page
+from releases import policies, selectors
+from releases.lifecycle import Action, State
+from releases.services import gating, reviews
+from releases.web import comparing, facts, sentences
+from releases.web.deeds import DEEDS
+from releases.web.roster import members
+
+MOVING = (State.VALIDATING, State.ROLLING_OUT)
+
+
+@page
+def release(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """The whole page."""
+    found = selectors.release(pk, request.user)
+    return render(request, "releases/release.html", context(request, found))
+
+
+@page
+def panel(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """The part that changes by itself: 204 while it is what the reader has seen (`?seen=`)."""
+    found = selectors.release(pk, request.user)
+    if request.GET.get("seen") == stamp(found):
+        return HttpResponse(status=204)
+    return render(request, "releases/_panel.html", context(request, found))
+
+
+@action
+def review(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Sign or refuse one slot."""
+    found = selectors.release(pk, request.user)
+    words = {name: request.POST.get(name, "") for name in ("slot", "verdict", "grounds")}
+    if not freshness.is_fresh(request):
+        return ask_again(request, pk, words)
+    try:
+        reviews.give_review(found, by=request.user, **words)
+    except DomainError as refusal:
+        return _answer(request, pk, refusal, words)
+    return _answer(request, pk)
+
+
+@action
+def act(request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
+    """One step of the lifecycle."""
+    found = selectors.release(pk, request.user)
+    deed = DEEDS.get(name)  # type: ignore[call-overload]
+    if deed is None:
+        raise Http404
+    words = {"action": name, "grounds": request.POST.get("grounds", "").strip()}
+    if deed.fresh and not freshness.is_fresh(request):
+        return ask_again(request, pk, words)
+    try:
+        if deed.typed and needs_typing(found) and request.POST.get("typed", "").strip() != found.model.name:
+            raise BadInput(f"Type the model's name, {found.model.name}, to confirm.", field="typed")
+        deed.service(found, by=request.user, grounds=words["grounds"])
+    except DomainError as refusal:
+        return _answer(request, pk, refusal, words)
+    return _answer(request, pk)
+
+
+@action
+def retry(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Run the gates that ended in an error of ours again."""
+    found = selectors.release(pk, request.user)
+    try:
+        gating.retry(found, by=request.user)
+    except DomainError as refusal:
+        return _answer(request, pk, refusal)
+    return _answer(request, pk)
+
+
+def ask_again(request: HttpRequest, pk: int, words: dict[str, str]) -> HttpResponse:
+    """Keep what was written and ask for the password first."""
+    back = reverse("release", args=[pk])
+    freshness.keep_draft(request, back, words)
+    target = f"{reverse('reauthenticate')}?next={back}"
+    if request.htmx:  # type: ignore[attr-defined]
+        return HttpResponse(status=204, headers={"HX-Redirect": target})
+    return redirect(target)
+
+
+def _answer(
+    request: HttpRequest, pk: int, refusal: DomainError | None = None, draft: dict[str, str] | None = None
+) -> HttpResponse:
+    found = selectors.release(pk, request.user)
+    if refusal is None and not request.htmx:  # type: ignore[attr-defined]
+        return redirect("release", pk=pk)
+    template = "releases/_panel.html" if request.htmx else "releases/release.html"  # type: ignore[attr-defined]
+    shown = context(request, found) | {"refusal": refusal, "draft": draft or {}}
+    status = 200 if refusal is None else 403 if isinstance(refusal, NotAllowed) else 409
+    if status == 403 and request.htmx:  # type: ignore[attr-defined]
+        status = 409
+    return render(request, template, shown, status=422 if isinstance(refusal, BadInput) else status)
+
+
+def needs_typing(found: Any) -> bool:
+    return bool(found.environment.name == "production")
+
+
+def stamp(found: Any) -> str:
+    """Changes whenever something that the panel shows does."""
+    rollouts = [(r.pk, r.phase, r.progress, r.closed_at) for r in found.rollouts.all()]
+    runs = [(g.gate, g.outcome, g.attempt, g.started_at, g.finished_at) for g in found.gate_runs.all()]
+    signed = [(r.pk, r.verdict) for r in found.reviews.all()]
+    return hashlib.sha256(repr((found.state, rollouts, runs, signed)).encode()).hexdigest()[:16]
+
+
+def context(request: HttpRequest, found: Any) -> dict[str, Any]:
+    """Everything that the page and its panel show."""
+    asker = access(request.user, None, found.model)
+    known, people = selectors.facts(found), members(found.model)
+    signed = selectors.signatures(found)
+    gates, slots = facts.gates(found), facts.slots(found, signed, asker, known, people)
+    rollout = next(iter(found.rollouts.all()), None)
+    choices = selectors.choices(found, asker)
+    start_refusal = dict(choices).get(Action.START_ROLLOUT, "")
+    events = list(selectors.timeline(found))
+    words = {r.grounds.digest: str(r.grounds) for r in found.reviews.all()}
+    live = selectors.champion(found.model, found.environment)
+    return {
+        "release": found,
+        "version": found.version,
+        "standing": facts.tell(found, gates, slots, rollout, start_refusal),
+        "gates": gates,
+        "slots": slots,
+        "old_reviews": [r for r in found.reviews.all() if r.pk not in {s.pk for s in signed.values()}],
+        "rollout": rollout,
+        "steps": facts.steps(rollout),
+        **_buttons(choices),
+        "signed_count": len(signed),
+        "signed_words": f"{len(signed)} of {len(slots)}",
+        "may_retry": not policies.refuse_retry(asker, known),
+        "live": live if live and live.pk != found.pk else None,
+        "changes": comparing.changes(live.version.manifest, found.version.manifest) if live else [],
+        "timeline_entries": sentences.entries(events, words),
+        "rolled_away": rollout is not None and facts.went_back(rollout),
+        "version_text": str(found.version.number),
+        "feedback": selectors.feedback_by_version(found.model).get(found.version.number),
+        "moving": found.state in MOVING or (rollout is not None and rollout.closed_at is None),
+        "stamp": stamp(found),
+        "typing": needs_typing(found),
+        "draft": freshness.take_draft(request, reverse("release", args=[found.pk])),
+        "evidence_digest": found.evidence_digest,
+    }
+
+
+def _buttons(choices: list[tuple[Action, str]]) -> dict[str, Any]:
+    """The buttons this person has, and the reasons why the others are not there."""
+    mine = [DEEDS[action] for action, reason in choices if action in DEEDS and not reason]
+    others = [(str(action).replace("_", " ").capitalize(), reason) for action, reason in choices if reason]
+    return {
+        "all_deeds": mine,
+        "deeds": [deed for deed in mine if deed.tone != "quiet"],
+        "quiet_deeds": [deed for deed in mine if deed.tone == "quiet"],
+        "refused": others,
+    }

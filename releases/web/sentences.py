@@ -1,0 +1,105 @@
+"""Events as sentences for a timeline. Pure; an unknown kind is told by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a timeline. `words` are what a person wrote."""
+
+    seq: int
+    at: datetime
+    kind: str
+    actor: str
+    text: str
+    tone: str = ""
+    words: str = ""
+
+
+def entries(events: Any, grounds: Mapping[str, str]) -> list[Entry]:
+    """Events, newest first, with the words whose digest they carry."""
+    told = [
+        Entry(
+            seq=event.seq,
+            at=event.at,
+            kind=event.kind,
+            actor=event.actor.removeprefix("person/"),
+            text=sentence(event.kind, event.facts),
+            tone=tone(event.kind, event.facts),
+            words=grounds.get(str(event.facts.get("grounds", "")), ""),
+        )
+        for event in events
+    ]
+    return told[::-1]
+
+
+def sentence(kind: str, facts: Facts) -> str:
+    """What happened, as one would say it."""
+    tell = SENTENCES.get(kind)
+    return tell(facts) if tell else kind.replace(".", " ").replace("_", " ").capitalize()
+
+
+def tone(kind: str, facts: Facts) -> str:
+    """The colour of what may go either way; the rest is fixed by its kind."""
+    if kind == "gate.finished":
+        return {"passed": "positive", "failed": "danger", "errored": "caution"}.get(
+            str(facts.get("outcome")), ""
+        )
+    if kind == "review.given":
+        return "positive" if facts.get("verdict") == "approve" else "danger"
+    if kind == "rollout.reverting":
+        return "danger"
+    return ""
+
+
+def _words(facts: Facts, name: str) -> str:
+    return str(facts.get(name, "")).replace("_", " ")
+
+
+def _after_colon(text: object) -> str:
+    return f": {text}" if text else ""
+
+
+def _gate(facts: Facts) -> str:
+    return (
+        f"{_words(facts, 'gate').capitalize()} {_words(facts, 'outcome')}{_after_colon(facts.get('summary'))}"
+    )
+
+
+def _review(facts: Facts) -> str:
+    verb = "Signed" if facts.get("verdict") == "approve" else "Refused in"
+    return f"{verb} the {_words(facts, 'slot')} review"
+
+
+SENTENCES: dict[str, Callable[[Facts], str]] = {
+    "version.uploaded": lambda f: f"Version {f.get('number')} uploaded",
+    "release.opened": lambda f: f"Release to {f.get('environment')} opened",
+    "release.validating": lambda f: "Handed to the gates",
+    "release.in_review": lambda f: "All gates passed; waiting for review",
+    "release.approved": lambda f: "Approved",
+    "release.rejected": lambda f: "Rejected",
+    "release.rolling_out": lambda f: "Rollout started",
+    "release.live": lambda f: "Live",
+    "release.superseded": lambda f: "Superseded",
+    "release.rolled_back": lambda f: "Rolled back",
+    "release.restored": lambda f: "Restored: live again",
+    "release.withdrawn": lambda f: "Withdrawn",
+    "release.retired": lambda f: "Retired",
+    "retirement.asked": lambda f: "Asked to take the model offline; a second person must agree",
+    "gate.started": lambda f: f"{_words(f, 'gate').capitalize()} started",
+    "gate.finished": _gate,
+    "gates.retried": lambda f: "Errored gates run again",
+    "review.given": _review,
+    "rollout.started": lambda f: "Rollout opened",
+    "rollout.moved": lambda f: f"Rollout: {_words(f, 'to') or _words(f, 'phase')}",
+    "rollout.reverting": lambda f: f"Going back by itself{_after_colon(f.get('reason'))}",
+    "rollout.finished": lambda f: f"Rollout finished{_after_colon(f.get('reason') or f.get('outcome'))}",
+    "route.revised": lambda f: f"Routing plan, revision {f.get('revision')}",
+}

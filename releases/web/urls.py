@@ -1,0 +1,23 @@
+"""Addresses of the pages that show or start a release."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from releases.web import comparison, health, inbox, models, release, version
+
+urlpatterns = [
+    path("", models.models, name="models"),
+    path("models/<str:name>/", models.model, name="model"),
+    path("models/<str:name>/compare/", comparison.compare, name="compare"),
+    path("models/<str:name>/versions/<int:number>/", version.version, name="version"),
+    path("models/<str:name>/versions/<int:number>/files/<str:key>", version.download, name="version-file"),
+    path("models/<str:name>/versions/<int:number>/releases", version.open_for, name="open-release"),
+    path("releases/", inbox.releases, name="releases"),
+    path("releases/<int:pk>/", release.release, name="release"),
+    path("releases/<int:pk>/panel", release.panel, name="release-panel"),
+    path("releases/<int:pk>/reviews", release.review, name="release-review"),
+    path("releases/<int:pk>/actions/<str:name>", release.act, name="release-action"),
+    path("releases/<int:pk>/retry", release.retry, name="release-retry"),
+    path("health/", health.health, name="health"),
+]

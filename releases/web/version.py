@@ -1,0 +1,185 @@
+"""One version: its facts, its locked triple, its files, its card, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
+
+from registry import selectors as registry_selectors
+from registry.errors import DomainError
+from registry.selectors import access
+from registry.stores import artifact_store
+from registry.web.pages import action, page
+from releases import policies, selectors
+from releases.services.opening import open_release
+from releases.web import comparing, evidence
+from releases.web.lineage import Part, drawing
+
+SHOWN_BYTES = 200_000
+OPENED = ("card", "requirements", "scoring_code")
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One input or output: what the graph says and what the manifest adds."""
+
+    name: str
+    datatype: str
+    shape: Sequence[int]
+    facts: Mapping[str, Any]
+    features: Sequence[str]
+
+
+@page
+def version(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
+    """The whole page."""
+    return render(request, "releases/version.html", _context(request, name, number))
+
+
+@page
+def download(request: HttpRequest, name: str, number: int, key: str) -> HttpResponseBase:
+    """One file's bytes, always as an attachment."""
+    found = _version(request, name, number)
+    file = next((f for f in found.files.all() if f.key == key), None)
+    if file is None:
+        raise Http404
+    stream = artifact_store().open(file.artifact.digest)
+    response = FileResponse(
+        stream, as_attachment=True, filename=file.name, content_type="application/octet-stream"
+    )
+    response["Content-Length"] = file.artifact.size
+    response["X-Content-Type-Options"] = "nosniff"
+    response["ETag"] = f'"{file.artifact.digest}"'
+    return response
+
+
+@action
+def open_for(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
+    """Open a release of this version and hand it to the gates."""
+    found = _version(request, name, number)
+    try:
+        release = open_release(
+            found,
+            environment=request.POST.get("environment", ""),
+            strategy={"kind": "single"},
+            by=request.user,
+        )
+    except DomainError as refusal:
+        shown = _context(request, name, number) | {"refusal": refusal}
+        return render(request, "releases/version.html", shown, status=409)
+    return redirect("release", pk=release.pk)
+
+
+def _version(request: HttpRequest, name: str, number: int) -> Any:
+    return registry_selectors.version(registry_selectors.model(name, request.user), number)
+
+
+def _context(request: HttpRequest, name: str, number: int) -> dict[str, Any]:
+    found = _version(request, name, number)
+    manifest = found.manifest
+    releases = list(selectors.releases_of_version(found))
+    proven = releases[0] if releases else None
+    environment = selectors.environments().first()
+    live = selectors.champion(found.model, environment) if environment else None
+    base = live.version if live and live.version_id != found.pk else None
+    lineage = registry_selectors.lineage(found)
+    files = {f.key: f for f in found.files.all()}
+    parts = triple(found, lineage, files, _digests(base))
+    return {
+        "version": found,
+        "model": found.model,
+        "manifest": manifest,
+        "training": manifest.get("training", {}),
+        "built": manifest.get("built", {}),
+        "files": list(files.values()),
+        "parts": parts,
+        "drawing": drawing(parts),
+        "inputs": tensors(found, "inputs"),
+        "outputs": tensors(found, "outputs"),
+        "texts": {key: _text(files[key]) for key in OPENED if key in files},
+        "releases": releases,
+        "proven": proven,
+        "quality": evidence.quality_of(proven) if proven else None,
+        "latency": evidence.latency_of(proven) if proven else {},
+        "live": live,
+        "base": base,
+        "changes": comparing.changes(base.manifest, manifest) if base else [],
+        "feedback": selectors.feedback_by_version(found.model).get(found.number),
+        "environments": selectors.environments(),
+        "open_refusal": policies.refuse_open(access(request.user, None, found.model)),
+        "findings": (found.inspection or {}).get("findings", []),
+        "uploaders": [u.person.get_username() for u in found.uploaders.all()],
+    }
+
+
+def tensors(version: Any, side: str) -> list[Tensor]:
+    """Inputs or outputs in the graph's order, with the manifest's words for them."""
+    told = version.manifest.get("signature", {}).get(side, {})
+    found = []
+    for spec in version.signature.get(side, []):
+        facts = told.get(spec["name"], {})
+        features = spec.get("features") or facts.get("features") or ()
+        found.append(Tensor(spec["name"], spec["datatype"], spec.get("shape", []), facts, features))
+    return found
+
+
+def triple(
+    version: Any, lineage: Mapping[str, Any], files: Mapping[str, Any], live: Mapping[str, str]
+) -> list[Part]:
+    """Data, extractor, model: the parts that share the version's number, and what they become."""
+    data, extractor = lineage["datasets"].get("training"), lineage["extractor"]
+    artifact = extractor.artifact_id if extractor else None
+    model_file = files.get("model")
+    model_digest = model_file.artifact.digest if model_file else ""
+    n = version.number
+
+    def same(key: str, digest: str | None) -> bool | None:
+        return None if not live else live.get(key, "") == (digest or "")
+
+    rows = f"{data.rows:,} rows" if data and data.rows else "rows not stated"
+    return [
+        Part(
+            "data",
+            f"Training data {n}",
+            f"{data.label}, {rows}" if data else "not stated",
+            data.sha256 if data else "",
+            same("data", data.sha256 if data else ""),
+        ),
+        Part(
+            "extractor",
+            f"Extractor {n}",
+            "an ONNX graph" if artifact else "the identity",
+            artifact or "",
+            same("extractor", artifact),
+        ),
+        Part(
+            "model",
+            f"Model {n}",
+            str(version.manifest.get("training", {}).get("algorithm", "an ONNX graph")),
+            model_digest,
+            same("model", model_digest),
+        ),
+    ]
+
+
+def _digests(version: Any) -> dict[str, str]:
+    if version is None:
+        return {}
+    files = {f.key: f.artifact_id for f in version.files.all()}
+    data = version.manifest.get("data", {}).get("training", {})
+    return {
+        "data": data.get("sha256", ""),
+        "extractor": files.get("extractor", ""),
+        "model": files.get("model", ""),
+    }
+
+
+def _text(file: Any) -> str:
+    """The beginning of a text file; bytes that are no text are shown as replacement characters."""
+    with artifact_store().open(file.artifact.digest) as stream:
+        text = stream.read(SHOWN_BYTES).decode("utf-8", "replace")
+    return text if file.artifact.size <= SHOWN_BYTES else f"{text}\n... cut here: download the whole file."
