@@ -37,6 +37,7 @@ NODE_KEYS_DIR = env.path("ASSAY_NODE_KEYS", KEYS_DIR)
 WORK_DIR = DATA_DIR / "work"
 PREPARE_TIMEOUT_S = env.number("ASSAY_PREPARE_TIMEOUT_S", 120)
 SWITCH_TIMEOUT_S = env.number("ASSAY_SWITCH_TIMEOUT_S", 20)
+BENCHMARK_SECONDS = env.number("ASSAY_BENCHMARK_SECONDS", 2)
 CRASHPOINT = env.text("ASSAY_CRASHPOINT", "")
 UPLOAD_LIMIT_BYTES = env.number("ASSAY_UPLOAD_LIMIT_BYTES", 10 * 2**30)
 REAUTHENTICATE_AFTER_S = env.number("ASSAY_REAUTHENTICATE_AFTER_S", 3600)
@@ -70,6 +71,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "registry.web.middleware.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -92,6 +94,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "registry.web.context.frame",
             ]
         },
     }

@@ -1,0 +1,7 @@
+"""The gates of a release: one file each, all pure."""
+
+from __future__ import annotations
+
+from releases.gates.base import Candidate, Gate, Outcome, Phase, Verdict
+
+__all__ = ["Candidate", "Gate", "Outcome", "Phase", "Verdict"]

@@ -1,0 +1,63 @@
+"""One question about a release, asked of values: `check(candidate) -> Verdict`. No database, no files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from scoring.types import Signature, VersionRef
+
+
+class Outcome(StrEnum):
+    """`ERRORED` is our own trouble (no sandbox, disk full): it rejects nothing and is retried."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    PENDING = "pending"
+    ERRORED = "errored"
+
+
+class Phase(StrEnum):
+    AUTOMATIC = "automatic"
+    HUMAN = "human"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """All that a gate may look at. Gates never reach for the database.
+
+    `measured` is what the sandbox found for this gate: the inspection, or the examiner's part.
+    """
+
+    ref: VersionRef
+    signature: Signature
+    champion: Signature | None = None
+    champion_number: int | None = None
+    intended_break: str = ""
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    signed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer: an outcome, one sentence, and the numbers behind it (JSON)."""
+
+    outcome: Outcome
+    summary: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+class Gate(Protocol):
+    """A question. `phase` says whether workers or people answer it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def phase(self) -> Phase: ...
+
+    def check(self, candidate: Candidate) -> Verdict: ...

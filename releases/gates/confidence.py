@@ -1,0 +1,62 @@
+"""Is the metric, with its uncertainty, inside the range of acceptable values? decisions.md, section 5."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from registry.manifest import METRICS
+from releases.gates.base import Candidate, Outcome, Phase, Verdict
+
+
+class Confidence:
+    """Passes when the one-sided 95 % bound on the bad side is inside the range and the value is not too good.
+
+    A value beyond the good end fails as well: that is leakage, or the wrong set. Against the champion
+    on the same rows, `worse` (its whole interval beyond the margin) fails; `cannot tell` does not.
+    """
+
+    name = "confidence"
+    phase = Phase.AUTOMATIC
+
+    def check(self, candidate: Candidate) -> Verdict:
+        found = candidate.measured
+        metric = candidate.manifest["metric"]
+        evidence = {**found, "metric": metric["name"], "range": list(metric["range"])}
+        if reason := found.get("reason"):
+            return Verdict(Outcome.FAILED, str(reason), evidence)
+        problem = _problem(found, metric) or _against_champion(candidate)
+        words = _said(found, metric)
+        if problem:
+            return Verdict(Outcome.FAILED, f"{words} {problem}", evidence)
+        return Verdict(Outcome.PASSED, words, evidence)
+
+
+def _problem(found: Mapping[str, Any], metric: Mapping[str, Any]) -> str:
+    low, high = metric["range"]
+    if METRICS[metric["name"]].higher_is_better:
+        if found["lower"] < low:
+            return f"The lower bound {found['lower']:.4g} is below the least acceptable {low:g}."
+        if found["value"] > high:
+            return f"That is above {high:g}: too good usually means leakage or the wrong set."
+        return ""
+    if found["upper"] > high:
+        return f"The upper bound {found['upper']:.4g} is above the most acceptable {high:g}."
+    if found["value"] < low:
+        return f"That is below {low:g}: too good usually means leakage or the wrong set."
+    return ""
+
+
+def _against_champion(candidate: Candidate) -> str:
+    comparison = candidate.measured.get("comparison") or {}
+    if comparison.get("decision") == "worse":
+        return f"On the same rows it is worse than version {candidate.champion_number}."
+    return ""
+
+
+def _said(found: Mapping[str, Any], metric: Mapping[str, Any]) -> str:
+    name = metric["name"].replace("_", " ").capitalize()
+    return (
+        f"{name} {found['value']:.4g} on {found['rows']:,} rows, "
+        f"95 % sure it is between {found['lower']:.4g} and {found['upper']:.4g}."
+    )

@@ -1,0 +1,122 @@
+"""Do the clients of the champion go on working? Compares two signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from releases.gates.base import Candidate, Outcome, Phase, Verdict
+from scoring.types import FREE, Signature, TensorSpec
+
+
+class Compatibility(StrEnum):
+    FIRST = "first"
+    IDENTICAL = "identical"
+    ADDITIVE = "additive"
+    BREAKING = "breaking"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that differs, in words for the page; `breaks` says whether a client can notice."""
+
+    where: str
+    what: str
+    breaks: bool
+
+    def to_json(self) -> dict[str, object]:
+        return {"where": self.where, "what": self.what, "breaks": self.breaks}
+
+
+def compare(champion: Signature, challenger: Signature) -> list[Difference]:
+    """Everything that a client of the champion would meet differently with the challenger."""
+    return [*_inputs(champion, challenger), *_outputs(champion, challenger)]
+
+
+def _inputs(champion: Signature, challenger: Signature) -> Iterator[Difference]:
+    before = {spec.name: spec for spec in champion.inputs}
+    after = {spec.name: spec for spec in challenger.inputs}
+    for name, spec in after.items():
+        if name not in before:
+            word = "is new, and may be left out" if spec.optional else "is new, and must be sent"
+            yield Difference(f"input {name}", word, not spec.optional)
+    for name, spec in before.items():
+        if name not in after:
+            yield Difference(f"input {name}", "is no longer taken", breaks=True)
+        else:
+            yield from _tensor("input", spec, after[name], takes=True)
+
+
+def _outputs(champion: Signature, challenger: Signature) -> Iterator[Difference]:
+    before = {spec.name: spec for spec in champion.outputs}
+    after = {spec.name: spec for spec in challenger.outputs}
+    for name in after.keys() - before.keys():
+        yield Difference(f"output {name}", "is new", breaks=False)
+    for name, spec in before.items():
+        if name not in after:
+            yield Difference(f"output {name}", "is gone", breaks=True)
+        else:
+            yield from _tensor("output", spec, after[name], takes=False)
+
+
+def _tensor(side: str, before: TensorSpec, after: TensorSpec, *, takes: bool) -> Iterator[Difference]:
+    where = f"{side} {before.name}"
+    if before.datatype != after.datatype:
+        yield Difference(where, f"was {before.datatype}, is {after.datatype}", breaks=True)
+    if before.shape != after.shape:
+        fits = _fits(before.shape, after.shape) if takes else _fits(after.shape, before.shape)
+        yield Difference(where, f"shape was {list(before.shape)}, is {list(after.shape)}", not fits)
+    if before.features != after.features:
+        yield Difference(where, "its features have other names or another order", breaks=True)
+    if takes and before.optional and not after.optional:
+        yield Difference(where, "could be left out, must be sent now", breaks=True)
+
+
+def _fits(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:
+    """Whether everything of shape `narrow` is also of shape `wide`."""
+    return len(narrow) == len(wide) and all(w in (FREE, n) for n, w in zip(narrow, wide, strict=True))
+
+
+class Schema:
+    """Compares with the champion's signature; a break passes only where the manifest declares it."""
+
+    name = "schema"
+    phase = Phase.AUTOMATIC
+
+    def check(self, candidate: Candidate) -> Verdict:
+        if candidate.champion is None:
+            return Verdict(
+                Outcome.PASSED,
+                "Nothing is live yet: there is no client to break.",
+                {"compatibility": str(Compatibility.FIRST), "differences": []},
+            )
+        differences = compare(candidate.champion, candidate.signature)
+        breaking = [d for d in differences if d.breaks]
+        compatibility = _compatibility(differences)
+        evidence = {
+            "compatibility": str(compatibility),
+            "champion": candidate.champion_number,
+            "differences": [d.to_json() for d in differences],
+            "intended_break": candidate.intended_break,
+        }
+        if breaking and not candidate.intended_break:
+            first = breaking[0]
+            return Verdict(
+                Outcome.FAILED,
+                f"Clients of version {candidate.champion_number} would break: {first.where} {first.what}.",
+                evidence,
+            )
+        if breaking:
+            words = f"A declared break: {candidate.intended_break}"
+        elif differences:
+            words = f"Clients of version {candidate.champion_number} go on working; there is more than before."
+        else:
+            words = f"The signature is that of version {candidate.champion_number}."
+        return Verdict(Outcome.PASSED, words, evidence)
+
+
+def _compatibility(differences: list[Difference]) -> Compatibility:
+    if not differences:
+        return Compatibility.IDENTICAL
+    return Compatibility.BREAKING if any(d.breaks for d in differences) else Compatibility.ADDITIVE

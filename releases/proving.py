@@ -1,0 +1,226 @@
+"""Two cells for a proof: one runs the model, the other asks it. Neither sees what the other has.
+
+The *server* cell has the model's files and never an expected answer; the *examiner* cell has the
+sets and never the model's bytes. They share one folder with one Unix socket. This process parses
+nothing that either wrote, but the examiner's result, which is checked against its schema; the
+clock and the memory meter are its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from registry import sandbox
+from registry.sandbox import Cell, Finished, Limits, Mount
+from releases.examiner import result
+from scoring.artifacts import blob_path
+from scoring.plans import ModelPlan, PlannedVersion, RoutingPlan, serialise
+from scoring.routing import WHOLE, Arm
+
+GIB = 1 << 30
+SERVER_LIMITS = Limits(memory_bytes=4 * GIB, cpu_seconds=3600, wall_seconds=3600, processes=128, file_bytes=GIB)
+EXAMINER_LIMITS = Limits(
+    memory_bytes=4 * GIB, cpu_seconds=3600, wall_seconds=3600, processes=128, file_bytes=4 * GIB
+)
+LOAD_TIMEOUT_S = 120.0
+_POLL_S = 0.01
+_SOCKET = "/socket/scoring.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is proven: a version as a node would load it, and where its bytes lie by digest."""
+
+    model: str
+    version: PlannedVersion
+    blobs: Mapping[str, Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What came of it. `fault` is a sentence about the model where it could not be examined at all."""
+
+    examination: result.Examination | None
+    fault: str = ""
+    load_ms: float = 0.0
+    peak_memory_bytes: int = 0
+    scratch: Path | None = None
+    hardware: Mapping[str, Any] = field(default_factory=dict)
+
+
+def prove(
+    work: Path,
+    subject: Subject,
+    sets: Mapping[str, Path],
+    spec: Mapping[str, Any],
+    *,
+    champion_predictions: Path | None = None,
+    allow_unisolated: bool = False,
+) -> Proof:
+    """Start both cells in `work` (an empty folder of ours) and let the examiner do what `spec["do"]` says.
+
+    `spec` has the examiner's `rows`, `signature`, `metric`, `do`, `seed` and `benchmark`. A model that
+    dies, hangs or answers nonsense gives a Proof with a fault or findings. Raises NoSandbox and OSError:
+    those are our own trouble.
+    """
+    lent = _lay_out(work, subject, sets, champion_predictions)
+    started = time.perf_counter()
+    with _server(lent, allow_unisolated) as server:
+        if fault := _await_ready(server, lent.socket / "scoring.sock"):
+            return Proof(None, fault, peak_memory_bytes=server.peak_memory_bytes())
+        load_ms = (time.perf_counter() - started) * 1000
+        finished = _examine(lent, subject, sets, spec, champion_predictions is not None, allow_unisolated)
+        died = server.poll()
+        peak = server.peak_memory_bytes()
+    if died is not None:
+        return Proof(None, f"The scoring server with this model {died.sentence}.", load_ms, peak)
+    if not finished.ok:
+        return Proof(None, f"The examination {finished.sentence}{_last_words(finished)}.", load_ms, peak)
+    examination = result.parse(finished.stdout)
+    return Proof(examination, "", load_ms, peak, lent.scratch, hardware())
+
+
+@dataclass(frozen=True, slots=True)
+class _Lent:
+    """The folders in which the cells meet us and each other."""
+
+    server: Path
+    sets: Path
+    socket: Path
+    scratch: Path
+
+
+def _lay_out(
+    work: Path, subject: Subject, sets: Mapping[str, Path], champion_predictions: Path | None
+) -> _Lent:
+    lent = _Lent(*(work / name for name in ("server", "sets", "socket", "scratch")))
+    for folder in (lent.server, lent.sets, lent.socket, lent.scratch):
+        folder.mkdir(parents=True)
+    for ref in (subject.version.model, subject.version.extractor):
+        if ref is not None:
+            _link(subject.blobs[ref.sha256], lent.server / "store" / blob_path(ref.sha256))
+    (lent.server / "plan.json").write_text(json.dumps({"payload": serialise(_plan(subject))}))
+    for name, path in sets.items():
+        _link(path, lent.sets / f"{name}{path.suffix}")
+    if champion_predictions is not None:
+        _link(champion_predictions, lent.sets / "champion.npy")
+    return lent
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.link(source, target)
+
+
+def _plan(subject: Subject) -> RoutingPlan:
+    """All traffic to the one version, open to whoever reaches the socket; no reference answers yet."""
+    number = subject.version.number
+    entry = ModelPlan(
+        revision=1,
+        salt=bytes(16),
+        arms=(Arm(number, WHOLE, "proof"),),
+        versions={number: subject.version},
+    )
+    return RoutingPlan("proof", 1, 0.0, {subject.model: entry}, public=True)
+
+
+def _server(lent: _Lent, allow_unisolated: bool) -> Cell:
+    argv = [
+        *sandbox.python("scoring"),
+        *("--plan", "/server/plan.json", "--unsigned", "--socket", _SOCKET, "--workers", "1"),
+        *("--data", "/tmp/node", "--store", "file:/server/store"),  # noqa: S108 - the cell's own tmpfs
+        *("--environment", "proof", "--node", "cell"),
+    ]
+    mounts = [Mount(lent.server, "/server"), Mount(lent.socket, "/socket", writable=True)]
+    return sandbox.start(argv, mounts=mounts, limits=SERVER_LIMITS, allow_unisolated=allow_unisolated)
+
+
+def _examine(
+    lent: _Lent,
+    subject: Subject,
+    sets: Mapping[str, Path],
+    spec: Mapping[str, Any],
+    paired: bool,
+    allow_unisolated: bool,
+) -> Finished:
+    order = {
+        **spec,
+        "socket": _SOCKET,
+        "model": subject.model,
+        "version": subject.version.number,
+        "sets": {name: f"/sets/{name}{path.suffix}" for name, path in sets.items()},
+        "champion": {"predictions": "/sets/champion.npy"} if paired else None,
+        "scratch": "/scratch",
+    }
+    mounts = [
+        Mount(lent.sets, "/sets"),
+        Mount(lent.socket, "/socket", writable=True),
+        Mount(lent.scratch, "/scratch", writable=True),
+    ]
+    return sandbox.run(
+        sandbox.python("releases.examiner"),
+        stdin=json.dumps(order).encode(),
+        mounts=mounts,
+        limits=EXAMINER_LIMITS,
+        allow_unisolated=allow_unisolated,
+    )
+
+
+def _await_ready(server: Cell, path: Path) -> str:
+    """Empty when the server is ready to answer, else what happened to it."""
+    deadline = time.monotonic() + LOAD_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if died := server.poll():
+            return f"The model could not be loaded: the scoring server {died.sentence}{_last_words(died)}."
+        if _is_ready(path):
+            return ""
+        time.sleep(_POLL_S)
+    return f"The model was not loaded within {LOAD_TIMEOUT_S:g} s."
+
+
+def _is_ready(path: Path) -> bool:
+    """The status line alone is read: it comes from a process that may be the model's."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
+        try:
+            client.connect(str(path))
+            client.sendall(b"GET /v2/health/ready HTTP/1.1\r\nHost: cell\r\nConnection: close\r\n\r\n")
+            return client.recv(64).startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False
+
+
+def _last_words(finished: Finished) -> str:
+    words = finished.stderr.decode(errors="replace").strip().splitlines()
+    return f" ({words[-1][:300]})" if words else ""
+
+
+def hardware() -> dict[str, Any]:
+    """The fingerprint of the machine that measures: figures of two machines are never compared."""
+    return {
+        "profile": f"{platform.machine()}-{os.cpu_count()}cpu",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "load_average": round(os.getloadavg()[0], 2),
+        "threads": {"intra_op": 1, "inter_op": 1},
+    }
+
+
+def _processor() -> str:
+    try:
+        lines: Sequence[str] = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor())

@@ -1,0 +1,181 @@
+"""What each automatic gate is asked about: fetched, measured in the sandbox, handed over as values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from registry import inspection
+from registry.models import ModelVersion
+from registry.sandbox import NoSandbox
+from registry.storage import materialise
+from registry.storage.errors import DamagedArtifact, StoreFull, StoreUnavailable
+from registry.stores import artifact_store
+from releases import plans, selectors
+from releases.gates import Candidate, Outcome, Verdict
+from releases.gates.catalog import GATES
+from releases.models import Release
+from releases.proving import Proof, Subject, prove
+from scoring.plans import ArtifactRef, PlannedVersion
+from scoring.types import Signature, VersionRef
+
+SEED = 20_260_101
+_OUR_TROUBLE = (NoSandbox, StoreFull, StoreUnavailable, OSError)
+
+
+class Bench:
+    """One release on the bench, in a folder of its own that is emptied afterwards."""
+
+    def __init__(self, release: Release, folder: Path) -> None:
+        self.release = release
+        self.version: ModelVersion = release.version
+        self.folder = folder
+        self.champion = selectors.champion(release.model, release.environment)
+        self._files: dict[str, Path] = {}
+        self._data_proof: Proof | None = None
+        self._ways: dict[str, Callable[[], Mapping[str, Any]]] = {
+            "integrity": self._inspect,
+            "schema": dict,
+            "end_to_end": self._end_to_end,
+            "confidence": self._confidence,
+            "benchmark": self._benchmark,
+        }
+
+    def measure(self, gate: str) -> Verdict:
+        """Measure for one gate and ask it. Trouble of our own is ERRORED; the model's is its verdict."""
+        try:
+            measured = self._ways[gate]()
+        except DamagedArtifact as error:
+            return Verdict(Outcome.FAILED, str(error), {"reason": str(error)})
+        except _OUR_TROUBLE as error:
+            return Verdict(Outcome.ERRORED, f"This gate could not be run: {error}", {"error": str(error)})
+        return GATES[gate].check(replace(self._candidate(), measured=measured))
+
+    def _candidate(self) -> Candidate:
+        champion = self.champion.version if self.champion else None
+        return Candidate(
+            ref=VersionRef(self.release.model.name, self.version.number, self.version.digest),
+            signature=Signature.from_json(self.version.signature),
+            champion=Signature.from_json(champion.signature) if champion else None,
+            champion_number=champion.number if champion else None,
+            intended_break=str(self.version.manifest.get("signature", {}).get("intended_break") or ""),
+            manifest=self.version.manifest,
+            policy=self.release.policy,
+        )
+
+    def _fetched(self, version: ModelVersion) -> dict[str, Path]:
+        """The version's files by key, each checked against its digest on the way."""
+        store, folder = artifact_store(), self.folder / "files" / str(version.number)
+        folder.mkdir(parents=True, exist_ok=True)
+        return {
+            f.key: materialise(store, f.artifact_id, folder / f"{f.key}{Path(f.name).suffix}")
+            for f in version.files.all()
+        }
+
+    def _own_files(self) -> dict[str, Path]:
+        self._files = self._files or self._fetched(self.version)
+        return self._files
+
+    def _inspect(self) -> Mapping[str, Any]:
+        files = self._own_files()
+        found = inspection.inspect(
+            files, manifest=self.version.manifest, operators=self.release.policy.get("operators", ())
+        )
+        return {**found.to_json(), "checked": sorted(files)}
+
+    def _end_to_end(self) -> Mapping[str, Any]:
+        proof = self._data()
+        if proof.examination is None or proof.examination.end_to_end is None:
+            return {"reason": proof.fault or "The examiner found nothing to say."}
+        found = asdict(proof.examination.end_to_end)
+        return found | {"answers": self._kept(proof, "answers.jsonl")}
+
+    def _confidence(self) -> Mapping[str, Any]:
+        proof = self._data()
+        if proof.examination is None or proof.examination.confidence is None:
+            return {"reason": proof.fault or "The examiner found nothing to say."}
+        return asdict(proof.examination.confidence)
+
+    def _benchmark(self) -> Mapping[str, Any]:
+        proof = self._prove("benchmark", self.version, self._own_files(), ["benchmark"])
+        if proof.examination is None or proof.examination.benchmark is None:
+            return {"reason": proof.fault or "The examiner found nothing to say."}
+        return asdict(proof.examination.benchmark) | {
+            "load_ms": proof.load_ms,
+            "peak_memory_bytes": proof.peak_memory_bytes,
+            "size_bytes": sum(f.artifact.size for f in self.version.files.all() if f.key in _SERVED),
+            "profile": proof.hardware.get("profile", ""),
+            "hardware": dict(proof.hardware),
+        }
+
+    def _data(self) -> Proof:
+        """Both data gates in one pair of cells; the champion answers the same rows first."""
+        if self._data_proof is None:
+            self._data_proof = self._prove(
+                "data", self.version, self._own_files(), ["end_to_end", "confidence"], self._paired()
+            )
+        return self._data_proof
+
+    def _paired(self) -> Path | None:
+        """The champion's predictions on this version's confidence set; None where it cannot answer it."""
+        if self.champion is None:
+            return None
+        sets = {**self._fetched(self.champion.version), "confidence": self._own_files()["confidence"]}
+        proof = self._prove("champion", self.champion.version, sets, ["confidence"])
+        path = proof.scratch / "predictions.npy" if proof.scratch else None
+        return path if path is not None and path.is_file() and not path.is_symlink() else None
+
+    def _prove(
+        self,
+        name: str,
+        version: ModelVersion,
+        files: Mapping[str, Path],
+        do: list[str],
+        champion_predictions: Path | None = None,
+    ) -> Proof:
+        return prove(
+            self.folder / name,
+            _subject(self.release.model.name, version, files),
+            {key: files[key] for key in ("end_to_end", "confidence")},
+            {
+                "rows": self.version.manifest.get("rows"),
+                "signature": self.version.signature,
+                "metric": self.version.manifest["metric"],
+                "do": do,
+                "seed": SEED,
+                "benchmark": {"seconds": settings.BENCHMARK_SECONDS, "blocks": 20},
+            },
+            champion_predictions=champion_predictions,
+            allow_unisolated=settings.ALLOW_UNISOLATED,
+        )
+
+    def _kept(self, proof: Proof, name: str) -> dict[str, Any] | None:
+        """Put a file that the examiner left into the store; its reference, None where there is none."""
+        path = proof.scratch / name if proof.scratch else None
+        if path is None or path.is_symlink() or not path.is_file():
+            return None
+        with path.open("rb") as stream:
+            stored = artifact_store().put(stream)
+        return ArtifactRef(stored.digest, stored.size).to_json()
+
+
+_SERVED = ("model", "extractor")
+
+
+def _subject(model: str, version: ModelVersion, files: Mapping[str, Path]) -> Subject:
+    rows = {f.key: f for f in version.files.all()}
+    refs = {key: ArtifactRef(rows[key].artifact_id, rows[key].artifact.size) for key in _SERVED if key in rows}
+    planned: PlannedVersion = plans.planned_version(
+        number=version.number,
+        digest=version.digest,
+        files=refs,
+        signature=version.signature,
+        rows=version.end_to_end_set.kind,
+        batching=False,
+        answers=None,
+    )
+    return Subject(model, planned, {ref.sha256: files[key] for key, ref in refs.items()})

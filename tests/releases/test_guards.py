@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from registry import guards as registry_guards
+from registry.models import ModelVersion
+from releases import guards as release_guards
+from releases.gates.catalog import AUTOMATIC
+from releases.lifecycle import State
+from releases.models import GateRun, Release, Rollout
+from tests import makers
+
+pytestmark = pytest.mark.django_db
+
+
+def set_state(release: Release, state: State) -> None:
+    """Behind the back of the one door."""
+    with transaction.atomic():
+        Release.objects.filter(pk=release.pk).update(state=state)
+
+
+def test_every_guard_is_in_the_database():
+    wanted = {guard.name for guard in [*registry_guards.GUARDS, *release_guards.GUARDS]}
+    sql = (
+        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        if connection.vendor == "sqlite"
+        else "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        assert wanted <= {row[0] for row in cursor.fetchall()}
+
+
+def test_the_guards_know_every_automatic_gate():
+    assert set(release_guards.AUTOMATIC_GATES) == set(AUTOMATIC)
+
+
+@pytest.mark.parametrize("state", [State.ROLLING_OUT, State.LIVE])
+def test_what_is_not_signed_never_serves(state):
+    release = makers.release(state=State.IN_REVIEW)
+    with pytest.raises(DatabaseError, match="not proven and approved"):
+        set_state(release, state)
+
+
+@pytest.mark.parametrize("outcome", ["failed", "pending", "errored"])
+def test_what_is_not_proven_never_serves(outcome):
+    release = makers.release(state=State.APPROVED)
+    GateRun.objects.filter(release=release, gate="confidence").update(outcome=outcome)
+    with pytest.raises(DatabaseError, match="not proven and approved"):
+        set_state(release, State.ROLLING_OUT)
+
+
+def test_signatures_for_other_evidence_do_not_let_it_serve():
+    release = makers.release(state=State.APPROVED)
+    Release.objects.filter(pk=release.pk).update(evidence_digest="e" * 64)
+    with pytest.raises(DatabaseError, match="not proven and approved"):
+        set_state(release, State.ROLLING_OUT)
+
+
+def test_what_is_proven_and_approved_may_serve():
+    release = makers.release(state=State.APPROVED)
+    set_state(release, State.ROLLING_OUT)
+    set_state(release, State.LIVE)
+
+
+def test_there_is_one_live_release_per_model_and_environment():
+    first = makers.release(state=State.LIVE)
+    second = makers.release(makers.version(first.model), state=State.APPROVED)
+    with pytest.raises(DatabaseError):
+        set_state(second, State.LIVE)
+
+
+def test_another_environment_has_its_own_live_release():
+    first = makers.release(state=State.LIVE)
+    makers.release(makers.version(first.model), state=State.LIVE, environment="staging")
+    assert Release.objects.filter(state=State.LIVE).count() == 2
+
+
+def test_there_is_one_open_rollout_per_model_and_environment():
+    release = makers.release(state=State.APPROVED)
+    facts = {"release": release, "model": release.model, "environment": release.environment}
+    Rollout.objects.create(**facts)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Rollout.objects.create(**facts)
+
+
+def test_a_release_begins_as_draft():
+    version = makers.version()
+    with pytest.raises(DatabaseError, match="begins as draft"), transaction.atomic():
+        Release.objects.create(
+            version=version,
+            model=version.model,
+            environment=makers.environment(),
+            state=State.APPROVED,
+            opened_by=version.uploaded_by,
+        )
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"policy": {"slots": ["approval"]}}])
+def test_what_a_release_is_about_stays(change):
+    release = makers.release()
+    if "version" in change:
+        change = {"version": makers.version(release.model)}
+    with pytest.raises(DatabaseError, match="keeps its version"), transaction.atomic():
+        Release.objects.filter(pk=release.pk).update(**change)
+
+
+@pytest.mark.parametrize("attack", ["update", "delete"])
+def test_a_version_is_never_edited(attack):
+    rows = ModelVersion.objects.filter(pk=makers.version().pk)
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        if attack == "update":
+            rows.update(digest="0" * 64)
+        else:
+            rows._raw_delete("default")

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import pytest
+
+from registry.errors import NotAllowed
+from registry.models import Event, Role
+from releases import selectors
+from releases.errors import IllegalTransition, NothingToRestore, RolloutOpen
+from releases.lifecycle import State
+from releases.models import Rollout, Route
+from releases.services import rollouts, saga
+from tests import makers
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def chloe():
+    return makers.person("chloe", Role.RELEASE_MANAGER)
+
+
+def test_a_rollout_remembers_what_it_replaces(chloe):
+    first = makers.release(state=State.LIVE)
+    second = makers.release(makers.version(first.model), state=State.APPROVED)
+    rollouts.start_rollout(second, by=chloe)
+    rollout = Rollout.objects.get()
+    assert rollout.previous == first
+    assert rollout.phase == Rollout.Phase.PREPARING
+    second.refresh_from_db()
+    assert second.state == State.ROLLING_OUT
+
+
+def test_only_one_rollout_of_a_model_is_open(chloe):
+    first = makers.release(state=State.APPROVED)
+    second = makers.release(makers.version(first.model), state=State.APPROVED)
+    rollouts.start_rollout(first, by=chloe)
+    with pytest.raises((RolloutOpen, NotAllowed), match="Another rollout"):
+        rollouts.start_rollout(second, by=chloe)
+
+
+def test_what_is_not_approved_is_not_rolled_out(chloe):
+    with pytest.raises(IllegalTransition, match="in review"):
+        rollouts.start_rollout(makers.release(), by=chloe)
+
+
+def test_a_rollout_needs_a_release_manager():
+    release = makers.release(state=State.APPROVED)
+    with pytest.raises(NotAllowed, match="release manager"):
+        rollouts.start_rollout(release, by=release.version.uploaded_by)
+
+
+def test_the_only_release_a_model_ever_had_is_not_rolled_back(chloe):
+    release = makers.release(state=State.LIVE)
+    with pytest.raises(NothingToRestore, match="nothing to restore"):
+        rollouts.roll_back(release, by=chloe)
+
+
+def served_by(release):
+    route = selectors.route(release.model, release.environment)
+    return [arm["version"] for arm in route.entry["arms"]]
+
+
+def test_a_rollback_vacates_and_occupies_in_one_step(chloe):
+    first = makers.release(state=State.LIVE)
+    second = makers.release(makers.version(first.model), state=State.APPROVED)
+    rollouts.start_rollout(second, by=chloe)
+    close(second)
+
+    rollouts.roll_back(second, by=chloe, grounds="recall fell on the night shift")
+
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.state, second.state) == (State.LIVE, State.ROLLED_BACK)
+    assert served_by(first) == [first.version.number]
+    kinds = [e.kind for e in Event.objects.order_by("seq")][-3:]
+    assert kinds == ["release.rolled_back", "release.restored", "route.revised"]
+
+
+def close(release):
+    """As the saga does when the nodes have answered."""
+    rollout = Rollout.objects.get(release=release, closed_at=None)
+    rollout.phase = Rollout.Phase.OPENING
+    rollout.save()
+    from releases.lifecycle import Action
+    from releases.services.transitions import advance
+
+    saga._close(rollout, Rollout.Phase.OPENING, "opened to all")
+    advance(rollout.previous, Action.SUPERSEDE, actor="system/test")
+    advance(release, Action.PROMOTE, actor="system/test")
+
+
+def test_a_rollback_during_a_rollout_turns_it_back(chloe):
+    release = makers.release(state=State.APPROVED)
+    rollouts.start_rollout(release, by=chloe)
+    rollouts.roll_back(release, by=chloe)
+    assert Rollout.objects.get().phase == Rollout.Phase.REVERTING
+    rollouts.roll_back(release, by=chloe)
+    assert Event.objects.filter(kind="rollout.reverting").count() == 1
+
+
+def test_retiring_takes_two_people(chloe):
+    release = makers.release(state=State.LIVE)
+    other = makers.person("edda", Role.APPROVER)
+    rollouts.retire(release, by=chloe)
+    with pytest.raises(NotAllowed, match="second person"):
+        rollouts.retire(release, by=chloe)
+    release.refresh_from_db()
+    assert release.state == State.LIVE
+    rollouts.retire(release, by=other)
+    release.refresh_from_db()
+    assert release.state == State.RETIRED
+    assert Route.objects.latest("revision").entry["arms"] == []
