@@ -88,7 +88,8 @@ def problem(error: Exception, context: Mapping[str, Any]) -> Response:
     document["instance"] = request.path if request is not None else ""
     response = Response(document, status=document["status"], content_type=CONTENT_TYPE)
     if isinstance(error, exceptions.APIException):
-        response.headers.update(_headers(error))
+        for name, value in _headers(error).items():
+            response.headers[name] = value
     if document["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s answered %s", document["instance"], document["code"], exc_info=error)
     return response

@@ -15,3 +15,6 @@ urlpatterns = [
     path("api/v1/", include("releases.api.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.failed"
