@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+
+from releases import plans
+from scoring.plans import ArtifactRef, ModelPlan
+from scoring.routing import WHOLE
+
+SIGNATURE = {
+    "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}],
+    "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 1]}],
+}
+
+
+def version(number):
+    return plans.planned_version(
+        number=number,
+        digest=f"{number:064x}",
+        files={"model": ArtifactRef("a" * 64, 10)},
+        signature=SIGNATURE,
+        rows="samples",
+        batching=False,
+        answers=None,
+    )
+
+
+@pytest.fixture
+def live() -> ModelPlan:
+    """Version 1 answers everybody."""
+    first = plans.prepared(None, version(1), revision=1, salt=bytes(16))
+    return plans.opened_to_all(plans.committed_closed(first, 1, revision=2), 1, revision=3)
+
+
+def served(entry):
+    return {arm.version: arm.weight for arm in entry.arms}
+
+
+def addressable(entry):
+    return {number for number, v in entry.versions.items() if not v.staged}
+
+
+def test_preparing_changes_nothing_for_clients(live):
+    entry = plans.prepared(live, version(2), revision=4, salt=bytes(16))
+    assert served(entry) == {1: WHOLE}
+    assert addressable(entry) == {1}
+    assert entry.versions[2].staged
+
+
+def test_committing_closed_makes_the_version_answer_by_name_and_to_no_client(live):
+    prepared = plans.prepared(live, version(2), revision=4, salt=bytes(16))
+    entry = plans.committed_closed(prepared, 2, revision=5)
+    assert served(entry) == {1: WHOLE}
+    assert addressable(entry) == {1, 2}
+
+
+def test_opening_moves_all_traffic_and_keeps_the_old_version_warm(live):
+    prepared = plans.prepared(live, version(2), revision=4, salt=bytes(16))
+    entry = plans.opened_to_all(plans.committed_closed(prepared, 2, revision=5), 2, revision=6)
+    assert served(entry) == {2: WHOLE}
+    assert addressable(entry) == {2}
+    assert set(entry.versions) == {1, 2}
+
+
+def test_reverting_brings_back_what_answered_before_under_a_higher_revision(live):
+    prepared = plans.prepared(live, version(2), revision=4, salt=bytes(16))
+    entry = plans.reverted(live, prepared, revision=7)
+    assert served(entry) == served(live)
+    assert set(entry.versions) == set(live.versions)
+    assert entry.revision == 7
+
+
+def test_reverting_a_first_release_leaves_nothing():
+    prepared = plans.prepared(None, version(1), revision=1, salt=bytes(16))
+    entry = plans.reverted(None, prepared, revision=2)
+    assert entry.arms == ()
+    assert not entry.versions
+
+
+def test_a_rollback_serves_the_earlier_version_alone(live):
+    entry = plans.returned_to(version(0), live, revision=9)
+    assert served(entry) == {0: WHOLE}
+    assert set(entry.versions) == {0}
+
+
+def test_every_entry_survives_its_json_form(live):
+    assert ModelPlan.from_json(live.to_json()) == live
