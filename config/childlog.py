@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import BinaryIO
 LIMIT_BYTES = 10 * 2**20
 _LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
 _LOUD = {"WARNING", "ERROR", "CRITICAL"}
+_BURST_LINES, _BURST_S = 20, 10.0
 
 
 class ChildLog:
@@ -24,6 +26,7 @@ class ChildLog:
         self._started = self._read
         self._rest = b""
         self._loud = False
+        self._shown: list[float] = []
 
     @contextmanager
     def opened_for_child(self) -> Iterator[BinaryIO]:
@@ -47,15 +50,25 @@ class ChildLog:
             return log.read().decode("utf-8", "replace").splitlines()[-lines:]
 
     def fresh_warnings(self) -> Iterator[str]:
-        """New lines of level WARNING and above with what belongs to them, such as a traceback."""
+        """New lines of level WARNING and above, of a traceback only the last; the file has all of it."""
         for line in self._fresh():
             level = _LEVEL.search(line[:100])
             if level:
                 self._loud = level[1] in _LOUD
             elif line.startswith("Traceback "):
                 self._loud = True
-            if self._loud and line.strip():
-                yield line
+                continue
+            if self._loud and line.strip() and not line.startswith(" "):
+                yield from self._within_a_burst(line)
+
+    def _within_a_burst(self, line: str) -> Iterator[str]:
+        now = time.monotonic()
+        self._shown = [at for at in self._shown if now - at < _BURST_S]
+        if len(self._shown) < _BURST_LINES:
+            yield line
+        elif len(self._shown) == _BURST_LINES:
+            yield f"and more, see {self.path}"
+        self._shown.append(now)
 
     def _fresh(self) -> list[str]:
         if not self.path.exists():

