@@ -1,4 +1,4 @@
-"""Named places where a kill must do no harm. Inert unless `config` arms one: then the process kills itself."""
+"""Named places where a kill must do no harm. Inert unless `config` arms one: then the process ends there."""
 
 from __future__ import annotations
 

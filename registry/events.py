@@ -51,7 +51,12 @@ def record(kind: StrEnum, subject: str, *, actor: str, model: str = "", **facts:
     payload = ledger.canonical(said | {"at": at.isoformat()})
     seq, previous = head.seq + 1, head.digest
     event = Event.objects.create(
-        **said, seq=seq, at=at, payload=payload, previous=previous, digest=ledger.chained(seq, previous, payload)
+        **said,
+        seq=seq,
+        at=at,
+        payload=payload,
+        previous=previous,
+        digest=ledger.chained(seq, previous, payload),
     )
     Outbox.objects.create(event=event)
     LogHead.objects.filter(pk=1).update(seq=seq, digest=event.digest)

@@ -54,8 +54,9 @@ class Guard:
         last = "OLD" if self.when == "DELETE" else "NEW"
         return [
             f"CREATE OR REPLACE FUNCTION {self.name}() RETURNS trigger AS $$ BEGIN "
-            f"IF {condition} THEN RAISE EXCEPTION '{self.message}' USING ERRCODE = 'integrity_constraint_violation'; "
-            f"END IF; RETURN {last}; END $$ LANGUAGE plpgsql",
+            f"IF {condition} THEN RAISE EXCEPTION '{self.message}' "
+            f"USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN {last}; "
+            "END $$ LANGUAGE plpgsql",
             f"DROP TRIGGER IF EXISTS {self.name} ON {self.table}",
             f"CREATE TRIGGER {self.name} BEFORE {self.when} ON {self.table} "
             f"FOR EACH ROW EXECUTE FUNCTION {self.name}()",

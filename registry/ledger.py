@@ -67,7 +67,9 @@ def verify(lines: Iterable[Line], witness: Mapping[int, str], head: tuple[int, s
         witnessed += line.seq in witness
         previous = line.digest
     if (count, previous) != head:
-        return Report(count, previous, count + 1, f"the log ends at {count}, its head says {head[0]}", witnessed)
+        return Report(
+            count, previous, count + 1, f"the log ends at {count}, its head says {head[0]}", witnessed
+        )
     last = max(witness, default=0)
     if last > count:
         return Report(

@@ -1,4 +1,4 @@
-"""A model's policy: what its releases must pass. A value; a release freezes the one it was submitted under."""
+"""A model's policy: what its releases must pass. A release freezes the one it was submitted under."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def parse(document: object) -> ModelPolicy:
     known = {f.name for f in fields(ModelPolicy)}
     for name in document:
         if name not in known:
-            raise BadInput(f"A policy has no {name!r}: it has {', '.join(sorted(known))}.", field=f"policy.{name}")
+            raise BadInput(
+                f"A policy has no {name!r}: it has {', '.join(sorted(known))}.", field=f"policy.{name}"
+            )
     return ModelPolicy(
         slots=_slots(document.get("slots", SLOTS)),
         operators=_operators(document.get("operators", ())),

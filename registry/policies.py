@@ -63,10 +63,15 @@ def refuse_token(access: Access, scopes: frozenset[str]) -> str:
     """A token never allows more than its owner may."""
     if access.scopes is not None:
         return "A token does not make tokens: log in."
-    needed = {"upload": ("contributor",), "release": ("contributor", "release_manager"), "audit-read": ("auditor", "admin")}
+    needed = {
+        "upload": ("contributor",),
+        "release": ("contributor", "release_manager"),
+        "audit-read": ("auditor", "admin"),
+    }
     for scope, roles in needed.items():
         if scope in scopes and not access.has_role(*roles):
-            return f"A token with scope {scope} needs an owner with the role {' or '.join(roles).replace('_', ' ')}."
+            named = " or ".join(roles).replace("_", " ")
+            return f"A token with scope {scope} needs an owner with the role {named}."
     if not access.has_role(*VIEWERS):
         return "You have no role that a token could carry: ask an admin for one."
     return ""

@@ -53,7 +53,9 @@ def _scopes(token: ApiToken, model: RegisteredModel | None) -> frozenset[str]:
 def token(secret: str) -> ApiToken | None:
     """The token that this text is, if it is valid now."""
     usable = ApiToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
-    return usable.select_related("owner").filter(secret_sha256=sha256_of(secret), owner__is_active=True).first()
+    return (
+        usable.select_related("owner").filter(secret_sha256=sha256_of(secret), owner__is_active=True).first()
+    )
 
 
 def tokens_of(owner: Person) -> QuerySet[ApiToken]:
@@ -101,9 +103,9 @@ def search_models(
         key, _, value = tag.partition("=")
         matching = {"tags__key": key} | ({"tags__value": value} if value else {})
         found = found.filter(**matching).distinct()
-    return found.annotate(version_count=Count("versions", distinct=True), latest=Max("versions__number")).order_by(
-        "name"
-    )
+    return found.annotate(
+        version_count=Count("versions", distinct=True), latest=Max("versions__number")
+    ).order_by("name")
 
 
 def model(name: str, asker: Any, token: ApiToken | None = None) -> RegisteredModel:

@@ -17,10 +17,11 @@ OWN_UPLOAD = """(
                AND lower(v.built_by) IN (lower(p.email), lower(p.username))))"""
 MACHINE = "EXISTS (SELECT 1 FROM registry_person p WHERE p.id = NEW.person_id AND p.is_machine)"
 STALE = """NOT EXISTS (SELECT 1 FROM releases_release r JOIN registry_modelversion v ON v.id = r.version_id
-    WHERE r.id = NEW.release_id AND r.evidence_digest = NEW.evidence_digest AND v.digest = NEW.version_digest)"""
+    WHERE r.id = NEW.release_id AND r.evidence_digest = NEW.evidence_digest
+    AND v.digest = NEW.version_digest)"""
 
-_PROVEN = f"""(SELECT count(*) FROM releases_gaterun g WHERE g.release_id = NEW.id AND g.outcome = 'passed'
-    AND g.gate IN {AUTOMATIC_GATES}) < {len(AUTOMATIC_GATES)}"""
+_UNPROVEN = f"""(SELECT count(*) FROM releases_gaterun g WHERE g.release_id = NEW.id AND g.outcome = 'passed'
+    AND g.gate IN {AUTOMATIC_GATES}) < {len(AUTOMATIC_GATES)}"""  # noqa: S608 - constants of this file
 _UNSIGNED = """EXISTS (SELECT 1 FROM {slots} WHERE NOT EXISTS (SELECT 1 FROM releases_review w
     WHERE w.release_id = NEW.id AND w.slot = slots.value AND w.verdict = 'approve'
     AND w.evidence_digest = NEW.evidence_digest))"""
@@ -30,14 +31,18 @@ _POSTGRES_SLOTS = "jsonb_array_elements_text(NEW.policy -> 'slots') AS slots(val
 
 
 def _unready(slots: str) -> str:
-    return f"{_BECOMES_SERVING} AND ({_PROVEN} OR {_UNSIGNED.format(slots=slots)})"
+    return f"{_BECOMES_SERVING} AND ({_UNPROVEN} OR {_UNSIGNED.format(slots=slots)})"
 
 
 GUARDS = [
     *frozen("releases_review"),
     *frozen("releases_route"),
-    Guard("nobody_reviews_their_own_upload", "releases_review", "INSERT", "four eyes: own upload", OWN_UPLOAD),
-    Guard("no_machine_reviews", "releases_review", "INSERT", "four eyes: a machine approves nothing", MACHINE),
+    Guard(
+        "nobody_reviews_their_own_upload", "releases_review", "INSERT", "four eyes: own upload", OWN_UPLOAD
+    ),
+    Guard(
+        "no_machine_reviews", "releases_review", "INSERT", "four eyes: a machine approves nothing", MACHINE
+    ),
     Guard("no_review_of_other_evidence", "releases_review", "INSERT", "the evidence has changed", STALE),
     Guard(
         "only_proven_and_approved_serves",

@@ -72,7 +72,8 @@ def target(state: State, action: Action) -> State:
     except KeyError:
         possible = ", ".join(actions(state)) or "nothing more"
         raise IllegalTransition(
-            f"A release that is {state.replace('_', ' ')} cannot {action.replace('_', ' ')}: possible is {possible}",
+            f"A release that is {state.replace('_', ' ')} cannot {action.replace('_', ' ')}: "
+            f"possible is {possible}.",
             state=state,
             action=action,
         ) from None

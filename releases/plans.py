@@ -53,7 +53,7 @@ def committed_closed(before: ModelPlan, number: int, *, revision: int) -> ModelP
 
 
 def opened_to_all(before: ModelPlan, number: int, *, revision: int) -> ModelPlan:
-    """All traffic goes to `number`; the version that answered until now stays loaded for an instant return."""
+    """All traffic goes to `number`; what answered until now stays loaded for an instant return."""
     serving = {arm.version for arm in before.arms}
     warm = {n: replace(before.versions[n], staged=True) for n in serving if n != number}
     versions = {number: replace(before.versions[number], staged=False), **warm}
@@ -71,7 +71,9 @@ def reverted(before: ModelPlan | None, now: ModelPlan, *, revision: int) -> Mode
 def returned_to(version: PlannedVersion, now: ModelPlan, *, revision: int) -> ModelPlan:
     """A rollback: all traffic goes to an earlier version and nothing else stays loaded."""
     arms = (Arm(version.number, WHOLE, "champion"),)
-    return replace(now, revision=revision, arms=arms, versions={version.number: replace(version, staged=False)})
+    return replace(
+        now, revision=revision, arms=arms, versions={version.number: replace(version, staged=False)}
+    )
 
 
 def taken_offline(now: ModelPlan, *, revision: int) -> ModelPlan:

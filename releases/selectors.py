@@ -30,7 +30,9 @@ def environments() -> QuerySet[Environment]:
 
 
 def _releases() -> QuerySet[Release]:
-    return Release.objects.select_related("version__model", "model", "environment", "opened_by").prefetch_related(
+    return Release.objects.select_related(
+        "version__model", "model", "environment", "opened_by"
+    ).prefetch_related(
         "gate_runs",
         Prefetch("reviews", Review.objects.select_related("person", "grounds")),
         Prefetch("rollouts", Rollout.objects.order_by("-pk")),

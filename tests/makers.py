@@ -96,7 +96,11 @@ def release(of: ModelVersion | None = None, state: State = State.IN_REVIEW, **fa
     of = of or version()
     place = environment(facts.pop("environment", "production"))
     made = opening.open_release(
-        of, environment=place.name, strategy={"kind": "single"}, by=of.uploaded_by, submit=state != State.DRAFT
+        of,
+        environment=place.name,
+        strategy={"kind": "single"},
+        by=of.uploaded_by,
+        submit=state != State.DRAFT,
     )
     if state in {State.DRAFT, State.VALIDATING}:
         return made

@@ -1,7 +1,15 @@
 """The rows of the registry, by noun."""
 
 from registry.models.access import ApiToken, Membership, Role, Scope
-from registry.models.catalog import Alias, Artifact, ModelVersion, RegisteredModel, Tag, VersionFile, VersionUploader
+from registry.models.catalog import (
+    Alias,
+    Artifact,
+    ModelVersion,
+    RegisteredModel,
+    Tag,
+    VersionFile,
+    VersionUploader,
+)
 from registry.models.evaluation import ConfidenceSet, EndToEndSet
 from registry.models.events import Event, Grounds, LogHead, Outbox
 from registry.models.idempotency import IdempotencyKey

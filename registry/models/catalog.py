@@ -6,7 +6,7 @@ from django.db import models
 
 MODEL_NAME = RegexValidator(
     r"^[a-z0-9][a-z0-9._-]{0,62}$",
-    "Write a name of at most 63 small letters, digits, dots, hyphens and underscores, beginning with a letter or digit.",
+    "Write at most 63 small letters, digits, dots, hyphens and underscores, the first a letter or digit.",
 )
 
 
@@ -86,7 +86,7 @@ class VersionFile(models.Model):
 
 
 class VersionUploader(models.Model):
-    """A person who stands behind an upload: the token's owner, the builder, the CI actor. None may review it."""
+    """A person who stands behind an upload (owner of the token, builder, CI actor). None may review it."""
 
     version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="uploaders")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")

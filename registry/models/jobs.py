@@ -39,7 +39,9 @@ class Job(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["queue", "id"], condition=Q(state__in=["queued", "running"]), name="open_jobs")
+            models.Index(
+                fields=["queue", "id"], condition=Q(state__in=["queued", "running"]), name="open_jobs"
+            )
         ]
 
     def __str__(self) -> str:

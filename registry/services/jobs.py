@@ -24,7 +24,12 @@ class LostLease(Exception):
 
 
 def enqueue(
-    kind: str, subject: str, *, queue: str = "control", event: Event | None = None, delay: timedelta | None = None
+    kind: str,
+    subject: str,
+    *,
+    queue: str = "control",
+    event: Event | None = None,
+    delay: timedelta | None = None,
 ) -> None:
     """Insert a job row in the surrounding transaction, once per event (or once while it waits)."""
     job, created = Job.objects.get_or_create(

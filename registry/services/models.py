@@ -74,7 +74,11 @@ def describe_model(
     with write():
         RegisteredModel.objects.filter(pk=model.pk).update(**changes)
         record(
-            Kind.MODEL_UPDATED, f"model/{model.name}", actor=by.actor, model=model.name, changed=sorted(changes)
+            Kind.MODEL_UPDATED,
+            f"model/{model.name}",
+            actor=by.actor,
+            model=model.name,
+            changed=sorted(changes),
         )
     model.refresh_from_db()
     return model

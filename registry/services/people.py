@@ -30,11 +30,19 @@ def create_person(
         )
         person.set_password(password)
         person.save()
-        record(Kind.PERSON_CREATED, person.actor, actor=by.actor if by else SYSTEM, machine=is_machine, admin=admin)
+        record(
+            Kind.PERSON_CREATED,
+            person.actor,
+            actor=by.actor if by else SYSTEM,
+            machine=is_machine,
+            admin=admin,
+        )
     return person
 
 
-def grant(person: Person, role: str, *, model: RegisteredModel | None = None, by: Person | None = None) -> None:
+def grant(
+    person: Person, role: str, *, model: RegisteredModel | None = None, by: Person | None = None
+) -> None:
     """Give a role on one model or on all of them. Having it already is fine."""
     if by is not None and (reason := policies.refuse_grant(access(by, None, model))):
         raise NotAllowed(reason)
@@ -44,9 +52,7 @@ def grant(person: Person, role: str, *, model: RegisteredModel | None = None, by
         _, created = Membership.objects.get_or_create(person=person, model=model, role=role)
         if created:
             name = model.name if model else ""
-            record(
-                Kind.ROLE_GRANTED, person.actor, actor=by.actor if by else SYSTEM, model=name, role=role
-            )
+            record(Kind.ROLE_GRANTED, person.actor, actor=by.actor if by else SYSTEM, model=name, role=role)
 
 
 def revoke(person: Person, role: str, *, by: Person, model: RegisteredModel | None = None) -> None:

@@ -74,7 +74,9 @@ def revoke_token(token: ApiToken, *, by: Person) -> ApiToken:
 
 def _check(name: str, scopes: frozenset[str], expires_at: datetime | None) -> None:
     if not name.strip() or len(name) > 80:
-        raise BadInput("Give the token a name of at most 80 characters that says what it is for.", field="name")
+        raise BadInput(
+            "Give the token a name of at most 80 characters that says what it is for.", field="name"
+        )
     unknown = scopes - set(Scope.values)
     if unknown or not scopes:
         raise BadInput(f"Choose from the scopes {', '.join(Scope.values)}.", field="scopes")

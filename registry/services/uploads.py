@@ -82,11 +82,15 @@ def prepare(manifest: Manifest, files: Mapping[str, SpooledFile]) -> Prepared:
     for key, spooled in files.items():
         with spooled.path.open("rb") as stream:
             if store.put(stream).digest != spooled.sha256:
-                raise DigestMismatch(f"{key} changed while it was stored: send it again.", field=f"files.{key}")
+                raise DigestMismatch(
+                    f"{key} changed while it was stored: send it again.", field=f"files.{key}"
+                )
     return Prepared(manifest, facts, identity(manifest, facts), found.to_json())
 
 
-def existing(model: RegisteredModel, manifest: Manifest, files: Mapping[str, SpooledFile]) -> ModelVersion | None:
+def existing(
+    model: RegisteredModel, manifest: Manifest, files: Mapping[str, SpooledFile]
+) -> ModelVersion | None:
     """The version that has this identity already: uploading it again changes nothing."""
     return version_by_digest(model, identity(manifest, file_facts(manifest, files)))
 

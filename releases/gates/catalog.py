@@ -15,4 +15,4 @@ GATES: dict[str, Gate] = {
 }
 AUTOMATIC = tuple(name for name, gate in GATES.items() if gate.phase is Phase.AUTOMATIC)
 BLOCKING = frozenset({"integrity"})
-"""Gates without whose pass the next ones are not asked: nothing runs bytes that are not what they should be."""
+"""Without these the next gates are not asked: nothing runs bytes that are not what they should be."""

@@ -1,4 +1,4 @@
-"""Have the people whom the policy names signed? Pending until they have; a refusal is an action, not a verdict."""
+"""Have the people whom the policy names signed? A refusal is an action (`reject`), not a verdict."""
 
 from __future__ import annotations
 

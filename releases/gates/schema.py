@@ -110,7 +110,9 @@ class Schema:
         if breaking:
             words = f"A declared break: {candidate.intended_break}"
         elif differences:
-            words = f"Clients of version {candidate.champion_number} go on working; there is more than before."
+            words = (
+                f"Clients of version {candidate.champion_number} go on working; there is more than before."
+            )
         else:
             words = f"The signature is that of version {candidate.champion_number}."
         return Verdict(Outcome.PASSED, words, evidence)

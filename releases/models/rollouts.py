@@ -47,7 +47,7 @@ class Rollout(models.Model):
 
 
 class Route(models.Model):
-    """What one model answered with from one moment on: one revision of its entry in the plan. Never edited."""
+    """What one model answers with from one moment on: a revision of its plan entry. Never edited."""
 
     model = models.ForeignKey("registry.RegisteredModel", models.PROTECT, related_name="routes")
     environment = models.ForeignKey("releases.Environment", models.PROTECT, related_name="routes")

@@ -21,7 +21,7 @@ class FeedbackBatch(models.Model):
 
 
 class Reward(models.Model):
-    """One answer's feedback, by the digest of its request id: the first one counts, the others change nothing."""
+    """One answer's feedback, by its request id: the first one counts, the others change nothing."""
 
     request = models.CharField(max_length=64, unique=True)
     model = models.ForeignKey("registry.RegisteredModel", models.PROTECT, related_name="rewards")

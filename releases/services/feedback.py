@@ -14,10 +14,10 @@ from typing import Any
 
 from django.conf import settings
 
+from registry.crashpoints import crashpoint
 from registry.events import record
 from registry.ledger import canonical
 from registry.models import RegisteredModel
-from registry.crashpoints import crashpoint
 from registry.transactions import write
 from releases import dataplane
 from releases.events import Kind

@@ -106,9 +106,7 @@ def _start(release: Release, run: GateRun, job: Job) -> None:
         run.attempt = job.attempt + 1000 * job.pk
         run.started_at = timezone.now()
         run.save(update_fields=["attempt", "started_at"])
-        record(
-            Kind.GATE_STARTED, release.subject, actor=ACTOR, model=release.model.name, gate=run.gate
-        )
+        record(Kind.GATE_STARTED, release.subject, actor=ACTOR, model=release.model.name, gate=run.gate)
 
 
 def _finish(release: Release, run: GateRun, verdict: Verdict) -> None:

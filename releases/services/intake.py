@@ -29,7 +29,9 @@ def take_upload(
     """
     uploads.check_upload(model, by=by, token=token)
     if manifest.model != model.name:
-        raise BadInput(f"The manifest is for {manifest.model!r}, the address says {model.name!r}.", field="model")
+        raise BadInput(
+            f"The manifest is for {manifest.model!r}, the address says {model.name!r}.", field="model"
+        )
     wish = manifest.release
     if wish is not None:
         selectors.environment(wish.environment)

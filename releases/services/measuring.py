@@ -168,7 +168,9 @@ _SERVED = ("model", "extractor")
 
 def _subject(model: str, version: ModelVersion, files: Mapping[str, Path]) -> Subject:
     rows = {f.key: f for f in version.files.all()}
-    refs = {key: ArtifactRef(rows[key].artifact_id, rows[key].artifact.size) for key in _SERVED if key in rows}
+    refs = {
+        key: ArtifactRef(rows[key].artifact_id, rows[key].artifact.size) for key in _SERVED if key in rows
+    }
     planned: PlannedVersion = plans.planned_version(
         number=version.number,
         digest=version.digest,

@@ -17,13 +17,24 @@ from registry.transactions import write
 from releases import dataplane, plans, selectors
 from releases.events import Kind
 from releases.models import Environment, GateRun, Release, Route
-from scoring.plans import EVERY_MODEL, SCOPES, ArtifactRef, ModelPlan, PlannedToken, PlannedVersion, RoutingPlan
-from scoring.plans import serialise, sign
+from scoring.plans import (
+    EVERY_MODEL,
+    SCOPES,
+    ArtifactRef,
+    ModelPlan,
+    PlannedToken,
+    PlannedVersion,
+    RoutingPlan,
+    serialise,
+    sign,
+)
 
 Revise = Callable[[ModelPlan | None, int], ModelPlan]
 
 
-def revise_route(model: RegisteredModel, environment: Environment, revise: Revise, *, actor: str, why: str) -> Route:
+def revise_route(
+    model: RegisteredModel, environment: Environment, revise: Revise, *, actor: str, why: str
+) -> Route:
     """Write the next revision of a model's route, inside the surrounding write.
 
     `revise` gets the entry that stands (None at first) and the next revision's number.
@@ -78,7 +89,9 @@ def planned(release: Release) -> PlannedVersion:
 def build(environment: Environment) -> RoutingPlan:
     """The plan as the rows say it now. Its sequence is the log's, read first: content is never older."""
     sequence = LogHead.objects.values_list("seq", flat=True).filter(pk=1).first() or 0
-    entries = {row.model.name: ModelPlan.from_json(row.entry) for row in selectors.current_routes(environment)}
+    entries = {
+        row.model.name: ModelPlan.from_json(row.entry) for row in selectors.current_routes(environment)
+    }
     return RoutingPlan(
         environment=environment.name,
         sequence=sequence,

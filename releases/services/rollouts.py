@@ -19,7 +19,9 @@ from releases.services.publishing import entry_of, planned, revise_route
 from releases.services.transitions import advance
 
 
-def start_rollout(release: Release, *, by: Person, token: ApiToken | None = None, grounds: str = "") -> Release:
+def start_rollout(
+    release: Release, *, by: Person, token: ApiToken | None = None, grounds: str = ""
+) -> Release:
     """Open a rollout for an approved release. Raises IllegalTransition, NotAllowed, RolloutOpen."""
     with write():
         release = selectors.release(release.pk, by, token)
@@ -59,7 +61,9 @@ def roll_back(release: Release, *, by: Person, token: ApiToken | None = None, gr
         release = selectors.release(release.pk, by, token)
         target(State(release.state), Action.ROLL_BACK)
         if release.state == State.LIVE and selectors.restorable(release) is None:
-            raise NothingToRestore("There is nothing to restore: this is the only release the model had here.")
+            raise NothingToRestore(
+                "There is nothing to restore: this is the only release the model had here."
+            )
         _check(Action.ROLL_BACK, release, by, token)
         actor, said = (token or by).actor, _said(grounds, by)
         if release.state == State.ROLLING_OUT:
@@ -73,7 +77,9 @@ def restore_previous(release: Release, *, actor: str, **facts: object) -> Releas
     if previous is None:
         raise NothingToRestore("There is nothing to restore.")
     with write():
-        rolled_back = advance(release, Action.ROLL_BACK, actor=actor, restores=previous.version.number, **facts)
+        rolled_back = advance(
+            release, Action.ROLL_BACK, actor=actor, restores=previous.version.number, **facts
+        )
         advance(previous, Action.RESTORE, actor=actor, after=release.version.number)
         version = planned(previous)
         revise_route(

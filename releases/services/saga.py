@@ -9,15 +9,16 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from django.conf import settings
 from django.utils import timezone
 
+from registry.crashpoints import crashpoint
 from registry.events import record
 from registry.stores import artifact_store
 from registry.transactions import write
 from releases import dataplane, plans, verification
-from registry.crashpoints import crashpoint
 from releases.dataplane import Heartbeat
 from releases.errors import NodesFailed
 from releases.events import Kind
@@ -40,7 +41,7 @@ Phase = Rollout.Phase
 
 
 class Turned(Exception):
-    """The rollout has left the phase this worker was in: somebody rolled it back, or another worker went on."""
+    """The rollout has left this worker's phase: somebody rolled it back, or another worker went on."""
 
 
 def advance_rollout(release_id: int) -> None:
@@ -145,10 +146,8 @@ def _revert(rollout: Rollout) -> None:
     )
     publish(rollout.environment)
     crashpoint("saga.reverted")
-    try:
+    with suppress(NodesFailed):  # the plan is out and nodes converge on it; the decision stands without them
         _await_nodes(rollout, lambda node: node.of(rollout.model.name).revision >= revision)
-    except NodesFailed:
-        pass  # the plan is out and nodes converge on it; the decision stands without them
     with write():
         _close(rollout, Phase.REVERTING, rollout.reason)
         advance(rollout.release, Action.ROLL_BACK, actor=ACTOR, reason=rollout.reason, revision=revision)
@@ -163,7 +162,9 @@ _PHASES: dict[Phase, Callable[[Rollout], None]] = {
 }
 
 
-def _revise_once(rollout: Rollout, step: str, revise: Callable[[ModelPlan | None, int], ModelPlan], why: str) -> int:
+def _revise_once(
+    rollout: Rollout, step: str, revise: Callable[[ModelPlan | None, int], ModelPlan], why: str
+) -> int:
     """The revision of this step, written once: its number is kept in the rollout's progress."""
     with write():
         row = Rollout.objects.select_for_update().get(pk=rollout.pk)
@@ -213,7 +214,9 @@ def _close(rollout: Rollout, phase: Phase, reason: str) -> None:
     )
 
 
-def _await_nodes(rollout: Rollout, done: Callable[[Heartbeat], bool], timeout_s: float | None = None) -> dict[str, str]:
+def _await_nodes(
+    rollout: Rollout, done: Callable[[Heartbeat], bool], timeout_s: float | None = None
+) -> dict[str, str]:
     """Wait until every live node is `done`; a node that falls silent leaves the quorum and is named.
 
     Raises NodesFailed when none is alive, or the time is over; Turned when the rollout was rolled back.
@@ -260,5 +263,3 @@ def _standing(now: ModelPlan | None) -> ModelPlan:
     if now is None:
         raise NodesFailed("The model has no route to go on from.")
     return now
-
-

@@ -89,9 +89,7 @@ ATTACKS = {
     "digest recomputed": (
         lambda rows: [
             *rows[:2],
-            replace(
-                edited(rows[2]), digest=ledger.chained(3, rows[2].previous, edited(rows[2]).payload)
-            ),
+            replace(edited(rows[2]), digest=ledger.chained(3, rows[2].previous, edited(rows[2]).payload)),
             *rows[3:],
         ],
         3,

@@ -34,7 +34,11 @@ def test_a_reviewer_signs_a_slot_and_the_log_says_on_what_grounds(release, boris
     sign(release, boris)
 
     signed = Review.objects.get()
-    assert (signed.slot, signed.person, signed.evidence_digest) == ("technical", boris, release.evidence_digest)
+    assert (signed.slot, signed.person, signed.evidence_digest) == (
+        "technical",
+        boris,
+        release.evidence_digest,
+    )
     event = Event.objects.get(kind="review.given")
     assert event.actor == "person/boris"
     assert event.facts["grounds"] == signed.grounds.digest
