@@ -70,3 +70,4 @@ class HeaderSessionScheme(SessionScheme):
     """How the OpenAPI document describes HeaderSession."""
 
     target_class = HeaderSession
+    name = "session"

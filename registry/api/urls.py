@@ -27,8 +27,8 @@ urlpatterns = [
 ]
 
 root_urlpatterns = [
-    path("healthz", health.Live.as_view(), name="healthz"),
-    path("readyz", health.Ready.as_view(), name="readyz"),
-    path("metrics", health.Metrics.as_view(), name="metrics"),
+    path("healthz", health.Live.as_view(schema=None), name="healthz"),
+    path("readyz", health.Ready.as_view(schema=None), name="readyz"),
+    path("metrics", health.Metrics.as_view(schema=None), name="metrics"),
     path("api/docs", docs.page, name="api-docs"),
 ]

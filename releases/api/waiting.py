@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -12,7 +13,6 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db import connections
 from django.http import HttpRequest, HttpResponseBase
-from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -52,17 +52,20 @@ def _seen(state: str, gates: Any) -> str:
 
 
 def _asked_once(view: Callable[..., Any], request: HttpRequest, pk: int) -> HttpResponseBase:
-    """One plain answer; the thread's database connection does not outlive it."""
+    """One plain answer; no database connection is held until the next one."""
     try:
         answer: HttpResponseBase = view(request, pk=pk)
         return answer
     finally:
-        connections.close_all()
+        for connection in connections.all(initialized_only=True):
+            if not connection.in_atomic_block:
+                connection.close()
 
 
 def waiting(view: Callable[..., Any]) -> Callable[..., Any]:
     """Ask the view again and again, until its answer needs no more waiting or the time is over."""
 
+    @functools.wraps(view)
     async def answered(request: HttpRequest, pk: int) -> HttpResponseBase:
         deadline: float | None = None
         while True:
@@ -73,8 +76,7 @@ def waiting(view: Callable[..., Any]) -> Callable[..., Any]:
                 return answer
             await asyncio.sleep(ASK_EVERY_S)
 
-    answered.cls = Gates  # type: ignore[attr-defined]
-    return csrf_exempt(answered)
+    return answered
 
 
 gates = waiting(Gates.as_view())

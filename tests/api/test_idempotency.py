@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from registry.models import IdempotencyKey
+from registry.services import idempotency
+from tests.api.conftest import Caller
+
+pytestmark = pytest.mark.django_db
+KEY = {"Idempotency-Key": "a-1"}
+
+
+def test_the_same_call_again_gets_the_same_answer(ci):
+    first = ci.post("/models", {"name": "digits"}, **KEY)
+    again = ci.post("/models", {"name": "digits"}, **KEY)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    assert again.headers["Location"] == first.headers["Location"]
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+def test_a_refusal_is_kept_like_a_success(ci):
+    first = ci.post("/models", {"name": "No!"}, **KEY)
+    again = ci.post("/models", {"name": "No!"}, **KEY)
+
+    assert first.status_code == again.status_code == 422
+    assert first.json() == again.json()
+    assert again.headers["Content-Type"] == "application/problem+json"
+
+
+def test_another_body_under_the_same_key_is_refused(ci):
+    ci.post("/models", {"name": "digits"}, **KEY)
+    other = ci.post("/models", {"name": "wine"}, **KEY)
+
+    assert (other.status_code, other.json()["code"]) == (422, "key_reused")
+    assert ci.get("/models/wine").status_code == 404
+
+
+def test_another_actor_may_use_the_same_key(ci, amina):
+    ci.post("/models", {"name": "digits"}, **KEY)
+
+    assert Caller(person=amina).post("/models", {"name": "wine"}, **KEY).status_code == 201
+
+
+def test_a_call_that_still_runs_is_told_so(ci):
+    ci.post("/models", {"name": "digits"}, **KEY)
+    IdempotencyKey.objects.update(status=None, answer=None)
+
+    again = ci.post("/models", {"name": "digits"}, **KEY)
+
+    assert (again.status_code, again.json()["code"]) == (409, "in_progress")
+
+
+def test_a_call_that_died_long_ago_may_be_made_again(ci):
+    ci.post("/models", {"name": "digits"}, **KEY)
+    long_ago = timezone.now() - idempotency.GIVEN_UP_AFTER - timedelta(seconds=1)
+    IdempotencyKey.objects.update(status=None, answer=None, created_at=long_ago)
+
+    assert ci.post("/models", {"name": "digits"}, **KEY).json()["code"] == "already_exists"
+
+
+def test_a_key_that_failed_by_our_fault_is_free_again(ci, monkeypatch):
+    def broken(**_):
+        raise RuntimeError("disk on fire")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("registry.services.models.create_model", broken)
+        failed = ci.post("/models", {"name": "digits"}, **KEY)
+
+    assert (failed.status_code, failed.json()["code"]) == (500, "internal_error")
+    assert b"disk on fire" not in failed.content
+    assert ci.post("/models", {"name": "digits"}, **KEY).status_code == 201
+
+
+def test_a_token_is_not_kept_with_the_answer(amina):
+    person, body = Caller(person=amina), {"name": "ci", "scopes": ["upload"]}
+
+    first, again = person.post("/tokens", body, **KEY), person.post("/tokens", body, **KEY)
+
+    assert first.json()["token"]
+    assert again.json() == first.json() | {"token": None}
+    assert first.json()["token"] not in str(IdempotencyKey.objects.get().answer)
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, "a\x01b"])
+def test_a_key_that_cannot_be_kept_is_refused(ci, key):
+    answer = ci.post("/models", {"name": "digits"}, **{"Idempotency-Key": key})
+
+    assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
