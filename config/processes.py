@@ -15,10 +15,10 @@ SOCKET_PATH_LIMIT = 104
 
 
 def web() -> list[str]:
-    """Pages and REST. Four threads per worker: what waits, waits for the database."""
+    """Pages and REST. Sixteen threads per worker, because a long poll holds one while it waits."""
     return _python(
         "granian",
-        *("--interface", "wsgi", "--workers", str(settings.WEB_WORKERS), "--blocking-threads", "4"),
+        *("--interface", "wsgi", "--workers", str(settings.WEB_WORKERS), "--blocking-threads", "16"),
         *("--respawn-failed-workers", "--workers-kill-timeout", "2", "--no-ws"),
         *("--host", settings.HOST, "--port", str(settings.WEB_PORT)),
         "config.wsgi:application",
