@@ -73,14 +73,14 @@ def publish(client: redis.Redis, path: Path, environment: str, envelope: str, se
 
 def published_sequence(client: redis.Redis, environment: str) -> int:
     """The sequence of the plan in Redis, 0 where Redis has none (a new or emptied server)."""
-    return int(client.get(f"assay:{environment}:plan:sequence") or 0)  # type: ignore[arg-type]
+    return int(client.get(f"assay:{environment}:plan:sequence") or 0)
 
 
 def heartbeats(client: redis.Redis, environment: str) -> list[Heartbeat]:
     """What every known node last said, by node name."""
     keys = sorted(client.scan_iter(f"assay:{environment}:node:*", count=500))
     said = client.mget(keys) if keys else []
-    return [heartbeat(json.loads(text)) for text in said if text]  # type: ignore[union-attr]
+    return [heartbeat(json.loads(text)) for text in said if text]
 
 
 def heartbeat(document: Mapping[str, Any]) -> Heartbeat:

@@ -125,6 +125,6 @@ def _close(want: Any, have: Any, atol: float, rtol: float) -> bool:
     if isinstance(want, float) or isinstance(have, float):
         want, have = float(want), float(have)
         if math.isnan(want) or math.isinf(want):
-            return want == have or (math.isnan(want) and math.isnan(have))
-        return abs(want - have) <= atol + rtol * abs(want)
+            return bool(want == have or (math.isnan(want) and math.isnan(have)))
+        return bool(abs(want - have) <= atol + rtol * abs(want))
     return bool(want == have)
