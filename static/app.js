@@ -131,9 +131,12 @@ document.addEventListener("htmx:responseError", (event) => {
 
 prepare();
 setInterval(tellTimes, 30000);
-const folded = location.hash && document.getElementById(location.hash.slice(1));
-if (folded instanceof HTMLDetailsElement) folded.open = true;
-window.addEventListener("hashchange", () => {
-  const fold = document.getElementById(location.hash.slice(1));
-  if (fold instanceof HTMLDetailsElement) fold.open = true;
-});
+
+/* --- an address with a fragment opens what it points to --- */
+function follow() {
+  const found = location.hash && document.getElementById(location.hash.slice(1));
+  if (found instanceof HTMLDetailsElement) found.open = true;
+  if (found instanceof HTMLDialogElement && !found.open) found.showModal();
+}
+follow();
+window.addEventListener("hashchange", follow);

@@ -44,19 +44,21 @@ def interval_bar(
     range_high: float | None = None,
     label: str = "estimate",
     other: float | None = None,
+    good: bool = True,
 ) -> Geometry:
     """A point estimate and its interval against a range of acceptable values.
 
     low, high              ends of the interval; None where it is open to that side.
     range_low, range_high  the acceptable values; None where open.
     other                  a second point to compare with (the live version, the claim).
+    good                   whether the gate took it; the drawing judges nothing by itself.
     """
+    estimate = plain(estimate) or 0.0
+    low, high, range_low, range_high = (plain(v) for v in (low, high, range_low, range_high))
     known = [v for v in (estimate, low, high, range_low, range_high, other) if v is not None]
     domain = scale(known)
     ends = [place(domain[i] if v is None else v, domain) for i, v in enumerate((low, high))]
     box = [place(domain[i] if v is None else v, domain) for i, v in enumerate((range_low, range_high))]
-    bound_ok = range_low is None or (low if low is not None else estimate) >= range_low
-    inside = bound_ok and (range_high is None or estimate <= range_high)
     x = place(estimate, domain)
     marks = [(v, place(v, domain)) for v in (range_low, range_high) if v is not None]
     return {
@@ -70,7 +72,7 @@ def interval_bar(
         "has_range": bool(marks),
         "marks": [{"value": v, "x": at, "anchor": anchor(at)} for v, at in marks],
         "other": None if other is None else {"value": other, "x": place(other, domain)},
-        "inside": inside,
+        "good": good,
         "values": {"estimate": estimate, "low": low, "high": high, "range": (range_low, range_high)},
     }
 
@@ -108,6 +110,21 @@ def latency_bars(
             }
         )
     return {"rows": drawn, "height": len(drawn) * 44, "compares": any(r["other"] is not None for r in drawn)}
+
+
+@register.inclusion_tag("components/charts/latency.html")
+def benchmark_bars(evidence: Mapping[str, Any], live: Mapping[str, float] | None = None) -> Geometry:
+    """The benchmark gate's percentiles against the limits it was held to."""
+    limits = evidence.get("limits") or {}
+    ours = {p: v for p in PERCENTILES if (v := plain(evidence.get(f"{p}_ms"))) is not None}
+    held = {p: v for p in PERCENTILES if (v := plain(limits.get(f"{p}_ms"))) is not None}
+    return latency_bars(ours, live, held)
+
+
+def plain(value: object) -> float | None:
+    """A figure that stands alone, or the value of one that comes with its interval."""
+    inner = value.get("value") if isinstance(value, Mapping) else value
+    return float(inner) if isinstance(inner, int | float) and not isinstance(inner, bool) else None
 
 
 @register.inclusion_tag("components/charts/sparkline.html")

@@ -214,6 +214,15 @@ def figure(value: object) -> str:
 
 
 @register.filter
+def plain(value: object) -> str:
+    """A figure that may come with its interval, as {"value": ..., "low": ..., "high": ...}."""
+    if not isinstance(value, dict):
+        return figure(value)
+    ends = [figure(value[end]) for end in ("low", "high") if value.get(end) is not None]
+    return f"{figure(value.get('value'))} [{', '.join(ends)}]" if ends else figure(value.get("value"))
+
+
+@register.filter
 def percent(value: float | None) -> str:
     """A share between 0 and 1 as a percentage."""
     return DASH if value is None else f"{value * 100:.3g} %"

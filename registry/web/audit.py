@@ -56,7 +56,7 @@ def audit(request: HttpRequest) -> HttpResponseBase:
         "form": form,
         "page": rows,
         "whole_log": _may_read_all(request),
-        "head": selectors.log_head(),
+        "head": selectors.events().order_by("-seq").first(),
         "query": query.urlencode(),
         "filtered": any(query.values()),
     }

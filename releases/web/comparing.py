@@ -52,4 +52,4 @@ def _text(value: object) -> str:
         return ", ".join(_text(item) for item in value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {_text(item)}" for key, item in value.items())
-    return str(value)
+    return f"{value:.12g}" if isinstance(value, float) else str(value)

@@ -40,8 +40,8 @@ _ALL = (
         "Start the rollout",
         "upload",
         "primary",
-        "Every node loads and checks it first; clients notice nothing until all of them are ready, and it goes"
-        " back by itself when anything is wrong.",
+        "Every node loads and checks it first; clients notice nothing until all of them are ready, and it"
+        " goes back by itself when anything is wrong.",
         rollouts.start_rollout,
         fresh=True,
     ),
@@ -67,7 +67,8 @@ _ALL = (
         "Take the model offline",
         "archive",
         "quiet",
-        "Clients of this model get no answer any more. It takes two people: the first asks, the second agrees.",
+        "Clients of this model get no answer any more. It takes two people: the first asks, the second"
+        " agrees.",
         rollouts.retire,
         fresh=True,
         typed=True,
@@ -77,7 +78,8 @@ _ALL = (
         "Roll back",
         "undo",
         "danger",
-        "Clients are answered by the version before it, within a second. This release is over; its version stays.",
+        "Clients are answered by the version before it, within a second. This release is over; its version"
+        " stays.",
         rollouts.roll_back,
         typed=True,
     ),

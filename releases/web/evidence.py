@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+PERCENTILES = ("p50", "p90", "p99")
+
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The metric on the confidence set: its estimate, its one-sided bound and the acceptable range."""
+    """The metric on the confidence set: its value, its 95 % bounds and the acceptable range."""
 
     metric: str
-    estimate: float
-    bound: float | None = None
+    value: float
+    lower: float | None = None
+    upper: float | None = None
     low: float | None = None
     high: float | None = None
 
@@ -25,20 +28,32 @@ def of_gate(release: Any, gate: str) -> Mapping[str, Any]:
 
 def quality_of(release: Any) -> Quality | None:
     """What the confidence gate measured."""
-    found = of_gate(release, "confidence")
-    estimate = number(found.get("estimate"))
-    if estimate is None:
+    return quality(of_gate(release, "confidence"))
+
+
+def quality(found: Mapping[str, Any]) -> Quality | None:
+    """The metric out of the confidence gate's evidence."""
+    value = number(found.get("value"))
+    if value is None:
         return None
     low, high = [*(found.get("range") or ()), None, None][:2]
-    return Quality(
-        str(found.get("metric", "")), estimate, number(found.get("bound")), number(low), number(high)
-    )
+    bounds = number(found.get("lower")), number(found.get("upper"))
+    return Quality(str(found.get("metric", "")), value, *bounds, number(low), number(high))
 
 
 def latency_of(release: Any) -> dict[str, float]:
     """p50, p90 and p99 in milliseconds, as far as the benchmark gate measured them."""
-    found = of_gate(release, "benchmark")
-    return {p: v for p in ("p50", "p90", "p99") if (v := number(found.get(f"{p}_ms"))) is not None}
+    return latency(of_gate(release, "benchmark"))
+
+
+def latency(found: Mapping[str, Any]) -> dict[str, float]:
+    """Percentiles out of the benchmark's evidence; each may come with its interval."""
+    return {p: v for p in PERCENTILES if (v := figure(found.get(f"{p}_ms"))) is not None}
+
+
+def figure(value: object) -> float | None:
+    """A figure that stands alone, or with its interval as {"value": ..., "low": ..., "high": ...}."""
+    return number(value.get("value") if isinstance(value, Mapping) else value)
 
 
 def number(value: object) -> float | None:

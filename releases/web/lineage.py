@@ -46,4 +46,4 @@ def drawing(parts: Sequence[Part]) -> Drawing:
         arrow = f"M{x - GAP + 4} {middle}H{x - 10}" if index else ""
         boxes.append(Box(part, x, MARGIN + 14, arrow))
     width = 2 * MARGIN + len(parts) * BOX_WIDTH + (len(parts) - 1) * GAP
-    return Drawing(width, BOX_HEIGHT + 2 * MARGIN + 20, tuple(boxes))
+    return Drawing(width, BOX_HEIGHT + 2 * MARGIN + 42, tuple(boxes))

@@ -16,6 +16,7 @@ from registry.selectors import access
 from registry.web.pages import page
 from registry.web.paging import keyset
 from releases import policies, selectors
+from releases.events import Kind
 from releases.lifecycle import Action
 from releases.web import evidence, snippets
 from releases.web.roster import members
@@ -32,6 +33,7 @@ class Live:
     release: Any
     shares: list[tuple[str, float]]
     since: Any
+    by: str
     may_roll_back: bool
 
 
@@ -83,7 +85,7 @@ def model(request: HttpRequest, name: str) -> HttpResponseBase:
         "live": live,
         "versions": versions,
         "rows": rows,
-        "trend": [row.quality.estimate if row.quality else None for row in rows[:TREND]][::-1],
+        "trend": [row.quality.value if row.quality else None for row in rows[:TREND]][::-1],
         "releases": selectors.releases_of(found)[:10],
         "members": members(found),
         "feedback": selectors.feedback_by_version(found),
@@ -107,7 +109,7 @@ def version_rows(model: Any, versions: Iterable[Any], live: Iterable[Live] = ())
     for version in versions:
         release = newest.get(version.pk)
         quality = evidence.quality_of(release) if release else None
-        delta = quality.estimate - base.estimate if quality and base and version.pk not in champions else None
+        delta = quality.value - base.value if quality and base and version.pk not in champions else None
         where = tuple(e.environment for e in live if e.release and e.release.version_id == version.pk)
         p99 = evidence.latency_of(release).get("p99") if release else None
         rows.append(Row(version, release, quality, p99, delta, where))
@@ -120,11 +122,21 @@ def _live(asker: Any, model: Any) -> list[Live]:
     for environment in selectors.environments():
         champion = selectors.champion(model, environment)
         if champion is None:
-            found.append(Live(environment.name, None, [], None, False))
+            found.append(Live(environment.name, None, [], None, "", False))
             continue
         route = selectors.route(model, environment)
         arms = route.entry.get("arms", []) if route else []
         shares = [(f"version {arm['version']}", arm["weight"] / 2**53) for arm in arms if arm["weight"]]
         refusal = policies.refuse_action(Action.ROLL_BACK, who, selectors.facts(champion))
-        found.append(Live(environment.name, champion, shares, champion.state_since, not refusal))
+        found.append(
+            Live(
+                environment.name, champion, shares, champion.state_since, _released_by(champion), not refusal
+            )
+        )
     return found
+
+
+def _released_by(release: Any) -> str:
+    """Who started the rollout that brought it live."""
+    started = registry_selectors.timeline([release.subject]).filter(kind=Kind.RELEASE_ROLLING_OUT).last()
+    return started.actor.removeprefix("person/") if started else ""

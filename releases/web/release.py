@@ -16,7 +16,7 @@ from registry.web.pages import action, page
 from releases import policies, selectors
 from releases.lifecycle import Action, State
 from releases.services import gating, reviews
-from releases.web import comparing, facts, sentences
+from releases.web import comparing, evidence, facts, sentences
 from releases.web.deeds import DEEDS
 from releases.web.roster import members
 
@@ -129,7 +129,6 @@ def context(request: HttpRequest, found: Any) -> dict[str, Any]:
     choices = selectors.choices(found, asker)
     start_refusal = dict(choices).get(Action.START_ROLLOUT, "")
     events = list(selectors.timeline(found))
-    words = {r.grounds.digest: str(r.grounds) for r in found.reviews.all()}
     live = selectors.champion(found.model, found.environment)
     return {
         "release": found,
@@ -145,8 +144,9 @@ def context(request: HttpRequest, found: Any) -> dict[str, Any]:
         "signed_words": f"{len(signed)} of {len(slots)}",
         "may_retry": not policies.refuse_retry(asker, known),
         "live": live if live and live.pk != found.pk else None,
+        "live_latency": evidence.latency_of(live) if live and live.pk != found.pk else {},
         "changes": comparing.changes(live.version.manifest, found.version.manifest) if live else [],
-        "timeline_entries": sentences.entries(events, words),
+        "timeline_entries": sentences.entries(events, {}),
         "rolled_away": rollout is not None and facts.went_back(rollout),
         "version_text": str(found.version.number),
         "feedback": selectors.feedback_by_version(found.model).get(found.version.number),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from releases.lifecycle import State
 
+DATA_GATES = frozenset({"end_to_end", "confidence"})
+
 
 @dataclass(frozen=True, slots=True)
 class Hurdle:
@@ -140,7 +142,8 @@ def _rejected(view: View) -> Standing:
         Hurdle("danger", f"{person} refused in the {slot} review", f"slot-{slot}")
         for slot, person in view.refused
     )
-    ending = "It can never be served." if failed else "A new release of the version can be opened."
+    wrong = any(gate.outcome == "failed" and gate.name in DATA_GATES for gate in view.gates)
+    ending = "This version can never be served." if wrong else "Another release of the version can be opened."
     return Standing("danger", f"Rejected. {ending}", failed + refused)
 
 
