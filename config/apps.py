@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -21,7 +22,7 @@ class ConfigConfig(AppConfig):
 
         app.set_default()
         wakeups.install(_ring)
-        crashpoints.arm(settings.CRASHPOINT)
+        crashpoints.arm(Path(settings.CRASHPOINT_FILE) if settings.CRASHPOINT_FILE else None)
 
 
 def _ring(queue: str, job_id: int | None) -> None:

@@ -1,20 +1,33 @@
-"""Named places where a kill must do no harm. Inert unless `config` arms one: then the process ends there."""
+"""Named places where a kill must do no harm. Inert unless `config` names a file that asks for one.
+
+The file holds the name of a crash point; the first process to reach it removes the file and ends
+as by `kill -9`. So a test chooses the place while the product runs, and what comes up afterwards
+goes past it.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
-_armed = ""
+_asked: Path | None = None
 
 
-def arm(name: str) -> None:
-    """Die, as by `kill -9`, when the crash point of this name is reached. Empty disarms."""
-    global _armed  # noqa: PLW0603 - one wiring point, set once at start
-    _armed = name
+def arm(path: Path | None) -> None:
+    """From now on this file may ask for a crash. None disarms."""
+    global _asked  # noqa: PLW0603 - one wiring point, set once at start
+    _asked = path
 
 
 def crashpoint(name: str) -> None:
     """A place beside a commit, a put, a publish or a rename."""
-    if _armed == name:
-        os.kill(os.getpid(), signal.SIGKILL)
+    if _asked is None:
+        return
+    try:
+        if _asked.read_text().strip() != name:
+            return
+        _asked.unlink()
+    except FileNotFoundError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -26,7 +26,9 @@ from scoring.plans import ModelPlan, PlannedVersion, RoutingPlan, serialise
 from scoring.routing import WHOLE, Arm
 
 GIB = 1 << 30
-SERVER_LIMITS = Limits(memory_bytes=4 * GIB, cpu_seconds=3600, wall_seconds=3600, processes=128, file_bytes=GIB)
+SERVER_LIMITS = Limits(
+    memory_bytes=4 * GIB, cpu_seconds=3600, wall_seconds=3600, processes=128, file_bytes=GIB
+)
 EXAMINER_LIMITS = Limits(
     memory_bytes=4 * GIB, cpu_seconds=3600, wall_seconds=3600, processes=128, file_bytes=4 * GIB
 )
@@ -84,7 +86,10 @@ def prove(
         return Proof(None, f"The scoring server with this model {died.sentence}.", load_ms, peak)
     if not finished.ok:
         return Proof(None, f"The examination {finished.sentence}{_last_words(finished)}.", load_ms, peak)
-    examination = result.parse(finished.stdout)
+    try:
+        examination = result.parse(finished.stdout)
+    except result.BadResult as error:
+        return Proof(None, f"The examination came to nothing: {error}.", load_ms, peak)
     return Proof(examination, "", load_ms, peak, lent.scratch, hardware())
 
 

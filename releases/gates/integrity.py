@@ -17,8 +17,8 @@ class Integrity:
         evidence = {
             "checked": found.get("checked", []),
             "findings": problems,
-            "operators": found.get("operators", []),
-            "opset": found.get("opset"),
+            "graphs": found.get("graphs", {}),
+            "load_seconds": found.get("load_seconds"),
         }
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

@@ -10,12 +10,14 @@ from typing import Any
 from django.conf import settings
 
 from registry import inspection
+from registry.inspection.policy import operator
 from registry.models import ModelVersion
 from registry.sandbox import NoSandbox
 from registry.storage import materialise
 from registry.storage.errors import DamagedArtifact, StoreFull, StoreUnavailable
 from registry.stores import artifact_store
 from releases import plans, selectors
+from releases.examiner import result
 from releases.gates import Candidate, Outcome, Verdict
 from releases.gates.catalog import GATES
 from releases.models import Release
@@ -82,29 +84,30 @@ class Bench:
 
     def _inspect(self) -> Mapping[str, Any]:
         files = self._own_files()
+        allowed = frozenset(_operator(name) for name in self.release.policy.get("operators", ()))
         found = inspection.inspect(
-            files, manifest=self.version.manifest, operators=self.release.policy.get("operators", ())
+            files,
+            manifest=self.version.manifest,
+            policy=inspection.Policy(allowed=allowed),
+            allow_unisolated=settings.ALLOW_UNISOLATED,
         )
         return {**found.to_json(), "checked": sorted(files)}
 
     def _end_to_end(self) -> Mapping[str, Any]:
         proof = self._data()
-        if proof.examination is None or proof.examination.end_to_end is None:
-            return {"reason": proof.fault or "The examiner found nothing to say."}
-        found = asdict(proof.examination.end_to_end)
-        return found | {"answers": self._kept(proof, "answers.jsonl")}
+        found = _part(proof, "end_to_end")
+        return found if "reason" in found else {**found, "answers": self._kept(proof, "answers.jsonl")}
 
     def _confidence(self) -> Mapping[str, Any]:
-        proof = self._data()
-        if proof.examination is None or proof.examination.confidence is None:
-            return {"reason": proof.fault or "The examiner found nothing to say."}
-        return asdict(proof.examination.confidence)
+        return _part(self._data(), "confidence")
 
     def _benchmark(self) -> Mapping[str, Any]:
         proof = self._prove("benchmark", self.version, self._own_files(), ["benchmark"])
-        if proof.examination is None or proof.examination.benchmark is None:
-            return {"reason": proof.fault or "The examiner found nothing to say."}
-        return asdict(proof.examination.benchmark) | {
+        found = _part(proof, "benchmark")
+        if "reason" in found:
+            return found
+        return {
+            **found,
             "load_ms": proof.load_ms,
             "peak_memory_bytes": proof.peak_memory_bytes,
             "size_bytes": sum(f.artifact.size for f in self.version.files.all() if f.key in _SERVED),
@@ -164,6 +167,29 @@ class Bench:
 
 
 _SERVED = ("model", "extractor")
+
+
+def _part(proof: Proof, part: result.Part) -> dict[str, Any]:
+    """One part of the examination as JSON, or the reason why there is none.
+
+    Raises OSError when the examiner says that it was our trouble.
+    """
+    examination = proof.examination
+    if examination is None:
+        return {"reason": proof.fault}
+    if examination.outcome == "errored":
+        raise OSError(examination.reason or "the examiner could not work")
+    found = getattr(examination, part)
+    if found is None:
+        why = examination.problem(part) or examination.reason
+        return {"reason": why or "The examiner found nothing to say."}
+    return dict(asdict(found))
+
+
+def _operator(name: str) -> tuple[str, str]:
+    """`Loop` is of the default domain, `ai.onnx.ml:TreeEnsemble` of its own."""
+    domain, _, bare = name.rpartition(":")
+    return operator(domain, bare)
 
 
 def _subject(model: str, version: ModelVersion, files: Mapping[str, Path]) -> Subject:

@@ -46,20 +46,23 @@ def test_nothing_is_recorded_outside_a_write():
 
 
 def test_a_change_that_fails_leaves_no_event():
-    with pytest.raises(RuntimeError), write():
-        record(Kind.MODEL_UPDATED, "model/m", actor="person/ana")
-        raise RuntimeError
+    def change():
+        with write():
+            record(Kind.MODEL_UPDATED, "model/m", actor="person/ana")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        change()
     assert not Event.objects.exists()
     assert LogHead.objects.filter(seq__gt=0).count() == 0
 
 
 @pytest.mark.parametrize("attack", ["update", "delete"])
 def test_the_database_refuses_to_edit_the_log(log, attack):
+    row = Event.objects.filter(seq=3)
+    deed = {"update": lambda: row.update(actor="person/mallory"), "delete": lambda: row._raw_delete("default")}
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-        if attack == "update":
-            Event.objects.filter(seq=3).update(actor="person/mallory")
-        else:
-            Event.objects.filter(seq=3)._raw_delete("default")
+        deed[attack]()
 
 
 def lines(log: list[Event]) -> list[ledger.Line]:

@@ -109,8 +109,6 @@ def test_what_a_release_is_about_stays(change):
 @pytest.mark.parametrize("attack", ["update", "delete"])
 def test_a_version_is_never_edited(attack):
     rows = ModelVersion.objects.filter(pk=makers.version().pk)
+    deed = {"update": lambda: rows.update(digest="0" * 64), "delete": lambda: rows._raw_delete("default")}
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-        if attack == "update":
-            rows.update(digest="0" * 64)
-        else:
-            rows._raw_delete("default")
+        deed[attack]()

@@ -169,8 +169,6 @@ def test_the_database_refuses_a_signature_for_other_evidence(release, boris):
 def test_the_database_refuses_to_edit_a_review(release, boris, attack):
     review = insert(release, boris)
     rows = Review.objects.filter(pk=review.pk)
+    deed = {"update": lambda: rows.update(verdict="reject"), "delete": lambda: rows._raw_delete("default")}
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-        if attack == "update":
-            rows.update(verdict="reject")
-        else:
-            rows._raw_delete("default")
+        deed[attack]()

@@ -4,11 +4,13 @@ import pytest
 
 from registry.errors import NotAllowed
 from registry.models import Event, Role
+from registry.transactions import write
 from releases import selectors
 from releases.errors import IllegalTransition, NothingToRestore, RolloutOpen
-from releases.lifecycle import State
+from releases.lifecycle import Action, State
 from releases.models import Rollout, Route
 from releases.services import rollouts, saga
+from releases.services.transitions import advance
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -81,12 +83,10 @@ def close(release):
     rollout = Rollout.objects.get(release=release, closed_at=None)
     rollout.phase = Rollout.Phase.OPENING
     rollout.save()
-    from releases.lifecycle import Action
-    from releases.services.transitions import advance
-
-    saga._close(rollout, Rollout.Phase.OPENING, "opened to all")
-    advance(rollout.previous, Action.SUPERSEDE, actor="system/test")
-    advance(release, Action.PROMOTE, actor="system/test")
+    with write():
+        saga._close(rollout, Rollout.Phase.OPENING, "opened to all")
+        advance(rollout.previous, Action.SUPERSEDE, actor="system/test")
+        advance(release, Action.PROMOTE, actor="system/test")
 
 
 def test_a_rollback_during_a_rollout_turns_it_back(chloe):
