@@ -109,16 +109,36 @@ def latency_bars(
                 "y": index * 44,
             }
         )
-    return {"rows": drawn, "height": len(drawn) * 44, "compares": any(r["other"] is not None for r in drawn)}
+    return {
+        "rows": drawn,
+        "height": len(drawn) * 44,
+        "compares": any(r["other"] is not None for r in drawn),
+        "limited": any(r["limit"] is not None for r in drawn),
+    }
 
 
 @register.inclusion_tag("components/charts/latency.html")
 def benchmark_bars(evidence: Mapping[str, Any], live: Mapping[str, float] | None = None) -> Geometry:
-    """The benchmark gate's percentiles against the limits it was held to."""
+    """The benchmark gate's percentiles against the limits it was held to, beside the live version's.
+
+    Where the live version was measured in turn, those figures are shown; else `live`, its own proof's.
+    """
     limits = evidence.get("limits") or {}
-    ours = {p: v for p in PERCENTILES if (v := plain(evidence.get(f"{p}_ms"))) is not None}
-    held = {p: v for p in PERCENTILES if (v := plain(limits.get(f"{p}_ms"))) is not None}
-    return latency_bars(ours, live, held)
+    beside = _percentiles(evidence.get("champion") or {})
+    return latency_bars(_percentiles(evidence), beside or live, _percentiles(limits))
+
+
+def _percentiles(found: Mapping[str, Any]) -> dict[str, float]:
+    return {p: v for p in PERCENTILES if (v := plain(found.get(f"{p}_ms"))) is not None}
+
+
+@register.inclusion_tag("components/charts/interval.html")
+def difference_bar(comparison: Mapping[str, Any]) -> Geometry:
+    """A paired difference with its bounds; what lies above minus the margin is not worse."""
+    margin = plain(comparison.get("margin")) or 0.0
+    good = comparison.get("decision") != "worse"
+    ends = comparison.get("lower"), comparison.get("upper")
+    return interval_bar(comparison.get("difference", 0.0), *ends, -margin, None, "difference", 0.0, good)
 
 
 def plain(value: object) -> float | None:

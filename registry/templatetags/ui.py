@@ -241,6 +241,14 @@ def shape(axes: Iterable[int] | None) -> str:
 
 
 @register.filter
+def values(found: Iterable[Any] | None) -> str:
+    """The first eight values of a row's output."""
+    listed = list(found or [])
+    told = ", ".join(figure(value) for value in listed[:8])
+    return f"{told}, ..." if len(listed) > 8 else told or DASH
+
+
+@register.filter
 def item(mapping: dict[str, Any] | None, key: object) -> Any:
     """The value of a key that a template cannot spell."""
     return (mapping or {}).get(str(key), "")

@@ -138,6 +138,7 @@ def tell(
     shown_slots: Sequence[Slot],
     rollout: Any,
     start_refusal: str,
+    reader: str,
 ) -> Standing:
     """The verdict line of the release."""
     refused = [(r.slot, r.person.get_username()) for r in release.reviews.all() if r.verdict == "reject"]
@@ -146,7 +147,7 @@ def tell(
             state=State(release.state),
             environment=release.environment.name,
             gates=[GateView(g.run.gate, g.outcome, g.run.summary) for g in shown_gates],
-            open_slots={s.name: s.people for s in shown_slots if s.review is None},
+            open_slots={s.name: you_first(s.people, reader) for s in shown_slots if s.review is None},
             slots=len(shown_slots),
             refused=refused,
             rollout_phase=str(rollout.phase) if rollout else "",
@@ -154,3 +155,8 @@ def tell(
             start_refusal=start_refusal,
         )
     )
+
+
+def you_first(people: Sequence[str], reader: str) -> list[str]:
+    """The names with the reader's own in front, as "you"."""
+    return [*(["you"] if reader in people else []), *(name for name in people if name != reader)]

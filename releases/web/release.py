@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from registry.errors import BadInput, DomainError, NotAllowed
+from registry.errors import BadInput, DomainError
 from registry.selectors import access
 from registry.web import freshness
 from registry.web.pages import action, page
@@ -36,7 +36,7 @@ def panel(request: HttpRequest, pk: int) -> HttpResponseBase:
     found = selectors.release(pk, request.user)
     if request.GET.get("seen") == stamp(found):
         return HttpResponse(status=204)
-    return render(request, "releases/_panel.html", context(request, found))
+    return render(request, "releases/_panel.html", context(request, found, {}))
 
 
 @action
@@ -100,11 +100,9 @@ def _answer(
     if refusal is None and not request.htmx:  # type: ignore[attr-defined]
         return redirect("release", pk=pk)
     template = "releases/_panel.html" if request.htmx else "releases/release.html"  # type: ignore[attr-defined]
-    shown = context(request, found) | {"refusal": refusal, "draft": draft or {}}
-    status = 200 if refusal is None else 403 if isinstance(refusal, NotAllowed) else 409
-    if status == 403 and request.htmx:  # type: ignore[attr-defined]
-        status = 409
-    return render(request, template, shown, status=422 if isinstance(refusal, BadInput) else status)
+    shown = context(request, found, draft) | {"refusal": refusal}
+    status = 200 if refusal is None else 422 if isinstance(refusal, BadInput) else 409
+    return render(request, template, shown, status=status)
 
 
 def needs_typing(found: Any) -> bool:
@@ -119,8 +117,10 @@ def stamp(found: Any) -> str:
     return hashlib.sha256(repr((found.state, rollouts, runs, signed)).encode()).hexdigest()[:16]
 
 
-def context(request: HttpRequest, found: Any) -> dict[str, Any]:
-    """Everything that the page and its panel show."""
+def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = None) -> dict[str, Any]:
+    """Everything that the page and its panel show; `draft` is what was typed and not taken."""
+    if draft is None:
+        draft = freshness.take_draft(request, reverse("release", args=[found.pk]))
     asker = access(request.user, None, found.model)
     known, people = selectors.facts(found), members(found.model)
     signed = selectors.signatures(found)
@@ -133,7 +133,7 @@ def context(request: HttpRequest, found: Any) -> dict[str, Any]:
     return {
         "release": found,
         "version": found.version,
-        "standing": facts.tell(found, gates, slots, rollout, start_refusal),
+        "standing": facts.tell(found, gates, slots, rollout, start_refusal, request.user.get_username()),
         "gates": gates,
         "slots": slots,
         "old_reviews": [r for r in found.reviews.all() if r.pk not in {s.pk for s in signed.values()}],
@@ -153,9 +153,18 @@ def context(request: HttpRequest, found: Any) -> dict[str, Any]:
         "moving": found.state in MOVING or (rollout is not None and rollout.closed_at is None),
         "stamp": stamp(found),
         "typing": needs_typing(found),
-        "draft": freshness.take_draft(request, reverse("release", args=[found.pk])),
+        "draft": draft,
+        "reopen": _reopen(draft, slots, choices),
         "evidence_digest": found.evidence_digest,
     }
+
+
+def _reopen(draft: dict[str, str], slots: list[facts.Slot], choices: list[tuple[Action, str]]) -> str:
+    """The dialog in which the person was writing, if it is still there."""
+    open_ones = [f"sign-{slot.name}" for slot in slots if slot.mine]
+    open_ones += [f"do-{action}" for action, reason in choices if not reason]
+    wanted = f"sign-{draft['slot']}" if "slot" in draft else f"do-{draft.get('action', '')}"
+    return wanted if wanted in open_ones else ""
 
 
 def _buttons(choices: list[tuple[Action, str]]) -> dict[str, Any]:

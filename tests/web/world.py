@@ -208,6 +208,24 @@ def evidence(estimate: float, bound: float) -> dict[str, tuple[str, dict[str, An
                 "upper": estimate + 0.011,
                 "range": [0.93, 1.0],
                 "rows": 360,
+                "units": 360,
+                "method": "clopper_pearson",
+                "sampled": 64,
+                "differing": 0,
+                "slices": [
+                    {"name": "digit", "label": "8", "rows": 35, "value": 0.94, "lower": 0.83, "upper": 0.99}
+                    | {"outside": False}
+                ],
+                "comparison": {
+                    "decision": "not_worse",
+                    "difference": 0.006,
+                    "lower": -0.004,
+                    "upper": 0.016,
+                    "margin": 0.01,
+                    "method": "mcnemar_exact",
+                    "only_ours": 5,
+                    "only_theirs": 3,
+                },
             },
         ),
         "benchmark": (
@@ -223,6 +241,14 @@ def evidence(estimate: float, bound: float) -> dict[str, tuple[str, dict[str, An
                 "profile": "x86_64-2",
                 "hardware": {"profile": "x86_64-2", "cpu": "a processor of 2 cores", "onnxruntime": "1.31.1"},
                 "limits": {"p99_ms": 2.0},
+                "queries": 4000,
+                "champion": {
+                    "p50_ms": {"value": 0.29, "low": None, "high": None},
+                    "p90_ms": {"value": 0.4, "low": None, "high": None},
+                    "p99_ms": {"value": 0.69, "low": None, "high": None},
+                    "ratio": {"value": 1.07, "low": 1.05, "high": 1.09},
+                    "noise": 0.014,
+                },
             },
         ),
     }
@@ -280,9 +306,9 @@ def failed(of: ModelVersion, people: dict[str, Person]) -> Release:
         of, environment="production", strategy={"kind": "single"}, by=people["amina"]
     )
     told = evidence(0.91, 0.884)
-    rows = [{"row": 7, "output": "label", "expected": 3, "got": 8}]
+    wrong = {"row": 7, "output": "label", "problem": "8 is not 3", "at": 0, "expected": [3], "got": [8]}
     words = "1 of 40 rows came back wrong, the first is row 7."
-    told["end_to_end"] = (words, {"rows": 40, "wrong": 1, "failures": rows, "batchable": True})
+    told["end_to_end"] = (words, {"rows": 40, "wrong": 1, "failures": [wrong], "batchable": True})
     for run in release.gate_runs.all():
         _finish(run, "failed" if run.gate in {"end_to_end", "confidence"} else "passed", *told[run.gate])
     gating.conclude(release)
