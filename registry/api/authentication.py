@@ -59,11 +59,12 @@ class HeaderSession(SessionAuthentication):
     """
 
     def enforce_csrf(self, request: Any) -> None:
-        request._post, request._files = QueryDict(), MultiValueDict()  # noqa: SLF001 - where Django keeps a form
+        plain = request._request  # noqa: SLF001 - asking DRF's request for its form would parse the body
+        plain.__dict__ |= {"_post": QueryDict(), "_files": MultiValueDict()}
         try:
-            super().enforce_csrf(request)
+            super().enforce_csrf(plain)
         finally:
-            del request._post, request._files  # noqa: SLF001 - the body is read later, by its own parser
+            del plain.__dict__["_post"], plain.__dict__["_files"]
 
 
 class HeaderSessionScheme(SessionScheme):

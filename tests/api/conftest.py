@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from registry import wakeups
 from registry.models import Role
 from registry.services.tokens import create_token
 from registry.stores import artifact_store
@@ -46,8 +47,9 @@ class Caller:
 
 
 @pytest.fixture(autouse=True)
-def own_folders(settings, tmp_path):
-    """Uploads of a test lie in its own folder."""
+def own_folders(settings, tmp_path, monkeypatch):
+    """Uploads of a test lie in its own folder, and no broker waits to be woken."""
+    monkeypatch.setattr(wakeups, "_ring", None)
     settings.WORK_DIR = tmp_path / "work"
     settings.STORE = f"file:{tmp_path / 'artifacts'}"
     settings.WITNESS_FILE = tmp_path / "witness"

@@ -68,7 +68,7 @@ def contents() -> dict[str, bytes]:
     }
 
 
-def manifest(model: str, **changes: Any) -> dict[str, Any]:
+def manifest(model: str, /, **changes: Any) -> dict[str, Any]:
     """The document of that upload, with whole sections changed."""
     document = {
         "model": model,
@@ -89,11 +89,11 @@ def manifest(model: str, **changes: Any) -> dict[str, Any]:
     return copy.deepcopy(document) | changes
 
 
-def form(model: str, files: dict[str, bytes | None] | None = None, **changes: Any) -> dict[str, Any]:
-    """The multipart form: `files` replaces bytes by key, or leaves a part out where it says None."""
+def form(model: str, given: dict[str, bytes | None] | None = None, /, **changes: Any) -> dict[str, Any]:
+    """The multipart form: `given` replaces bytes by key, or leaves a part out where it says None."""
     parts: dict[str, Any] = {
         key: SimpleUploadedFile(NAMES.get(key, key), data)
-        for key, data in {**contents(), **(files or {})}.items()
+        for key, data in {**contents(), **(given or {})}.items()
         if data is not None
     }
     parts["manifest"] = SimpleUploadedFile("model.json", json.dumps(manifest(model, **changes)).encode())
