@@ -1,0 +1,68 @@
+"""Who may call what: the plan's tokens, looked up by the digest of what the caller sent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from time import time
+
+from scoring.errors import Forbidden, MissingToken
+from scoring.plans import EVERY_MODEL, SCOPES, PlannedToken
+
+ANYONE = PlannedToken("public", "", frozenset({"score", "feedback"}), frozenset({EVERY_MODEL}))
+"""What a caller without a token is where the plan is public."""
+_REMEMBERED = 4096
+_LONGEST = 256
+
+
+class Access:
+    """The tokens of one plan. A new plan makes a new one, so a revoked token is gone with the swap."""
+
+    def __init__(
+        self,
+        tokens: Iterable[PlannedToken] = (),
+        *,
+        public: bool = False,
+        clock: Callable[[], float] = time,
+    ) -> None:
+        self._clock = clock
+        self._tokens = {token.sha256: token for token in tokens}
+        self._public = public
+        self._seen: dict[bytes, PlannedToken] = {}
+
+    def token(self, authorization: bytes) -> PlannedToken:
+        """The caller's token. Raises MissingToken when there is none that counts now."""
+        found = self._seen.get(authorization) or self._resolve(authorization)
+        if found.expires is not None and found.expires <= self._clock():
+            raise MissingToken("this token has expired: ask for a new one")
+        return found
+
+    def _resolve(self, authorization: bytes) -> PlannedToken:
+        scheme, _, text = authorization.strip().partition(b" ")
+        found = None
+        if scheme.lower() == b"bearer":
+            found = self._tokens.get(hashlib.sha256(text.strip()).hexdigest())
+            if found is None:
+                raise MissingToken("this token is not known here, or was revoked")
+        if found is None:
+            if not self._public:
+                raise MissingToken("send a token with scope score: Authorization: Bearer assay_...")
+            found = ANYONE
+        if len(authorization) > _LONGEST:
+            return found
+        if len(self._seen) >= _REMEMBERED:
+            self._seen.clear()
+        self._seen[authorization] = found
+        return found
+
+
+def permit(token: PlannedToken, scope: str, model: str | None = None) -> None:
+    """Raise Forbidden unless the token has the scope, for this model where one is named."""
+    if scope not in token.scopes:
+        raise Forbidden(f"this call takes a token with scope {scope}: this one has {_words(token)}")
+    if model is not None and EVERY_MODEL not in token.models and model not in token.models:
+        raise Forbidden(f"this token is not for the model {model!r}")
+
+
+def _words(token: PlannedToken) -> str:
+    return ", ".join(sorted(token.scopes & SCOPES)) or "none"

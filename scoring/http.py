@@ -1,0 +1,154 @@
+"""HTTP at the edge: which status an error has, what a request's head says, how an answer is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+
+from scoring import errors
+from scoring.errors import ScoringError
+
+STATUS: dict[type[ScoringError], int] = {
+    errors.BadRequest: 400,
+    errors.BadTensor: 400,
+    errors.BadRequestId: 400,
+    errors.MissingToken: 401,
+    errors.Forbidden: 403,
+    errors.UnknownRoute: 404,
+    errors.UnknownModel: 404,
+    errors.UnknownVersion: 404,
+    errors.MethodNotAllowed: 405,
+    errors.RequestTimeout: 408,
+    errors.LengthRequired: 411,
+    errors.BodyTooLarge: 413,
+    errors.UnsupportedEncoding: 415,
+    errors.HeadTooLarge: 431,
+    errors.InferenceFailed: 500,
+    errors.OutputTooLarge: 500,
+    errors.NotOpen: 503,
+    errors.NotReady: 503,
+    errors.Overloaded: 503,
+    errors.DeadlineExceeded: 504,
+}
+REASONS = {
+    200: "OK",
+    202: "Accepted",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    411: "Length Required",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+JSON = b"application/json"
+TEXT = b"text/plain; version=0.0.4; charset=utf-8"
+BINARY = b"application/octet-stream"
+
+READ = frozenset(
+    {
+        b"authorization",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"expect",
+        b"inference-header-content-length",
+        b"x-assay-unit",
+    }
+)
+"""Header fields that mean something here. Each may stand once; all others are not looked at."""
+
+
+class Head:
+    """What a request's line and header fields say, checked."""
+
+    __slots__ = (
+        "authorization",
+        "content_length",
+        "expects_continue",
+        "header_length",
+        "keep_alive",
+        "method",
+        "target",
+        "unit",
+    )
+
+    def __init__(
+        self, method: bytes, target: bytes, fields: Mapping[bytes, bytes], *, keep_alive: bool
+    ) -> None:
+        """Raises BadRequest on a malformed field and UnsupportedEncoding on a compressed body."""
+        self.method = method
+        self.target = target
+        self.keep_alive = keep_alive
+        self.authorization = fields.get(b"authorization", b"")
+        self.expects_continue = fields.get(b"expect", b"").lower() == b"100-continue"
+        self.content_length = _length(fields, b"content-length")
+        self.header_length = _length(fields, b"inference-header-content-length")
+        self.unit = _unit(fields.get(b"x-assay-unit"))
+        encoding = fields.get(b"content-encoding", b"identity").lower()
+        if encoding not in {b"", b"identity"}:
+            raise errors.UnsupportedEncoding("send the body as it is: content encodings are not accepted")
+
+
+def status_of(error: ScoringError) -> int:
+    return STATUS.get(type(error), 500)
+
+
+def error_answer(error: ScoringError, *, worker: bytes, keep_alive: bool) -> bytes:
+    """The whole answer for an error, in the protocol's form: `error` is a sentence, `code` is stable."""
+    body = orjson.dumps({"error": str(error), "code": error.code})
+    status = status_of(error)
+    extra = b""
+    if status in {503, 504}:
+        extra = b"Retry-After: 1\r\n"
+    elif status == 401:
+        extra = b'WWW-Authenticate: Bearer realm="scoring"\r\n'
+    return answer(status, body, worker=worker, keep_alive=keep_alive, extra=extra)
+
+
+def answer(
+    status: int,
+    body: bytes,
+    *,
+    worker: bytes,
+    keep_alive: bool,
+    content_type: bytes = JSON,
+    extra: bytes = b"",
+) -> bytes:
+    """A whole answer. `extra` is header lines, each with its line end."""
+    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nX-Assay-Worker: %b\r\n%b%bContent-Length: %d\r\n\r\n%b" % (
+        status,
+        REASONS[status].encode(),
+        content_type,
+        worker,
+        extra,
+        b"" if keep_alive else b"Connection: close\r\n",
+        len(body),
+        body,
+    )
+
+
+def _length(fields: Mapping[bytes, bytes], name: bytes) -> int | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > 15:
+        raise errors.BadRequest(f"the header {name.decode()} must be a number of bytes")
+    return int(value)
+
+
+def _unit(value: bytes | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise errors.BadRequest("the header X-Assay-Unit must be UTF-8") from None

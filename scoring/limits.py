@@ -1,0 +1,30 @@
+"""Every bound of the scoring server in one value, all settable by argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds."""
+
+    json_bytes: int = 4 << 20
+    binary_bytes: int = 64 << 20
+    output_bytes: int = 64 << 20
+    head_bytes: int = 32 << 10
+    nesting: int = 8
+    rows_per_run: int = 256
+    queue: int = 1024
+    pipelined: int = 64
+    connections: int = 4096
+    head_seconds: float = 10.0
+    body_seconds: float = 30.0
+    idle_seconds: float = 75.0
+    deadline_seconds: float = 10.0
+    drain_seconds: float = 2.5
+    slow_seconds: float = 0.0003
+    reward_window_seconds: float = 7 * 86400.0
+    feedback_items: int = 1000
+    spool_bytes: int = 1 << 30
+    cache_bytes: int = 0

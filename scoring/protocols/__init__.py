@@ -1,0 +1,1 @@
+"""Bytes <-> tensors, one file per protocol, no input or output of their own."""

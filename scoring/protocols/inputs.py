@@ -1,0 +1,205 @@
+"""A version's inputs, prepared for reading: what the signature allows is worked out once, not per request."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from itertools import chain, pairwise
+from typing import Any
+
+import msgspec
+
+from scoring.errors import BadTensor
+from scoring.tensors import DTYPES, FLOATS, Block
+from scoring.types import FREE, Signature, TensorSpec
+
+CODES = {
+    "BOOL": "?",
+    "UINT8": "B",
+    "UINT16": "H",
+    "UINT32": "I",
+    "UINT64": "Q",
+    "INT8": "b",
+    "INT16": "h",
+    "INT32": "i",
+    "INT64": "q",
+    "FP16": "e",
+    "FP32": "f",
+    "FP64": "d",
+}
+_REMEMBERED = 64
+_MOST_ELEMENTS = 1 << 31
+
+
+class SpecReader:
+    """Reads one input of a version into a Block."""
+
+    def __init__(self, spec: TensorSpec) -> None:
+        self.spec = spec
+        self._element = _element(spec.datatype)
+        self._code = CODES.get(spec.datatype, "")
+        self._flat = msgspec.json.Decoder(list[self._element])  # type: ignore[name-defined]
+        self._nested = _nested(self._element, len(spec.shape)) if len(spec.shape) > 1 else None
+        self._single: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self._element)
+        self._known: dict[tuple[int, ...], struct.Struct] = {}
+
+    def json(self, shape: tuple[int, ...], data: msgspec.Raw) -> Block:
+        """Flat or nested JSON numbers of a declared shape. Raises BadTensor."""
+        packer = self._known.get(shape) or self._learn(shape)
+        try:
+            values = self._flat.decode(data)
+        except (msgspec.DecodeError, RecursionError):
+            values = self._flatten(shape, data)
+        return self._pack(shape, values, packer)
+
+    def nested(self, data: msgspec.Raw) -> Block:
+        """Nested JSON numbers that show their own shape. Raises BadTensor."""
+        if not self.spec.shape:
+            return self._pack((), [self._refuse(self._single, data)], self._known.get(()) or self._learn(()))
+        values: Any = self._decode_nested(data)
+        shape: list[int] = []
+        level = values
+        for _ in self.spec.shape:
+            shape.append(len(level))
+            level = level[0] if level else ()
+        sized = tuple(shape)
+        packer = self._known.get(sized) or self._learn(sized)
+        return self._pack(sized, self._level(sized, values), packer)
+
+    def binary(self, shape: tuple[int, ...], raw: bytes) -> Block:
+        """Raw little-endian elements; BYTES as 4-byte lengths and UTF-8 texts. Raises BadTensor."""
+        count = math.prod(self._checked(shape))
+        if self.spec.datatype == "BYTES":
+            return Block(shape, self._texts(raw, count))
+        expected = count * DTYPES[self.spec.datatype].itemsize
+        if len(raw) != expected:
+            raise self._bad(f"has {len(raw)} bytes where its shape {list(shape)} takes {expected}")
+        if self.spec.datatype == "BOOL" and raw.translate(None, b"\x00\x01"):
+            raise self._bad("has a byte that is neither 0 nor 1")
+        return Block(shape, raw, self.spec.datatype not in FLOATS)
+
+    def row(self, values: Sequence[Any], shape: tuple[int, ...]) -> Block:
+        """Plain values that were decoded elsewhere (named features). Raises BadTensor."""
+        packer = self._known.get(shape) or self._learn(shape)
+        try:
+            typed = msgspec.convert(values, list[self._element])  # type: ignore[name-defined]
+        except msgspec.ValidationError as error:
+            raise self._bad(f"takes {self.spec.datatype}: {error}") from None
+        return self._pack(shape, typed, packer)
+
+    def _pack(self, shape: tuple[int, ...], values: Any, packer: struct.Struct) -> Block:
+        if not self._code:
+            if len(values) != packer.size:
+                raise self._miscounted(shape, len(values))
+            return Block(shape, values)
+        try:
+            return Block(shape, packer.pack(*values))
+        except OverflowError:
+            raise self._bad(f"holds a number that does not fit {self.spec.datatype}") from None
+        except struct.error:
+            if len(values) != math.prod(shape):
+                raise self._miscounted(shape, len(values)) from None
+            raise self._bad(f"holds a number that does not fit {self.spec.datatype}") from None
+
+    def _learn(self, shape: tuple[int, ...]) -> struct.Struct:
+        count = math.prod(self._checked(shape))
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        # For texts only the struct's size is read: one pad byte for each.
+        packer = struct.Struct(f"<{count}{self._code or 'x'}")
+        self._known[shape] = packer
+        return packer
+
+    def _checked(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        wanted = self.spec.shape
+        fits = len(shape) == len(wanted) and all(
+            axis > 0 and want in (FREE, axis) for axis, want in zip(shape, wanted, strict=True)
+        )
+        if not fits:
+            raise self._bad(
+                f"has shape {list(shape)}, the signature says {list(wanted)} (-1: any, at least 1)"
+            )
+        if math.prod(shape) > _MOST_ELEMENTS:
+            raise self._bad(f"has shape {list(shape)}, which is more than any body holds")
+        return shape
+
+    def _flatten(self, shape: tuple[int, ...], data: msgspec.Raw) -> list[Any]:
+        return self._level(shape, self._decode_nested(data))
+
+    def _decode_nested(self, data: msgspec.Raw) -> Any:
+        if self._nested is None:
+            return self._refuse(self._flat, data)
+        return self._refuse(self._nested, data)
+
+    def _refuse(self, decoder: msgspec.json.Decoder[Any], data: msgspec.Raw) -> Any:
+        try:
+            return decoder.decode(data)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise self._bad(
+                f"takes {self.spec.datatype} of shape {list(self.spec.shape)}, flat or nested: {error}"
+            ) from None
+
+    def _level(self, shape: tuple[int, ...], values: Any) -> list[Any]:
+        for axis, inner in pairwise(shape):
+            if len(values) != axis or any(len(row) != inner for row in values):
+                raise self._bad(f"is ragged, or is not of the shape {list(shape)} that it declares")
+            values = list(chain.from_iterable(values))
+        return list(values)
+
+    def _texts(self, raw: bytes, count: int) -> list[str]:
+        texts, place = [], 0
+        try:
+            while place < len(raw):
+                (length,) = struct.unpack_from("<I", raw, place)
+                place += 4 + length
+                texts.append(raw[place - length : place].decode())
+        except (struct.error, UnicodeDecodeError):
+            raise self._bad("is not a row of 4-byte lengths and UTF-8 texts") from None
+        if place != len(raw) or len(texts) != count:
+            raise self._bad(f"has {len(texts)} texts where its shape takes {count}, or is cut off")
+        return texts
+
+    def _miscounted(self, shape: tuple[int, ...], count: int) -> BadTensor:
+        return self._bad(f"has {count} elements where its shape {list(shape)} takes {math.prod(shape)}")
+
+    def _bad(self, words: str) -> BadTensor:
+        return BadTensor(f"input {self.spec.name!r} {words}", input=self.spec.name)
+
+
+class InputReader:
+    """All inputs of a version, by name."""
+
+    def __init__(self, signature: Signature) -> None:
+        self.readers = tuple(SpecReader(spec) for spec in signature.inputs)
+        self.index = {spec.name: place for place, spec in enumerate(signature.inputs)}
+        self.required = sum(not spec.optional for spec in signature.inputs)
+
+    def find(self, name: str) -> int:
+        """The place of an input. Raises BadTensor for one that the version does not have."""
+        place = self.index.get(name)
+        if place is None:
+            raise BadTensor(f"there is no input {name!r}: this version takes {sorted(self.index)}")
+        return place
+
+    def complete(self, blocks: list[Block | None]) -> list[Block | None]:
+        """`blocks` again. Raises BadTensor when a required input is not there."""
+        for reader, block in zip(self.readers, blocks, strict=True):
+            if block is None and not reader.spec.optional:
+                raise BadTensor(f"input {reader.spec.name!r} is missing")
+        return blocks
+
+
+def _element(datatype: str) -> type:
+    if datatype == "BOOL":
+        return bool
+    if datatype == "BYTES":
+        return str
+    return float if datatype in FLOATS else int
+
+
+def _nested(element: type, depth: int) -> msgspec.json.Decoder[Any]:
+    kind: Any = element
+    for _ in range(depth):
+        kind = list[kind]
+    return msgspec.json.Decoder(kind)

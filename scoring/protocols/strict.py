@@ -1,0 +1,46 @@
+"""JSON as two parsers cannot read it differently: no duplicate keys, no endless nesting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from scoring.errors import BadRequest
+
+Document = TypeVar("Document")
+
+
+def decode(decoder: Callable[[bytes], Document], body: bytes) -> Document:
+    """The typed document in a body. Raises BadRequest with the place of the first mistake."""
+    try:
+        return decoder(body)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"the body is not what this call takes: {error}") from None
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the body is not JSON: {error}") from None
+
+
+def refuse_duplicates(body: bytes, keys: int) -> None:
+    """Raise BadRequest when an object in `body` has one key twice.
+
+    keys    how many distinct keys the typed decoder found.
+
+    Each key brings one colon, so as many colons as keys means that none came twice; only
+    bodies with more (a colon in a string, or indeed a duplicate) are read again slowly.
+    """
+    if body.count(b":") != keys:
+        json.loads(body, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadRequest(f"the key {twice!r} stands twice in one object")
+    return found

@@ -1,0 +1,127 @@
+"""What a worker serves under one plan: an immutable picture that the next plan replaces by one assignment."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from scoring.access import Access
+from scoring.exchange import Exchange
+from scoring.http import Head
+from scoring.protocols.inputs import InputReader
+from scoring.request_ids import Issuer
+from scoring.routing import Arm, choose, unit_hash
+from scoring.telemetry import Meter
+from scoring.tensors import Array, Block
+from scoring.types import Signature
+
+
+class Answerer(Protocol):
+    """A loaded version, as far as routing knows it."""
+
+    number: int
+    signature: Signature
+
+    def put(self, exchange: Exchange) -> None: ...
+
+
+class Form(Protocol):
+    """One protocol: request and tensors in, answer out."""
+
+    def parse(self, exchange: Exchange) -> str | None:
+        """Set `exchange.request` and `.plain`; the unit that the body names. Raises BadRequest."""
+        ...
+
+    def blocks(self, exchange: Exchange, reader: InputReader) -> list[Block | None]: ...
+
+    def write(self, exchange: Exchange, arrays: Sequence[Array], request_id: bytes) -> Written: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An answer's body, its type, and header lines that go with it."""
+
+    body: bytes
+    content_type: bytes
+    extra: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One arm of a model under one revision (or a version called by name), ready to answer."""
+
+    model: str
+    version: Any
+    issuer: Issuer
+    meter: Meter
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """What a scoring path leads to. One target: the version is settled; several: the unit decides."""
+
+    model: str
+    scope: str
+    form: Form
+    targets: Sequence[Target]
+    internal: Sequence[Target]
+    arms: Sequence[Arm] = ()
+    salt: bytes = b""
+    hashing: str = "interval"
+    permitted: set[str] = field(default_factory=set)
+
+    def place(self, unit: str | None) -> int:
+        """The unit's 64 bits; random ones for a unit that nobody named."""
+        return random_place() if unit is None else unit_hash(unit, self.salt)
+
+    def target(self, place: int, *, internal: bool) -> Target:
+        """Who answers. `internal` calls are counted apart, and their ids earn no reward."""
+        among = self.internal if internal else self.targets
+        if len(among) == 1:
+            return among[0]
+        return among[choose(self.arms, place, self.salt, hashing=self.hashing).arm]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """One model under the plan: its revision, which versions may be named, which one describes it."""
+
+    name: str
+    revision: int
+    versions: Mapping[int, Any]
+    open_numbers: tuple[int, ...]
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """One plan as a worker follows it. `endpoints` by the exact bytes of the request's target."""
+
+    sequence: int = -1
+    access: Access = field(default_factory=Access)
+    endpoints: Mapping[bytes, Endpoint] = field(default_factory=dict)
+    models: Mapping[str, ModelView] = field(default_factory=dict)
+    ready: bool = False
+
+
+class _Places:
+    """Uniform 64-bit numbers from the system's randomness, fetched by the thousand."""
+
+    def __init__(self) -> None:
+        self._left: list[int] = []
+
+    def __call__(self) -> int:
+        if not self._left:
+            self._left = list(struct.unpack("<1024Q", os.urandom(8192)))
+        return self._left.pop()
+
+
+random_place = _Places()
+
+
+def unit_of(head: Head, named: str | None) -> str | None:
+    """The body's unit before the header's."""
+    return head.unit if named is None else named

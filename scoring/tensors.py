@@ -1,0 +1,67 @@
+"""Tensors on their way: the protocol's words, numpy's types, and raw little-endian rows between them.
+
+A `Block` is what every protocol decodes to: the shape, and the elements in row-major order as raw
+little-endian bytes (a list of str for BYTES). Blocks of several requests join by concatenation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.errors import BadTensor
+
+Array = NDArray[Any]
+
+DTYPES: dict[str, np.dtype[Any]] = {
+    "BOOL": np.dtype(np.bool_),
+    "UINT8": np.dtype(np.uint8),
+    "UINT16": np.dtype("<u2"),
+    "UINT32": np.dtype("<u4"),
+    "UINT64": np.dtype("<u8"),
+    "INT8": np.dtype(np.int8),
+    "INT16": np.dtype("<i2"),
+    "INT32": np.dtype("<i4"),
+    "INT64": np.dtype("<i8"),
+    "FP16": np.dtype("<f2"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+    "BYTES": np.dtype(object),
+}
+DATATYPE_OF = {dtype: datatype for datatype, dtype in DTYPES.items()}
+FLOATS = frozenset({"FP16", "FP32", "FP64"})
+
+
+class Block(NamedTuple):
+    """One tensor of one request. `raw` is bytes-like, or a list of str when the datatype is BYTES.
+
+    `finite` is False until somebody has looked: raw floats of a client may hold NaN.
+    """
+
+    shape: tuple[int, ...]
+    raw: Any
+    finite: bool = True
+
+
+def to_array(blocks: Sequence[Block], datatype: str, shape: tuple[int, ...]) -> Array:
+    """One array of the blocks, one below the other along axis 0. Raises BadTensor on NaN and infinity."""
+    if datatype == "BYTES":
+        array = np.empty(sum(len(block.raw) for block in blocks), dtype=object)
+        array[:] = list(chain.from_iterable(block.raw for block in blocks))
+        return array.reshape(shape)
+    raw = blocks[0].raw if len(blocks) == 1 else b"".join([block.raw for block in blocks])
+    array = np.frombuffer(raw, dtype=DTYPES[datatype]).reshape(shape)
+    if not all(block.finite for block in blocks) and not np.isfinite(array).all():
+        raise BadTensor("an input holds NaN or an infinity: send finite numbers only")
+    return array
+
+
+def datatype_of(array: Array) -> str:
+    """The protocol's word for an array's elements. Raises KeyError for what the protocol does not know."""
+    if array.dtype.kind in "OSU":
+        return "BYTES"
+    return DATATYPE_OF[array.dtype.newbyteorder("<") if array.dtype.itemsize > 1 else array.dtype]
