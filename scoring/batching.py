@@ -1,0 +1,163 @@
+"""A version's queue: what gathers in one turn of the loop is answered by as few runs as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple, Protocol
+
+from scoring.errors import BadTensor, DeadlineExceeded, InferenceFailed, Overloaded, ScoringError
+from scoring.exchange import Exchange
+from scoring.limits import Limits
+from scoring.tensors import Array, to_array
+from scoring.types import FREE, Signature
+
+
+class Runner(Protocol):
+    """Extractor and model as one callable."""
+
+    def run(self, feed: dict[str, Array], options: Any = None) -> list[Array]: ...
+
+
+class Ran(NamedTuple):
+    """What became of some exchanges that were run together. Times are `perf_counter` seconds."""
+
+    exchanges: Sequence[Exchange]
+    arrays: Sequence[Array]
+    error: ScoringError | None
+    started: float
+    ended: float
+
+
+class Batcher:
+    """Turns exchanges of one version into runs.
+
+    `batching` joins requests along axis 0; it is off where the signature has no free leading
+    axis on every tensor, whatever the plan says.
+    """
+
+    def __init__(self, runner: Runner, signature: Signature, *, batching: bool, limits: Limits) -> None:
+        self._runner = runner
+        self._specs = signature.inputs
+        self._limits = limits
+        specs = (*signature.inputs, *signature.outputs)
+        self.batching = batching and all(spec.shape[:1] == (FREE,) for spec in specs)
+        self.samples = all(spec.shape[:1] == (FREE,) for spec in signature.inputs)
+        self.uniform = all(FREE not in spec.shape[1:] and not spec.optional for spec in signature.inputs)
+
+    def measure(self, exchange: Exchange) -> None:
+        """Set the exchange's rows and key. Raises BadTensor when its inputs differ in rows."""
+        if not self.samples:
+            exchange.rows = 1
+            return
+        rows = {block.shape[0] for block in exchange.blocks if block is not None}
+        if len(rows) > 1:
+            raise BadTensor(f"the inputs have different numbers of rows: {sorted(rows)}")
+        exchange.rows = rows.pop() if rows else 1
+        if self.batching and not self.uniform:
+            exchange.key = tuple(block and block.shape[1:] for block in exchange.blocks)
+
+    def groups(self, queue: Sequence[Exchange]) -> Iterator[Sequence[Exchange]]:
+        """The queue in order, cut into what runs together."""
+        if not self.batching:
+            for exchange in queue:
+                yield (exchange,)
+            return
+        group: list[Exchange] = []
+        rows = 0
+        for exchange in queue:
+            full = rows + exchange.rows > self._limits.rows_per_run
+            if group and (full or exchange.key != group[0].key):
+                yield group
+                group, rows = [], 0
+            group.append(exchange)
+            rows += exchange.rows
+        if group:
+            yield group
+
+    def run(self, group: Sequence[Exchange], options: Any) -> list[Ran]:
+        """Run a group; when it fails together, run each alone, so that one bad request fails alone."""
+        started = perf_counter()
+        try:
+            arrays = self._runner.run(self._feed(group), options)
+            if len(group) > 1:
+                self._check(arrays, sum(exchange.rows for exchange in group))
+        except Exception as error:
+            if len(group) > 1 and not getattr(options, "terminate", False):
+                return [ran for exchange in group for ran in self.run((exchange,), options)]
+            return [Ran(group, (), _stated(error, options), started, perf_counter())]
+        return [Ran(group, arrays, None, started, perf_counter())]
+
+    def _feed(self, group: Sequence[Exchange]) -> dict[str, Array]:
+        feed = {}
+        alone = len(group) == 1
+        for place, spec in enumerate(self._specs):
+            blocks = [exchange.blocks[place] for exchange in group]
+            first = blocks[0]
+            if first is None:
+                continue
+            there = [block for block in blocks if block is not None]
+            rows = sum(block.shape[0] for block in there) if not alone else 0
+            shape = first.shape if alone else (rows, *first.shape[1:])
+            feed[spec.name] = to_array(there, spec.datatype, shape)
+        return feed
+
+    def _check(self, arrays: Sequence[Array], rows: int) -> None:
+        if any(array.shape[:1] != (rows,) for array in arrays):
+            raise InferenceFailed("an output does not have one row for each input row")
+
+
+class Lane:
+    """The bounded queue in front of a version, emptied once per turn of the loop, in the loop itself."""
+
+    def __init__(
+        self,
+        batcher: Batcher,
+        deliver: Callable[[Ran], None],
+        call_soon: Callable[[Callable[[], None]], object],
+        options: Callable[[], Any],
+        limits: Limits,
+    ) -> None:
+        self._batcher = batcher
+        self._deliver = deliver
+        self._call_soon = call_soon
+        self._options = options
+        self._limits = limits
+        self._queue: list[Exchange] = []
+
+    def put(self, exchange: Exchange) -> None:
+        """Raises Overloaded when the queue is full."""
+        queue = self._queue
+        if not queue:
+            self._call_soon(self.flush)
+        elif len(queue) >= self._limits.queue:
+            raise Overloaded("too many requests are waiting: come again in a second")
+        queue.append(exchange)
+
+    def flush(self) -> None:
+        queue, self._queue = self._queue, []
+        for group in self._batcher.groups(queue):
+            for ran in self.run(group):
+                self._deliver(ran)
+
+    def run(self, group: Sequence[Exchange]) -> list[Ran]:
+        now = perf_counter()
+        oldest = now - self._limits.deadline_seconds
+        late = [exchange for exchange in group if exchange.arrived < oldest]
+        if not late:
+            return self._batcher.run(group, self._options())
+        error = DeadlineExceeded("the request waited longer than its deadline")
+        there = [exchange for exchange in group if exchange.arrived >= oldest]
+        ran = self._batcher.run(there, self._options()) if there else []
+        return [Ran(late, (), error, now, now), *ran]
+
+
+def _stated(error: Exception, options: Any) -> ScoringError:
+    if isinstance(error, ScoringError):
+        return error
+    if getattr(options, "terminate", False):
+        return DeadlineExceeded("the model did not finish within the deadline")
+    words = " ".join(str(error).split())[:300]
+    if type(error).__name__ == "InvalidArgument":
+        return BadTensor(f"the model does not take these inputs: {words}")
+    return InferenceFailed(f"the model failed on this request: {words}")

@@ -1,0 +1,164 @@
+"""One ONNX graph in onnxruntime: loaded from verified bytes, described in the protocol's words, run."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from scoring.errors import BadModel, CorruptArtifact
+from scoring.tensors import Array
+from scoring.types import TensorSpec
+
+ELEMENTS = {
+    "bool": "BOOL",
+    "uint8": "UINT8",
+    "uint16": "UINT16",
+    "uint32": "UINT32",
+    "uint64": "UINT64",
+    "int8": "INT8",
+    "int16": "INT16",
+    "int32": "INT32",
+    "int64": "INT64",
+    "float16": "FP16",
+    "float": "FP32",
+    "double": "FP64",
+    "string": "BYTES",
+}
+_TENSOR = re.compile(r"(optional\()?tensor\((\w+)\)\)?")
+_MAP = re.compile(r"(seq\()?map\((\w+),(?:tensor\()?(\w+)\)?\)\)?")
+MAPPED_BYTES = 256 << 20
+"""Larger graphs are read by onnxruntime from their file, so that two copies are never in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a session is made. One thread and no spinning: the default pool escapes its CPU pin."""
+
+    threads: int = 1
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    prepack: bool = True
+
+    def session_options(self) -> Any:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        if not self.prepack:
+            options.add_session_config_entry("session.disable_prepacking", "1")
+        return options
+
+
+class Graph:
+    """One loaded graph with its tensors. A map output `o` is served as `o.keys` and `o.values`."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._run = session.run
+        self.inputs = tuple(_input_spec(node) for node in session.get_inputs()) + tuple(
+            _input_spec(node, optional=True) for node in session.get_overridable_initializers()
+        )
+        self._maps = {node.name for node in session.get_outputs() if "map(" in node.type}
+        self.outputs = tuple(spec for node in session.get_outputs() for spec in _output_specs(node))
+
+    def sources(self, names: Sequence[str]) -> list[str]:
+        """The graph's own outputs from which the named ones are read, each once."""
+        return list(dict.fromkeys(self._source(name) for name in names))
+
+    def run(self, names: Sequence[str], feed: Mapping[str, Array], options: Any = None) -> list[Any]:
+        """Values of the graph's own outputs `names`. Raises whatever onnxruntime raises."""
+        outputs: list[Any] = self._run(names, feed, options)
+        return outputs
+
+    def pick(self, name: str, sources: Mapping[str, Any]) -> Array:
+        """The output `name` as an array, out of what `run` returned by source."""
+        source = self._source(name)
+        value = sources[source]
+        if source not in self._maps:
+            return np.asarray(value)
+        return _from_maps(value, keys=name.endswith(".keys"))
+
+    def has_maps(self) -> bool:
+        return bool(self._maps)
+
+    def _source(self, name: str) -> str:
+        stem = name.rpartition(".")[0]
+        return stem if stem in self._maps else name
+
+
+def load(path: Path, digest: str, options: Options | None = None) -> Graph:
+    """The graph in a file whose SHA-256 is `digest`.
+
+    Raises CorruptArtifact when the bytes are others, BadModel when onnxruntime refuses them.
+    """
+    source: Any
+    if path.stat().st_size > MAPPED_BYTES:
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        source = str(path)
+    else:
+        source = path.read_bytes()
+        found = hashlib.sha256(source).hexdigest()
+    if found != digest:
+        raise CorruptArtifact(f"{path.name[:12]} on this node has digest {found[:12]}: fetch it again")
+    wanted = options or Options()
+    try:
+        session = onnxruntime.InferenceSession(
+            source, wanted.session_options(), providers=list(wanted.providers)
+        )
+    except Exception as error:
+        raise BadModel(f"onnxruntime refuses the graph: {error}") from error
+    return Graph(session)
+
+
+def run_options() -> Any:
+    """A handle by which another thread can end a run: `handle.terminate = True`."""
+    return onnxruntime.RunOptions()
+
+
+def _input_spec(node: Any, *, optional: bool = False) -> TensorSpec:
+    match = _TENSOR.fullmatch(node.type)
+    if match is None or match[2] not in ELEMENTS:
+        raise BadModel(f"input {node.name!r} is a {node.type}: only tensors can be sent")
+    return TensorSpec(
+        node.name, ELEMENTS[match[2]], _shape(node.shape), optional=optional or match[1] is not None
+    )
+
+
+def _output_specs(node: Any) -> tuple[TensorSpec, ...]:
+    if match := _TENSOR.fullmatch(node.type):
+        if match[2] in ELEMENTS:
+            return (TensorSpec(node.name, ELEMENTS[match[2]], _shape(node.shape)),)
+    elif match := _MAP.fullmatch(node.type):
+        shape = (-1, -1) if match[1] else (-1,)
+        return (
+            TensorSpec(f"{node.name}.keys", ELEMENTS[match[2]], shape),
+            TensorSpec(f"{node.name}.values", ELEMENTS[match[3]], shape),
+        )
+    raise BadModel(
+        f"output {node.name!r} is a {node.type}: make it a tensor, in scikit-learn by the option zipmap=False"
+    )
+
+
+def _shape(axes: Sequence[Any] | None) -> tuple[int, ...]:
+    return tuple(axis if isinstance(axis, int) and axis >= 0 else -1 for axis in axes or ())
+
+
+def _from_maps(value: Any, *, keys: bool) -> Array:
+    rows = value if isinstance(value, list) else [value]
+    table = [list(row) if keys else list(row.values()) for row in rows]
+    if len({len(row) for row in table}) > 1:
+        raise BadModel("the rows of a map output have different keys")
+    texts = bool(table and table[0] and isinstance(table[0][0], str))
+    array = np.array(table, dtype=object if texts else None)
+    if array.dtype == np.float64:
+        array = array.astype(np.float32)
+    return array if isinstance(value, list) else array[0]

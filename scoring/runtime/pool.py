@@ -1,0 +1,83 @@
+"""Loaded versions: from verified files to something that answers, rehearsed before it is offered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scoring.batching import Batcher, Lane, Ran
+from scoring.exchange import Exchange
+from scoring.limits import Limits
+from scoring.protocols.inputs import InputReader
+from scoring.rehearsal import rehearse
+from scoring.replies import Replies
+from scoring.runtime.onnx import Options, load, run_options
+from scoring.runtime.pipe import Pipe
+from scoring.types import Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A version's files on this node, each with the digest that it must have."""
+
+    model: tuple[Path, str]
+    extractor: tuple[Path, str] | None = None
+    answers: tuple[Path, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to load. `digest` is the version's identity."""
+
+    model: str
+    number: int
+    digest: str
+    signature: Signature
+    files: Files
+    batching: bool = False
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A version that answers. Held by the plans that name it and by its own last requests."""
+
+    order: Order
+    number: int
+    signature: Signature
+    reader: InputReader
+    batcher: Batcher
+    lane: Lane
+    run_seconds: float
+
+    def put(self, exchange: Exchange) -> None:
+        self.lane.put(exchange)
+
+
+def load_version(
+    order: Order,
+    *,
+    worker: bytes,
+    limits: Limits,
+    options: Options,
+    call_soon: Callable[[Callable[[], None]], object],
+) -> Loaded:
+    """Load, check, warm and rehearse one version. Slow: call it from a thread that is not in a hurry.
+
+    Raises CorruptArtifact, BadModel or WrongAnswers.
+    """
+    files = order.files
+    extractor = load(*files.extractor, options) if files.extractor else None
+    pipe = Pipe(order.signature, load(*files.model, options), extractor)
+    reader = InputReader(order.signature)
+    run_seconds = rehearse(pipe, order.signature, reader, files.answers)
+    replies = Replies(order.model, order.number, order.signature, worker, limits)
+    batcher = Batcher(pipe, order.signature, batching=order.batching, limits=limits)
+
+    def deliver(ran: Ran) -> None:
+        replies.answer(ran)
+        for exchange in ran.exchanges:
+            exchange.line.ready()
+
+    lane = Lane(batcher, deliver, call_soon, run_options, limits)
+    return Loaded(order, order.number, order.signature, reader, batcher, lane, run_seconds)
