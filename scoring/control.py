@@ -1,0 +1,157 @@
+"""What node and workers say to each other: one JSON message a line over a socket pair."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+
+from scoring.limits import Limits
+
+Key = tuple[str, int, str]
+"""A version on a node: model, number, identity digest."""
+
+
+class Setup(msgspec.Struct, tag=True):
+    """First word to a worker: who it is. `request_key` is hex."""
+
+    node: str
+    slot: int
+    request_key: str
+    limits: Limits
+    threads: int = 1
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+
+
+class Load(msgspec.Struct, tag=True):
+    """Load and rehearse a version. Files are (path, SHA-256)."""
+
+    key: Key
+    signature: dict[str, Any]
+    batching: bool
+    model: tuple[str, str]
+    extractor: tuple[str, str] | None = None
+    answers: tuple[str, str] | None = None
+
+
+class Serve(msgspec.Struct, tag=True):
+    """Follow this plan from now on. Every open version in it is loaded in this worker."""
+
+    round: int
+    payload: str
+    waiting: list[str]
+    ready: bool
+
+
+class Keep(msgspec.Struct, tag=True):
+    """Forget all versions but these, each after its last request."""
+
+    keys: list[Key]
+
+
+class Listen(msgspec.Struct, tag=True):
+    """Accept connections on the sockets of exactly these slots."""
+
+    slots: list[int]
+
+
+class Drain(msgspec.Struct, tag=True):
+    """Take no new connections, answer what is there, then end."""
+
+
+class Told(msgspec.Struct, tag=True):
+    """The node's answer to an `Ask`: an HTTP status, a body and its type."""
+
+    number: int
+    status: int
+    body: str
+    content_type: str
+
+
+class Ready(msgspec.Struct, tag=True):
+    """A version is loaded and gave its reference answers."""
+
+    key: Key
+    run_seconds: float
+
+
+class Failed(msgspec.Struct, tag=True):
+    """A version could not be loaded, and why."""
+
+    key: Key
+    code: str
+    sentence: str
+
+
+class Following(msgspec.Struct, tag=True):
+    """The plan of this round is in force in this worker."""
+
+    round: int
+
+
+class Stats(msgspec.Struct, tag=True):
+    """Counters since the worker's start, and its memory. Sent every second; silence means that it hangs."""
+
+    meters: dict[str, Any]
+    memory_bytes: int
+    connections: int
+
+
+class Ask(msgspec.Struct, tag=True):
+    """A request that only the node can answer: `what` is metrics or feedback."""
+
+    number: int
+    what: str
+    items: list[dict[str, Any]] = []
+
+
+ToWorker = Setup | Load | Serve | Keep | Listen | Drain | Told
+ToNode = Ready | Failed | Following | Stats | Ask
+
+
+class Link(asyncio.Protocol):
+    """One end of the socket pair. `on_lost` is called once, when the other end is gone."""
+
+    def __init__(
+        self, kind: Any, on_message: Callable[[Any], None], on_lost: Callable[[], None] = lambda: None
+    ) -> None:
+        self._decode = msgspec.json.Decoder(kind).decode
+        self._encode = msgspec.json.Encoder().encode
+        self._on_message = on_message
+        self._on_lost = on_lost
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._on_lost()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if b"\n" not in data:
+            return
+        *lines, rest = self._buffer.split(b"\n")
+        self._buffer = bytearray(rest)
+        for line in lines:
+            self._on_message(self._decode(line))
+
+    def send(self, message: Any) -> None:
+        """Send a message; silently not, once the other end is gone: `on_lost` has said so."""
+        if self._transport is not None:
+            self._transport.write(self._encode(message) + b"\n")
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+async def connect(link: Link, end: socket.socket) -> None:
+    """Attach a link to its end of the pair."""
+    end.setblocking(False)
+    await asyncio.get_running_loop().create_connection(lambda: link, sock=end)

@@ -1,0 +1,75 @@
+"""A request meets the plan: caller, unit, arm, tensors, queue."""
+
+from __future__ import annotations
+
+import logging
+from time import perf_counter
+from typing import Protocol
+
+from scoring.access import permit
+from scoring.errors import BadRequest, ScoringError
+from scoring.exchange import Exchange
+from scoring.http import error_answer
+from scoring.serving import Endpoint, Serving, unit_of
+from scoring.telemetry import Meters
+
+_LONGEST_UNIT = 1024
+log = logging.getLogger(__name__)
+
+
+class Routes(Protocol):
+    """Everything that is not one of the plan's own scoring paths."""
+
+    def handle(self, serving: Serving, exchange: Exchange) -> None: ...
+
+
+class Engine:
+    """Follows `serving`, which the next plan replaces by one assignment: a request sees old or new."""
+
+    def __init__(self, routes: Routes, meters: Meters, worker: bytes) -> None:
+        self.serving = Serving()
+        self.meters = meters
+        self._routes = routes
+        self._worker = worker
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer an exchange now or later; every outcome is a reply."""
+        serving = self.serving
+        try:
+            endpoint = serving.endpoints.get(exchange.head.target)
+            if endpoint is None or exchange.head.method != b"POST":
+                self._routes.handle(serving, exchange)
+            else:
+                score(serving, endpoint, exchange)
+        except ScoringError as error:
+            self.refuse(exchange, error)
+        except Exception:
+            log.exception("a request to %r met a mistake of ours", exchange.head.target)
+            self.refuse(exchange, ScoringError("something went wrong here: the node's log says what"))
+
+    def refuse(self, exchange: Exchange, error: ScoringError) -> None:
+        target = exchange.target
+        if target is None:
+            self.meters.refused[error.code] += 1
+        else:
+            target.meter.failed(error.code)
+        exchange.finish(error_answer(error, worker=self._worker, keep_alive=exchange.head.keep_alive))
+
+
+def score(serving: Serving, endpoint: Endpoint, exchange: Exchange) -> None:
+    """Put an exchange into the queue of the version that answers it. Raises any ScoringError of the edge."""
+    head = exchange.head
+    token = serving.access.token(head.authorization)
+    if token.id not in endpoint.permitted:
+        permit(token, endpoint.scope, endpoint.model)
+        endpoint.permitted.add(token.id)
+    form = exchange.form = endpoint.form
+    unit = unit_of(head, form.parse(exchange))
+    if unit is not None and len(unit) > _LONGEST_UNIT:
+        raise BadRequest(f"a unit has at most {_LONGEST_UNIT} characters")
+    exchange.unit = endpoint.place(unit)
+    target = exchange.target = endpoint.target(exchange.unit, internal=token.internal)
+    exchange.blocks = form.blocks(exchange, target.version.reader)
+    target.version.batcher.measure(exchange)
+    exchange.decoded = perf_counter()
+    target.version.put(exchange)

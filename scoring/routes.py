@@ -1,0 +1,178 @@
+"""The paths beside scoring itself: health, metadata, feedback, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import orjson
+
+from scoring.access import permit
+from scoring.engine import score
+from scoring.errors import (
+    BadRequest,
+    MethodNotAllowed,
+    NotOpen,
+    NotReady,
+    UnknownModel,
+    UnknownRoute,
+    UnknownVersion,
+)
+from scoring.exchange import Exchange
+from scoring.http import answer
+from scoring.serving import ModelView, Serving
+from scoring.types import TensorSpec
+
+PLATFORM = "onnx_onnxv1"
+EXTENSIONS = ["binary_tensor_data"]
+VERSION = "2"
+
+
+class Upstream(Protocol):
+    """The node process, which keeps what all its workers share."""
+
+    def metrics(self, exchange: Exchange) -> None: ...
+
+    def feedback(self, exchange: Exchange) -> None: ...
+
+
+class NodeRoutes:
+    """Finds the answer for a path that is not in the plan's table of endpoints."""
+
+    def __init__(self, worker: bytes, upstream: Upstream) -> None:
+        self._worker = worker
+        self._upstream = upstream
+
+    def handle(self, serving: Serving, exchange: Exchange) -> None:
+        """Raises UnknownRoute, UnknownModel, UnknownVersion, MethodNotAllowed, NotOpen, NotReady."""
+        head = exchange.head
+        path, _, _ = head.target.partition(b"?")
+        parts = _parts(path)
+        if parts == ["feedback"]:
+            _only(head.method, b"POST")
+            permit(serving.access.token(head.authorization), "feedback")
+            self._upstream.feedback(exchange)
+        elif parts == ["metrics"]:
+            _only(head.method, b"GET")
+            self._upstream.metrics(exchange)
+        elif parts[0] == "v2":
+            self._protocol(serving, exchange, parts[1:])
+        elif parts[0] == "score" and len(parts) == 2:
+            self._score(serving, exchange, parts[1], None, b"/score/")
+        else:
+            raise _unknown(path)
+
+    def _protocol(self, serving: Serving, exchange: Exchange, parts: Sequence[str]) -> None:
+        if parts[:1] == ["models"] and len(parts) >= 2:
+            self._model(serving, exchange, parts[1], parts[2:])
+            return
+        documents: Mapping[str, Callable[[], object]] = {
+            "": lambda: {"name": "assay", "version": VERSION, "extensions": EXTENSIONS},
+            "health/live": lambda: {"live": True},
+            "health/ready": lambda: _ready(serving),
+        }
+        document = documents.get("/".join(parts))
+        if document is None:
+            raise _unknown(exchange.head.target)
+        _only(exchange.head.method, b"GET")
+        self._finish(exchange, document())
+
+    def _model(self, serving: Serving, exchange: Exchange, name: str, rest: Sequence[str]) -> None:
+        number = None
+        if rest[:1] == ["versions"] and len(rest) >= 2:
+            number, rest = _number(rest[1]), rest[2:]
+        if rest == ["infer"]:
+            self._score(serving, exchange, name, number, b"/v2/models/")
+            return
+        if rest not in ([], ["ready"]):
+            raise _unknown(exchange.head.target)
+        _only(exchange.head.method, b"GET")
+        token = serving.access.token(exchange.head.authorization)
+        permit(token, "score" if number is None else "score-version", name)
+        view = _view(serving, name)
+        version = _version(view, number)
+        document = _metadata(view, version, number) if not rest else {"name": name, "ready": True}
+        self._finish(exchange, document)
+
+    def _score(
+        self, serving: Serving, exchange: Exchange, name: str, number: int | None, prefix: bytes
+    ) -> None:
+        _only(exchange.head.method, b"POST")
+        canonical = prefix + name.encode()
+        if prefix == b"/v2/models/":
+            canonical += b"/infer" if number is None else b"/versions/%d/infer" % number
+        endpoint = serving.endpoints.get(canonical)
+        if endpoint is None:
+            token = serving.access.token(exchange.head.authorization)
+            permit(token, "score" if number is None else "score-version", name)
+            _version(_view(serving, name), number)
+            raise NotReady(f"{name!r} cannot be scored on this node now")
+        score(serving, endpoint, exchange)
+
+    def _finish(self, exchange: Exchange, document: object) -> None:
+        head = exchange.head
+        reply = answer(200, orjson.dumps(document), worker=self._worker, keep_alive=head.keep_alive)
+        exchange.finish(reply if head.method != b"HEAD" else reply[: reply.index(b"\r\n\r\n") + 4])
+
+
+def _parts(path: bytes) -> list[str]:
+    try:
+        return [unquote(part.decode("ascii"), errors="strict") for part in path.strip(b"/").split(b"/")]
+    except UnicodeDecodeError:
+        raise BadRequest("the path is not percent-encoded UTF-8") from None
+
+
+def _only(method: bytes, allowed: bytes) -> None:
+    if method != allowed and not (allowed == b"GET" and method == b"HEAD"):
+        raise MethodNotAllowed(f"this path takes {allowed.decode()}")
+
+
+def _ready(serving: Serving) -> object:
+    if not serving.ready:
+        raise NotReady("this node has not yet loaded what its plan names")
+    return {"ready": True}
+
+
+def _view(serving: Serving, name: str) -> ModelView:
+    view = serving.models.get(name)
+    if view is None:
+        raise UnknownModel(f"there is no model {name!r} in this environment")
+    if view.waiting:
+        raise NotReady(f"the versions of {name!r} are still loading on this node")
+    return view
+
+
+def _version(view: ModelView, number: int | None) -> Any:
+    if number is not None:
+        if number not in view.versions:
+            raise UnknownVersion(f"version {number} of {view.name!r} is not live and not rolling out")
+        return view.versions[number]
+    if not view.open_numbers:
+        raise NotOpen(f"no version of {view.name!r} is open to clients now")
+    return view.versions[view.open_numbers[-1]]
+
+
+def _metadata(view: ModelView, version: Any, number: int | None) -> dict[str, Any]:
+    numbers = sorted(set(view.open_numbers)) if number is None else [number]
+    return {
+        "name": view.name,
+        "versions": [str(each) for each in numbers],
+        "platform": PLATFORM,
+        "inputs": [_tensor(spec) for spec in version.signature.inputs],
+        "outputs": [_tensor(spec) for spec in version.signature.outputs],
+    }
+
+
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    return {"name": spec.name, "datatype": spec.datatype, "shape": list(spec.shape)}
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise UnknownVersion(f"{text!r} is not a version's number")
+    return int(text)
+
+
+def _unknown(path: bytes) -> UnknownRoute:
+    return UnknownRoute(f"there is nothing at {path[:200].decode(errors='replace')}")

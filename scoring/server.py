@@ -1,0 +1,266 @@
+"""Client connections: bytes to exchanges by httptools, replies back in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from time import perf_counter
+from typing import cast
+
+import httptools
+
+from scoring import http
+from scoring.errors import (
+    BadRequest,
+    BodyTooLarge,
+    HeadTooLarge,
+    Overloaded,
+    RequestTimeout,
+    ScoringError,
+)
+from scoring.exchange import Exchange
+from scoring.http import Head, error_answer
+from scoring.limits import Limits
+
+_LINGER_SECONDS = 1.0
+_LAST = Head(b"", b"", {}, keep_alive=False)
+_INTERIM = Head(b"", b"", {}, keep_alive=True)
+
+
+class Connections:
+    """All client connections of a worker, and what they share."""
+
+    def __init__(
+        self,
+        handle: Callable[[Exchange], None],
+        refused: Callable[[ScoringError], None],
+        worker: bytes,
+        limits: Limits,
+    ) -> None:
+        self.handle = handle
+        self.refused = refused
+        self.worker = worker
+        self.limits = limits
+        self.draining = False
+        self.open: set[Connection] = set()
+
+    def sweep(self, now: float) -> None:
+        """Close what is idle, unfinished or unread for too long. `now` in `perf_counter` seconds."""
+        for connection in list(self.open):
+            connection.sweep(now)
+
+
+class Connection(asyncio.Protocol):
+    """One client. HTTP/1.1 framing is llhttp's alone: nothing here guesses where a message ends."""
+
+    def __init__(self, shared: Connections) -> None:
+        self._shared = shared
+        self._limits = shared.limits
+        self._parser = httptools.HttpRequestParser(self)
+        self._pending: deque[Exchange] = deque()
+        self._transport: asyncio.Transport
+        self._since = 0.0
+        self._quiet_since = perf_counter()
+        self._unread_since = 0.0
+        self._paused = False
+        self._deaf = False
+        self._ended = False
+        self.on_message_begin()
+        self._since = 0.0
+
+    # ---- asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._shared.open.add(self)
+        if len(self._shared.open) > self._limits.connections:
+            self._fail(Overloaded("this node has too many connections: come again in a second"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deaf = True
+        self._shared.open.discard(self)
+        self._pending.clear()
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        self._feed(data)
+        if self._failure is not None:
+            self._fail(self._failure)
+        elif self._head is None and self._since:
+            self._partial += len(data)
+            if self._partial > self._limits.head_bytes:
+                self._fail(self._head_too_large())
+        if len(self._pending) >= self._limits.pipelined:
+            self._pause()
+
+    def eof_received(self) -> bool:
+        # The client may have closed only its sending side: it still gets what it asked for.
+        self._ended = True
+        return bool(self._pending)
+
+    def pause_writing(self) -> None:
+        self._unread_since = perf_counter()
+        self._pause()
+
+    def resume_writing(self) -> None:
+        self._unread_since = 0.0
+        self._resume()
+
+    # ---- httptools
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._fields: dict[bytes, bytes] = {}
+        self._head: Head | None = None
+        self._head_bytes = self._partial = 0
+        self._body = b""
+        self._chunks: list[bytes] | None = None
+        self._size = 0
+        self._failure: ScoringError | None = None
+        self._since = perf_counter()
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+        self._head_bytes += len(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > self._limits.head_bytes:
+            self._failure = self._head_too_large()
+        name = name.lower()
+        if name in http.READ:
+            if name in self._fields:
+                self._failure = BadRequest(f"the header {name.decode()} stands twice")
+            self._fields[name] = value
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        keep_alive = parser.should_keep_alive() and not self._shared.draining
+        if parser.get_http_version() == "1.0":
+            keep_alive = False
+        try:
+            head = Head(parser.get_method(), self._target, self._fields, keep_alive=keep_alive)
+        except ScoringError as error:
+            self._failure = error
+            return
+        self._head = head
+        self._most = self._limits.json_bytes if head.header_length is None else self._limits.binary_bytes
+        if head.content_length is not None and head.content_length > self._most:
+            self._failure = self._too_large()
+        elif head.expects_continue:
+            self._push(http.CONTINUE, _INTERIM)
+
+    def on_body(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._failure is not None:
+            return
+        if self._size > self._most:
+            self._failure = self._too_large()
+            self._chunks = None
+        elif not self._body:
+            self._body = chunk
+        elif self._chunks is None:
+            self._chunks = [self._body, chunk]
+        else:
+            self._chunks.append(chunk)
+
+    def on_message_complete(self) -> None:
+        if self._failure is not None or self._head is None or self._deaf:
+            return
+        body = self._body if self._chunks is None else b"".join(self._chunks)
+        exchange = Exchange(self, self._head, body, perf_counter())
+        self._since = 0.0
+        self._pending.append(exchange)
+        self._shared.handle(exchange)
+
+    # ---- replies
+
+    def ready(self) -> None:
+        """Write the replies at the front of the line, in the order of their requests."""
+        pending = self._pending
+        written = []
+        while pending and (reply := pending[0].reply) is not None:
+            written.append(reply)
+            if not pending.popleft().head.keep_alive:
+                self._transport.write(b"".join(written))
+                self._hang_up()
+                return
+        if written:
+            self._quiet_since = perf_counter()
+            self._transport.write(b"".join(written))
+        if self._ended and not pending:
+            self._hang_up()
+        elif self._paused and len(pending) < self._limits.pipelined and not self._unread_since:
+            self._resume()
+
+    def sweep(self, now: float) -> None:
+        """Enforce the deadlines of a client that sends or reads too slowly."""
+        limits = self._limits
+        if self._unread_since and now - self._unread_since > limits.body_seconds:
+            self._transport.abort()
+        elif self._pending or self._deaf:
+            return
+        elif not self._since:
+            if now - self._quiet_since > limits.idle_seconds:
+                self._transport.close()
+        elif now - self._since > (limits.head_seconds if self._head is None else limits.body_seconds):
+            self._fail(RequestTimeout("the request did not arrive in time"))
+
+    def idle(self) -> bool:
+        return not self._pending and not self._since
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # No upgrade is offered: what follows is read as the next request, as if nobody had asked.
+            self._parser = httptools.HttpRequestParser(self)
+            if rest := data[upgrade.args[0] :]:
+                self._feed(rest)
+        except httptools.HttpParserError as error:
+            if self._failure is None:
+                self._failure = BadRequest(f"this is not an HTTP request: {error}")
+
+    def _push(self, reply: bytes, head: Head) -> None:
+        exchange = Exchange(self, head, b"", perf_counter())
+        self._pending.append(exchange)
+        exchange.finish(reply)
+
+    def _fail(self, error: ScoringError) -> None:
+        """Answer in turn, then close: after this error nobody knows where the next message begins."""
+        self._deaf = True
+        self._shared.refused(error)
+        self._push(error_answer(error, worker=self._shared.worker, keep_alive=False), _LAST)
+
+    def _hang_up(self) -> None:
+        self._deaf = True
+        self._pending.clear()
+        if self._transport.is_closing():
+            return
+        if self._transport.can_write_eof():
+            # Closing with unread bytes would reset the connection and lose the reply.
+            self._transport.write_eof()
+            asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.close)
+        else:
+            self._transport.close()
+
+    def _head_too_large(self) -> HeadTooLarge:
+        return HeadTooLarge(f"the request's head is larger than {self._limits.head_bytes} bytes")
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"the body is larger than {self._most} bytes: send fewer rows, or binary tensors")
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()

@@ -1,0 +1,81 @@
+"""From a plan and the loaded versions to what a worker serves, worked out beside the traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scoring.access import Access
+from scoring.plans import ModelPlan, RoutingPlan
+from scoring.protocols.forms import OIP, SIMPLE
+from scoring.request_ids import BY_NAME, INTERNAL, Issuer, model_tag
+from scoring.serving import Endpoint, ModelView, Serving, Target
+from scoring.telemetry import Cell, Meters
+
+Key = tuple[str, int, str]
+"""A version on a node: model, number, identity digest."""
+
+
+def keys(name: str, model: ModelPlan) -> dict[int, Key]:
+    """The versions of a model's plan by number."""
+    return {number: (name, number, version.digest) for number, version in model.versions.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Makes `Serving` values. `loaded` is the worker's registry, `key` signs request ids."""
+
+    loaded: Mapping[Key, Any]
+    key: bytes
+    meters: Meters
+
+    def serving(self, plan: RoutingPlan, *, waiting: Iterable[str] = (), ready: bool = True) -> Serving:
+        """What to serve under `plan`. Raises KeyError when an open version of it is not loaded.
+
+        waiting  models of the environment that this node has yet to load.
+        """
+        endpoints: dict[bytes, Endpoint] = {}
+        models: dict[str, ModelView] = {}
+        for name, model in plan.models.items():
+            endpoints.update(self._endpoints(name, model))
+            models[name] = self._view(name, model)
+        for name in waiting:
+            models.setdefault(name, ModelView(name, 0, {}, (), waiting=True))
+        return Serving(plan.sequence, Access(plan.tokens, public=plan.public), endpoints, models, ready)
+
+    def _endpoints(self, name: str, model: ModelPlan) -> dict[bytes, Endpoint]:
+        made: dict[bytes, Endpoint] = {}
+        path = b"/v2/models/" + name.encode()
+        if model.arms:
+            arms = [
+                self._target(name, model, arm.version, place, arm.reason)
+                for place, arm in enumerate(model.arms)
+            ]
+            internal = [self._target(name, model, arm.version, INTERNAL, "internal") for arm in model.arms]
+            for target, form in ((path + b"/infer", OIP), (b"/score/" + name.encode(), SIMPLE)):
+                made[target] = Endpoint(
+                    name, "score", form, arms, internal, model.arms, model.salt, model.hashing
+                )
+        for number, version in model.versions.items():
+            if not version.staged:
+                made[path + b"/versions/%d/infer" % number] = self._by_name(name, model, number)
+        return made
+
+    def _by_name(self, name: str, model: ModelPlan, number: int) -> Endpoint:
+        named = self._target(name, model, number, BY_NAME, "named")
+        internal = self._target(name, model, number, INTERNAL, "internal")
+        return Endpoint(name, "score-version", OIP, [named], [internal], salt=model.salt)
+
+    def _target(self, name: str, model: ModelPlan, number: int, arm: int, reason: str) -> Target:
+        version = self.loaded[keys(name, model)[number]]
+        issuer = Issuer(self.key, model_tag(name), number, model.revision, arm)
+        return Target(name, version, issuer, self.meters.cell(Cell(name, number, reason)))
+
+    def _view(self, name: str, model: ModelPlan) -> ModelView:
+        versions = {
+            number: self.loaded[key]
+            for number, key in keys(name, model).items()
+            if not model.versions[number].staged
+        }
+        return ModelView(name, model.revision, versions, tuple(arm.version for arm in model.arms))

@@ -1,0 +1,282 @@
+"""One worker process: answers clients, follows the node's orders, knows neither Redis nor any store.
+
+Started by the node as `python -m scoring.worker --control FD --listen FD,FD`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter, time
+from typing import Any
+
+import numpy as np
+import orjson
+import uvloop
+
+from scoring import feedback
+from scoring.control import (
+    Ask,
+    Drain,
+    Failed,
+    Following,
+    Keep,
+    Link,
+    Listen,
+    Load,
+    Ready,
+    Serve,
+    Setup,
+    Stats,
+    Told,
+    ToWorker,
+    connect,
+)
+from scoring.engine import Engine
+from scoring.errors import NotReady, ScoringError
+from scoring.exchange import Exchange
+from scoring.http import answer
+from scoring.plans import parse
+from scoring.routes import NodeRoutes
+from scoring.runtime.onnx import Options
+from scoring.runtime.pool import Files, Loaded, Order, load_version
+from scoring.server import Connection, Connections
+from scoring.switch import Key, Maker
+from scoring.telemetry import Meters
+from scoring.types import Signature
+
+LOADING_NICENESS = 10
+STATS_SECONDS = 0.5
+_BACKLOG = 1024
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """The parts of a worker and the orders that move them."""
+
+    def __init__(self, listeners: Sequence[socket.socket]) -> None:
+        self._listeners = listeners
+        self._servers: dict[int, asyncio.AbstractServer] = {}
+        self._loaded: dict[Key, Loaded] = {}
+        self._meters = Meters()
+        self._loader = ThreadPoolExecutor(1, "loader", initializer=_step_back)
+        self._asked: dict[int, tuple[Exchange, list[dict[str, str]]]] = {}
+        self._asks = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
+        self._orders: dict[type, Callable[[Any], None]] = {
+            Setup: self._set_up,
+            Load: lambda order: self._begin(self._load(order)),
+            Serve: self._serve,
+            Keep: self._keep,
+            Listen: lambda order: self._begin(self._listen(order.slots)),
+            Told: self._tell,
+            Drain: lambda order: self._drain(),
+        }
+        self._link = Link(ToWorker, self._obey, self._orphaned)
+        self._setup: Setup
+
+    async def run(self, control: socket.socket) -> None:
+        """Serve until drained, or until the node is gone."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._drain)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        await connect(self._link, control)
+        await self._ended.wait()
+        self._loader.shutdown(wait=False, cancel_futures=True)
+
+    # ---- orders of the node
+
+    def _obey(self, order: ToWorker) -> None:
+        self._orders[type(order)](order)
+
+    def _serve(self, order: Serve) -> None:
+        plan = parse(order.payload)
+        self._engine.serving = self._maker.serving(plan, waiting=order.waiting, ready=order.ready)
+        self._link.send(Following(order.round))
+
+    def _keep(self, order: Keep) -> None:
+        kept = set(order.keys)
+        for key in [key for key in self._loaded if key not in kept]:
+            del self._loaded[key]
+
+    def _set_up(self, setup: Setup) -> None:
+        self._setup = setup
+        self._name = f"{setup.node}/{setup.slot}".encode()
+        self._options = Options(threads=setup.threads, providers=setup.providers)
+        self._key = bytes.fromhex(setup.request_key)
+        self._engine = Engine(NodeRoutes(self._name, self), self._meters, self._name)
+        self._maker = Maker(self._loaded, self._key, self._meters)
+        self._connections = Connections(self._engine.handle, self._count_refused, self._name, setup.limits)
+        self._begin(self._report())
+
+    async def _load(self, order: Load) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            loaded = await loop.run_in_executor(self._loader, self._load_now, order, loop)
+        except ScoringError as error:
+            self._link.send(Failed(order.key, error.code, str(error)))
+        except Exception as error:
+            log.exception("%s/%s could not be loaded", order.key[0], order.key[1])
+            self._link.send(Failed(order.key, "load_failed", f"{type(error).__name__}: {error}"))
+        else:
+            self._loaded[order.key] = loaded
+            self._link.send(Ready(order.key, loaded.run_seconds))
+
+    def _load_now(self, order: Load, loop: asyncio.AbstractEventLoop) -> Loaded:
+        name, number, digest = order.key
+        wanted = Order(
+            name,
+            number,
+            digest,
+            Signature.from_json(order.signature),
+            Files(*(_file(pair) for pair in (order.model, order.extractor, order.answers))),  # type: ignore[arg-type]
+            order.batching,
+        )
+        return load_version(
+            wanted,
+            worker=self._name,
+            limits=self._setup.limits,
+            options=self._options,
+            call_soon=loop.call_soon,
+        )
+
+    async def _listen(self, slots: Sequence[int]) -> None:
+        for slot in [slot for slot in self._servers if slot not in slots]:
+            self._servers.pop(slot).close()
+        loop = asyncio.get_running_loop()
+        for slot in slots:
+            if slot not in self._servers and not self._connections.draining:
+                self._servers[slot] = await loop.create_server(
+                    lambda: Connection(self._connections),
+                    sock=self._listeners[slot % len(self._listeners)].dup(),
+                    backlog=_BACKLOG,
+                )
+
+    # ---- what only the node can answer
+
+    def metrics(self, exchange: Exchange) -> None:
+        self._ask(exchange, "metrics", [], [])
+
+    def feedback(self, exchange: Exchange) -> None:
+        limits = self._setup.limits
+        judged = feedback.judge(
+            feedback.read(exchange.body, limits.feedback_items),
+            key=self._key,
+            now=time(),
+            window=limits.reward_window_seconds,
+        )
+        if judged.accepted:
+            self._ask(exchange, "feedback", judged.accepted, judged.statuses)
+        else:
+            self._finish(exchange, 202, orjson.dumps({"items": judged.statuses}))
+
+    def _ask(
+        self, exchange: Exchange, what: str, items: list[dict[str, object]], statuses: list[dict[str, str]]
+    ) -> None:
+        if len(self._asked) >= self._setup.limits.queue:
+            raise NotReady("the node process is busy: come again in a second")
+        self._asks += 1
+        self._asked[self._asks] = (exchange, statuses)
+        self._link.send(Ask(self._asks, what, items))
+
+    def _tell(self, told: Told) -> None:
+        exchange, statuses = self._asked.pop(told.number)
+        body = told.body.encode()
+        if told.status == 202:
+            body = orjson.dumps({"items": statuses})
+        self._finish(exchange, told.status, body, told.content_type.encode())
+
+    def _finish(
+        self, exchange: Exchange, status: int, body: bytes, content_type: bytes = b"application/json"
+    ) -> None:
+        keep_alive = exchange.head.keep_alive
+        exchange.finish(
+            answer(status, body, worker=self._name, keep_alive=keep_alive, content_type=content_type)
+        )
+
+    # ---- the worker's own life
+
+    async def _report(self) -> None:
+        while True:
+            self._connections.sweep(perf_counter())
+            count = len(self._connections.open)
+            self._link.send(Stats(self._meters.to_json(), _memory_bytes(), count))
+            await asyncio.sleep(STATS_SECONDS)
+
+    def _count_refused(self, error: ScoringError) -> None:
+        self._meters.refused[error.code] += 1
+
+    def _orphaned(self) -> None:
+        # Without its node a worker would go on with an old plan beside the next node's workers.
+        self._drain()
+
+    def _drain(self) -> None:
+        if not self._connections.draining:
+            self._connections.draining = True
+            self._begin(self._drain_now())
+
+    async def _drain_now(self) -> None:
+        for server in self._servers.values():
+            server.close()
+        deadline = perf_counter() + self._setup.limits.drain_seconds
+        while self._connections.open and perf_counter() < deadline:
+            await asyncio.sleep(0.02)
+        for connection in list(self._connections.open):
+            if connection.idle():
+                connection.close()
+        self._link.send(Stats(self._meters.to_json(), _memory_bytes(), len(self._connections.open)))
+        await asyncio.sleep(0.01)
+        self._ended.set()
+
+    def _begin(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a task of the worker failed", exc_info=task.exception())
+
+
+def _file(pair: tuple[str, str] | None) -> tuple[Path, str] | None:
+    return None if pair is None else (Path(pair[0]), pair[1])
+
+
+def _step_back() -> None:
+    """Loading must not take time from answering: this thread runs when the others do not need the core."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOADING_NICENESS)
+    np.seterr(over="ignore", invalid="ignore")
+
+
+def _memory_bytes() -> int:
+    with open("/proc/self/statm", "rb") as stream:
+        return int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m scoring.worker")
+    parser.add_argument("--control", type=int, required=True)
+    parser.add_argument("--listen", required=True)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s scoring worker %(process)d %(message)s")
+    listeners = [socket.socket(fileno=int(number)) for number in arguments.listen.split(",")]
+
+    async def run() -> None:
+        await Worker(listeners).run(socket.socket(fileno=arguments.control))
+
+    uvloop.run(run())
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
