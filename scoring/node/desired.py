@@ -1,0 +1,70 @@
+"""What a node wants and what it has: the rule by which a plan comes into force, pure.
+
+A model's entry is adopted when every worker that counts has loaded all of its open versions;
+until then the model's former entry stays. So a model with traffic never has no version, and a
+broken entry of one model holds up no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from scoring.plans import ModelPlan, PlannedVersion, RoutingPlan
+from scoring.switch import Key, keys
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """`wanted` is the newest plan, `adopted` what is in force of it, model by model."""
+
+    wanted: RoutingPlan | None = None
+    adopted: Mapping[str, ModelPlan] = field(default_factory=dict)
+
+    def follow(self, plan: RoutingPlan) -> Desired:
+        """Want a newer plan. A lower sequence changes nothing; a model's lower revision leaves that model."""
+        if self.wanted is not None and plan.sequence <= self.wanted.sequence:
+            return self
+        models = {name: self._newest(name, model) for name, model in plan.models.items()}
+        adopted = {name: model for name, model in self.adopted.items() if name in models}
+        return Desired(replace(plan, models=models), adopted)
+
+    def adopt(self, loaded: Collection[Key]) -> Desired:
+        """Bring into force what `loaded`, the versions that all counting workers have, allows."""
+        if self.wanted is None:
+            return self
+        adopted = dict(self.adopted)
+        for name, model in self.wanted.models.items():
+            if open_keys(name, model).issubset(loaded):
+                adopted[name] = model  # noqa: PERF403 - the loop reads better than two merged maps
+        return self if adopted == self.adopted else replace(self, adopted=adopted)
+
+    def plan(self) -> RoutingPlan | None:
+        """The plan in force: the newest tokens, and of each model what is adopted."""
+        return None if self.wanted is None else replace(self.wanted, models=self.adopted)
+
+    def waiting(self) -> list[str]:
+        """Models of the plan that nothing is adopted of yet."""
+        return [] if self.wanted is None else [n for n in self.wanted.models if n not in self.adopted]
+
+    def needed(self) -> dict[Key, PlannedVersion]:
+        """Every version to have loaded: those in force, those wanted, and those staged."""
+        wanted = self.wanted.models if self.wanted is not None else {}
+        found: dict[Key, PlannedVersion] = {}
+        for models in (self.adopted, wanted):
+            for name, model in models.items():
+                found |= {key: model.versions[number] for number, key in keys(name, model).items()}
+        return found
+
+    def in_force(self) -> set[Key]:
+        """The versions without which a new worker cannot follow the plan in force."""
+        return {key for name, model in self.adopted.items() for key in open_keys(name, model)}
+
+    def _newest(self, name: str, model: ModelPlan) -> ModelPlan:
+        before = self.wanted.models.get(name) if self.wanted is not None else None
+        return before if before is not None and before.revision > model.revision else model
+
+
+def open_keys(name: str, model: ModelPlan) -> set[Key]:
+    """The versions of an entry that somebody may address."""
+    return {key for number, key in keys(name, model).items() if not model.versions[number].staged}

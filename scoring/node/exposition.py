@@ -1,0 +1,64 @@
+"""`/metrics`: the sums over all workers in Prometheus' text form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
+
+from scoring.telemetry import BOUNDS_S, Meters
+
+_KINDS = {
+    "assay_requests_total": ("counter", "Scoring requests that reached a version."),
+    "assay_rows_total": ("counter", "Rows scored."),
+    "assay_errors_total": ("counter", "Scoring requests that ended in an error, by code."),
+    "assay_refused_total": ("counter", "Requests refused before a version was chosen, by code."),
+    "assay_request_seconds": ("histogram", "Time from a request's last byte to its answer."),
+    "assay_node_ready": ("gauge", "1 when the node has loaded what its plan names."),
+    "assay_node_stale": ("gauge", "1 when the node follows a plan that nobody confirms any more."),
+    "assay_plan_sequence": ("gauge", "Sequence of the plan in force in all workers."),
+    "assay_plan_revision": ("gauge", "Revision in force in all workers, per model."),
+    "assay_workers": ("gauge", "Workers that follow the plan in force."),
+    "assay_worker_restarts_total": ("counter", "Workers replaced since the node's start."),
+    "assay_worker_memory_bytes": ("gauge", "Resident memory of a worker."),
+    "assay_spool_bytes": ("gauge", "Feedback that the control plane has not yet acknowledged."),
+}
+Sample = tuple[str, Mapping[str, object], float]
+
+
+def render(meters: Meters, samples: Iterable[Sample]) -> str:
+    """The whole page. `samples` are the node's own: name, labels, value."""
+    lines: dict[str, list[str]] = {name: [] for name in _KINDS}
+    for name, labels, value in (*_counted(meters), *samples):
+        family = name if name in lines else name.rpartition("_")[0]
+        lines[family].append(f"{name}{_labels(labels)} {value:.17g}")
+    out = []
+    for name, rows in lines.items():
+        kind, words = _KINDS[name]
+        out += [f"# HELP {name} {words}", f"# TYPE {name} {kind}", *rows]
+    return "\n".join(out) + "\n"
+
+
+def _counted(meters: Meters) -> Iterable[Sample]:
+    for cell, meter in sorted(meters.cells.items()):
+        labels = {"model": cell.model, "version": cell.version, "arm": cell.arm}
+        yield "assay_requests_total", labels, meter.requests
+        yield "assay_rows_total", labels, meter.rows
+        for code, count in sorted(meter.errors.items()):
+            yield "assay_errors_total", {**labels, "code": code}, count
+        bounds = [*(f"{bound:g}" for bound in BOUNDS_S), "+Inf"]
+        for bound, count in zip(bounds, accumulate(meter.buckets), strict=True):
+            yield "assay_request_seconds_bucket", {**labels, "le": bound}, count
+        yield "assay_request_seconds_sum", labels, meter.seconds
+        yield "assay_request_seconds_count", labels, sum(meter.buckets)
+    for code, count in sorted(meters.refused.items()):
+        yield "assay_refused_total", {"code": code}, count
+
+
+def _labels(labels: Mapping[str, object]) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
+
+
+def _escaped(value: object) -> str:
+    return str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,137 @@
+"""How a plan comes into force: wanted, loaded, served to all workers, acknowledged by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from scoring.control import Failed, Keep, Serve
+from scoring.node.desired import Desired, open_keys
+from scoring.node.fleet import Fleet, Worker
+from scoring.node.loading import Loading
+from scoring.plans import RoutingPlan, serialise
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One picture that was sent to the workers: which plan it was, and each model's revision in it."""
+
+    sequence: int = -1
+    revisions: dict[str, int] = field(default_factory=dict)
+
+
+class Following:
+    """Keeps the workers on the newest plan that they can all follow."""
+
+    def __init__(self, fleet: Fleet, loading: Loading, changed: Callable[[], None]) -> None:
+        self._fleet = fleet
+        self._loading = loading
+        self._changed = changed
+        self._serve: Serve | None = None
+        self._rounds: dict[int, Round] = {}
+        self.desired = Desired()
+
+    def follow(self, plan: RoutingPlan) -> bool:
+        """Want a plan; False when it is not newer than what is wanted already."""
+        before = self.desired
+        self.desired = before.follow(plan)
+        if self.desired is before:
+            return False
+        self._loading.want(self.desired.needed())
+        self.advance()
+        return True
+
+    def advance(self) -> None:
+        """Something is loaded, has failed, or is gone: bring into force what can be."""
+        counting = self._fleet.joined() or list(self._fleet.workers.values())
+        if counting:
+            self.desired = self.desired.adopt(set.intersection(*(worker.loaded for worker in counting)))
+        self._renew()
+        for worker in self._fleet.workers.values():
+            self._send(worker)
+        self._changed()
+
+    def refused(self, worker: Worker, failure: Failed) -> None:
+        self._loading.refused(worker, failure)
+        self.advance()
+
+    def joined(self, worker: Worker) -> None:
+        """A worker acknowledged a round."""
+        if self._serve is not None and worker.round == self._serve.round:
+            if not worker.joined:
+                self._fleet.join(worker)
+            worker.link.send(Keep(list(self.desired.needed())))
+            self._loading.want(self.desired.needed())
+        self._changed()
+
+    def ready(self) -> bool:
+        """True when every model of the plan is served, or cannot be."""
+        if self.desired.wanted is None:
+            return False
+        models = self.desired.wanted.models
+        return all(
+            any(key in self._loading.failed for key in open_keys(name, models[name]))
+            for name in self.desired.waiting()
+        )
+
+    def in_force(self) -> Round:
+        """What all workers that have joined follow; nothing when none has."""
+        rounds = [self._rounds[worker.round] for worker in self._fleet.joined()]
+        if not rounds:
+            return Round()
+        names = set.intersection(*(set(each.revisions) for each in rounds))
+        return Round(
+            min(each.sequence for each in rounds),
+            {name: min(each.revisions[name] for each in rounds) for name in sorted(names)},
+        )
+
+    def sequence_of(self, worker: Worker) -> int:
+        """The plan that a worker follows; -1 for none yet."""
+        return self._rounds.get(worker.round, Round()).sequence
+
+    def models(self) -> dict[str, dict[str, Any]]:
+        """Per model: the revision in force, the versions loaded everywhere, and those that failed."""
+        in_force = self.in_force()
+        joined = self._fleet.joined()
+        loaded = set.intersection(*(worker.loaded for worker in joined)) if joined else set()
+        found: dict[str, dict[str, Any]] = {}
+        for key in sorted(self.desired.needed()):
+            name, number, _ = key
+            empty: dict[str, Any] = {"revision": in_force.revisions.get(name, 0), "ready": [], "failed": {}}
+            facts = found.setdefault(name, empty)
+            if key in loaded:
+                facts["ready"].append(number)
+            elif key in self._loading.failed:
+                facts["failed"][str(number)] = self._loading.failed[key]
+        for name in self.desired.wanted.models if self.desired.wanted is not None else ():
+            found.setdefault(name, {"revision": in_force.revisions.get(name, 0), "ready": [], "failed": {}})
+        return found
+
+    def _renew(self) -> None:
+        """Make the next round when there is something new to serve."""
+        plan = self.desired.plan()
+        if plan is None:
+            return
+        last = self._serve
+        fresh = Serve(
+            round=last.round + 1 if last else 0,
+            payload=serialise(plan),
+            waiting=self.desired.waiting(),
+            ready=self.ready(),
+        )
+        if last and (last.payload, last.waiting, last.ready) == (fresh.payload, fresh.waiting, fresh.ready):
+            return
+        self._serve = fresh
+        oldest = min((worker.round for worker in self._fleet.workers.values()), default=fresh.round)
+        self._rounds = {number: each for number, each in self._rounds.items() if number >= oldest}
+        revisions = {name: model.revision for name, model in plan.models.items()}
+        self._rounds[fresh.round] = Round(plan.sequence, revisions)
+
+    def _send(self, worker: Worker) -> None:
+        """Order the current round, once, of a worker that has what it takes."""
+        if self._serve is None or worker.served >= self._serve.round:
+            return
+        if self.desired.in_force() <= worker.loaded:
+            worker.served = self._serve.round
+            worker.link.send(self._serve)

@@ -1,0 +1,54 @@
+"""What a node says about itself, every second and at once after a change: to a file and to Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from scoring.node.files import write_atomically
+from scoring.node.resp import Redis, RedisDown, RedisRefused
+
+BEAT_SECONDS = 1.0
+REMEMBERED_SECONDS = 60
+log = logging.getLogger(__name__)
+
+
+class Heart:
+    """`beat()` makes the next heartbeat come at once."""
+
+    def __init__(self, facts: Callable[[], dict[str, Any]], path: Path) -> None:
+        self._facts = facts
+        self._path = path
+        self._events = [asyncio.Event(), asyncio.Event()]
+
+    def beat(self) -> None:
+        for event in self._events:
+            event.set()
+
+    async def to_file(self) -> None:
+        while True:
+            try:
+                write_atomically(self._path, json.dumps(self._facts()).encode(), durable=False)
+            except OSError as error:
+                log.error("the heartbeat file cannot be written: %s", error)
+            await _next(self._events[0])
+
+    async def to_redis(self, redis: Redis, key: str) -> None:
+        while True:
+            try:
+                await redis.command("SET", key, json.dumps(self._facts()), "EX", REMEMBERED_SECONDS)
+            except (RedisDown, RedisRefused) as error:
+                log.debug("no heartbeat to Redis: %s", error)
+            await _next(self._events[1])
+
+
+async def _next(event: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), BEAT_SECONDS)
+    except TimeoutError:
+        return
+    event.clear()

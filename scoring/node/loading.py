@@ -1,0 +1,106 @@
+"""From wanted versions to loaded ones: fetch into the cache, order the workers to load, try again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from scoring.artifacts import ArtifactCache
+from scoring.control import Failed, Key, Load
+from scoring.errors import CorruptArtifact
+from scoring.node.fleet import Fleet, Worker
+from scoring.plans import ArtifactRef, PlannedVersion
+
+FETCHES_AT_ONCE = 2
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+log = logging.getLogger(__name__)
+
+
+class Loading:
+    """`failed` says of each version that could not be made ready why not, in a sentence."""
+
+    def __init__(self, cache: ArtifactCache, fleet: Fleet, changed: Callable[[], None]) -> None:
+        self._cache = cache
+        self._fleet = fleet
+        self._changed = changed
+        self._fetchers = ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch")
+        self._needed: Mapping[Key, PlannedVersion] = {}
+        self._orders: dict[Key, Load] = {}
+        self._fetching: dict[Key, asyncio.Task[None]] = {}
+        self.failed: dict[Key, str] = {}
+
+    def want(self, needed: Mapping[Key, PlannedVersion]) -> None:
+        """Make exactly these versions ready in every worker."""
+        self._needed = needed
+        for key in [key for key in self._orders if key not in needed]:
+            del self._orders[key]
+        for key in [key for key in self.failed if key not in needed]:
+            del self.failed[key]
+        for key in needed:
+            if key not in self._orders and key not in self._fetching:
+                self._fetch(key)
+        for worker in self._fleet.workers.values():
+            self.order(worker)
+
+    def order(self, worker: Worker) -> None:
+        """Tell a worker to load what it has not been told to load."""
+        worker.ordered &= self._needed.keys()
+        worker.loaded &= self._needed.keys()
+        for key, load in self._orders.items():
+            if key not in worker.ordered:
+                worker.ordered.add(key)
+                worker.link.send(load)
+
+    def refused(self, worker: Worker, failure: Failed) -> None:
+        """A worker could not load a version. Corrupt bytes are fetched again; anything else stays refused."""
+        key = failure.key
+        version = self._needed.get(key)
+        if version is None:
+            return
+        if failure.code == CorruptArtifact.code and key in self._orders:
+            log.warning("%s: %s", key, failure.sentence)
+            del self._orders[key]
+            for each in self._fleet.workers.values():
+                each.ordered -= {key} - each.loaded
+            self._fetch(key)
+            return
+        self.failed[key] = failure.sentence
+        log.error("version %s of %s cannot be served here: %s", key[1], key[0], failure.sentence)
+
+    def _fetch(self, key: Key) -> None:
+        self._fetching[key] = asyncio.ensure_future(self._fetched(key))
+
+    async def _fetched(self, key: Key) -> None:
+        pause = _FIRST_PAUSE
+        loop = asyncio.get_running_loop()
+        try:
+            while (version := self._needed.get(key)) is not None:
+                try:
+                    self._orders[key] = await loop.run_in_executor(self._fetchers, self._order, key, version)
+                except Exception as error:
+                    self.failed[key] = f"its artifacts cannot be fetched: {error}"
+                    log.warning("%s: %s", key, self.failed[key])
+                    self._changed()
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, _LONGEST_PAUSE)
+                    continue
+                self.failed.pop(key, None)
+                break
+        finally:
+            del self._fetching[key]
+        self.want(self._needed)
+
+    def _order(self, key: Key, version: PlannedVersion) -> Load:
+        return Load(
+            key,
+            version.signature.to_json(),
+            version.batching,
+            self._file(version.model),
+            self._file(version.extractor) if version.extractor else None,
+            self._file(version.answers) if version.answers else None,
+        )
+
+    def _file(self, ref: ArtifactRef) -> tuple[str, str]:
+        return str(self._cache.path(ref.sha256)), ref.sha256

@@ -1,0 +1,239 @@
+"""The node: plans in, orders to the workers, facts about itself out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+from collections.abc import Callable, Coroutine, Iterable
+from importlib import import_module
+from time import time
+from typing import Any
+
+from scoring.artifacts import ArtifactCache
+from scoring.control import Ask, Failed, Setup, Told
+from scoring.errors import BadPlan
+from scoring.node import exposition, listening, stores
+from scoring.node.files import write_atomically
+from scoring.node.fleet import Events, Fleet, Worker
+from scoring.node.following import Following
+from scoring.node.heartbeat import Heart
+from scoring.node.loading import Loading
+from scoring.node.resp import Redis, RedisDown, RedisRefused
+from scoring.node.settings import Settings, read_request_key
+from scoring.node.shipping import FeedbackDesk, Shipper
+from scoring.node.sources import RedisFollower, follow_file
+from scoring.node.spool import Spool
+from scoring.plans import PublicKey, parse, unsigned, verify
+
+STALE_AFTER_SECONDS = 10.0
+log = logging.getLogger(__name__)
+
+
+class Node:
+    """One scoring process group. `run` ends after SIGTERM or SIGINT, when the last client has its answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises AddressTaken, BadSettings, BadKey or ValueError, each with a sentence."""
+        settings.data.mkdir(parents=True, exist_ok=True)
+        self._settings = settings
+        self._boot = secrets.token_hex(8)
+        self._keys: dict[str, PublicKey] = {}
+        if settings.plan_key is not None:
+            self._keys = import_module("scoring.node.keys").read_plan_keys(settings.plan_key)
+        self._request_key = read_request_key(settings)
+        store = stores.reader(settings.store, settings.s3_endpoint)
+        if settings.socket is not None:
+            listeners = listening.unix(settings.socket, settings.workers)
+        else:
+            listeners = listening.tcp(settings.host, settings.port or 0, settings.workers)
+        self.address = settings.address or listening.address_of(listeners[0])
+        events = Events(
+            loaded=self._loaded,
+            failed=self._failed,
+            following=self._joined,
+            asked=self._answer,
+            changed=self._fleet_changed,
+        )
+        self._fleet = Fleet(listeners, self._setup, events)
+        cache = settings.data.resolve() / "artifacts"
+        cache.mkdir(exist_ok=True)
+        self._loading = Loading(ArtifactCache(cache, store), self._fleet, self._fleet_changed)
+        self._heart = Heart(self._facts, settings.data / "node.json")
+        self._following = Following(self._fleet, self._loading, self._heart.beat)
+        self._spool = Spool(settings.data / "spool", self._boot, settings.limits.spool_bytes)
+        self._desk = FeedbackDesk(self._spool)
+        self._follower: RedisFollower | None = None
+
+    async def run(self) -> None:
+        """Serve until told to stop."""
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopped.set)
+        await self._fleet.start()
+        log.info("node %s listens on %s", self._settings.node, self.address)
+        self._start_from_last_plan()
+        tasks = [asyncio.ensure_future(_forever(work)) for work in self._duties()]
+        await stopped.wait()
+        await self._fleet.stop(self._settings.limits.drain_seconds + 0.5)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._say_goodbye()
+
+    def _duties(self) -> Iterable[Callable[[], Coroutine[Any, Any, None]]]:
+        settings = self._settings
+        yield self._heart.to_file
+        yield self._watch
+        if settings.plan is not None:
+            path = settings.plan
+            yield lambda: follow_file(path, self.offer)
+        if settings.redis is not None:
+            url, environment = settings.redis, settings.environment
+            follower = self._follower = RedisFollower(Redis(url), environment, self.offer)
+            shipper = Shipper(
+                self._desk, self._spool, Redis(url), environment=environment, node=settings.node
+            )
+            beating = Redis(url)
+            yield follower.poll
+            yield lambda: follower.listen(url)
+            yield shipper.run
+            yield lambda: self._heart.to_redis(beating, self._redis_key())
+
+    # ---- plans
+
+    def offer(self, envelope: bytes) -> None:
+        """Consider a plan from somewhere. Refused ones are logged and change nothing."""
+        try:
+            payload = unsigned(envelope) if self._settings.unsigned else verify(envelope, self._keys)
+            plan = parse(payload)
+            if plan.environment != self._settings.environment:
+                raise BadPlan(f"the plan is for {plan.environment!r}, this node serves another environment")
+        except BadPlan as error:
+            log.error("a plan was refused: %s", error)
+            return
+        if self._following.follow(plan):
+            write_atomically(self._settings.data / "last_plan.json", envelope)
+
+    def _start_from_last_plan(self) -> None:
+        last = self._settings.data / "last_plan.json"
+        if last.exists():
+            self.offer(last.read_bytes())
+
+    # ---- workers
+
+    def _setup(self, slot: int) -> Setup:
+        settings = self._settings
+        return Setup(
+            settings.node,
+            slot,
+            self._request_key.hex(),
+            settings.limits,
+            settings.threads,
+            settings.providers,
+        )
+
+    def _loaded(self, worker: Worker) -> None:
+        self._following.advance()
+
+    def _failed(self, worker: Worker, failure: Failed) -> None:
+        self._following.refused(worker, failure)
+
+    def _joined(self, worker: Worker) -> None:
+        self._following.joined(worker)
+
+    def _fleet_changed(self) -> None:
+        self._loading.want(self._following.desired.needed())
+        self._following.advance()
+
+    def _answer(self, worker: Worker, ask: Ask) -> None:
+        if ask.what == "metrics":
+            text = exposition.render(self._fleet.meters(), self._samples())
+            worker.link.send(Told(ask.number, 200, text, "text/plain; version=0.0.4; charset=utf-8"))
+            return
+
+        def done(written: bool) -> None:
+            status, body = (202, "") if written else (503, _SPOOL_DOWN)
+            worker.link.send(Told(ask.number, status, body, "application/json"))
+
+        self._desk.take(ask.items, done)
+
+    async def _watch(self) -> None:
+        while True:
+            self._fleet.kill_hung()
+            await asyncio.sleep(1.0)
+
+    # ---- facts
+
+    def _stale(self) -> bool:
+        return self._follower is not None and self._follower.seconds_of_silence() > STALE_AFTER_SECONDS
+
+    def _facts(self) -> dict[str, Any]:
+        meters = self._fleet.meters()
+        in_force = self._following.in_force()
+        workers = [
+            {"slot": worker.slot, "pid": worker.process.pid, "sequence": self._following.sequence_of(worker)}
+            for worker in self._fleet.workers.values()
+        ]
+        stats = [worker.stats for worker in self._fleet.workers.values() if worker.stats is not None]
+        return {
+            "node": self._settings.node,
+            "boot": self._boot,
+            "at": time(),
+            "address": self.address,
+            "environment": self._settings.environment,
+            "sequence": in_force.sequence,
+            "ready": self._following.ready(),
+            "models": self._following.models(),
+            "workers": workers,
+            "restarts": self._fleet.restarts,
+            "memory_bytes": sum(each.memory_bytes for each in stats),
+            "requests": meters.requests(),
+            "errors": meters.errors(),
+            "spool_bytes": self._desk.bytes,
+            "stale": self._stale(),
+        }
+
+    def _samples(self) -> Iterable[exposition.Sample]:
+        in_force = self._following.in_force()
+        yield "assay_node_ready", {}, self._following.ready()
+        yield "assay_node_stale", {}, self._stale()
+        yield "assay_plan_sequence", {}, in_force.sequence
+        for name, revision in in_force.revisions.items():
+            yield "assay_plan_revision", {"model": name}, revision
+        yield "assay_workers", {}, len(self._fleet.joined())
+        yield "assay_worker_restarts_total", {}, self._fleet.restarts
+        for worker in self._fleet.workers.values():
+            if worker.stats is not None:
+                yield "assay_worker_memory_bytes", {"slot": worker.slot}, worker.stats.memory_bytes
+        yield "assay_spool_bytes", {}, self._desk.bytes
+
+    def _redis_key(self) -> str:
+        return f"assay:{self._settings.environment}:node:{self._settings.node}"
+
+    async def _say_goodbye(self) -> None:
+        """A node that stops in order leaves the quorum at once."""
+        if self._settings.redis is not None:
+            try:
+                await Redis(self._settings.redis).command("DEL", self._redis_key())
+            except (RedisDown, RedisRefused) as error:
+                log.debug("no goodbye to Redis: %s", error)
+        if self._settings.socket is not None:
+            self._settings.socket.unlink(missing_ok=True)
+
+
+_SPOOL_DOWN = (
+    '{"error":"feedback cannot be stored on this node now: send it again later","code":"spool_down"}'
+)
+
+
+async def _forever(duty: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """A duty that fails is begun again: a node goes on answering whatever one of its duties meets."""
+    while True:
+        try:
+            await duty()
+        except Exception:
+            log.exception("a duty of the node failed and is begun again")
+        await asyncio.sleep(1.0)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.scoring import models
+from tests.scoring.nodes import Node, Store, model
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("scoring")
+
+
+@pytest.fixture(scope="module")
+def store(place):
+    return Store(place / "store")
+
+
+@pytest.fixture(scope="module")
+def node(place, store):
+    """A node of two workers with the versions that most tests speak to."""
+    node = Node(place, store).start()
+    try:
+        node.serve(
+            {
+                "linear": model(
+                    1, [store.version(1, models.linear()), store.version(2, models.linear((1.0, 2.0), 0.5))]
+                ),
+                "scaled": model(
+                    1,
+                    [
+                        store.version(
+                            1,
+                            models.linear((1.0, 1.0), name="z"),
+                            models.scaler(),
+                            features={"raw": ("height", "width")},
+                        )
+                    ],
+                ),
+                "types": model(1, [store.version(1, models.everything(), batching=False)]),
+                "zip": model(1, [store.version(1, models.classifier(zipmap=True))]),
+                "plain": model(1, [store.version(1, models.classifier(zipmap=False))]),
+                "failing": model(1, [store.version(1, models.failing())]),
+                "divider": model(1, [store.version(1, models.divider())]),
+                "scalar": model(1, [store.version(1, models.echo_of(models.FLOAT, []), rows="requests")]),
+                "closed": model(1, [store.version(1, models.linear())], split=()),
+            }
+        )
+        yield node
+    finally:
+        node.stop()
+
+
+@pytest.fixture
+def client(node):
+    client = node.client()
+    yield client
+    client.close()
