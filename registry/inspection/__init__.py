@@ -1,0 +1,11 @@
+"""What a version's files are, found out in a cell: nothing here parses them in the caller's process."""
+
+from __future__ import annotations
+
+from registry.inspection.parent import inspect
+from registry.inspection.policy import Policy
+from registry.inspection.refusals import Finding, Refusal
+from registry.inspection.report import GraphFacts, Inspection, SetFacts
+from registry.inspection.sets.testset import SetLimits
+
+__all__ = ["Finding", "GraphFacts", "Inspection", "Policy", "Refusal", "SetFacts", "SetLimits", "inspect"]

@@ -1,0 +1,109 @@
+"""Where the values that a caller sends may flow: never into the size of a tensor, nor under a whole division.
+
+An operator whose output is as large as a value says lets a caller fill the memory; a whole number divided
+by zero, or the least one by minus one, kills the process. Neither raises anything that could be caught.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import inliner, numpy_helper, shape_inference
+
+from registry.inspection.operators import INTEGER_DIVISIONS, SHAPES_ONLY, SIZED_BY_VALUES
+from registry.inspection.refusals import Finding
+from registry.inspection.walk import Anatomy, anatomy
+
+WHOLE_NUMBERS = {
+    getattr(onnx.TensorProto, sign + width) for sign in ("INT", "UINT") for width in ("8", "16", "32", "64")
+}
+SMALL_CONSTANT = 1 << 20
+
+
+def findings(parts: Anatomy, key: str) -> Iterator[Finding]:
+    """Flows that a policy forbids. Calls of local functions are written out first: they must be bounded."""
+    if parts.functions:
+        parts = anatomy(inliner.inline_local_functions(parts.model))
+    sent = _sent(parts)
+    for node in parts.nodes():
+        for place in SIZED_BY_VALUES.get(node.op_type, ()):
+            if place < len(node.input) and node.input[place] in sent:
+                yield Finding(
+                    "size_from_input", f"In the {key} a caller's values set the size of {_name(node)}."
+                )
+    yield from _divisions(parts, key, sent)
+
+
+def _sent(parts: Anatomy) -> set[str]:
+    """Names of tensors whose values depend on the values of an input."""
+    constant = {tensor.name for body in parts.bodies if body.graph for tensor in body.graph.initializer}
+    sent = {
+        value.name
+        for body in parts.bodies
+        if body.graph
+        for value in body.graph.input
+        if value.name not in constant
+    }
+    # nested graphs may use outer names before we come to them: go on until nothing is added
+    known = -1
+    while known != len(sent):
+        known = len(sent)
+        for node in parts.nodes():
+            if node.op_type not in SHAPES_ONLY and any(name in sent for name in node.input):
+                sent.update(name for name in node.output if name)
+    return sent
+
+
+def _divisions(parts: Anatomy, key: str, sent: set[str]) -> Iterator[Finding]:
+    divisions = [node for node in parts.nodes() if node.op_type in INTEGER_DIVISIONS and not node.domain]
+    divisions = [node for node in divisions if len(node.input) == 2 and not _is_harmless(node)]
+    if not divisions:
+        return
+    types, constants = _types(parts.model), _constants(parts)
+    for node in divisions:
+        divisor = node.input[1]
+        whole = types.get(node.output[0], types.get(divisor)) in WHOLE_NUMBERS
+        value = constants.get(divisor)
+        safe = divisor not in sent if value is None else bool(value.all()) and not bool((value == -1).any())
+        if whole and not safe:
+            yield Finding(
+                "integer_division", f"In the {key}, {_name(node)} divides whole numbers by any number."
+            )
+
+
+def _is_harmless(node: onnx.NodeProto) -> bool:
+    """Mod of floats says so itself."""
+    return any(attribute.name == "fmod" and attribute.i for attribute in node.attribute)
+
+
+def _types(model: onnx.ModelProto) -> dict[str, int]:
+    """Element types by tensor name, as far as ONNX can tell. Large constants stay out of the copy."""
+    light = onnx.ModelProto()
+    light.CopyFrom(model)
+    del light.graph.initializer[:]
+    for tensor in model.graph.initializer:
+        light.graph.input.append(
+            onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+        )
+    graph: Any = shape_inference.infer_shapes(light).graph
+    values = (*graph.input, *graph.value_info, *graph.output)
+    return {value.name: value.type.tensor_type.elem_type for value in values}
+
+
+def _constants(parts: Anatomy) -> dict[str, np.ndarray[Any, Any]]:
+    tensors = [
+        (tensor.name, tensor) for body in parts.bodies if body.graph for tensor in body.graph.initializer
+    ]
+    for node in parts.nodes():
+        if node.op_type == "Constant":
+            tensors += [
+                (node.output[0], a.t) for a in node.attribute if a.name == "value" and a.HasField("t")
+            ]
+    return {name: numpy_helper.to_array(t) for name, t in tensors if np.prod(t.dims) <= SMALL_CONSTANT}
+
+
+def _name(node: onnx.NodeProto) -> str:
+    return f"{node.op_type} {node.name[:60]!r}" if node.name else node.op_type

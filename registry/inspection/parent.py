@@ -1,0 +1,117 @@
+"""Inspecting files from outside: the child is believed only as far as its words make sense."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from registry import sandbox
+from registry.inspection.policy import Policy
+from registry.inspection.refusals import Finding, Refusal
+from registry.inspection.report import SETS, Inspection, parse
+from registry.inspection.sets import SetLimits
+from registry.sandbox import Finished, Limits, Mount
+from registry.sandbox.folders import private_folder
+from registry.sandbox.limits import GIB, MIB
+
+KEYS = ("model", "extractor", *SETS)
+INSIDE = "/run/assay"
+READABLE_BY_ALL = 0o444
+MOST_MEMORY_BYTES = 16 * GIB
+
+
+def inspect(
+    files: Mapping[str, Path],
+    *,
+    manifest: Mapping[str, Any],
+    policy: Policy | None = None,
+    sets: SetLimits | None = None,
+    limits: Limits | None = None,
+    allow_unisolated: bool = False,
+) -> Inspection:
+    """Inspect a version's files in a cell. Never raises for what is in them.
+
+    files     manifest key -> path; only model, extractor, end_to_end and confidence are looked at
+    manifest  the manifest's document: rows, signature and metric are compared with the graphs
+    policy    what the model's graphs may be, and which operators it may use beyond the default
+
+    Raises NoSandbox when there is no cell to be had.
+    """
+    policy, sets = policy or Policy(), sets or SetLimits()
+    looked_at = {key: files[key] for key in KEYS if key in files}
+    if refusals := _oversize(looked_at, policy, sets):
+        return Inspection(refusals=refusals)
+    with private_folder("inspection-") as folder:
+        order = {
+            "files": {key: f"{INSIDE}/{key}" for key in looked_at},
+            "manifest": {key: manifest.get(key) for key in ("rows", "signature", "metric")},
+            "policy": policy.to_json(),
+            "sets": asdict(sets),
+        }
+        finished = sandbox.run(
+            sandbox.python("registry.inspection"),
+            stdin=json.dumps(order, default=str).encode(),
+            mounts=[Mount(_shown(path, folder / key), f"{INSIDE}/{key}") for key, path in looked_at.items()],
+            limits=limits or _limits(looked_at),
+            allow_unisolated=allow_unisolated,
+        )
+    return _account(finished)
+
+
+def _oversize(files: Mapping[str, Path], policy: Policy, sets: SetLimits) -> tuple[Refusal, ...]:
+    refusals = []
+    for key, path in files.items():
+        size, most = path.stat().st_size, sets.file_bytes if key in SETS else policy.file_bytes
+        if size > most:
+            message = f"{key} has {size:,} bytes, more than {most:,}."
+            refusals.append(Refusal("too_large", f"files.{key}", message))
+    return tuple(refusals)
+
+
+def _shown(path: Path, spare: Path) -> Path:
+    """The file, or a copy of it where the cell's user could not read the file itself."""
+    if path.stat().st_mode & 0o004:
+        return path
+    shutil.copyfile(path, spare)
+    spare.chmod(READABLE_BY_ALL)
+    return spare
+
+
+def _limits(files: Mapping[str, Path]) -> Limits:
+    """A graph is in memory as bytes, as a message and as a session at once."""
+    graphs = sum(path.stat().st_size for key, path in files.items() if key not in SETS)
+    everything = sum(path.stat().st_size for path in files.values())
+    return Limits(
+        memory_bytes=min(GIB + 5 * graphs, MOST_MEMORY_BYTES),
+        cpu_seconds=60 + everything // (10 * MIB),
+        wall_seconds=90 + everything // (5 * MIB),
+        output_bytes=8 * MIB,
+    )
+
+
+def _account(finished: Finished) -> Inspection:
+    """The last report that the child finished; if it did not finish the work, what happened instead."""
+    try:
+        reports = [parse(line) for line in finished.stdout.split(b"\n")[:-1]]
+    except ValueError:
+        reports = []
+    if finished.ok and reports:
+        return reports[-1]
+    return _broken_off(finished, reports)
+
+
+def _broken_off(finished: Finished, reports: list[Inspection]) -> Inspection:
+    """The process ended before its work: at the graphs, at the sets, or when it loaded the model."""
+    if not reports:
+        sentence = f"The files could not be read: the process that read them {finished.sentence}."
+        return Inspection(refusals=(Refusal("unreadable", "files.model", sentence),))
+    last = reports[-1]
+    if len(reports) == 1:
+        sentence = f"The sets could not be read: the process that read them {finished.sentence}."
+        return replace(last, refusals=(*last.refusals, Refusal("unreadable", "files.confidence", sentence)))
+    sentence = f"The model does not load: the process that loaded it {finished.sentence}."
+    return replace(last, findings=(*last.findings, Finding("does_not_load", sentence)))

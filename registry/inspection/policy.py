@@ -1,0 +1,48 @@
+"""What a graph may be, before anything runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from registry.inspection.operators import ALLOWED, DEFAULT_DOMAINS
+
+Operator = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Bounds of one graph file. `allowed` are operators beyond the default, as (domain, name).
+
+    file_bytes      on disk, looked at before anything is read
+    nodes           with those of subgraphs and with functions written out
+    depth           nodes one behind the other
+    nesting         functions or subgraphs one inside the other
+    tree_depth      of a tree ensemble: onnxruntime descends by recursion when it loads one
+    name_length     of a tensor or node
+    """
+
+    file_bytes: int = (2 << 30) - 1
+    nodes: int = 100_000
+    depth: int = 20_000
+    nesting: int = 8
+    tree_depth: int = 2_000
+    name_length: int = 1_000
+    allowed: frozenset[Operator] = field(default_factory=frozenset)
+
+    def allows(self, operator: Operator) -> bool:
+        return operator in ALLOWED or operator in self.allowed
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "allowed": sorted(list(operator) for operator in self.allowed)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Policy:
+        allowed = frozenset((domain, name) for domain, name in document["allowed"])
+        return cls(**{**document, "allowed": allowed})
+
+
+def operator(domain: str, name: str) -> Operator:
+    """The one spelling of an operator: the default domain is the empty text."""
+    return DEFAULT_DOMAINS.get(domain, domain), name

@@ -1,0 +1,78 @@
+"""JSON Lines sets: one row per line, for sets small enough to be written by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from registry.inspection.refusals import Refused
+from registry.inspection.sets.columns import Array
+from registry.inspection.sets.testset import SetLimits
+from scoring.tensors import DTYPES, FLOATS
+
+ROW_KEYS = {"inputs", "expected", "target", "weight", "group", "slices"}
+HEAD_KEYS = {"atol", "rtol"}
+WORDS = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
+
+
+def read_lines(path: Path, field: str, limits: SetLimits) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """(tolerances of the optional first line, one document per row). Raises Refused naming the line."""
+    if path.stat().st_size > limits.text_bytes:
+        raise Refused("bad_set", field, f"A JSON Lines set has at most {limits.text_bytes:,} bytes: use NPZ.")
+    head: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if not line.strip():
+            continue
+        document = _document(line, number, field)
+        if number == 1 and document.keys() <= HEAD_KEYS:
+            head = document
+            continue
+        if "inputs" not in document or not document.keys() <= ROW_KEYS:
+            raise Refused(
+                "bad_set", field, f"Line {number} is not a row: it needs inputs, and expected or target."
+            )
+        rows.append(document)
+    return head, rows
+
+
+def to_array(value: Any, datatype: str | None) -> Array | None:
+    """A JSON value as an array of the protocol's datatype (None: as it comes); None when it does not fit."""
+    try:
+        array = np.array(_numbers(value) if datatype in FLOATS else value)
+    except ValueError:
+        return None
+    if datatype is None:
+        return array if array.dtype.kind in "biufU" else None
+    dtype = DTYPES[datatype]
+    if datatype == "BYTES" or array.dtype.kind == "U":
+        return array if (datatype == "BYTES") == (array.dtype.kind == "U") else None
+    if array.dtype.kind not in {"b": "b", "f": "iuf"}.get(dtype.kind, "iu"):
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = array.astype(dtype)
+    exact = dtype.kind == "f" or bool((cast.astype(object) == array.astype(object)).all())
+    return cast if exact else None
+
+
+def _document(line: bytes, number: int, field: str) -> dict[str, Any]:
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise Refused("bad_set", field, f"Line {number} is not JSON: {error}") from error
+    if not isinstance(document, dict) or not all(
+        isinstance(document.get(key, {}), Mapping) for key in ("inputs", "expected", "slices")
+    ):
+        raise Refused("bad_set", field, f"Line {number} is not an object of inputs and expected or target.")
+    return document
+
+
+def _numbers(value: Any) -> Any:
+    """Lists with the words that stand for what JSON has no number for; other texts stay texts."""
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return WORDS.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,129 @@
+"""The inspection itself, step by step, as it runs inside the cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from registry.inspection import agreement, rules, tensors
+from registry.inspection.declared import declared
+from registry.inspection.files import read_model
+from registry.inspection.policy import Policy
+from registry.inspection.refusals import Finding, Refusal, Refused
+from registry.inspection.report import SETS, GraphFacts, Inspection, SetFacts
+from registry.inspection.sets import SetLimits, read_set
+from registry.inspection.walk import Anatomy, anatomy
+from registry.storage.cache import digest_of
+from scoring.errors import BadModel
+from scoring.runtime import onnx as runtime
+from scoring.runtime.pipe import signature_of
+from scoring.types import Signature
+
+GRAPHS = ("extractor", "model")
+TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the parent asks for: files by their manifest key, the manifest, and the bounds."""
+
+    files: Mapping[str, Path]
+    manifest: Mapping[str, Any]
+    policy: Policy
+    sets: SetLimits
+
+
+def inspect(order: Order) -> Iterator[Inspection]:
+    """One report per step, each knowing more; the last one is the account, if the next never comes."""
+    found = Inspection()
+    steps: tuple[Callable[[Order, Inspection], Inspection], ...] = (_read_graphs, _read_sets, _load)
+    for step in steps:
+        if step is _load and found.findings:
+            return
+        try:
+            found = step(order, found)
+        except Refused as refused:
+            found = replace(found, refusals=(*found.refusals, refused.refusal))
+        yield found
+        if found.refusals:
+            return
+
+
+def _read_graphs(order: Order, found: Inspection) -> Inspection:
+    """Graph files against the policy, and the signature against the manifest. Nothing is run."""
+    parts = {key: anatomy(read_model(order.files[key], key, order.policy)) for key in _graph_keys(order)}
+    for key, part in parts.items():
+        rules.refuse_unknown(part, key)
+    findings = [finding for key, part in parts.items() for finding in rules.findings(part, key, order.policy)]
+    graphs = {key: _facts(part, order.files[key]) for key, part in parts.items()}
+    try:
+        described = {key: declared(part.model) for key, part in parts.items()}
+        own = signature_of(described.get("extractor"), described["model"])
+    except BadModel as error:
+        raise Refused("signature_mismatch", "files.model", str(error)) from error
+    signature, refusals = agreement.merged(own, order.manifest)
+    return replace(
+        found, findings=tuple(findings), graphs=graphs, signature=signature, refusals=tuple(refusals)
+    )
+
+
+def _read_sets(order: Order, found: Inspection) -> Inspection:
+    """Both sets, read to the end and counted. All their refusals are told, not only the first."""
+    assert found.signature is not None  # noqa: S101 - the step before refuses without one
+    sets: dict[str, SetFacts] = {}
+    refusals: list[Refusal] = []
+    for kind in SETS:
+        if kind not in order.files:
+            continue
+        try:
+            read = read_set(
+                order.files[kind], kind, found.signature, unit=order.manifest.get("rows"), limits=order.sets
+            )
+            sets[kind] = SetFacts(read.rows, read.unit)
+        except Refused as refused:
+            refusals.append(refused.refusal)
+    return replace(found, sets=sets, refusals=(*found.refusals, *dict.fromkeys(refusals)))
+
+
+def _load(order: Order, found: Inspection) -> Inspection:
+    """The graphs in onnxruntime, exactly as a scoring node loads them."""
+    began = perf_counter()
+    try:
+        loaded = {
+            key: runtime.load(order.files[key], digest_of(order.files[key])) for key in _graph_keys(order)
+        }
+        own = signature_of(loaded.get("extractor"), loaded["model"])
+    except BadModel as error:
+        return replace(found, findings=(Finding("does_not_load", str(error)),))
+    seconds = perf_counter() - began
+    signature, _ = agreement.merged(_same_inputs(own, found.signature), order.manifest)
+    return replace(found, signature=signature, loaded=True, load_seconds=seconds)
+
+
+def _same_inputs(loaded: Signature, described: Signature | None) -> Signature:
+    """What onnxruntime says; it may know more of the outputs, but the inputs are what the file declares."""
+    if described is None or [spec.name for spec in loaded.inputs] != [spec.name for spec in described.inputs]:
+        raise Refused(
+            "signature_mismatch", "files.model", "onnxruntime sees other inputs than the file declares."
+        )
+    return loaded
+
+
+def _graph_keys(order: Order) -> list[str]:
+    return [key for key in GRAPHS if key in order.files]
+
+
+def _facts(parts: Anatomy, path: Path) -> GraphFacts:
+    model = parts.model
+    return GraphFacts(
+        operators=tuple(sorted((domain[:TEXT], name[:TEXT]) for domain, name in rules.operators(parts))),
+        opsets={imported.domain[:TEXT]: imported.version for imported in model.opset_import},
+        ir_version=model.ir_version,
+        producer=f"{model.producer_name} {model.producer_version}".strip()[:TEXT],
+        nodes=sum(len(body.nodes) for body in parts.bodies),
+        initializer_bytes=sum(tensors.bytes_of(tensor) for tensor in parts.tensors()),
+        file_bytes=path.stat().st_size,
+    )

@@ -1,0 +1,45 @@
+"""The manifest's words about tensors against the graph's."""
+
+from __future__ import annotations
+
+import pytest
+
+MANIFEST = {
+    "metric": {"name": "rmse", "output": "y"},
+    "signature": {"inputs": {"x": {"features": ["height", "width"], "range": [0, 1]}}, "outputs": {"y": {}}},
+}
+
+
+def with_input(**facts):
+    return {**MANIFEST, "signature": {"inputs": {"x": facts}}}
+
+
+def test_feature_names_come_from_the_manifest(version, examined):
+    found = examined(version(), MANIFEST)
+
+    assert found.refusals == ()
+    assert found.signature.inputs[0].features == ("height", "width")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "field", "words"),
+    [
+        ({"signature": {"inputs": {"z": {}}}}, "signature.inputs.z", "no such tensor"),
+        ({"signature": {"outputs": {"yy": {}}}}, "signature.outputs.yy", "do you mean 'y'"),
+        ({"metric": {"output": "label"}}, "metric.output", "no output 'label'"),
+        (with_input(features=["a", "b", "c"]), "signature.inputs.x.features", "3 features"),
+        (with_input(optional=True), "signature.inputs.x.optional", "needs x"),
+        (with_input(choices=["red"]), "signature.inputs.x.choices", "'red' is a text"),
+    ],
+)
+def test_a_disagreement_is_refused_at_its_field(version, examined, manifest, field, words):
+    found = examined(version(), manifest)
+
+    assert [(refusal.code, refusal.field) for refusal in found.refusals] == [("signature_mismatch", field)]
+    assert words in found.refusals[0].message
+
+
+def test_all_disagreements_are_told_at_once(version, examined):
+    manifest = {"metric": {"output": "label"}, "signature": {"inputs": {"z": {}, "zz": {}}}}
+
+    assert len(examined(version(), manifest).refusals) == 3
