@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from registry import policies
 from registry.errors import NotFound
-from registry.models import ApiToken, Event, Job, Membership, ModelVersion, Person, RegisteredModel, Role
+from registry.models import ApiToken, Event, Job, Membership, ModelVersion, Person, RegisteredModel, Role, Tag
 from registry.principals import Access
 from registry.tokens import sha256_of
 
@@ -101,11 +102,13 @@ def search_models(
         )
     if tag:
         key, _, value = tag.partition("=")
-        matching = {"tags__key": key} | ({"tags__value": value} if value else {})
-        found = found.filter(**matching).distinct()
-    return found.annotate(
-        version_count=Count("versions", distinct=True), latest=Max("versions__number")
-    ).order_by("name")
+        tags = Tag.objects.filter(model=OuterRef("pk"), key=key, **({"value": value} if value else {}))
+        found = found.filter(Exists(tags))
+    newest = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-number").values("number")[:1]
+    # Asked per row of the page that is shown: an aggregate would read every version of every model.
+    # Versions are numbered without gaps and never deleted, so the newest number is also their count.
+    latest = Coalesce(Subquery(newest), 0)
+    return found.annotate(latest=latest, version_count=latest).order_by("name")
 
 
 def model(name: str, asker: Any, token: ApiToken | None = None) -> RegisteredModel:

@@ -60,7 +60,7 @@ def test_a_change_that_fails_leaves_no_event():
 @pytest.mark.parametrize("attack", ["update", "delete"])
 def test_the_database_refuses_to_edit_the_log(log, attack):
     row = Event.objects.filter(seq=3)
-    deed = {"update": lambda: row.update(actor="person/mallory"), "delete": lambda: row._raw_delete("default")}
+    deed = {"update": lambda: row.update(actor="person/eve"), "delete": lambda: row._raw_delete("default")}
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         deed[attack]()
 
