@@ -46,5 +46,5 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-if __name__ == "__main__":  # a container's health check: python -m config.probes 8000 /health/live
+if __name__ == "__main__":  # a container's health check: python -m config.probes 8000 /healthz
     sys.exit(0 if answers_http("127.0.0.1", int(sys.argv[1]), sys.argv[2]) else 1)

@@ -15,13 +15,13 @@ SOCKET_PATH_LIMIT = 104
 
 
 def web() -> list[str]:
-    """Pages and REST. Sixteen threads per worker, because a long poll holds one while it waits."""
+    """Pages and REST; config/asgi.py says which view runs where."""
     return _python(
         "granian",
-        *("--interface", "wsgi", "--workers", str(settings.WEB_WORKERS), "--blocking-threads", "16"),
-        *("--respawn-failed-workers", "--workers-kill-timeout", "2", "--no-ws"),
+        *("--interface", "asginl", "--loop", "uvloop", "--no-ws", "--workers", str(settings.WEB_WORKERS)),
+        *("--respawn-failed-workers", "--workers-kill-timeout", "2"),
         *("--host", settings.HOST, "--port", str(settings.WEB_PORT)),
-        "config.wsgi:application",
+        "config.asgi:application",
     )
 
 
@@ -54,7 +54,7 @@ def children() -> list[Child]:
     """Everything that has to run on a machine that is alone, in the order in which it has to start."""
     clock = ["-B", "-s", settings.CELERY_BEAT_SCHEDULE_FILENAME]
     own = env.inherited()
-    pages = partial(probes.answers_http, settings.HOST, settings.WEB_PORT, "/health/live")
+    pages = partial(probes.answers_http, settings.HOST, settings.WEB_PORT, "/healthz")
     answers = partial(probes.answers_http, settings.HOST, settings.SCORING_PORT, "/v2/health/live")
     return [
         *_broker(),

@@ -1,0 +1,98 @@
+"""The bridge between Django's two sides, under the real web server."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from config import probes
+from tests.servers import free_port, wait_until
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def port():
+    number = free_port()
+    command = [
+        sys.executable, "-m", "granian", "--interface", "asginl", "--loop", "uvloop", "--workers", "1",
+        "--workers-kill-timeout", "1", "--no-ws", "--no-log", "--port", str(number),
+        "tests.contracts.web_application:application",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT)
+    wait_until(lambda: probes.answers_http("127.0.0.1", number, "/"), "the web server")
+    yield number
+    process.terminate()
+    process.wait(timeout=10)
+
+
+@pytest.fixture
+def client(port):
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        yield client
+
+
+def test_a_request_arrives_as_it_was_sent(client):
+    answer = client.get(
+        "/wörter/ä?x=1&y=%20", headers=[("Cookie", "a=1"), ("Cookie", "b=2"), ("X_Under", "no")]
+    )
+    method, path, query, cookie, under, pool, size, _ = answer.text.split("|")
+    assert (method, path, query, cookie) == ("GET", "/wörter/ä", "x=1&y=%20", "a=1; b=2")
+    assert under == "", "an underscore must not pass for a hyphen"
+    assert (pool, size) == ("pages", "0")
+    assert answer.headers.get_list("x-twice") == ["a", "b"]
+
+
+@pytest.mark.parametrize(("size", "pool"), [(10, "pages"), (1 << 20, "pages"), (5 << 20, "uploads")])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_bodies_arrive_whole_whatever_their_size(client, size, pool, chunked):
+    content = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    pieces = (content[at : at + 70_000] for at in range(0, size, 70_000))
+    answer = client.post("/", content=pieces if chunked else content).text.split("|")
+    assert answer[5:] == [pool, str(size), hashlib.sha256(content).hexdigest()]
+
+
+def test_a_generated_answer_stays_in_its_thread_and_arrives_whole(client):
+    assert client.get("/stream").text.split() == [str(number) for number in range(1000)]
+
+
+def test_open_waits_do_not_slow_the_pages(port, client):
+    with ThreadPoolExecutor(40) as pool:
+        waits = [pool.submit(httpx.get, f"http://127.0.0.1:{port}/wait", timeout=20) for _ in range(40)]
+        time.sleep(0.5)  # all of them are under way, which nothing but time can tell
+        began = time.monotonic()
+        assert client.get("/").status_code == 200
+        assert time.monotonic() - began < 1.5, "a page waited for the long polls"
+        assert {wait.result().text for wait in waits} == {"waited"}
+
+
+def test_slow_uploads_do_not_slow_the_pages_and_are_refused_before_they_are_read(port, client):
+    head = b"POST /%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000000\r\n\r\n"
+    slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
+    for connection in slow:
+        connection.sendall(head % b"" + b"x" * 1000)
+    began = time.monotonic()
+    assert client.get("/").status_code == 200
+    assert time.monotonic() - began < 1.5, "a page waited for the uploads"
+    for connection in slow:
+        connection.close()
+    with socket.create_connection(("127.0.0.1", port)) as refused:
+        refused.sendall(head % b"refuse")
+        refused.settimeout(10)
+        assert refused.recv(1000).startswith(b"HTTP/1.1 403")
+
+
+def test_a_client_that_goes_away_leaves_no_thread_behind(port, client):
+    for _ in range(6):  # three times as many as there are threads for uploads
+        with socket.create_connection(("127.0.0.1", port)) as gone:
+            gone.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\nx")
+    content = b"y" * (2 << 20)
+    assert client.post("/", content=content).text.split("|")[6] == str(len(content))

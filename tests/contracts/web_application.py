@@ -1,0 +1,54 @@
+"""What tests/contracts/test_web_server.py serves: a plain application on each side of the bridge."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+
+from config.hybrid import Hybrid
+
+
+class Streamed:
+    """A generated answer that belongs to its thread, as a database cursor does."""
+
+    streaming = True
+
+    def __iter__(self):
+        mine = threading.get_ident()
+        for number in range(1000):
+            assert threading.get_ident() == mine
+            yield f"{number}\n".encode()
+
+
+def wsgi(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/slow":
+        time.sleep(0.3)
+    if path == "/stream":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return Streamed()
+    if path == "/refuse":
+        start_response("403 Forbidden", [("Content-Length", "2")])
+        return [b"no"]
+    body, left = b"", int(environ.get("CONTENT_LENGTH") or 0)
+    while left and (piece := environ["wsgi.input"].read(min(left, 65_536))):
+        body, left = body + piece, left - len(piece)
+    pool = threading.current_thread().name.split("_")[0]
+    told = [
+        environ["REQUEST_METHOD"], path.encode("latin-1").decode(), environ["QUERY_STRING"],
+        environ.get("HTTP_COOKIE", ""), environ.get("HTTP_X_UNDER", ""), pool,
+        str(len(body)), hashlib.sha256(body).hexdigest(),
+    ]  # fmt: skip
+    start_response("200 OK", [("Content-Type", "text/plain"), ("X-Twice", "a"), ("X-Twice", "b")])
+    return ["|".join(told).encode()]
+
+
+async def asgi(scope, receive, send):
+    await asyncio.sleep(3)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"waited"})
+
+
+application = Hybrid(asgi, wsgi, waits=lambda method, path: path == "/wait", threads=2, uploads=2)
