@@ -1,0 +1,60 @@
+"""Reference answers: what the version said at proof, for nodes to say again before they serve.
+
+JSON Lines: a head with the tolerance and the counts, then one row a line, each a v2 JSON request as
+a client would send it and the outputs that came back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from releases.examiner.asking import Told
+from releases.examiner.closeness import Tolerance
+from releases.examiner.result import Answers
+
+FORMAT = 1
+MOST_END_TO_END = 1000
+MOST_CONFIDENCE = 200
+MOST_BYTES = 32 << 20
+_HEAD_ROOM = 4096
+
+SetName = Literal["end_to_end", "confidence"]
+_MOST = {"end_to_end": MOST_END_TO_END, "confidence": MOST_CONFIDENCE}
+
+
+@dataclass(slots=True)
+class ReferenceAnswers:
+    """Rows as they are gathered; what would make the file too large is left out."""
+
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    _lines: dict[SetName, list[bytes]] = field(default_factory=lambda: {"end_to_end": [], "confidence": []})
+    _bytes: int = 0
+
+    def keep(self, name: SetName, row: int, told: Told) -> None:
+        """Add a row that was asked as JSON. Half of the room is the end-to-end set's, half the other's."""
+        if told.request is None or told.outputs is None or len(self._lines[name]) >= _MOST[name]:
+            return
+        line = json.dumps(
+            {"set": name, "row": row, "request": told.request, "outputs": told.outputs}
+        ).encode()
+        room = MOST_BYTES - _HEAD_ROOM if name == "confidence" else MOST_BYTES // 2
+        if self._bytes + len(line) + 1 <= room:
+            self._lines[name].append(line)
+            self._bytes += len(line) + 1
+
+    def write(self, path: Path) -> Answers:
+        """Write the file, visible only when it is whole."""
+        counts: dict[str, int] = {name: len(lines) for name, lines in self._lines.items()}
+        head: dict[str, float] = {"format": FORMAT, "atol": self.tolerance.atol, "rtol": self.tolerance.rtol}
+        head |= counts
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as stream:
+            stream.write(json.dumps(head).encode() + b"\n")
+            for lines in self._lines.values():
+                stream.writelines(line + b"\n" for line in lines)
+        os.replace(partial, path)
+        return Answers(counts["end_to_end"], counts["confidence"], path.stat().st_size)

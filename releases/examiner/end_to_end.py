@@ -1,0 +1,112 @@
+"""The end-to-end set: every row alone, as a client would ask it, and then the rows in batches.
+
+One row that comes back wrong fails the version; there is no rate. Whether a row in a batch is
+answered as it is alone decides if the data plane may gather requests of several clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from releases.examiner import tensors
+from releases.examiner.answers import ReferenceAnswers
+from releases.examiner.asking import Server, Told
+from releases.examiner.closeness import Tolerance, first_difference
+from releases.examiner.findings import BadAnswer, BadSet, Refused
+from releases.examiner.result import MOST_FAILURES, MOST_SHOWN, EndToEnd, Failure
+from releases.examiner.sets import ExaminedSet, Stacked
+
+Array = NDArray[Any]
+
+BATCH = 64
+_MOST_TEXT = 100
+
+
+def examine(found: ExaminedSet, server: Server, answers: ReferenceAnswers) -> EndToEnd:
+    """Ask every row. Raises BadSet without expected outputs, and ServerLost."""
+    if found.expected is None:
+        raise BadSet("the end-to-end set has no expected outputs")
+    started = perf_counter()
+    failures: list[Failure] = []
+    wrong, batchable = 0, found.kind == "samples"
+    for start in range(0, found.rows, BATCH):
+        stop = min(start + BATCH, found.rows)
+        told = []
+        for row in range(start, stop):
+            answer, failure = _ask(found, row, server)
+            told.append(answer)
+            if failure is not None:
+                wrong += 1
+                failures += [failure] * (len(failures) < MOST_FAILURES)
+            if answer is not None:
+                answers.keep("end_to_end", row, answer)
+        batchable = batchable and _same_in_batch(found, start, told, server)
+    return EndToEnd(
+        rows=found.rows,
+        wrong=wrong,
+        failures=tuple(failures),
+        batchable=batchable if found.kind == "samples" else None,
+        seconds=perf_counter() - started,
+    )
+
+
+def _ask(found: ExaminedSet, row: int, server: Server) -> tuple[Told | None, Failure | None]:
+    try:
+        told = server.ask(found.inputs.row(row))
+    except (Refused, BadAnswer) as error:
+        return None, Failure(row, "", str(error))
+    assert found.expected is not None  # noqa: S101 - examine() has looked
+    return told, compare(row, found.expected.row(row), told.arrays, found.tolerance)
+
+
+def compare(
+    row: int, expected: Mapping[str, Array], got: Mapping[str, Array], tolerance: Tolerance
+) -> Failure | None:
+    """The first output of a row that is not as expected, None where all are."""
+    for name, wanted in expected.items():
+        if name not in got:
+            return Failure(row, name, "the answer does not have this output")
+        have = got[name]
+        if have.shape != wanted.shape:
+            return Failure(row, name, f"shape {list(have.shape)} came back, not {list(wanted.shape)}")
+        place = first_difference(wanted, have, tolerance)
+        if place is not None:
+            return Failure(
+                row, name, "another value came back", place, _shown(wanted, place), _shown(have, place)
+            )
+    return None
+
+
+def _shown(array: Array, place: int) -> tuple[Any, ...]:
+    values = tensors.plain(array.reshape(-1)[place : place + MOST_SHOWN])
+    return tuple(value[:_MOST_TEXT] if isinstance(value, str) else value for value in values)
+
+
+def _same_in_batch(found: ExaminedSet, start: int, told: list[Told | None], server: Server) -> bool:
+    """Whether rows asked together are answered as they were alone. One row alone is asked beside itself."""
+    if not isinstance(found.inputs, Stacked) or None in told:
+        return False
+    batch = found.inputs.rows(start, start + len(told))
+    if len(told) == 1:
+        batch = {name: np.repeat(array, 2, axis=0) for name, array in batch.items()}
+    try:
+        together = server.ask_binary(batch)
+    except (Refused, BadAnswer):
+        return False
+    return all(
+        answer is not None and same_row(answer.arrays, together, place, found.tolerance)
+        for place, answer in enumerate(told)
+    )
+
+
+def same_row(
+    alone: Mapping[str, Array], together: Mapping[str, Array], place: int, tolerance: Tolerance
+) -> bool:
+    """Whether the outputs of one row equal that row of a batch's outputs."""
+    rows = {name: array[place : place + 1] for name, array in together.items() if array.ndim}
+    return compare(0, alone, rows, tolerance) is None

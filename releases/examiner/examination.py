@@ -1,0 +1,65 @@
+"""The parts of an examination, one after the other; each ends in figures or in a finding."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import replace
+
+from releases.examiner import end_to_end
+from releases.examiner.answers import ReferenceAnswers
+from releases.examiner.asking import Server
+from releases.examiner.findings import Finding
+from releases.examiner.loading import load
+from releases.examiner.result import Examination, Part, Problem
+from releases.examiner.spec import Spec
+
+ANSWERS = "answers.jsonl"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def examine(spec: Spec) -> Examination:
+    """Do what the spec asks, in its order. What goes wrong is told in the result, never raised."""
+    server = Server(spec)
+    try:
+        return _examine(spec, server)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        return Examination("errored", "there is no room left for what an examination writes")
+    finally:
+        server.close()
+
+
+def _examine(spec: Spec, server: Server) -> Examination:
+    made, answers = Examination("measured", None), ReferenceAnswers()
+    for part in spec.do:
+        try:
+            made = PARTS[part](made, spec, server, answers)
+        except Finding as finding:
+            made = _noted(made, part, str(finding))
+        except MemoryError:
+            made = _noted(made, part, f"the {part} set needs more memory than an examination may take")
+    if {"end_to_end", "confidence"} & set(spec.do):
+        made = replace(made, answers=answers.write(spec.scratch / ANSWERS))
+    return made
+
+
+def _noted(made: Examination, part: Part, reason: str) -> Examination:
+    reason = reason[:1000]
+    return replace(
+        made,
+        outcome="failed",
+        reason=made.reason or reason,
+        problems=(*made.problems, Problem(part, reason)),
+    )
+
+
+def _end_to_end(made: Examination, spec: Spec, server: Server, answers: ReferenceAnswers) -> Examination:
+    found = load(spec, "end_to_end")
+    answers.tolerance = found.tolerance
+    return replace(made, end_to_end=end_to_end.examine(found, server, answers))
+
+
+Step = Callable[[Examination, Spec, Server, ReferenceAnswers], Examination]
+PARTS: dict[Part, Step] = {"end_to_end": _end_to_end}
