@@ -16,13 +16,27 @@ from registry.api.asking import actor_of
 from registry.api.idempotency import idempotent
 from registry.api.permissions import LoggedIn
 from registry.errors import NotAllowed
-from releases.api.shapes import FeedbackItem, FeedbackStatus
+from releases import selectors as release_selectors
+from releases.api.shapes import FeedbackCounts, FeedbackItem, FeedbackStatus
 from releases.services import feedback
 from releases.services.feedback import Status
 from scoring import request_ids
 from scoring.errors import BadRequestId
 
 MOST_ITEMS = 1000
+
+
+class ModelFeedback(APIView):
+    """How much came back for each version of a model."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(operation_id="models_feedback", responses=FeedbackCounts)
+    def get(self, request: Request, model: str) -> Response:
+        """Rewards, labels and the mean reward per version, each answer counted once."""
+        of = selectors.model(model, request.user, request.auth)
+        counts = release_selectors.feedback_by_version(of)
+        return Response({"versions": [counts[number] for number in sorted(counts)]})
 
 
 class Feedback(APIView):

@@ -186,6 +186,17 @@ class FeedbackStatus(serializers.Serializer[Any]):
     status = serializers.ChoiceField(["accepted", "duplicate", "late", "unknown", "invalid"])
 
 
+class VersionFeedback(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    rewards = serializers.IntegerField()
+    labels = serializers.IntegerField()
+    mean = serializers.FloatField(allow_null=True)
+
+
+class FeedbackCounts(serializers.Serializer[Any]):
+    versions = VersionFeedback(many=True)
+
+
 def standing(model: str, environment: str, route: Any) -> dict[str, Any]:
     """The JSON of StandingShape; without a route nothing ever answered."""
     if route is None:

@@ -22,5 +22,6 @@ urlpatterns = [
         environments.Standing.as_view(),
         name="api-environment-model",
     ),
+    path("models/<str:model>/feedback", feedback.ModelFeedback.as_view(), name="api-model-feedback"),
     path("feedback", feedback.Feedback.as_view(), name="api-feedback"),
 ]

@@ -1,0 +1,69 @@
+"""CI: the REST API with a bearer token."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+TIMEOUT = httpx.Timeout(90.0, connect=10.0)
+
+
+class Rest:
+    """`/api/v1` as a script uses it. Answers are returned as they are; callers look at the status."""
+
+    def __init__(self, base_url: str, token: str) -> None:
+        self._http = httpx.Client(
+            base_url=f"{base_url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, address: str, **query: Any) -> Any:
+        """The JSON of an answer. Raises httpx.HTTPStatusError when it is a refusal."""
+        answer = self._http.get(address, params=query)
+        answer.raise_for_status()
+        return answer.json()
+
+    def post(self, address: str, body: Any = None, **headers: str) -> httpx.Response:
+        return self._http.post(address, json={} if body is None else body, headers=headers)
+
+    def upload(self, folder: Path, **replaced: bytes) -> httpx.Response:
+        """Upload a folder with its `model.yaml`; `replaced` sends other bytes for a key."""
+        manifest = (folder / "model.yaml").read_bytes()
+        document = yaml.safe_load(manifest)
+        parts = {"manifest": ("model.yaml", manifest)}
+        for key, name in document["files"].items():
+            parts[key] = (name, replaced.get(key) or (folder / name).read_bytes())
+        return self._http.post(f"/models/{document['model']}/versions", files=parts)
+
+    def wait_for_gates(self, release: int, tell: Callable[[dict[str, Any]], None], deadline_s: float) -> str:
+        """Long-poll until the gates are through; `tell` gets each one once. The release's state then."""
+        deadline, told, seen = time.monotonic() + deadline_s, set(), ""
+        while True:
+            now = self.get(f"/releases/{release}/gates", wait=30, seen=seen)
+            for gate in now["gates"]:
+                if gate["outcome"] != "pending" and gate["name"] not in told:
+                    told.add(gate["name"])
+                    tell(gate)
+            seen, state = now["seen"], str(now["state"])
+            if state not in ("draft", "validating") or time.monotonic() > deadline:
+                return state
+            if any(gate["outcome"] == "errored" for gate in now["gates"]):
+                return state
+
+    def wait_for_state(self, release: int, wanted: set[str], deadline_s: float) -> dict[str, Any]:
+        """Ask until the release is in one of the states and its rollout is closed, or time is over."""
+        deadline = time.monotonic() + deadline_s
+        while True:
+            found: dict[str, Any] = self.get(f"/releases/{release}")
+            rollout = found["rollout"]
+            settled = rollout is None or rollout["closed_at"] is not None
+            if (found["state"] in wanted and settled) or time.monotonic() > deadline:
+                return found
+            time.sleep(0.1)
