@@ -158,6 +158,6 @@ def _stated(error: Exception, options: Any) -> ScoringError:
     if getattr(options, "terminate", False):
         return DeadlineExceeded("the model did not finish within the deadline")
     words = " ".join(str(error).split())[:300]
-    if type(error).__name__ == "InvalidArgument":
+    if type(error).__name__ == "InvalidArgument" and "while running" not in words:
         return BadTensor(f"the model does not take these inputs: {words}")
     return InferenceFailed(f"the model failed on this request: {words}")

@@ -61,6 +61,7 @@ READ = frozenset(
         b"content-type",
         b"expect",
         b"inference-header-content-length",
+        b"transfer-encoding",
         b"x-assay-unit",
     }
 )

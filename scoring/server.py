@@ -126,9 +126,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > self._limits.head_bytes:
-            self._failure = self._head_too_large()
+        self._head_bytes += len(name) + len(value) + 4
         name = name.lower()
         if name in http.READ:
             if name in self._fields:
@@ -140,6 +138,10 @@ class Connection(asyncio.Protocol):
         keep_alive = parser.should_keep_alive() and not self._shared.draining
         if parser.get_http_version() == "1.0":
             keep_alive = False
+        if self._head_bytes > self._limits.head_bytes:
+            self._failure = self._head_too_large()
+        if self._failure is not None or parser.should_upgrade():
+            return
         try:
             head = Head(parser.get_method(), self._target, self._fields, keep_alive=keep_alive)
         except ScoringError as error:
@@ -215,16 +217,30 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def _feed(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            # No upgrade is offered: what follows is read as the next request, as if nobody had asked.
-            self._parser = httptools.HttpRequestParser(self)
-            if rest := data[upgrade.args[0] :]:
-                self._feed(rest)
-        except httptools.HttpParserError as error:
-            if self._failure is None:
-                self._failure = BadRequest(f"this is not an HTTP request: {error}")
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._without_upgrade(data[upgrade.args[0] :])
+                continue
+            except httptools.HttpParserError as error:
+                if self._failure is None:
+                    self._failure = BadRequest(f"this is not an HTTP request: {error}")
+            return
+
+    def _without_upgrade(self, rest: bytes) -> bytes:
+        """The request as if it had not asked for another protocol, to be read again: none is offered here.
+
+        The parser stops after the head of such a request, as if it had no body. Java's client
+        asks so with every first request.
+        """
+        method = self._parser.get_method()
+        if method == b"CONNECT":
+            self._failure = BadRequest("CONNECT is not offered")
+            return b""
+        fields = b"".join(b"%b: %b\r\n" % field for field in self._fields.items())
+        self._parser = httptools.HttpRequestParser(self)
+        return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, self._target, fields) + rest
 
     def _push(self, reply: bytes, head: Head) -> None:
         exchange = Exchange(self, head, b"", perf_counter())

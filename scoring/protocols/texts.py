@@ -17,7 +17,9 @@ def nested_text(array: Array) -> bytes:
     """Nested lists, as deep as the array has axes."""
     if array.dtype.kind in "OSU":
         return orjson.dumps(_decoded(array.tolist()))
-    text = orjson.dumps(np.ascontiguousarray(array).reshape(array.shape), option=_NUMPY)
+    if array.ndim == 0:
+        return nested_text(array.reshape(1))[1:-1]
+    text = orjson.dumps(np.ascontiguousarray(array), option=_NUMPY)
     # A numeric array has no null of its own: this is how orjson writes what is not finite.
     return text if b"null" not in text else orjson.dumps(_worded(array.tolist()))
 

@@ -6,17 +6,17 @@ from tests.scoring import models
 from tests.scoring.nodes import Node, Store, model
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def place(tmp_path_factory):
     return tmp_path_factory.mktemp("scoring")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def store(place):
     return Store(place / "store")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def node(place, store):
     """A node of two workers with the versions that most tests speak to."""
     node = Node(place, store).start()

@@ -117,7 +117,7 @@ def divider() -> bytes:
 
 
 def slow(rounds: int = 200, width: int = 256) -> bytes:
-    """Many matrix products one after the other: milliseconds per row, in kernels that can be interrupted between."""
+    """Many matrix products in a row: milliseconds, in kernels that can be interrupted between."""
     nodes, last = [], "x"
     for number in range(rounds):
         nodes.append(helper.make_node("MatMul", [last, "w"], [f"h{number}"]))

@@ -1,0 +1,268 @@
+"""The wire itself: framing, order, limits, and what no two parsers may read differently."""
+
+from __future__ import annotations
+
+import json
+import socket
+from contextlib import closing, suppress
+
+import pytest
+
+from tests.scoring import models
+from tests.scoring.nodes import TOKEN, Node, model, wait_for
+
+HEAD = f"Host: n\r\nAuthorization: Bearer {TOKEN}\r\n"
+
+
+def body(*values):
+    values = values or (1.0, 2.0)
+    return json.dumps(
+        {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": values}]}
+    ).encode()
+
+
+def request(content=None, *, path="/v2/models/linear/infer", more="", version="1.1", head=HEAD) -> bytes:
+    content = body() if content is None else content
+    return (
+        f"POST {path} HTTP/{version}\r\n{head}{more}Content-Length: {len(content)}\r\n\r\n".encode() + content
+    )
+
+
+class Wire:
+    """A socket that reads whole answers."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        self.rest = b""
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def answer(self) -> tuple[int, dict[str, str], bytes]:
+        while b"\r\n\r\n" not in self.rest:
+            self.rest += self._more()
+        head, _, self.rest = self.rest.partition(b"\r\n\r\n")
+        line, *fields = head.decode().split("\r\n")
+        names = {name.lower(): value for name, value in (field.split(": ", 1) for field in fields)}
+        length = int(names.get("content-length", 0))
+        while len(self.rest) < length:
+            self.rest += self._more()
+        content, self.rest = self.rest[:length], self.rest[length:]
+        return int(line.split()[1]), names, content
+
+    def closed(self) -> bool:
+        try:
+            return self.rest == b"" and self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def _more(self) -> bytes:
+        data = self.socket.recv(65536)
+        assert data, f"closed in the middle of an answer: {self.rest!r}"
+        return data
+
+
+@pytest.fixture
+def wire(node):
+    with node.connect() as connection:
+        yield Wire(connection)
+
+
+def first(answer) -> float:
+    return json.loads(answer[2])["outputs"][0]["data"][0]
+
+
+def test_pipelined_requests_are_answered_in_order(wire):
+    wire.send(b"".join(request(body(n, 0.0)) for n in range(100)))
+
+    assert [first(wire.answer()) for _ in range(100)] == [float(n) for n in range(100)]
+
+
+def test_a_fast_refusal_waits_for_its_turn(wire):
+    wire.send(
+        request(body(7, 0)) + b"GET /nowhere HTTP/1.1\r\n" + HEAD.encode() + b"\r\n" + request(body(8, 0))
+    )
+
+    assert first(wire.answer()) == 7
+    assert wire.answer()[0] == 404
+    assert first(wire.answer()) == 8
+
+
+def test_a_request_may_come_byte_by_byte(wire):
+    for byte in request():
+        wire.send(bytes([byte]))
+
+    assert first(wire.answer()) == 5
+
+
+def test_chunked_bodies_are_read(wire):
+    content = body()
+    chunks = (
+        b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (content[:10], content[10:])) + b"0\r\n\r\n"
+    )
+    wire.send(f"POST /v2/models/linear/infer HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode())
+    wire.send(chunks + request(body(3, 0)))
+
+    assert first(wire.answer()) == 5
+    assert first(wire.answer()) == 3
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(wire):
+    whole = request(more="Expect: 100-continue\r\n")
+    head, _, content = whole.partition(b"\r\n\r\n")
+    wire.send(head + b"\r\n\r\n")
+
+    assert wire.answer()[0] == 100
+    wire.send(content)
+    assert first(wire.answer()) == 5
+
+
+def test_a_client_that_asks_first_for_too_much_is_told_not_to(wire):
+    wire.send(
+        f"POST /score/linear HTTP/1.1\r\n{HEAD}Expect: 100-continue\r\n".encode()
+        + b"Content-Length: 99999999\r\n\r\n"
+    )
+
+    assert wire.answer()[0] == 413
+    assert wire.closed()
+
+
+def test_http_1_0_and_connection_close_end_after_the_answer(node):
+    for message in (request(version="1.0"), request(more="Connection: close\r\n")):
+        with node.connect() as connection:
+            wire = Wire(connection)
+            wire.send(message)
+            status, headers, _ = wire.answer()
+            assert (status, headers["connection"]) == (200, "close")
+            assert wire.closed()
+
+
+def test_a_client_that_closes_its_sending_side_still_gets_its_answer(wire):
+    wire.send(request())
+    wire.socket.shutdown(socket.SHUT_WR)
+
+    assert first(wire.answer()) == 5
+    assert wire.closed()
+
+
+def test_an_offered_upgrade_is_passed_over(wire):
+    wire.send(
+        request(more="Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n")
+    )
+
+    assert first(wire.answer()) == 5
+    wire.send(request(body(2, 0)))
+    assert first(wire.answer()) == 2
+
+
+BAD = {
+    "no http": (b"hello\r\n\r\n", 400, "bad_request"),
+    "two lengths": (request(more="Content-Length: 5\r\n"), 400, "bad_request"),
+    "length and chunks": (request(more="Transfer-Encoding: chunked\r\n"), 400, "bad_request"),
+    "odd coding": (
+        f"POST /score/linear HTTP/1.1\r\n{HEAD}Transfer-Encoding: gzip\r\n\r\n".encode(),
+        400,
+        "bad_request",
+    ),
+    "signed length": (
+        f"POST /score/linear HTTP/1.1\r\n{HEAD}Content-Length: +5\r\n\r\nhello".encode(),
+        400,
+        "bad_request",
+    ),
+    "space before the colon": (
+        f"POST /score/linear HTTP/1.1\r\n{HEAD}Content-Length : 5\r\n\r\nhello".encode(),
+        400,
+        "bad_request",
+    ),
+    "folded": (request(more="X-A: b\r\n c: d\r\n"), 400, "bad_request"),
+    "bare line feeds": (request().replace(b"\r\n", b"\n"), 400, "bad_request"),
+    "zero byte": (request(more="X-A: \0\r\n"), 400, "bad_request"),
+    "odd chunk size": (
+        f"POST /score/linear HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode()
+        + b"0x5\r\nhello\r\n0\r\n\r\n",
+        400,
+        "bad_request",
+    ),
+    "two tokens": (request(more="Authorization: Bearer other\r\n"), 400, "bad_request"),
+    "two header lengths": (
+        request(more="Inference-Header-Content-Length: 5\r\nInference-Header-Content-Length: 6\r\n"),
+        400,
+        "bad_request",
+    ),
+    "compressed": (request(more="Content-Encoding: gzip\r\n"), 415, "unsupported_encoding"),
+    "endless head": (b"GET /v2 HTTP/1.1\r\nX-A: " + b"a" * 40_000 + b"\r\n\r\n", 431, "head_too_large"),
+    "endless target": (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\n\r\n", 431, "head_too_large"),
+    "many fields": (b"GET /v2 HTTP/1.1\r\n" + b"X-A: b\r\n" * 5000 + b"\r\n", 431, "head_too_large"),
+    "large body": (request(b" " * (4 << 20) + body()), 413, "body_too_large"),
+}
+
+
+@pytest.mark.parametrize(("data", "status", "code"), BAD.values(), ids=BAD)
+def test_what_two_parsers_could_read_differently_is_refused_and_ended(wire, data, status, code):
+    with suppress(BrokenPipeError, ConnectionResetError):
+        wire.send(data)
+    got, headers, content = wire.answer()
+
+    assert (got, json.loads(content)["code"], headers["connection"]) == (status, code, "close")
+    assert wire.closed()
+
+
+def test_a_large_chunked_body_is_stopped_on_its_way(wire):
+    wire.send(f"POST /v2/models/linear/infer HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode())
+    chunk = b"%x\r\n%b\r\n" % (1 << 20, b" " * (1 << 20))
+    with suppress(BrokenPipeError, ConnectionResetError):
+        for _ in range(8):
+            wire.send(chunk)
+
+    assert wire.answer()[0] == 413
+
+
+@pytest.fixture(scope="module")
+def hasty(place, store):
+    """A node with short deadlines and few places."""
+    extra = ["--head-seconds", "0.3", "--body-seconds", "0.3", "--idle-seconds", "0.6", "--connections", "4"]
+    node = Node(place, store, workers=1, name="hasty", extra=extra).start()
+    try:
+        node.serve({"linear": model(1, [store.version(1, models.linear())])})
+        yield node
+    finally:
+        node.stop()
+
+
+@pytest.mark.parametrize("part", [b"POST /v2/mod", request()[:-5]], ids=["head", "body"])
+def test_a_request_that_never_ends_is_ended(hasty, part):
+    with hasty.connect() as connection:
+        wire = Wire(connection)
+        wire.send(part)
+        status, _, content = wire.answer()
+
+        assert (status, json.loads(content)["code"]) == (408, "request_timeout")
+        assert wire.closed()
+
+
+def test_an_idle_connection_is_closed_without_a_word(hasty):
+    with hasty.connect() as connection:
+        wire = Wire(connection)
+        wire.send(request())
+        assert wire.answer()[0] == 200
+        assert wire.closed()
+
+
+def test_a_connection_too_many_is_told_to_come_again(hasty):
+    with_four = [hasty.connect() for _ in range(4)]
+    try:
+        for connection in with_four:
+            connection.sendall(request())
+            assert Wire(connection).answer()[0] == 200
+        with hasty.connect() as connection:
+            status, headers, _ = Wire(connection).answer()
+            assert (status, headers["retry-after"]) == (503, "1")
+    finally:
+        for connection in with_four:
+            connection.close()
+
+    def served() -> bool:
+        with closing(hasty.client()) as client:
+            return client.infer("linear")[0] == 200
+
+    wait_for(served, "a free place")
