@@ -1,0 +1,147 @@
+"""Every route, every kind of person: what is not granted is refused."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from registry.services.tokens import create_token
+from registry.web import urls as registry_urls
+from releases.web import urls as release_urls
+from tests.web import world as worlds
+
+PEOPLE = ("amina", "boris", "chloe", "dev", "edda", "dara", "vera", "admin", "nobody")
+SEEING = frozenset(PEOPLE) - {"nobody"}
+EVERYBODY = frozenset(PEOPLE)
+
+# route name -> (method, path, who gets an answer other than 403 and 404)
+PAGES = {
+    "models": ("/", EVERYBODY),
+    "model": ("/models/digits/", SEEING),
+    "compare": ("/models/digits/compare/?base=1&head=2", SEEING),
+    "version": ("/models/digits/versions/2/", SEEING),
+    "version-file": ("/models/digits/versions/2/files/card", SEEING),
+    "releases": ("/releases/", EVERYBODY),
+    "release": ("/releases/{live}/", SEEING),
+    "release-panel": ("/releases/{live}/panel", SEEING),
+    "health": ("/health/", EVERYBODY),
+    "audit": ("/audit/", EVERYBODY),
+    "audit-verify": ("/audit/verify", frozenset({"dara", "admin"})),
+    "audit-export": ("/audit/export?format=jsonl", EVERYBODY),
+    "tokens": ("/tokens/", EVERYBODY),
+    "reauthenticate": ("/reauthenticate", EVERYBODY),
+}
+OPEN = {"login", "logout", "theme"}
+# route name -> (path, form, who may do it; for everybody else nothing happens)
+DEEDS = {
+    "open-release": ("/models/digits/versions/4/releases", {"environment": "production"}, {"amina", "chloe"}),
+    "release-review": (
+        "/releases/{review}/reviews",
+        {"slot": "approval", "verdict": "approve", "grounds": "looked at all of it"},
+        {"edda"},
+    ),
+    "release-action": (
+        "/releases/{validating}/actions/withdraw",
+        {"grounds": "a mistake"},
+        {"amina", "chloe"},
+    ),
+    "release-retry": ("/releases/{errored}/retry", {}, {"amina", "chloe"}),
+    "token-revoke": ("/tokens/{token}/revoke", {}, {"chloe"}),
+}
+
+
+def names(patterns) -> set[str]:
+    found = set()
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            found |= names(pattern.url_patterns)
+        elif isinstance(pattern, URLPattern):
+            found.add(pattern.name)
+    return found
+
+
+def fill(path: str, world, errored: int = 0, token: int = 0) -> str:
+    pks = {name: getattr(world, name).pk for name in ("live", "review", "validating")}
+    return path.format(**pks, errored=errored, token=token)
+
+
+def read_all(response):
+    """A download is a stream: read to its end, or its file stays open."""
+    if response.streaming:
+        b"".join(response.streaming_content)
+    return response
+
+
+def test_the_table_knows_every_route():
+    known = {*PAGES, *DEEDS, *OPEN}
+    assert names(registry_urls.urlpatterns) | names(release_urls.urlpatterns) == known
+    assert known <= names(get_resolver().url_patterns)
+
+
+def test_a_stranger_is_sent_to_the_log_in(world):
+    answers = [Client().get(fill(path, world)) for path, _ in PAGES.values()]
+    answers += [Client().post(fill(path, world)) for path, _, _ in DEEDS.values()]
+    assert {answer.status_code for answer in answers} == {302}
+    assert all(answer["Location"].startswith("/login?next=") for answer in answers)
+
+
+def test_a_page_is_shown_to_those_who_may_see_it_and_to_nobody_else(world, as_):
+    seen: dict[str, set[str]] = {route: set() for route in PAGES}
+    for name in PEOPLE:
+        client = as_(name)
+        for route, (path, _) in PAGES.items():
+            status = read_all(client.get(fill(path, world))).status_code
+            assert status in {200, 403, 404}, (route, name, status)
+            if status == 200:
+                seen[route].add(name)
+    assert seen == {route: set(may) for route, (_, may) in PAGES.items()}
+
+
+def test_pages_are_only_looked_at_and_a_button_is_never_a_link(world, as_):
+    client = as_("admin")
+    forms = {"tokens", "reauthenticate"}
+    answers = {
+        route: client.post(fill(path, world)) for route, (path, _) in PAGES.items() if route not in forms
+    }
+    answers |= {route: client.get(fill(path, world)) for route, (path, _, _) in DEEDS.items()}
+    assert {route: answer.status_code for route, answer in answers.items()} == dict.fromkeys(answers, 405)
+
+
+def test_a_deed_is_done_for_those_who_may_and_for_nobody_else(world, as_):
+    token, _ = create_token("ci", owner=world.people["chloe"], by=world.people["chloe"], scopes=["score"])
+    waiting = worlds.running(worlds.version(world.model, world.people, 6), world.people)
+    worlds.errored(waiting)
+    done: dict[str, set[str]] = {route: set() for route in DEEDS}
+    for name in PEOPLE:
+        client = as_(name)
+        for route, (path, form, _) in DEEDS.items():
+            undo = transaction.savepoint()
+            response = client.post(fill(path, world, errored=waiting.pk, token=token.pk), form)
+            transaction.savepoint_rollback(undo)
+            assert response.status_code in {302, 404, 409}, (route, name, response.status_code)
+            if response.status_code == 302:
+                done[route].add(name)
+    assert done == {route: may for route, (_, _, may) in DEEDS.items()}
+
+
+def test_a_form_of_another_site_does_nothing(world):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.people["chloe"])
+    forms = [(fill(path, world), form) for path, form, _ in DEEDS.values()]
+    forms += [(path, {}) for path in ("/login", "/logout", "/theme", "/reauthenticate", "/tokens/")]
+    for path, form in forms:
+        response = client.post(path, form)
+        assert response.status_code == 403, path
+        assert "nothing was changed" in response.content.decode(), path
+
+
+def test_what_one_may_not_see_is_not_told_to_exist(world, as_):
+    client = as_("nobody")
+    hidden = client.get("/models/digits/")
+    absent = client.get("/models/nothing/")
+    assert hidden.status_code == absent.status_code == 404
+    assert "digits" not in client.get("/").content.decode()
+    assert "digits" not in client.get("/releases/").content.decode()
+    assert "digits" not in client.get("/audit/").content.decode()
+    assert b"digits" not in b"".join(client.get("/audit/export").streaming_content)

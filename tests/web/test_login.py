@@ -1,0 +1,115 @@
+"""Logging in, and typing the password again."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from registry.services.tokens import create_token
+from registry.web import throttle
+from tests import makers
+from tests.makers import PASSWORD
+
+
+@pytest.fixture
+def edda(db):
+    return makers.person("edda")
+
+
+def log_in(name: str = "edda", password: str = PASSWORD, **more: str):
+    client = Client()
+    return client, client.post("/login", {"username": name, "password": password, **more})
+
+
+def test_the_right_password_opens_the_door(edda):
+    client, response = log_in(next="/releases/?show=open")
+    assert response["Location"] == "/releases/?show=open"
+    assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "away", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
+)
+def test_the_door_leads_nowhere_else(edda, away):
+    _, response = log_in(next=away)
+    assert response["Location"] == "/"
+
+
+def test_an_unknown_name_and_a_wrong_password_get_the_same_sentence(edda):
+    _, wrong = log_in(password="guess")
+    _, unknown = log_in(name="nobody", password="guess")
+    sentence = "This name and this password do not go together."
+    assert wrong.status_code == unknown.status_code == 422
+    assert sentence in wrong.content.decode()
+    assert sentence in unknown.content.decode()
+
+
+def test_guessing_is_stopped_also_for_the_right_password(edda):
+    for _ in range(throttle.TRIES_PER_PERSON_AND_ADDRESS):
+        log_in(password="guess")
+    _, response = log_in()
+    assert response.status_code == 429
+    assert "Wait five minutes" in response.content.decode()
+
+
+def test_guessing_many_names_from_one_address_is_stopped(edda):
+    for number in range(throttle.TRIES_PER_ADDRESS):
+        throttle.count_failure(f"name{number}", "127.0.0.1")
+    _, response = log_in()
+    assert response.status_code == 429
+
+
+def test_the_right_password_ends_the_count(edda):
+    for _ in range(throttle.TRIES_PER_PERSON_AND_ADDRESS - 1):
+        log_in(password="guess")
+    assert log_in()[1].status_code == 302
+    log_in(password="guess")
+    assert log_in()[1].status_code == 302
+
+
+def test_a_machine_cannot_log_in(db):
+    makers.person("robot", is_machine=True)
+    _, response = log_in("robot")
+    assert response.status_code == 422
+    assert "Machine accounts use tokens" in response.content.decode()
+
+
+def test_a_token_opens_no_page(world):
+    _, secret = create_token("ci", owner=world.people["amina"], by=world.people["amina"], scopes=["upload"])
+    response = Client(headers={"Authorization": f"Bearer {secret}"}).get("/releases/")
+    assert response.status_code == 302
+
+
+def test_logging_out_is_a_button(edda):
+    client, _ = log_in()
+    assert client.get("/logout").status_code == 405
+    assert client.post("/logout").status_code == 302
+    assert client.get("/").status_code == 302
+
+
+def test_the_password_again_opens_the_way_and_a_wrong_one_does_not(edda):
+    client, _ = log_in()
+    client.session.flush()
+    client.force_login(edda)
+    wrong = client.post("/reauthenticate", {"password": "guess", "next": "/releases/"})
+    assert wrong.status_code == 422
+    assert "authenticated_at" not in client.session
+    right = client.post("/reauthenticate", {"password": PASSWORD, "next": "/releases/"})
+    assert right["Location"] == "/releases/"
+    assert client.session["authenticated_at"] > 0
+
+
+def test_guessing_the_password_again_is_stopped_as_well(edda):
+    client, _ = log_in()
+    for _ in range(throttle.TRIES_PER_PERSON_AND_ADDRESS):
+        client.post("/reauthenticate", {"password": "guess"})
+    assert "Wait five minutes" in client.post("/reauthenticate", {"password": PASSWORD}).content.decode()
+
+
+def test_the_theme_is_kept_and_rendered_by_the_server(edda):
+    client, _ = log_in()
+    response = client.post("/theme", {"theme": "dark", "next": "/tokens/"})
+    assert response["Location"] == "/tokens/"
+    assert '<html lang="en" data-theme="dark">' in client.get("/tokens/").content.decode()
+    client.post("/theme", {"theme": '"><script>'})
+    assert '<html lang="en" data-theme="dark">' in client.get("/tokens/").content.decode()

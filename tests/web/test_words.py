@@ -1,0 +1,172 @@
+"""What pages say, as pure functions say it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+
+import pytest
+
+from registry.events import Kind as RegistryKind
+from registry.web import cards
+from registry.web.audit import neutral
+from releases.events import Kind
+from releases.lifecycle import State
+from releases.web import comparing, lineage, sentences, snippets
+from releases.web.facts import steps
+from releases.web.standing import GateView, View, standing
+from tests.web.world import SIGNATURE
+
+GATES = [
+    GateView("integrity", "passed"),
+    GateView("end_to_end", "running"),
+    GateView("confidence", "pending"),
+]
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_every_state_is_told_in_a_sentence(state):
+    told = standing(View(state, "production", GATES))
+    assert told.headline.endswith(".")
+    assert told.tone in {"neutral", "info", "positive", "caution", "danger"}
+
+
+def test_what_is_missing_is_named_with_who_can_do_it():
+    told = standing(View(State.IN_REVIEW, "production", open_slots={"privacy": ["chloe", "cem"]}, slots=4))
+    assert told.headline == "Proven. 1 of 4 signature is missing before production."
+    assert told.hurdles[0].text == "The privacy review: chloe or cem can sign it"
+    nobody = standing(View(State.IN_REVIEW, "production", open_slots={"privacy": []}, slots=4))
+    assert "an administrator must grant it" in nobody.hurdles[0].text
+
+
+def test_a_running_proof_says_how_far_it_is():
+    told = standing(View(State.VALIDATING, "production", GATES))
+    assert told.headline == "Being proven: 1 of 3 gates passed."
+    assert [h.text for h in told.hurdles] == ["End to end is running", "Confidence waits for a worker"]
+
+
+def test_an_error_of_ours_does_not_look_like_a_refusal():
+    told = standing(View(State.VALIDATING, "production", [GateView("benchmark", "errored", "no sandbox")]))
+    assert told.tone == "caution"
+    assert "rejects nothing" in told.headline
+
+
+def test_failing_a_data_gate_is_final_and_failing_another_is_not():
+    wrong = standing(View(State.REJECTED, "production", [GateView("confidence", "failed", "too low")]))
+    slow = standing(View(State.REJECTED, "production", [GateView("benchmark", "failed", "too slow")]))
+    assert "never be served" in wrong.headline
+    assert "never" not in slow.headline
+
+
+@pytest.mark.parametrize("kind", [*Kind, *RegistryKind])
+def test_every_kind_of_event_has_a_sentence(kind):
+    assert sentences.sentence(str(kind), {"gate": "schema"})[0].isupper()
+
+
+def test_release_events_are_told_in_words_of_their_own():
+    plain = {kind for kind in Kind if str(kind) not in sentences.SENTENCES}
+    assert plain <= {Kind.FEEDBACK_INGESTED, Kind.RELEASE_TRIAL_ENDED}
+
+
+def test_a_gate_is_told_with_its_outcome_and_coloured_by_it():
+    facts = {"gate": "end_to_end", "outcome": "failed", "summary": "row 7 is wrong"}
+    assert sentences.sentence("gate.finished", facts) == "End to end failed: row 7 is wrong"
+    assert sentences.tone("gate.finished", facts) == "danger"
+
+
+def test_a_change_is_added_removed_or_changed():
+    before = {"model": "digits", "training": {"algorithm": "A", "hyperparameters": {"C": 1.0}}}
+    after = {"model": "digits", "training": {"algorithm": "B", "hyperparameters": {"depth": 3}}}
+    found = {change.name: change.kind for change in comparing.changes(before, after)}
+    assert found == {"algorithm": "changed", "hyperparameters.C": "removed", "hyperparameters.depth": "added"}
+    assert comparing.changes(before, before) == []
+
+
+def test_a_float_is_not_told_with_the_dust_of_its_bits():
+    assert comparing.flat({"a": 0.1 + 0.2}) == {"a": "0.3"}
+
+
+def test_the_parts_of_the_triple_do_not_overlap():
+    drawn = lineage.drawing([lineage.Part("data", "Data 1"), lineage.Part("model", "Model 1")])
+    first, second = drawn.boxes
+    assert first.x + drawn.box_width < second.x
+    assert second.x + drawn.box_width < drawn.width
+    assert not first.arrow
+    assert second.arrow
+
+
+def test_the_snippets_are_what_they_seem():
+    text = snippets.triton("digits", SIGNATURE, "http://127.0.0.1:8001")
+    ast.parse(text)
+    assert "np.zeros((1, 64), dtype=np.float32)" in text
+    assert "127.0.0.1:8001" in text
+    body = re.search(r"-d '(.*)'$", snippets.curl("digits", SIGNATURE, "http://h"), re.DOTALL)
+    assert body
+    assert json.loads(body[1].replace(", ...", ""))["inputs"] == {"pixels": [[0.0, 0.0]]}
+
+
+def test_a_snippet_for_a_hostile_tensor_name_stays_one_argument():
+    spec = {"inputs": [{"name": "a'; rm -rf ~ #\"", "datatype": "FP32", "shape": [-1, 2]}], "outputs": []}
+    ast.parse(snippets.triton("digits", spec, "http://h"))
+    assert "a'\\''; rm" in snippets.curl("digits", spec, "http://h")
+
+
+class Saga:
+    def __init__(self, phase, reason="", **progress):
+        self.phase, self.reason, self.progress = phase, reason, progress
+
+
+@pytest.mark.parametrize(
+    ("rollout", "states"),
+    [
+        (None, []),
+        (Saga("preparing"), ["now", "ahead", "ahead", "ahead"]),
+        (Saga("verifying", nodes={}, committed=3), ["done", "done", "now", "ahead"]),
+        (Saga("done", opened=4), ["done"] * 4),
+        (Saga("reverting"), ["failed", "ahead", "ahead", "ahead"]),
+        (Saga("done", nodes={}, committed=3, reverted=5), ["done", "done", "failed", "ahead"]),
+    ],
+)
+def test_a_rollout_shows_where_it_is_and_where_it_stopped(rollout, states):
+    assert [step.state for step in steps(rollout)] == states
+
+
+HOSTILE = """---
+title: x
+---
+# Card <script>alert(1)</script>
+
+<img src=x onerror=alert(1)> <iframe src="https://evil.example"></iframe>
+
+[good](https://example.org) [bad](javascript:alert(1)) [worse](data:text/html;base64,PHNjcmlwdD4=) ![pixel](https://evil.example/t.gif)
+
+<a href="//evil.example" style="position:fixed" onclick="x()">y</a>
+"""
+
+
+def test_a_card_is_shown_without_anything_that_acts_or_calls_home():
+    html = cards.render(HOSTILE)
+    tags = set(re.findall(r"<\s*([a-z0-9]+)", html))
+    assert tags <= cards.TAGS
+    assert re.findall(r'<a href="([^"]*)"', html) == ["https://example.org"]
+    assert not re.search(r"<[^>]*\s(on\w+|style|src)\s*=", html)
+    assert "&lt;script&gt;" in html
+    assert "[image: pixel]" in html
+    assert "title: x" not in html
+
+
+def test_a_card_begins_below_the_headings_of_the_page():
+    assert cards.render("# One\n\n###### Six").count("<h3>One</h3>") == 1
+    assert "<h6>Six</h6>" in cards.render("###### Six")
+
+
+def test_a_card_that_nests_without_end_does_not_keep_the_page_waiting():
+    assert len(cards.render("> " * 50_000 + "deep")) < 1_000_000
+    assert len(cards.render("[" * 50_000)) < 1_000_000
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "|cmd", "%0A=1"])
+def test_no_cell_of_an_export_is_a_formula(text):
+    assert neutral(text) == f"'{text}"
+    assert neutral("person/edda") == "person/edda"
