@@ -109,6 +109,17 @@ def cast() -> dict[str, Person]:
 
 def version(model: RegisteredModel, people: dict[str, Person], number: int, card: str = CARD) -> ModelVersion:
     """A version whose files are in the store."""
+    return version_with(model, people, number, None, card)
+
+
+def version_with(
+    model: RegisteredModel,
+    people: dict[str, Person],
+    number: int,
+    told: dict[str, Any] | None,
+    card: str = CARD,
+) -> ModelVersion:
+    """The same with a manifest of one's own."""
     files = {
         "model": ("model.onnx", b"\x08\x07" + bytes([number]) * 2000),
         "extractor": ("extractor.onnx", b"\x08\x07 the same scaler" * 9),
@@ -122,7 +133,7 @@ def version(model: RegisteredModel, people: dict[str, Person], number: int, card
         model=model,
         number=number,
         digest=hashlib.sha256(f"{model.name} {number}".encode()).hexdigest(),
-        manifest=manifest(model.name, number, {key: name for key, (name, _) in files.items()}),
+        manifest=told or manifest(model.name, number, {key: name for key, (name, _) in files.items()}),
         signature=SIGNATURE,
         inspection={"opset": 21},
         size=sum(len(content) for _, content in files.values()),
@@ -267,8 +278,8 @@ def in_review(of: ModelVersion, people: dict[str, Person], estimate: float, boun
     return release
 
 
-def sign(release: Release, slot: str, by: Person, verdict: str = "approve") -> None:
-    words = f"The {slot} side: looked at the evidence, and it holds."
+def sign(release: Release, slot: str, by: Person, verdict: str = "approve", words: str = "") -> None:
+    words = words or f"The {slot} side: looked at the evidence, and it holds."
     reviews.give_review(release, slot=slot, verdict=verdict, grounds=words, by=by)
     release.refresh_from_db()
 
