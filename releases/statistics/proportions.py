@@ -1,0 +1,69 @@
+"""Counts of successes: exact bounds, the interval for display, and two versions on the same rows."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from scipy.optimize import brentq
+from scipy.stats import beta, binom, norm
+
+
+def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Two one-sided bounds of a proportion, each exact at `confidence` for any number of trials.
+
+    Clopper and Pearson, Biometrika 26 (1934). (0, 1) where there were no trials.
+    """
+    low = float(beta.ppf(1 - confidence, successes, trials - successes + 1)) if successes else 0.0
+    high = float(beta.ppf(confidence, successes + 1, trials - successes)) if successes < trials else 1.0
+    return low, high
+
+
+def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The two-sided score interval, for display: near its level on average, not at every truth.
+
+    Wilson, JASA 22 (1927).
+    """
+    if not trials:
+        return 0.0, 1.0
+    z = float(norm.ppf((1 + confidence) / 2))
+    share = successes / trials
+    middle = share + z * z / (2 * trials)
+    half = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+
+
+def mcnemar(only_ours: int, only_theirs: int) -> float:
+    """The one-sided exact p-value that we are right more often, from the rows where just one is right.
+
+    McNemar, Psychometrika 12 (1947), with the binomial in place of the normal.
+    """
+    return float(binom.sf(only_ours - 1, only_ours + only_theirs, 0.5))
+
+
+def paired_difference(
+    only_ours: int, only_theirs: int, rows: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """One-sided score bounds of the difference of two shares of right answers on the same rows.
+
+    Tango, Statistics in Medicine 17 (1998): unlike Wald's, right at small counts and at none at all.
+    """
+    z = float(norm.ppf(confidence))
+    low = _tango(only_ours, only_theirs, rows, z)
+    return low, -_tango(only_theirs, only_ours, rows, z)
+
+
+def _tango(gained: int, lost: int, rows: int, z: float) -> float:
+    """The smallest difference that the counts do not contradict."""
+
+    def score(delta: float) -> float:
+        linear = -gained - lost + (2 * rows - gained + lost) * delta
+        root = max(0.0, linear * linear + 8 * rows * lost * delta * (1 - delta))
+        lost_share = (sqrt(root) - linear) / (4 * rows)
+        variance = rows * (2 * lost_share + delta * (1 - delta))
+        return gained - lost - rows * delta - z * sqrt(max(variance, 0.0))
+
+    estimate = (gained - lost) / rows
+    if score(-1.0) <= 0:
+        return -1.0
+    return float(brentq(score, -1.0, estimate)) if score(estimate) < 0 else estimate
