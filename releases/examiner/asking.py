@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -68,14 +68,20 @@ class Server:
     def ask_many(self, batches: Iterable[Tensors], outputs: Sequence[str]) -> Iterator[dict[str, Array]]:
         """The answers to binary calls, in order; the next question is on its way while one is answered."""
         waiting: Connection | None = None
-        for batch, connection in zip(batches, cycle(self._connections), strict=False):
-            question = self.binary(batch, outputs)
-            connection.send(self._target, question.fields, question.body)
+        try:
+            for batch, connection in zip(batches, cycle(self._connections), strict=False):
+                question = self.binary(batch, outputs)
+                connection.send(self._target, question.fields, question.body)
+                if waiting is not None:
+                    yield _arrays(waiting.receive())
+                waiting = connection
             if waiting is not None:
                 yield _arrays(waiting.receive())
-            waiting = connection
-        if waiting is not None:
-            yield _arrays(waiting.receive())
+                waiting = None
+        finally:
+            if waiting is not None:
+                # An answer is still on its way: nobody may take it for another question's.
+                self.close()
 
     def call(self, question: Question) -> Answer:
         """One call on one connection: what the benchmark times."""
@@ -98,19 +104,6 @@ class Server:
 
     def _json(self, text: bytes) -> Question:
         return Question((*self._secret, ("Content-Type", "application/json")), (text,))
-
-
-def retried_smaller(rows: int, attempt: Callable[[int], None]) -> int:
-    """Call `attempt` with fewer and fewer rows until the answers are not too large; the rows it took."""
-    while True:
-        try:
-            attempt(rows)
-        except Refused as refusal:
-            if not refusal.too_large or rows == 1:
-                raise
-            rows //= 2
-        else:
-            return rows
 
 
 def checked(answer: Answer) -> Answer:

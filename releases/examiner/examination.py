@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import replace
 
-from releases.examiner import end_to_end
+from releases.examiner import confidence, end_to_end
 from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Server
 from releases.examiner.findings import Finding
@@ -61,5 +61,10 @@ def _end_to_end(made: Examination, spec: Spec, server: Server, answers: Referenc
     return replace(made, end_to_end=end_to_end.examine(found, server, answers))
 
 
+def _confidence(made: Examination, spec: Spec, server: Server, answers: ReferenceAnswers) -> Examination:
+    found = load(spec, "confidence")
+    return replace(made, confidence=confidence.examine(spec, found, server, answers))
+
+
 Step = Callable[[Examination, Spec, Server, ReferenceAnswers], Examination]
-PARTS: dict[Part, Step] = {"end_to_end": _end_to_end}
+PARTS: dict[Part, Step] = {"end_to_end": _end_to_end, "confidence": _confidence}

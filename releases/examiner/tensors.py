@@ -19,7 +19,7 @@ from scoring.types import TensorSpec
 Array = NDArray[Any]
 Tensors = Mapping[str, Array]
 
-_TYPES = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}, "O": {str}}
+_TYPES: dict[str, set[type]] = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}, "O": {str}}
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 

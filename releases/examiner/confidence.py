@@ -1,0 +1,225 @@
+"""The confidence set: all predictions by large binary calls, the metric on them, and the champion beside it.
+
+The rows are streamed and the predictions land in a file, so a million rows take no more memory than
+their metric. A sample of rows is asked a second time, each alone: where the answers differ, a batch
+is not what a client would get, and all rows are asked one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from releases.examiner import result
+from releases.examiner.answers import MOST_CONFIDENCE, ReferenceAnswers
+from releases.examiner.asking import Server
+from releases.examiner.closeness import Tolerance, first_difference
+from releases.examiner.findings import BadSet, Finding, Refused
+from releases.examiner.predictions import Predictions
+from releases.examiner.sets import ExaminedSet, Stacked
+from releases.examiner.spec import Spec
+from releases.statistics import estimates, slices
+from releases.statistics.comparison import compare
+from releases.statistics.estimates import CONFIDENCE, Estimate, Worth
+from releases.statistics.rows import Judged, Unmeasurable, judged
+
+Array = NDArray[Any]
+
+BYTES_PER_CALL = 8 << 20
+MOST_ROWS_PER_CALL = 4096
+LEAST_ROWS_PER_CALL = 1024
+MARGIN = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All rows' predictions, and how they were got."""
+
+    predictions: Array
+    rows_per_call: int
+    sampled: int
+    differing: int
+
+
+def examine(spec: Spec, found: ExaminedSet, server: Server, answers: ReferenceAnswers) -> result.Confidence:
+    """Ask, then judge. Raises BadSet, Refused, BadAnswer and ServerLost."""
+    if found.target is None:
+        raise BadSet("the confidence set has no target")
+    if spec.metric.output not in {output.name for output in spec.signature.outputs}:
+        raise BadSet(f"the metric is of output {spec.metric.output!r}, which the version does not have")
+    started = perf_counter()
+    asked = ask(spec, found, server, answers)
+    try:
+        return _judge(spec, found, asked, started)
+    except Unmeasurable as error:
+        raise Finding(f"the metric cannot be computed: {error}") from error
+
+
+def ask(spec: Spec, found: ExaminedSet, server: Server, answers: ReferenceAnswers) -> Asked:
+    """Every row's prediction, from calls of many rows unless a row alone is answered otherwise."""
+    output, path = spec.metric.output, spec.scratch / "predictions.npy"
+    rng = np.random.default_rng(spec.seed)
+    sample = np.sort(rng.choice(found.rows, min(found.rows, MOST_CONFIDENCE), replace=False))
+    per_call = _rows_per_call(found)
+    with Predictions(path, found.rows, stacked=found.kind == "samples") as predictions:
+        per_call = _asked_smaller(
+            per_call, lambda rows: predictions.fill(_calls(found, server, output, rows))
+        )
+        differing = _ask_alone(found, server, answers, sample, predictions.array, output)
+        if differing and per_call > 1:
+            per_call = 1
+            predictions.fill(_calls(found, server, output, 1))
+        return Asked(predictions.array, per_call, len(sample), differing)
+
+
+def _rows_per_call(found: ExaminedSet) -> int:
+    if not isinstance(found.inputs, Stacked) or found.kind == "requests":
+        return 1
+    row = sum(array.nbytes // max(1, len(array)) for array in found.inputs.arrays.values())
+    fitting = BYTES_PER_CALL // max(1, row)
+    return max(1, min(fitting, MOST_ROWS_PER_CALL))
+
+
+def _asked_smaller(rows: int, attempt: Callable[[int], None]) -> int:
+    """Call `attempt` with fewer rows until the answers are not too large; returns how many it took."""
+    while True:
+        try:
+            attempt(rows)
+        except Refused as refusal:
+            if not refusal.too_large or rows == 1:
+                raise
+            rows //= 2
+        else:
+            return rows
+
+
+def _calls(found: ExaminedSet, server: Server, output: str, per_call: int) -> Iterator[Array]:
+    """The output of each call, in the order of the rows."""
+    inputs = found.inputs
+    if isinstance(inputs, Stacked) and found.kind == "samples":
+        starts = range(0, found.rows, per_call)
+        batches = (inputs.rows(start, min(start + per_call, found.rows)) for start in starts)
+        told = server.ask_many(batches, [output])
+    else:
+        told = server.ask_many((inputs.row(row) for row in range(found.rows)), [output])
+    for outputs in told:
+        if output not in outputs:
+            raise Finding(f"the version's answer does not have the output {output!r}")
+        yield outputs[output]
+
+
+def _ask_alone(
+    found: ExaminedSet,
+    server: Server,
+    answers: ReferenceAnswers,
+    sample: Array,
+    predictions: Array,
+    output: str,
+) -> int:
+    """Ask the sampled rows again, each alone as JSON; how many are answered otherwise than before."""
+    differing = 0
+    for row in sample.tolist():
+        told = server.ask(found.inputs.row(row))
+        answers.keep("confidence", row, told)
+        before = predictions[row : row + 1] if found.kind == "samples" else predictions[row]
+        differing += _differs(before, told.arrays.get(output), answers.tolerance)
+    return differing
+
+
+def _differs(before: Array, alone: Array | None, tolerance: Tolerance) -> bool:
+    if alone is None or alone.size != before.size:
+        return True
+    return first_difference(before.reshape(-1), alone.reshape(-1), tolerance) is not None
+
+
+def _judge(spec: Spec, found: ExaminedSet, asked: Asked, started: float) -> result.Confidence:
+    assert found.target is not None  # noqa: S101 - examine() has looked
+    rng = np.random.default_rng([spec.seed, 1])
+    worth = Worth.of(found.rows, found.weight, found.group)
+    (rows,) = judged(spec.metric, found.target, [asked.predictions])
+    estimate = estimates.estimate(spec.metric, rows, worth, rng)
+    lower, upper = estimate.bounds(CONFIDENCE)
+    comparison, why_not = _comparison(spec, found, asked, worth, rng)
+    return result.Confidence(
+        metric=spec.metric.name,
+        rows=found.rows,
+        units=estimate.units,
+        value=estimate.value,
+        lower=lower,
+        upper=upper,
+        method=estimate.method,
+        slices=_slices(spec, rows, worth, found.slices, rng),
+        comparison=comparison,
+        no_comparison=why_not,
+        rows_per_call=asked.rows_per_call,
+        sampled=asked.sampled,
+        differing=asked.differing,
+        seconds=perf_counter() - started,
+    )
+
+
+def _slices(
+    spec: Spec, rows: Judged, worth: Worth, columns: Mapping[str, Array], rng: np.random.Generator
+) -> tuple[result.Slice, ...]:
+    return tuple(
+        result.Slice(
+            name=part.name[:200],
+            label=part.label[:200],
+            rows=part.rows,
+            value=part.estimate.value if part.estimate else None,
+            lower=_bound(part.estimate, part.level, 0),
+            upper=_bound(part.estimate, part.level, 1),
+            outside=part.outside,
+        )
+        for part in slices.sliced(spec.metric, rows, worth, columns, rng)
+    )
+
+
+def _bound(estimate: Estimate | None, level: float, side: int) -> float | None:
+    return estimate.bounds(level)[side] if estimate else None
+
+
+def _comparison(
+    spec: Spec, found: ExaminedSet, asked: Asked, worth: Worth, rng: np.random.Generator
+) -> tuple[result.Comparison | None, str | None]:
+    """The champion beside this version, or why it cannot stand there."""
+    path = spec.champion.predictions if spec.champion else None
+    if path is None or found.target is None:
+        return None, None
+    try:
+        theirs = _champions(path, found.rows)
+        ours_judged, theirs_judged = judged(spec.metric, found.target, [asked.predictions, theirs])
+        paired = compare(spec.metric, ours_judged, theirs_judged, worth, rng)
+    except Unmeasurable as error:
+        return None, f"the champion cannot be compared on these rows: {error}"[:1000]
+    margin = spec.metric.margin if spec.metric.margin is not None else MARGIN
+    decision = paired.decision(margin)
+    needed = paired.units_needed(margin) if decision == "cannot_tell" else None
+    return result.Comparison(
+        decision=decision.value,
+        difference=paired.difference,
+        lower=paired.lower,
+        upper=paired.upper,
+        margin=margin,
+        method=paired.method,
+        rows_needed=None if needed is None else min(10**12, needed * found.rows // worth.units),
+        p_value=paired.p_value,
+        only_ours=paired.only_ours,
+        only_theirs=paired.only_theirs,
+    ), None
+
+
+def _champions(path: Path, rows: int) -> Array:
+    try:
+        theirs: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise Unmeasurable(f"its predictions are unreadable: {error}") from error
+    if len(theirs) != rows:
+        raise Unmeasurable(f"it has predictions for {len(theirs)} rows, the set has {rows}")
+    return theirs
