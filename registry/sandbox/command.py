@@ -8,6 +8,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from registry.sandbox.limits import Limits, Mount
@@ -47,8 +48,9 @@ def environment(code: str) -> dict[str, str]:
 
 
 def bare(argv: Sequence[str], limits: Limits) -> list[str]:
-    """The command under resource limits alone."""
-    return _staged(str(ROOT), argv, limits)
+    """The command under resource limits alone. Its processes are counted by the parent only: the system
+    would count all of the user's."""
+    return _staged(str(ROOT), argv, replace(limits, processes=0))
 
 
 def isolated(argv: Sequence[str], limits: Limits) -> list[str]:

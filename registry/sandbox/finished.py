@@ -18,6 +18,7 @@ class Ending(StrEnum):
     MEMORY = "memory"
     OUTPUT = "output"
     FILES = "files"
+    PROCESSES = "processes"
     KILLED = "killed"
 
 
@@ -50,6 +51,7 @@ class Finished:
             Ending.MEMORY: f"used more than {limits.memory_bytes / 2**20:,.0f} MiB of memory",
             Ending.OUTPUT: f"wrote more than {limits.output_bytes:,} bytes of output",
             Ending.FILES: f"wrote more than {limits.file_bytes / 2**20:,.0f} MiB, or very many files",
+            Ending.PROCESSES: f"started more than {limits.processes} processes",
             Ending.KILLED: "was stopped",
         }
         if self.ending in told:

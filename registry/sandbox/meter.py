@@ -21,21 +21,23 @@ class Meter:
         self._pid = pid
         self._resident_peak = 0
         self.peak_bytes = 0
+        self.processes = 0
 
-    def sample(self) -> int:
-        """The peak in bytes, this moment included; 0 where there is no /proc."""
-        members = family(self._pid)
+    def sample(self, most: int) -> None:
+        """Measure this moment; stops counting above `most` processes. All is 0 where there is no /proc."""
+        members = family(self._pid, most + 1)
+        self.processes = len(members)
         resident = sum(_resident_bytes(pid) for pid in members)
         if resident > self._resident_peak:
             self._resident_peak = resident
             self.peak_bytes = max(self.peak_bytes, sum(_proportional_bytes(pid) for pid in members))
-        return self.peak_bytes
 
 
-def family(pid: int) -> list[int]:
-    """The process and its living descendants. A dead one is simply not there."""
-    members, unseen = [], [pid]
-    while unseen:
+def family(pid: int, most: int = 10_000) -> list[int]:
+    """The process and its living descendants, parents first, the first `most` of them."""
+    members: list[int] = []
+    unseen = [pid]
+    while unseen and len(members) < most:
         current = unseen.pop()
         members.append(current)
         for task in _tasks(current):

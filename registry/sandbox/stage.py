@@ -20,11 +20,12 @@ def confine(limits: dict[str, int]) -> None:
         resource.RLIMIT_AS: (limits["memory_bytes"] + CODE_AND_STACKS_BYTES,) * 2,
         # the soft limit is a signal with a name, the hard one a kill without
         resource.RLIMIT_CPU: (limits["cpu_seconds"], limits["cpu_seconds"] + 1),
-        resource.RLIMIT_NPROC: (limits["processes"],) * 2,
         resource.RLIMIT_NOFILE: (limits["open_files"],) * 2,
         resource.RLIMIT_FSIZE: (limits["file_bytes"],) * 2,
         resource.RLIMIT_CORE: (0, 0),
     }
+    if limits["processes"]:
+        bounds[resource.RLIMIT_NPROC] = (limits["processes"],) * 2
     for name, bound in bounds.items():
         resource.setrlimit(name, bound)
 

@@ -23,6 +23,7 @@ PIPE_BYTES = 1 << 16
 FOLDERS_EVERY_TICKS = 10
 LAST_WORDS_SECONDS = 1.0
 BUBBLEWRAP_SIGNAL_BASE = 128
+LAUNCHERS = 2
 
 
 class Watch:
@@ -62,7 +63,8 @@ class Watch:
             ticks = 0
             while not self._ended() and self._stop is None:
                 self._attend(TICK_SECONDS)
-                self._stop = self._stop or self._excess(ticks)
+                if excess := self._excess(ticks):
+                    self._stop = excess
                 ticks += 1
             wall_seconds = monotonic() - self._began
             self._kill()
@@ -115,8 +117,11 @@ class Watch:
     def _excess(self, ticks: int) -> Ending | None:
         if monotonic() - self._began > self._limits.wall_seconds:
             return Ending.WALL_CLOCK
-        if self.meter.sample() > self._limits.memory_bytes:
+        self.meter.sample(self._limits.processes + LAUNCHERS)
+        if self.meter.peak_bytes > self._limits.memory_bytes:
             return Ending.MEMORY
+        if self.meter.processes > self._limits.processes + LAUNCHERS:
+            return Ending.PROCESSES
         if ticks % FOLDERS_EVERY_TICKS == 0 and self._overfull():
             return Ending.FILES
         return None
@@ -128,13 +133,20 @@ class Watch:
         return self._process.poll() is not None
 
     def _kill(self) -> None:
-        """All of it: the group, and in whatever session or group its descendants have hidden."""
+        """All of it, in whatever session or group its descendants have hidden.
+
+        The second of the family is the first process of the namespace: with it the kernel ends all
+        others at once, however fast they multiply. Only without a namespace is anybody left to count.
+        """
+        members: list[int] = []
         if not self._ended():
-            for pid in reversed(family(self._process.pid)):
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+            for pid in family(self._process.pid, 2)[1:]:
+                _end(pid)
+            members = family(self._process.pid)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        for pid in members:
+            _end(pid)
         self._process.wait()
 
     def _hear_the_rest(self) -> None:
@@ -169,3 +181,8 @@ class Watch:
         """Minus the number of the signal, as bubblewrap reports it or as the system does."""
         status = self._process.returncode
         return BUBBLEWRAP_SIGNAL_BASE - status if status > BUBBLEWRAP_SIGNAL_BASE else status
+
+
+def _end(pid: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)
