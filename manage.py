@@ -13,7 +13,10 @@ def main() -> None:
     env.set_default("ORT_DISABLE_TELEMETRY", "1")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except env.BadEnvironment as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from config.env import BadEnvironment
+
 # Measured with four writing processes: IMMEDIATE never meets a deadlock on upgrade, WAL lets readers go on,
 # FULL keeps what was acknowledged through a power cut.
 SQLITE_OPTIONS = {
@@ -15,7 +17,7 @@ SQLITE_OPTIONS = {
 
 
 def parse(url: str) -> dict[str, Any]:
-    """The `DATABASES` entry for an address. Raises ValueError with a sentence for any other scheme."""
+    """The `DATABASES` entry for an address. Raises BadEnvironment for any other scheme."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         return {
@@ -36,4 +38,4 @@ def parse(url: str) -> dict[str, Any]:
             "CONN_HEALTH_CHECKS": True,
             "OPTIONS": options,
         }
-    raise ValueError(f"DATABASE_URL begins with {parts.scheme!r}: write sqlite:///path or postgres://…")
+    raise BadEnvironment(f"DATABASE_URL begins with {parts.scheme!r}: write sqlite:///path or postgres://…")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import overload
 
 
-class BadEnvironment(Exception):
+class BadEnvironment(ValueError):
     """A variable is missing or cannot be read. The message names it and says what to write."""
 
 

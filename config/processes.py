@@ -90,4 +90,5 @@ def _python(module: str, *words: str) -> list[str]:
 
 
 def _celery(command: str, *words: str) -> list[str]:
-    return _python("celery", "-A", "config.celery:app", command, *words)
+    # Django's checks would read every page's code into each worker: a second of start-up, and its memory.
+    return _python("celery", "-A", "config.celery:app", "--skip-checks", command, *words)

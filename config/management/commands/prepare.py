@@ -17,6 +17,7 @@ class Command(BaseCommand):
     """Migrations, keys, folders and, where artifacts go to S3, the bucket."""
 
     help = "Migrate the database, make the keys, and the bucket where artifacts go to S3."
+    requires_system_checks = ()
 
     def handle(self, **options: Any) -> None:
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ class Command(BaseCommand):
     help = (
         "Migrate, then start web, workers, scoring and, without a REDIS_URL, Valkey. Ctrl-C ends all of it."
     )
-    requires_migrations_checks = False
+    requires_system_checks = ()  # the processes that it starts check for themselves
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--then", metavar="COMMAND", help="run this once everything is ready")
