@@ -80,7 +80,7 @@ def test_a_hang_ends_at_the_wall_clock(inside, quick):
     assert finished.ending is Ending.WALL_CLOCK
     assert finished.sentence == "did not end within 1 s"
     assert finished.stdout == b"begun\n"
-    assert 1 <= finished.wall_seconds < 3
+    assert 1 <= finished.wall_seconds < 15
 
 
 def test_a_program_that_catches_every_signal_still_ends(inside, quick):

@@ -39,21 +39,21 @@ def test_a_loud_setting_runs_it_under_limits_alone(bare_machine, tmp_path, quick
 
 
 @pytest.mark.parametrize(
-    ("program", "ending"),
+    ("program", "wall_seconds", "ending"),
     [
-        ("while True: pass", Ending.SIGNALLED),
-        ("import time; time.sleep(60)", Ending.WALL_CLOCK),
-        ("import os, time\nif os.fork() == 0: time.sleep(60)", Ending.EXITED),
-        ("import os, time\nfor _ in range(6): os.fork()\ntime.sleep(60)", Ending.PROCESSES),
+        ("while True: pass", 60, Ending.SIGNALLED),
+        ("import time; time.sleep(60)", 1, Ending.WALL_CLOCK),
+        ("import os, time\nif os.fork() == 0: time.sleep(60)", 50, Ending.EXITED),
+        ("import os, time\nfor _ in range(6): os.fork()\ntime.sleep(60)", 50, Ending.PROCESSES),
     ],
 )
-def test_it_still_ends(bare_machine, quick, program, ending):
-    limits = replace(quick, cpu_seconds=1, wall_seconds=3)
+def test_it_still_ends(bare_machine, quick, program, wall_seconds, ending):
+    limits = replace(quick, cpu_seconds=1, wall_seconds=wall_seconds)
 
     finished = run([sys.executable, "-c", program], limits=limits, allow_unisolated=True)
 
     assert finished.ending is ending
-    assert finished.wall_seconds < 4
+    assert finished.wall_seconds < 40
 
 
 def test_a_recipe_that_fails_is_our_trouble_and_not_the_programs(monkeypatch):
