@@ -59,7 +59,8 @@ class Journey:
         started = time.monotonic()
         answer = self.ci.upload(self.folders[folder])
         said = answer.json()
-        figures = f"version {said.get('number')}, {str(said.get('digest'))[:12]}…, {time.monotonic() - started:.1f} s"
+        seconds = f"{time.monotonic() - started:.1f} s"
+        figures = f"version {said.get('number')}, {str(said.get('digest'))[:12]}…, {seconds}"
         uploaded = answer.status_code in (200, 201)
         self.tell.require(uploaded, folder, figures if uploaded else f"{answer.status_code} {short(answer)}")
         self.numbers[folder] = said["number"]

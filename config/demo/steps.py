@@ -13,7 +13,7 @@ from config.demo import lab, models
 from config.demo.browser import Browser
 from config.demo.journey import ENVIRONMENT, Journey, short
 from config.demo.people import PEOPLE
-from config.demo.scoring import Load, Tally, infer, score
+from config.demo.scoring import Tally, infer, score
 from config.demo.telling import Stopped, milliseconds
 
 ROLLED_BACK_WITHIN_S = 5.0

@@ -1,0 +1,72 @@
+"""Who gets in where: address -> method -> roles. What is not here is shut for everybody."""
+
+from __future__ import annotations
+
+from tests.api.routes import METHODS, ROLES
+
+ALL = frozenset(ROLES)
+TOKENS = frozenset({"score token", "ci token"})
+PEOPLE = ALL - TOKENS - {"nobody"}
+WITH_A_ROLE = PEOPLE - {"stranger"}
+SESSION_OR_TOKEN = PEOPLE | TOKENS
+SEES_THE_MODEL = WITH_A_ROLE | TOKENS
+UPLOADS = frozenset({"contributor", "ci token"})
+OPENS = frozenset({"contributor", "release_manager"})
+READS_THE_LOG = frozenset({"auditor", "admin"})
+SIGNS = frozenset({"technical_reviewer"})
+NOBODY: frozenset[str] = frozenset()
+
+ADMITTED: dict[str, dict[str, frozenset[str]]] = {
+    # pages
+    "login": {"GET": ALL, "POST": PEOPLE, "PUT": PEOPLE, "PATCH": PEOPLE, "DELETE": PEOPLE},
+    "logout": {"POST": NOBODY},
+    "reauthenticate": {"GET": PEOPLE, "POST": PEOPLE},
+    "theme": {"POST": PEOPLE},
+    "audit": {"GET": PEOPLE},
+    "audit-verify": {"GET": READS_THE_LOG},
+    "audit-export": {"GET": PEOPLE},
+    "tokens": {"GET": PEOPLE, "POST": WITH_A_ROLE},
+    "token-revoke": {"POST": NOBODY},
+    "models": {"GET": PEOPLE},
+    "model": {"GET": WITH_A_ROLE},
+    "compare": {"GET": WITH_A_ROLE},
+    "version": {"GET": WITH_A_ROLE},
+    "version-file": {"GET": WITH_A_ROLE},
+    "open-release": {"POST": OPENS},
+    "releases": {"GET": PEOPLE},
+    "release": {"GET": WITH_A_ROLE},
+    "release-panel": {"GET": WITH_A_ROLE},
+    "release-review": {"POST": SIGNS},
+    "release-action": {"POST": OPENS},
+    "release-retry": {"POST": NOBODY},
+    "health": {"GET": PEOPLE},
+    "admin": dict.fromkeys(METHODS, frozenset({"admin"})),
+    # operations
+    "healthz": {"GET": ALL},
+    "readyz": {"GET": ALL},
+    "metrics": {"GET": SESSION_OR_TOKEN},
+    "api-docs": {"GET": ALL},
+    # the API
+    "api-models": {"GET": SESSION_OR_TOKEN, "POST": UPLOADS | {"admin"}},
+    "api-model": {"GET": SEES_THE_MODEL, "PATCH": OPENS | {"admin"}},
+    "api-model-feedback": {"GET": SEES_THE_MODEL},
+    "api-version": {"GET": SEES_THE_MODEL},
+    "api-version-file": {"GET": SEES_THE_MODEL},
+    "api-versions": {"GET": SEES_THE_MODEL, "POST": UPLOADS},
+    "api-version-releases": {"GET": SEES_THE_MODEL, "POST": OPENS | {"ci token"}},
+    "api-release": {"GET": SEES_THE_MODEL},
+    "api-gates": {"GET": SEES_THE_MODEL},
+    "api-reviews": {"POST": SIGNS},
+    "api-actions": {"POST": OPENS | {"ci token"}},
+    "api-environment-model": {"GET": SEES_THE_MODEL},
+    "api-events": {"GET": PEOPLE},
+    "api-events-verify": {"GET": READS_THE_LOG},
+    "api-events-head": {"GET": SESSION_OR_TOKEN},
+    "api-tokens": {"GET": SESSION_OR_TOKEN, "POST": WITH_A_ROLE},
+    "api-token": {"DELETE": NOBODY},
+    "api-feedback": {"POST": PEOPLE | {"ci token"}},
+    "api-healthz": {"GET": ALL},
+    "api-readyz": {"GET": ALL},
+    "api-metrics": {"GET": SESSION_OR_TOKEN},
+    "api-schema": {"GET": ALL},
+}

@@ -1,0 +1,68 @@
+"""Every address of the product with what it takes, and the people and tokens that try each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.urls import get_resolver
+from django.urls.resolvers import URLPattern
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ROLES = (
+    "nobody",
+    "stranger",
+    "viewer",
+    "contributor",
+    "technical_reviewer",
+    "release_manager",
+    "approver",
+    "auditor",
+    "admin",
+    "score token",
+    "ci token",
+)
+VALUES = {
+    "model": "digits",
+    "name": "digits",
+    "number": 1,
+    "key": "card",
+    "environment": "production",
+    "identifier": "00000000",
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address. `pattern` is where it hangs in the URL configuration, `name` what it is called."""
+
+    pattern: str
+    name: str
+    values: tuple[str, ...] = field(default=())
+
+    def address(self, **more: Any) -> str:
+        path = self.pattern
+        for value in self.values:
+            converter = next(c for c in ("str", "int") if f"<{c}:{value}>" in path)
+            path = path.replace(f"<{converter}:{value}>", str((VALUES | more)[value]))
+        return f"/{path}"
+
+
+def routes() -> list[Route]:
+    """Every pattern of the project; Django's own admin counts as one."""
+    found = [
+        Route(pattern, name, values)
+        for pattern, name, values in _walked(get_resolver().url_patterns, "")
+        if not pattern.startswith("admin/")
+    ]
+    return [*found, Route("admin/", "admin")]
+
+
+def _walked(patterns: Any, prefix: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    for one in patterns:
+        here = prefix + str(one.pattern)
+        if isinstance(one, URLPattern):
+            yield here, one.name or here, tuple(one.pattern.converters)
+        else:
+            yield from _walked(one.url_patterns, here)

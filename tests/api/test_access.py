@@ -1,0 +1,122 @@
+"""Every address, method and role: who gets in is written down here, and nobody else does."""
+
+from __future__ import annotations
+
+import io
+import json
+from http.cookies import SimpleCookie
+from itertools import count
+
+import pytest
+from django.conf import settings
+from django.db import transaction
+
+from registry.models import Role
+from registry.services.people import grant
+from registry.stores import artifact_store
+from tests import makers
+from tests.api.access import ADMITTED
+from tests.api.conftest import Caller
+from tests.api.routes import METHODS, ROLES, routes
+
+pytestmark = pytest.mark.django_db
+NUMBERS = count(1)
+BODIES = {
+    "api-models": {"name": "fresh"},
+    "api-model": {"task": "other"},
+    "api-version-releases": {},
+    "api-reviews": {"slot": "technical", "verdict": "approve", "grounds": "looked at all of it"},
+    "api-actions": {},
+    "api-tokens": {"name": "mine", "scopes": ["score"]},
+    "api-feedback": {"request_id": "x", "reward": 1},
+}
+FORMS = {
+    "release-review": {"slot": "technical", "verdict": "approve", "grounds": "looked at all of it"},
+    "open-release": {"environment": "production"},
+    "tokens": {"name": "mine", "scopes": ["score"], "lifetime": "30"},
+}
+
+
+@pytest.fixture
+def place(production, robot, monkeypatch):
+    """A model with a version, its bytes, and a release in review."""
+    row_only = makers.artifact
+
+    def stored(content: bytes = b"") -> object:
+        content = content or f"artifact {next(NUMBERS)}".encode()
+        artifact_store().put(io.BytesIO(content))
+        return row_only(content)
+
+    monkeypatch.setattr(makers, "artifact", stored)
+    model = makers.model("digits", robot)
+    return makers.release(makers.version(model, robot))
+
+
+@pytest.fixture
+def caller(place, robot, token_of):
+    def make(role: str) -> Caller:
+        if role == "nobody":
+            return Caller()
+        if role == "score token":
+            return token_of(robot, "score")
+        if role == "ci token":
+            return token_of(robot, "upload", "release", "feedback")
+        person = makers.person(role.replace(" ", "-"), admin=role == "admin")
+        if role not in ("stranger", "admin"):
+            grant(person, Role(role), model=place.model)
+        return Caller(person=person)
+
+    return make
+
+
+def outcome(caller, method, route, release) -> str:
+    """in, or how the door stayed shut: log in, forbidden, hidden, no such method."""
+    address = route.address(
+        pk=release.pk, action="withdraw", name="withdraw" if "action" in route.name else "digits"
+    )
+    if route.pattern.startswith("api/"):
+        sent = {"data": json.dumps(BODIES.get(route.name, {})), "content_type": "application/json"}
+        headers = caller.headers
+    else:
+        sent = {"data": FORMS.get(route.name, {})} if method == "POST" else {}
+        headers = caller.headers
+    cookies = {name: morsel.value for name, morsel in caller.http.cookies.items()}
+    with transaction.atomic():
+        answer = getattr(caller.http, method.lower())(
+            address, headers=headers, **(sent if method != "GET" else {})
+        )
+        for close in answer._resource_closers:  # its own close() would end the test's transaction
+            close()
+        transaction.set_rollback(True)
+    caller.http.cookies = SimpleCookie(cookies)
+    return _said(answer)
+
+
+def _said(answer) -> str:
+    if answer.status_code in (401, 302) and (
+        answer.status_code == 401
+        or answer.headers["Location"].startswith((settings.LOGIN_URL, "/admin/login"))
+    ):
+        return "log in"
+    return {403: "forbidden", 404: "hidden", 405: "no method", 409: "refused", 415: "refused"}.get(
+        answer.status_code, "in"
+    )
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_who_gets_in(role, caller, place):
+    asker, wrong = caller(role), []
+    for route in routes():
+        for method in METHODS:
+            admitted = ADMITTED[route.name].get(method)
+            said = outcome(asker, method, route, place)
+            if said == "in" and (admitted is None or role not in admitted):
+                wrong.append(f"{role} got in: {method} /{route.pattern}")
+            if said != "in" and admitted is not None and role in admitted:
+                wrong.append(f"{role} was kept out ({said}): {method} /{route.pattern}")
+
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_address_is_in_the_table():
+    assert {route.name for route in routes()} == set(ADMITTED)
