@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from registry import sandbox
-from registry.sandbox import Cell, Finished, Limits, Mount
+from registry.sandbox import Cell, Ending, Finished, Limits, Mount
 from releases.examiner import result
 from scoring.artifacts import blob_path
 from scoring.plans import ModelPlan, PlannedVersion, RoutingPlan, serialise
@@ -35,6 +35,10 @@ EXAMINER_LIMITS = Limits(
 LOAD_TIMEOUT_S = 120.0
 _POLL_S = 0.01
 _SOCKET = "/socket/scoring.sock"
+
+
+class ExaminerBroke(Exception):
+    """The examiner ended by itself and said nothing that can be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,8 @@ def prove(
     """Start both cells in `work` (an empty folder of ours) and let the examiner do what `spec["do"]` says.
 
     `spec` has the examiner's `rows`, `signature`, `metric`, `do`, `seed` and `benchmark`. A model that
-    dies, hangs or answers nonsense gives a Proof with a fault or findings. Raises NoSandbox and OSError:
-    those are our own trouble.
+    dies, hangs or answers nonsense gives a Proof with a fault or findings. Raises NoSandbox, OSError and
+    ExaminerBroke: those are our own trouble.
     """
     lent = _lay_out(work, subject, sets, champion_predictions)
     started = time.perf_counter()
@@ -84,13 +88,18 @@ def prove(
         peak = server.peak_memory_bytes()
     if died is not None:
         return Proof(None, f"The scoring server with this model {died.sentence}.", load_ms, peak)
-    if not finished.ok:
-        return Proof(None, f"The examination {finished.sentence}{_last_words(finished)}.", load_ms, peak)
+    if finished.ending is Ending.EXITED:
+        return Proof(_told(finished), "", load_ms, peak, lent.scratch, hardware())
+    return Proof(None, f"The examination {finished.sentence}.", load_ms, peak)
+
+
+def _told(finished: Finished) -> result.Examination:
+    """What the examiner says. It turns bad sets and bad models into findings itself, so an exit without
+    a result is a fault of ours: ExaminerBroke, which decides nothing about the model."""
     try:
-        examination = result.parse(finished.stdout)
+        return result.parse(finished.stdout)
     except result.BadResult as error:
-        return Proof(None, f"The examination came to nothing: {error}.", load_ms, peak)
-    return Proof(examination, "", load_ms, peak, lent.scratch, hardware())
+        raise ExaminerBroke(f"{error}{_last_words(finished)}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,12 @@ from releases.examiner import result
 from releases.gates import Candidate, Outcome, Verdict
 from releases.gates.catalog import GATES
 from releases.models import Release
-from releases.proving import Proof, Subject, prove
+from releases.proving import ExaminerBroke, Proof, Subject, prove
 from scoring.plans import ArtifactRef, PlannedVersion
 from scoring.types import Signature, VersionRef
 
 SEED = 20_260_101
-_OUR_TROUBLE = (NoSandbox, StoreFull, StoreUnavailable, OSError)
+_OUR_TROUBLE = (NoSandbox, StoreFull, StoreUnavailable, ExaminerBroke, OSError)
 
 
 class Bench:
