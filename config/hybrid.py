@@ -21,7 +21,7 @@ from wsgiref.types import WSGIApplication
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
+Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 SMALL_BODY_BYTES = 1 << 20
 PIECE_BYTES = 1 << 18

@@ -165,4 +165,4 @@ def feedback_by_version(model: RegisteredModel) -> dict[int, dict[str, Any]]:
             mean=Avg("reward"),
         )
     )
-    return {row["version"]: row for row in rows}
+    return {row["version"]: dict(row) for row in rows}

@@ -116,18 +116,16 @@ def _write_sets(folder: Path, name: str, data: Data, trained: Trained, spoiled: 
     labels = trained.labels[:PROVEN_ROWS].copy()
     if spoiled is not None:
         labels[spoiled] = (labels[spoiled] + 1) % (int(targets.max()) + 1)
-    np.savez(
-        folder / "end_to_end.npz",
-        allow_pickle=False,
-        **{
-            f"inputs/{name}": rows[:PROVEN_ROWS],
-            "expected/label": labels,
-            "expected/probabilities": trained.probabilities[:PROVEN_ROWS],
-            "atol": np.float64(1e-5),
-            "rtol": np.float64(1e-4),
-        },
-    )
-    np.savez(folder / "confidence.npz", allow_pickle=False, **{f"inputs/{name}": rows, "target": targets})
+    end_to_end: dict[str, Any] = {
+        f"inputs/{name}": rows[:PROVEN_ROWS],
+        "expected/label": labels,
+        "expected/probabilities": trained.probabilities[:PROVEN_ROWS],
+        "atol": np.float64(1e-5),
+        "rtol": np.float64(1e-4),
+    }
+    confidence: dict[str, Any] = {f"inputs/{name}": rows, "target": targets}
+    np.savez(folder / "end_to_end.npz", allow_pickle=False, **end_to_end)
+    np.savez(folder / "confidence.npz", allow_pickle=False, **confidence)
 
 
 def _requirements() -> str:

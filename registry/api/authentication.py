@@ -41,7 +41,7 @@ class BearerToken(BaseAuthentication):
         return SCHEME
 
 
-class BearerTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class BearerTokenScheme(OpenApiAuthenticationExtension):
     """How the OpenAPI document describes BearerToken."""
 
     target_class = BearerToken

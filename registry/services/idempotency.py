@@ -75,7 +75,7 @@ def _known(actor: str, key: str, call: str, body_sha256: str) -> Reservation | A
     if (row.call, row.body_sha256) != (call, body_sha256):
         raise KeyReused(f"This key was used for {row.call} with another body: take a new key.", key=key)
     if row.status is not None:
-        return _answer(row.status, row.answer)
+        return _answer(row.status, row.answer or {})
     now = timezone.now()
     taken = IdempotencyKey.objects.filter(pk=row.pk, status=None, created_at__lt=now - GIVEN_UP_AFTER)
     if taken.update(created_at=now):

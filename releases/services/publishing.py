@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 
 from django.conf import settings
+from redis import Redis
 
 from registry.events import record
 from registry.models import LogHead, ModelVersion, RegisteredModel
@@ -120,7 +121,7 @@ def ensure_published(environment: Environment) -> None:
 
 
 @cache
-def client() -> dataplane.redis.Redis:
+def client() -> Redis:
     """The process's connection pool to Redis."""
     return dataplane.connect(settings.REDIS_URL)
 

@@ -17,6 +17,7 @@ from releases.lifecycle import Action, State, target
 from releases.models import Release, Rollout
 from releases.services.publishing import entry_of, planned, revise_route
 from releases.services.transitions import advance
+from scoring.plans import ModelPlan
 
 
 def start_rollout(
@@ -153,5 +154,5 @@ def _check(action: Action, release: Release, by: Person, token: ApiToken | None)
         raise NotAllowed(reason)
 
 
-def _nothing() -> plans.ModelPlan:
-    return plans.ModelPlan(revision=0, salt=bytes(16), arms=(), versions={})
+def _nothing() -> ModelPlan:
+    return ModelPlan(revision=0, salt=bytes(16), arms=(), versions={})
