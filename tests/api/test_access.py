@@ -31,6 +31,7 @@ BODIES = {
     "api-feedback": {"request_id": "x", "reward": 1},
 }
 FORMS = {
+    "api-versions": {"manifest": "model: digits"},
     "release-review": {"slot": "technical", "verdict": "approve", "grounds": "looked at all of it"},
     "open-release": {"environment": "production"},
     "tokens": {"name": "mine", "scopes": ["score"], "lifetime": "30"},
@@ -74,7 +75,7 @@ def outcome(caller, method, route, release) -> str:
     address = route.address(
         pk=release.pk, action="withdraw", name="withdraw" if "action" in route.name else "digits"
     )
-    if route.pattern.startswith("api/"):
+    if route.pattern.startswith("api/") and route.name not in FORMS:
         sent = {"data": json.dumps(BODIES.get(route.name, {})), "content_type": "application/json"}
         headers = caller.headers
     else:
