@@ -1,0 +1,134 @@
+"""Models that crash, hang, swell or lie: whoever proves them lives on and says that they failed.
+
+Inspection would stop most of them before. Here each of the two doors is tried alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from registry.inspection import Policy, SetLimits
+from registry.inspection.steps import Order, inspect
+from registry.sandbox import Limits
+from releases import proving
+from releases.proving import Subject, prove
+from scoring.plans import ArtifactRef, PlannedVersion
+from scoring.types import Signature, TensorSpec
+from tests.unit.inspection import graphs
+from tests.unit.inspection.graphs import FLOAT, INT64, model, node, value
+
+pytestmark = pytest.mark.faults
+
+LEAST = np.iinfo(np.int64).min
+X = np.arange(6, dtype=np.float32).reshape(3, 2)
+PLAIN = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 2)),))
+WHOLE = Signature(
+    tuple(TensorSpec(name, "INT64", (-1, 1)) for name in "xd"), (TensorSpec("y", "INT64", (-1, 1)),)
+)
+SIZED = Signature(
+    (TensorSpec("x", "FP32", (1,)), TensorSpec("n", "INT64", (1,))), (TensorSpec("y", "FP32", (-1,)),)
+)
+LOOPED = Signature((*PLAIN.inputs, TensorSpec("times", "INT64", ())), PLAIN.outputs)
+
+
+def divides():
+    inputs = [value("x", INT64, ("N", 1)), value("d", INT64, ("N", 1))]
+    return model([node("Div", ["x", "d"], ["y"])], inputs, [value("y", INT64, ("N", 1))])
+
+
+def expands():
+    inputs = [value("x", FLOAT, (1,)), value("n", INT64, (1,))]
+    return model([node("Expand", ["x", "n"], ["y"])], inputs, [value("y", FLOAT, ("M",))])
+
+
+ONE = np.ones((1, 1), np.float32)
+ZERO = np.zeros((1, 1), np.int64)
+RUN = {
+    "the least integer by minus one": (divides(), WHOLE, {"x": ZERO + LEAST, "d": ZERO - 1}, ZERO),
+    "an integer by zero": (divides(), WHOLE, {"x": ZERO + 1, "d": ZERO}, ZERO),
+    "a size of 40 GB": (expands(), SIZED, {"x": ONE, "n": ZERO + 10**10}, ONE),
+    "a loop without an end": (
+        graphs.looping(),
+        LOOPED,
+        {"x": X[None], "times": np.full(1, 1 << 62)},
+        X[None],
+    ),
+}
+LOAD = {"a tree 100,000 deep": graphs.deep_tree(100_000), "2**30 nodes": graphs.doubling_functions(30)}
+
+
+@pytest.fixture
+def proof(tmp_path, monkeypatch):
+    """Prove a model on one end-to-end row, with bounds that fit a test."""
+    small = Limits(memory_bytes=1 << 30, cpu_seconds=30, wall_seconds=40, processes=64)
+    monkeypatch.setattr(proving, "SERVER_LIMITS", small)
+    monkeypatch.setattr(proving, "EXAMINER_LIMITS", small)
+
+    def play(content, signature, inputs, expected):
+        path = tmp_path / "model.onnx"
+        path.write_bytes(content)
+        path.chmod(0o444)
+        digest = hashlib.sha256(content).hexdigest()
+        with (tmp_path / "rows.npz").open("wb") as stream:
+            named = {f"inputs/{name}": array for name, array in inputs.items()}
+            np.savez(stream, **named, **{"expected/y": expected})
+        version = PlannedVersion(1, "0" * 64, ArtifactRef(digest, len(content)), signature)
+        spec = {
+            "rows": None,
+            "signature": signature.to_json(),
+            "metric": {"name": "rmse", "output": "y", "range": [0, 1]},
+            "do": ["end_to_end"],
+            "seed": 1,
+            "timeout": 5,
+        }
+        subject = Subject("hostile", version, {digest: path})
+        return prove(tmp_path / "work", subject, {"end_to_end": tmp_path / "rows.npz"}, spec)
+
+    return play
+
+
+def failed(proof):
+    if proof.examination is None:
+        return proof.fault
+    found = proof.examination.end_to_end
+    return proof.examination.reason if found is None else found.wrong
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_a_model_that_is_deadly_when_it_runs_has_failed(proof, name):
+    found = proof(*RUN[name])
+
+    assert found.load_ms > 0
+    assert failed(found)
+
+
+@pytest.mark.parametrize("name", LOAD)
+def test_a_model_that_is_deadly_when_it_loads_has_failed(proof, monkeypatch, name):
+    monkeypatch.setattr(proving, "LOAD_TIMEOUT_S", 8.0)
+
+    found = proof(LOAD[name], PLAIN, {"x": X}, X)
+
+    assert found.load_ms == 0
+    assert "load" in failed(found)
+
+
+@pytest.mark.parametrize("name", [*RUN, *LOAD])
+def test_inspection_finds_all_of_them_without_running_any(tmp_path, name):
+    (tmp_path / "model.onnx").write_bytes(LOAD[name] if name in LOAD else RUN[name][0])
+    order = Order({"model": tmp_path / "model.onnx"}, {}, Policy(), SetLimits())
+
+    found = list(inspect(order))[-1]
+
+    assert found.findings
+    assert not found.loaded
+
+
+def test_a_good_model_passes_the_same_doors(proof):
+    content = model([node("Neg", ["x"], ["y"])])
+
+    found = proof(content, PLAIN, {"x": X}, -X)
+
+    assert (found.examination.end_to_end.rows, found.examination.end_to_end.wrong) == (3, 0)
