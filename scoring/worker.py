@@ -227,6 +227,9 @@ class Worker:
     async def _drain_now(self) -> None:
         for server in self._servers.values():
             server.close()
+        for listener in self._listeners:
+            # While anybody holds a listening socket, the kernel goes on taking connections for it.
+            listener.close()
         deadline = perf_counter() + self._setup.limits.drain_seconds
         while self._connections.open and perf_counter() < deadline:
             await asyncio.sleep(0.02)

@@ -25,7 +25,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Worker:
-    """A worker process as the node knows it. It counts for the plan once it has `joined`."""
+    """A worker process as the node knows it.
+
+    `joined` workers take clients, so what the node says of its plan is true of all of them. The
+    first workers join as they start, to answer health checks; an heir when it follows the plan.
+    """
 
     slot: int
     process: subprocess.Popen[bytes]
@@ -71,9 +75,9 @@ class Fleet:
     async def start(self) -> None:
         for slot in range(len(self._listeners)):
             await self._spawn(slot)
-        # The first workers answer health checks while they load.
         for worker in self.workers.values():
-            worker.link.send(Listen([worker.slot]))
+            worker.joined = True
+        self._share()
 
     def joined(self) -> list[Worker]:
         return [worker for worker in self.workers.values() if worker.joined]
@@ -90,6 +94,8 @@ class Fleet:
     async def stop(self, seconds: float) -> None:
         """End all workers: those that have not drained after `seconds` are killed."""
         self.stopping = True
+        for listener in self._listeners:
+            listener.close()
         for worker in self.workers.values():
             worker.process.send_signal(signal.SIGTERM)
         deadline = monotonic() + seconds

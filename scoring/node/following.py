@@ -77,7 +77,7 @@ class Following:
 
     def in_force(self) -> Round:
         """What all workers that have joined follow; nothing when none has."""
-        rounds = [self._rounds[worker.round] for worker in self._fleet.joined()]
+        rounds = [self._rounds.get(worker.round, Round()) for worker in self._fleet.joined()]
         if not rounds:
             return Round()
         names = set.intersection(*(set(each.revisions) for each in rounds))

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,8 @@ class Heart:
 
 
 async def _next(event: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(event.wait(), BEAT_SECONDS)
-    except TimeoutError:
-        return
+    # Not `wait_for`: in Python 3.11 it may swallow a cancellation that comes with the event.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BEAT_SECONDS):
+            await event.wait()
     event.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -64,10 +65,9 @@ class RedisFollower:
                     self._offer(envelope)
             except RedisDown as error:
                 log.debug("no plan from Redis: %s", error)
-            try:
-                await asyncio.wait_for(self._wake.wait(), REDIS_POLL_SECONDS)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REDIS_POLL_SECONDS):
+                    await self._wake.wait()
 
     async def listen(self, url: str) -> None:
         while True:

@@ -137,8 +137,8 @@ class Node:
 
     def start(self) -> Node:
         (self.data / "node.json").unlink(missing_ok=True)
-        self.log = (self.folder / f"{self.name}.log").open("ab")
-        self.process = subprocess.Popen(self.command, cwd=ROOT, stderr=self.log)
+        with (self.folder / f"{self.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(self.command, cwd=ROOT, stderr=log)
         try:
             wait_for(lambda: self.ended() or (self.data / "node.json").exists(), "the heartbeat file")
             assert not self.ended(), self.output()
@@ -207,14 +207,12 @@ class Node:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        self.log.close()
         return self.process.returncode
 
     def kill(self) -> None:
         assert self.process is not None
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        self.log.close()
 
 
 class Client(http.client.HTTPConnection):

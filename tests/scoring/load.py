@@ -1,0 +1,89 @@
+"""Clients that keep asking, and remember every answer."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+
+from tests.scoring.nodes import TOKEN, Node
+
+
+@dataclass
+class Seen:
+    """One answer: when it was asked and given (monotonic), by which version, from which worker."""
+
+    asked: float
+    answered: float
+    status: int
+    version: str
+    value: float
+    worker: str
+
+
+@dataclass
+class Load:
+    """`clients` keep-alive connections, each asking one after the other, until `stop`.
+
+    A connection that the server closed between two requests is opened again, as any client does;
+    a request that was sent and not answered is a failure.
+    """
+
+    node: Node
+    name: str
+    clients: int = 4
+    seen: list[Seen] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    reconnects: int = 0
+
+    def __enter__(self) -> Load:
+        self._stopped = threading.Event()
+        port = self.node.port
+        self._threads = [threading.Thread(target=self._run, args=(port,)) for _ in range(self.clients)]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, port: int) -> None:
+        body = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]})
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        while not self._stopped.is_set():
+            asked = time.monotonic()
+            try:
+                connection.request(
+                    "POST", f"/v2/models/{self.name}/infer", body, {"Authorization": f"Bearer {TOKEN}"}
+                )
+                answer = connection.getresponse()
+                document = json.loads(answer.read())
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(f"{type(error).__name__}: {error}")
+                connection.close()
+                self.reconnects += 1
+                continue
+            self._note(asked, answer, document)
+        connection.close()
+
+    def _note(self, asked, answer, document) -> None:
+        if answer.status != 200:
+            self.failures.append(f"{answer.status} {document}")
+            return
+        self.seen.append(
+            Seen(
+                asked,
+                time.monotonic(),
+                answer.status,
+                document["model_version"],
+                document["outputs"][0]["data"][0],
+                answer.headers["X-Assay-Worker"],
+            )
+        )

@@ -1,0 +1,88 @@
+"""A worker that dies costs the requests in its hands, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from contextlib import closing
+
+import pytest
+
+from tests.scoring import models
+from tests.scoring.load import Load
+from tests.scoring.nodes import TOKEN, Node, model, wait_for
+
+
+@pytest.fixture
+def pair(tmp_path, store):
+    """A node of two workers with one model."""
+    node = Node(tmp_path, store).start()
+    try:
+        node.serve({"m": model(1, [store.version(1, models.linear())])})
+        yield node
+    finally:
+        node.stop()
+
+
+def test_the_others_go_on_when_a_worker_is_killed(pair):
+    with Load(pair, "m", clients=6) as load:
+        wait_for(lambda: len(load.seen) > 100, "steady traffic")
+        killed = pair.pids()[0]
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda: pair.facts()["restarts"] == 1 and pair.all_joined(), "the heir")
+        seen = len(load.seen)
+        wait_for(lambda: len(load.seen) > seen + 100, "traffic after the heir came")
+
+    # Six clients had at most one request each in the dead worker's hands.
+    assert len(load.failures) <= 6, load.failures
+    assert not any(failure.startswith(("4", "5")) for failure in load.failures), load.failures
+    assert killed not in pair.pids()
+
+
+def test_new_connections_are_served_while_a_worker_is_away(pair):
+    os.kill(pair.pids()[0], signal.SIGKILL)
+    workers = set()
+    deadline = time.monotonic() + 1.0
+    while time.monotonic() < deadline:
+        with closing(pair.client(timeout=5)) as client:
+            status, headers, _ = client.infer("m")
+            assert status == 200
+            workers.add(headers["x-assay-worker"])
+    wait_for(lambda: pair.facts()["restarts"] == 1 and pair.all_joined(), "the heir")
+
+    def heir_answers() -> bool:
+        with closing(pair.client()) as client:
+            return client.infer("m")[1]["x-assay-worker"] == "n1/0"
+
+    wait_for(heir_answers, "the heir to answer")
+
+
+def test_a_crash_of_all_workers_loses_no_waiting_connection(pair):
+    with socket.create_connection(("127.0.0.1", pair.port), timeout=20) as waiting:
+        for pid in pair.pids():
+            os.kill(pid, signal.SIGSTOP)
+        late = socket.create_connection(("127.0.0.1", pair.port), timeout=20)
+        body = json.dumps({"inputs": {"x": [[1, 2]]}}).encode()
+        late.sendall(
+            f"POST /score/m HTTP/1.1\r\nHost: n\r\nAuthorization: Bearer {TOKEN}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        for pid in pair.pids():
+            os.kill(pid, signal.SIGKILL)
+        with late:
+            assert late.recv(65536).startswith(b"HTTP/1.1 200")
+        assert waiting.fileno() >= 0
+
+
+def test_workers_do_not_outlive_their_node(pair):
+    pids = pair.pids()
+    pair.kill()
+
+    for pid in pids:
+        wait_for(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), f"worker {pid} to end")
+    pair.start()
+    pair.wait_revision("m", 1)
