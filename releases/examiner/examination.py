@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import replace
 
-from releases.examiner import confidence, end_to_end
+from releases.examiner import benchmark, confidence, end_to_end
 from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Server
 from releases.examiner.findings import Finding
@@ -66,5 +66,19 @@ def _confidence(made: Examination, spec: Spec, server: Server, answers: Referenc
     return replace(made, confidence=confidence.examine(spec, found, server, answers))
 
 
+def _benchmark(made: Examination, spec: Spec, server: Server, answers: ReferenceAnswers) -> Examination:
+    """With the rows of whichever set there is; the end-to-end part may have found that rows stay alone."""
+    found = load(spec, "end_to_end" if "end_to_end" in spec.sets else "confidence")
+    batchable = made.end_to_end.batchable is not False if made.end_to_end else True
+    socket = spec.champion.socket if spec.champion else None
+    champion = Server(replace(spec, socket=socket)) if socket else None
+    try:
+        measured = benchmark.measure(found, server, spec.benchmark, champion=champion, batchable=batchable)
+    finally:
+        if champion:
+            champion.close()
+    return replace(made, benchmark=measured)
+
+
 Step = Callable[[Examination, Spec, Server, ReferenceAnswers], Examination]
-PARTS: dict[Part, Step] = {"end_to_end": _end_to_end, "confidence": _confidence}
+PARTS: dict[Part, Step] = {"end_to_end": _end_to_end, "confidence": _confidence, "benchmark": _benchmark}

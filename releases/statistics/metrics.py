@@ -159,6 +159,14 @@ def _number(score: Callable[..., Any]) -> Callable[[MetricRange, Numbers, Weight
     return lambda metric, rows, weight: score(rows.target, rows.predicted, sample_weight=weight)
 
 
+def _explained(score: Callable[..., Any]) -> Callable[[MetricRange, Numbers, Weight], float]:
+    """A share of the target's spread: where it has none, scikit-learn's 0 or 1 would be made up."""
+    plain = _number(score)
+    return lambda metric, rows, weight: (
+        plain(metric, rows, weight) if np.ptp(rows.target, axis=0).all() else np.nan
+    )
+
+
 NUMBERS: Mapping[str, Callable[[MetricRange, Numbers, Weight], float]] = {
     "mae": _number(sk.mean_absolute_error),
     "mse": _number(sk.mean_squared_error),
@@ -168,6 +176,6 @@ NUMBERS: Mapping[str, Callable[[MetricRange, Numbers, Weight], float]] = {
     "pinball": lambda metric, rows, weight: sk.mean_pinball_loss(
         rows.target, rows.predicted, sample_weight=weight, alpha=metric.quantile
     ),
-    "r2": _number(sk.r2_score),
-    "d2_absolute": _number(sk.d2_absolute_error_score),
+    "r2": _explained(sk.r2_score),
+    "d2_absolute": _explained(sk.d2_absolute_error_score),
 }

@@ -196,7 +196,7 @@ def _codes(names: Array, target: Array) -> Codes:
     codes = order[place]
     wrong = names[codes] != target
     if wrong.any():
-        raise Unmeasurable(f"the target {target[wrong][0]!r} is none of the output's classes")
+        raise Unmeasurable(f"the target {target[wrong][0].item()!r} is none of the output's classes")
     return codes.astype(np.int64)
 
 
