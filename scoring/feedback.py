@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from scoring.errors import BadRequest, BadRequestId
-from scoring.protocols.strict import decode
+from scoring.protocols.strict import decode, refuse_duplicates
 from scoring.request_ids import INTERNAL, parse
 
 ACCEPTED, LATE, INVALID = "accepted", "late", "invalid"
@@ -44,6 +44,7 @@ def read(body: bytes, most: int) -> list[Item]:
     """The items in a body, which holds one or a list. Raises BadRequest."""
     items = decode(_decode, body)
     items = items if isinstance(items, list) else [items]
+    refuse_duplicates(body, sum(1 + (item.reward is not UNSET) + (item.label is not UNSET) for item in items))
     if len(items) > most:
         raise BadRequest(f"one call takes at most {most} items, this one has {len(items)}")
     return items

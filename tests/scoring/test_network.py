@@ -1,0 +1,235 @@
+"""Plans, heartbeats and feedback over a real Valkey, and what a node does without it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from contextlib import closing
+
+import pytest
+import redis
+
+from config.valkey import arguments
+from scoring.request_ids import RequestId, make, model_tag
+from tests.scoring import models
+from tests.scoring.load import Load
+from tests.scoring.nodes import REQUEST_KEY, Node, envelope, model, plan, wait_for
+
+PLAN, FEEDBACK, ACKED = (
+    "assay:production:plan",
+    "assay:production:feedback",
+    "assay:production:feedback:acked",
+)
+
+
+class Valkey:
+    """A Valkey of this test alone, to be killed by it."""
+
+    def __init__(self, folder) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.path = folder / "valkey.sock"
+        self.url = f"unix://{self.path}"
+        self.client = redis.Redis(unix_socket_path=str(self.path), decode_responses=True)
+
+    def start(self) -> Valkey:
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(arguments(self.folder), stdout=log, stderr=log)
+        wait_for(self._answers, "Valkey")
+        return self
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.kill()
+        self.client.close()
+
+    def publish(self, document) -> None:
+        self.client.set(PLAN, envelope(document))
+        self.client.publish(PLAN, str(document.sequence))
+
+    def heartbeat(self):
+        text = self.client.get("assay:production:node:n1")
+        return text and json.loads(text)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except redis.RedisError:
+            return False
+
+
+@pytest.fixture
+def valkey(tmp_path):
+    server = Valkey(tmp_path / "valkey").start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def node(tmp_path, store, valkey):
+    node = Node(tmp_path, store, extra=["--redis", valkey.url]).start()
+    yield node
+    if not node.ended():
+        node.stop()
+
+
+def follows(valkey, name, revision):
+    def reached() -> bool:
+        facts = valkey.heartbeat()
+        return bool(facts) and facts["models"].get(name, {}).get("revision") == revision
+
+    wait_for(reached, f"{name} at {revision}")
+
+
+def test_a_plan_in_redis_is_followed_and_the_heartbeat_says_so(valkey, node, store):
+    one, two = store.version(1, models.constant(1.0)), store.version(2, models.constant(2.0))
+    valkey.publish(plan(1, {"m": model(1, [one])}))
+    follows(valkey, "m", 1)
+    valkey.publish(plan(2, {"m": model(2, [two, one])}))
+    follows(valkey, "m", 2)
+
+    facts = valkey.heartbeat()
+    assert facts["node"] == "n1"
+    assert facts["environment"] == "production"
+    assert facts["sequence"] == 2
+    assert facts["models"]["m"] == {"revision": 2, "ready": [1, 2], "failed": {}}
+    assert [worker["sequence"] for worker in facts["workers"]] == [2, 2]
+    assert facts["stale"] is False
+    assert 0 < valkey.client.ttl("assay:production:node:n1") <= 60
+    with closing(node.client()) as client:
+        assert client.infer("m")[2]["model_version"] == "2"
+    node.stop()
+    assert valkey.heartbeat() is None
+
+
+def test_scoring_goes_on_without_redis_also_after_a_restart(valkey, node, store):
+    served = {"m": model(1, [store.version(1, models.constant(1.0))])}
+    valkey.publish(plan(5, served))
+    follows(valkey, "m", 1)
+    with Load(node, "m", clients=2) as load:
+        wait_for(lambda: len(load.seen) > 20, "traffic")
+        valkey.kill()
+        seen = len(load.seen)
+        wait_for(lambda: len(load.seen) > seen + 200, "traffic without Valkey")
+    assert load.failures == []
+
+    node.stop()
+    node.start()
+    node.wait_revision("m", 1)
+    with closing(node.client()) as client:
+        assert client.infer("m")[2]["model_version"] == "1"
+    wait_for(lambda: node.facts()["stale"], "the node to call itself stale")
+
+    valkey.start()
+    valkey.publish(plan(6, {"m": model(2, [store.version(2, models.constant(2.0))])}))
+    follows(valkey, "m", 2)
+    wait_for(lambda: not node.facts()["stale"], "the node to be fresh again")
+
+
+def test_feedback_is_durable_shipped_once_and_forgotten_when_counted(valkey, node, store):
+    valkey.publish(plan(1, {"m": model(1, [store.version(1, models.constant(1.0))])}))
+    follows(valkey, "m", 1)
+    now = int(time.time() * 1000)
+    late = make(REQUEST_KEY, RequestId(model_tag("m"), 1, 1, 0, 7, now - 8 * 86_400_000, 1))
+    internal = make(REQUEST_KEY, RequestId(model_tag("m"), 1, 1, 254, 7, now, 1))
+    with closing(node.client()) as client:
+        mine = client.infer("m")[2]["parameters"]["request_id"]
+        items = [
+            {"request_id": mine, "reward": 0.5},
+            {"request_id": late, "reward": 1},
+            {"request_id": internal, "reward": 1},
+            {"request_id": "nonsense", "label": "cat"},
+            {"request_id": mine},
+            {"request_id": mine, "reward": 1, "label": "cat"},
+        ]
+        status, _, answer = client.call("POST", "/feedback", items)
+        assert status == 202
+        statuses = [item["status"] for item in answer["items"]]
+        assert statuses == ["accepted", "late", "invalid", "invalid", "invalid", "invalid"]
+        assert client.call("POST", "/feedback", {"request_id": mine, "label": 3})[0] == 202
+        assert client.call("POST", "/feedback", {"request_id": mine}, auth=None)[0] == 401
+        refused = client.call("POST", "/feedback", b'{"request_id":"a","request_id":"b","reward":1}')
+        assert refused[0] == 400
+
+    wait_for(lambda: valkey.client.xlen(FEEDBACK) == 2, "both batches")
+    batches = [json.loads(fields["batch"]) for _, fields in valkey.client.xrange(FEEDBACK)]
+    assert [batch["sequence"] for batch in batches] == [1, 2]
+    assert [[{k: v for k, v in i.items() if k != "at"} for i in batch["items"]] for batch in batches] == [
+        [{"request_id": mine, "reward": 0.5}],
+        [{"request_id": mine, "label": 3}],
+    ]
+    spool = node.data / "spool" / batches[0]["boot"]
+    assert list(spool.glob("*.jsonl"))
+    valkey.client.hset(ACKED, f"n1:{batches[0]['boot']}", 2)
+    wait_for(lambda: not list(spool.glob("*.jsonl")), "the spool to be emptied")
+
+
+def test_feedback_of_a_killed_node_is_shipped_by_its_next_boot(valkey, node, store):
+    valkey.publish(plan(1, {"m": model(1, [store.version(1, models.constant(1.0))])}))
+    follows(valkey, "m", 1)
+    valkey.kill()
+    with closing(node.client()) as client:
+        mine = client.infer("m")[2]["parameters"]["request_id"]
+        for reward in (0, 1):
+            assert client.call("POST", "/feedback", {"request_id": mine, "reward": reward})[0] == 202
+    boot = node.facts()["boot"]
+    node.kill()
+    segment = next((node.data / "spool" / boot).glob("*.jsonl"))
+    with segment.open("ab") as torn:
+        torn.write(b'{"sequence":3,"items":[{"requ')
+    valkey.start()
+    node.start()
+    wait_for(lambda: valkey.client.xlen(FEEDBACK) >= 2, "both batches")
+
+    batches = [json.loads(fields["batch"]) for _, fields in valkey.client.xrange(FEEDBACK)]
+    assert [(batch["boot"], batch["sequence"]) for batch in batches] == [(boot, 1), (boot, 2)]
+    valkey.client.hset(ACKED, f"n1:{boot}", 2)
+    wait_for(lambda: not (node.data / "spool" / boot).exists(), "the old boot to be forgotten")
+
+
+def test_batches_that_nobody_acknowledged_are_sent_again_as_they_were(valkey, node, store):
+    valkey.publish(plan(1, {"m": model(1, [store.version(1, models.constant(1.0))])}))
+    follows(valkey, "m", 1)
+    with closing(node.client()) as client:
+        mine = client.infer("m")[2]["parameters"]["request_id"]
+        assert client.call("POST", "/feedback", {"request_id": mine, "reward": 1})[0] == 202
+    wait_for(lambda: valkey.client.xlen(FEEDBACK) >= 2, "the batch to come again", seconds=15)
+
+    batches = [fields["batch"] for _, fields in valkey.client.xrange(FEEDBACK)]
+    assert len(set(batches)) == 1
+
+
+def test_metrics_are_the_sum_over_all_workers(valkey, node, store):
+    valkey.publish(plan(1, {"m": model(1, [store.version(1, models.constant(1.0))])}))
+    follows(valkey, "m", 1)
+    for _ in range(20):
+        with closing(node.client()) as client:
+            assert client.infer("m")[0] == 200
+    with closing(node.client()) as client:
+        assert client.call("POST", "/v2/models/nobody/infer", {})[0] == 404
+
+        def scraped() -> str:
+            status, headers, text = client.call("GET", "/metrics", auth=None)
+            assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+            return text.decode()
+
+        labels = '{model="m",version="1",arm="champion"}'
+        wait_for(lambda: f"assay_requests_total{labels} 20\n" in scraped(), "all requests to be counted")
+        text = scraped()
+    assert f"assay_request_seconds_count{labels} 20\n" in text
+    assert 'assay_refused_total{code="unknown_model"} 1\n' in text
+    assert 'assay_plan_revision{model="m"} 1\n' in text
+    assert "assay_node_ready 1\n" in text
+    os.kill(node.pids()[0], signal.SIGKILL)
+    wait_for(lambda: node.facts()["restarts"] == 1 and node.all_joined(), "the heir")
+    with closing(node.client()) as client:
+        text = client.call("GET", "/metrics")[2].decode()
+    assert f"assay_requests_total{labels} 20\n" in text
+    assert "assay_worker_restarts_total 1\n" in text
