@@ -272,10 +272,15 @@ def in_review(of: ModelVersion, people: dict[str, Person], estimate: float, boun
         of, environment="production", strategy={"kind": "single"}, by=people["amina"]
     )
     for run in release.gate_runs.all():
-        _finish(run, "passed", *evidence(estimate, bound)[run.gate])
+        finish(run, "passed", *evidence(estimate, bound)[run.gate])
+    conclude(release)
+    return release
+
+
+def conclude(release: Release) -> None:
+    """Let the gates' verdicts decide."""
     gating.conclude(release)
     release.refresh_from_db()
-    return release
 
 
 def sign(release: Release, slot: str, by: Person, verdict: str = "approve", words: str = "") -> None:
@@ -322,9 +327,8 @@ def failed(of: ModelVersion, people: dict[str, Person]) -> Release:
     words = "1 of 40 rows came back wrong, the first is row 7."
     told["end_to_end"] = (words, {"rows": 40, "wrong": 1, "failures": [wrong], "batchable": True})
     for run in release.gate_runs.all():
-        _finish(run, "failed" if run.gate in {"end_to_end", "confidence"} else "passed", *told[run.gate])
-    gating.conclude(release)
-    release.refresh_from_db()
+        finish(run, "failed" if run.gate in {"end_to_end", "confidence"} else "passed", *told[run.gate])
+    conclude(release)
     return release
 
 
@@ -335,7 +339,7 @@ def running(of: ModelVersion, people: dict[str, Person]) -> Release:
     )
     told = evidence(0.9, 0.9)
     for run in release.gate_runs.filter(gate__in=["integrity", "schema"]):
-        _finish(run, "passed", *told[run.gate])
+        finish(run, "passed", *told[run.gate])
     release.gate_runs.filter(gate="end_to_end").update(started_at=datetime.now(UTC))
     return release
 
@@ -343,11 +347,11 @@ def running(of: ModelVersion, people: dict[str, Person]) -> Release:
 def errored(release: Release) -> None:
     """The gates that have no verdict yet ended in an error of ours."""
     for run in release.gate_runs.filter(outcome="pending"):
-        _finish(run, "errored", "This gate could not be run: no sandbox on this machine", {})
+        finish(run, "errored", "This gate could not be run: no sandbox on this machine", {})
     assert release.state == State.VALIDATING
 
 
-def _finish(run: Any, outcome: str, summary: str, found: dict[str, Any]) -> None:
+def finish(run: Any, outcome: str, summary: str, found: dict[str, Any]) -> None:
     now = datetime.now(UTC)
     run.outcome, run.summary, run.evidence, run.started_at, run.finished_at = (
         outcome,

@@ -1,0 +1,108 @@
+"""Debian's chromium, looking at a real server with the small world of tests/web in it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from registry import wakeups
+from registry.transactions import write
+from tests.makers import PASSWORD
+from tests.web import world as worlds
+
+AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
+QUIET = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/browser/" in str(item.path):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    return {"executable_path": shutil.which("chromium"), "args": QUIET.split()}
+
+
+@pytest.fixture
+def world(transactional_db, monkeypatch, settings, tmp_path) -> worlds.World:
+    """Without a broker, because nothing here waits for a worker, and with a witness of its own."""
+    monkeypatch.setattr(wakeups, "_ring", None)
+    settings.WITNESS_FILE = tmp_path / "heads.log"
+    cache.clear()
+    with write():
+        return worlds.build()
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server, world) -> Iterator[Callable[..., Page]]:
+    """A page of somebody who is logged in; whatever its console complains about fails the test."""
+    opened: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def as_person(name: str, width: int = 1280, scheme: str = "light", **facts: Any) -> Page:
+        context = browser.new_context(
+            base_url=live_server.url,
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            reduced_motion="reduce",
+            **facts,
+        )
+        opened.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        log_in(page, name)
+        return page
+
+    yield as_person
+    for context in opened:
+        context.close()
+    assert complaints == []
+
+
+def is_complaint(said: Any) -> bool:
+    """A refusal is an answer, and so is a page that is not there; everything else in red is a fault."""
+    if said.type not in {"error", "warning"}:
+        return False
+    missing = "status of 404" in said.text and "/static/" not in said.location["url"]
+    return not missing and not any(f"status of {code}" in said.text for code in (409, 422))
+
+
+def log_in(page: Page, name: str) -> None:
+    page.goto("/login")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/")
+
+
+def findings(page: Page) -> list[str]:
+    """What axe-core finds wrong with the page as it is now.
+
+    Evaluated by the debugger, because the page's own policy rightly keeps a foreign script out.
+    """
+    debugger = page.context.new_cdp_session(page)
+    asked = f"{AXE.read_text()};axe.run(document).then(found => JSON.stringify(found.violations))"
+    answer = debugger.send(
+        "Runtime.evaluate", {"expression": asked, "awaitPromise": True, "returnByValue": True}
+    )
+    debugger.detach()
+    violations = json.loads(answer["result"]["value"])
+    return [f"{v['id']}: {v['help']} at {v['nodes'][0]['html'][:150]}" for v in violations]
+
+
+def overflow(page: Page) -> int:
+    """By how many pixels the page is wider than its window."""
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

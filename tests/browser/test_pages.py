@@ -1,0 +1,224 @@
+"""Every page in a real browser: it fits, it can be read, it complains about nothing."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from registry.models import ApiToken
+from tests.browser.conftest import findings, overflow
+from tests.makers import PASSWORD
+from tests.web import world as worlds
+
+
+def addresses(world: worlds.World) -> list[str]:
+    releases = (world.live, world.review, world.rejected, world.validating)
+    return [
+        "/",
+        "/?search=nothing",
+        "/models/digits/",
+        "/models/digits/compare/?base=2&head=3",
+        "/models/digits/versions/3/",
+        "/releases/",
+        *(f"/releases/{release.pk}/" for release in releases),
+        "/audit/",
+        "/tokens/",
+        "/health/",
+        "/reauthenticate",
+        "/models/none/",
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_fits_its_window_and_has_no_axe_finding(world, visit, width, scheme):
+    page = visit("chloe", width, scheme)
+    for address in addresses(world):
+        page.goto(address)
+        page.evaluate("document.fonts.ready.then(() => null)")
+        assert overflow(page) <= 0, address
+        assert findings(page) == [], address
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_opens_on_a_page_has_no_finding_either(world, visit, scheme):
+    page = visit("chloe", 390, scheme)
+    page.goto(f"/releases/{world.review.pk}/")
+    page.get_by_role("button", name="Sign the privacy review").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert findings(page) == []
+    page.keyboard.press("Escape")
+    page.locator("details.menu > summary").click()
+    assert findings(page) == []
+    assert overflow(page) <= 0
+    for fold in page.locator("details.evidence").all():
+        if fold.get_attribute("open") is None:
+            fold.locator("> summary").click()
+    assert findings(page) == []
+    assert overflow(page) <= 0
+
+
+def test_the_theme_is_chosen_kept_and_never_flashes(world, visit):
+    page = visit("vera", scheme="light")
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    light = page.evaluate(ground)
+    page.locator("details.menu > summary").click()
+    page.get_by_role("button", name="Dark").click()
+    dark = page.evaluate(ground)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(ground) == dark
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
+def test_the_keyboard_alone_reaches_a_signature(world, visit):
+    page = visit("edda")
+    page.goto(f"/releases/{world.review.pk}/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    opener = page.get_by_role("button", name="Sign the approval review")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if opener.evaluate("node => node === document.activeElement"):
+            break
+    page.keyboard.press("Space")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(opener).to_be_focused()
+
+
+def test_a_slash_goes_to_the_search(world, visit):
+    page = visit("vera")
+    page.keyboard.press("/")
+    page.keyboard.type("digits")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?search=digits")
+
+
+def test_a_refusal_comes_back_in_place_with_what_was_written(world, visit):
+    page = visit("edda")
+    page.goto(f"/releases/{world.review.pk}/")
+    page.get_by_role("button", name="Sign the approval review").click()
+    page.get_by_label("Approve", exact=True).check()
+    page.get_by_label("On what grounds").fill("ok")
+    page.evaluate("document.querySelectorAll('textarea').forEach(area => area.removeAttribute('minlength'))")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    told = page.get_by_role("alert")
+    expect(told).to_contain_text("Say on what grounds")
+    expect(told).to_be_focused()
+    page.get_by_role("button", name="Go on with what you wrote").click()
+    expect(page.get_by_label("On what grounds")).to_have_value("ok")
+
+
+def test_a_proof_moves_on_the_page_by_itself_and_then_rests(world, visit):
+    page = visit("amina")
+    page.goto(f"/releases/{world.validating.pk}/")
+    page.locator("#gate-schema > summary").click()
+    worlds.errored(world.validating)
+    expect(page.get_by_role("heading", name=re.compile("ended in an error of ours"))).to_be_visible()
+    expect(page.locator("#gate-schema")).to_have_attribute("open", "")
+    for run in world.validating.gate_runs.filter(outcome="errored"):
+        worlds.finish(run, "failed", "too slow", {})
+    worlds.conclude(world.validating)
+    expect(page.locator("h1 + .chip")).to_contain_text("rejected")
+    expect(page.locator("#release-panel")).not_to_have_attribute("hx-trigger", "every 1s")
+
+
+def test_news_does_not_swallow_what_somebody_is_typing(world, visit):
+    page = visit("chloe")
+    page.goto(f"/releases/{world.validating.pk}/")
+    page.get_by_role("button", name="Withdraw").click()
+    page.get_by_label("Why").fill("a typo in the data")
+    with page.expect_response(lambda answer: "panel?seen=" in answer.url and answer.status == 200):
+        worlds.errored(world.validating)
+    expect(page.get_by_label("Why")).to_have_value("a typo in the data")
+    page.get_by_role("dialog").get_by_role("button", name="Withdraw").click()
+    expect(page.locator("h1 + .chip")).to_contain_text("withdrawn")
+
+
+def test_rolling_back_in_production_waits_for_the_models_name(world, visit):
+    page = visit("chloe")
+    page.goto("/models/digits/")
+    page.get_by_role("link", name="Roll back").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    button = dialog.get_by_role("button", name="Roll back")
+    expect(button).to_be_disabled()
+    dialog.get_by_label("Type").fill("digit")
+    expect(button).to_be_disabled()
+    dialog.get_by_label("Type").fill("digits")
+    expect(button).to_be_enabled()
+
+
+def test_an_old_log_in_types_its_password_and_goes_on_where_it_was(world, visit, settings):
+    page = visit("edda")
+    page.goto(f"/releases/{world.review.pk}/")
+    settings.REAUTHENTICATE_AFTER_S = -1
+    page.get_by_role("button", name="Sign the approval review").click()
+    page.get_by_label("Approve", exact=True).check()
+    page.get_by_label("On what grounds").fill("I have read all of the evidence.")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    page.wait_for_url("**/reauthenticate?next=**")
+    settings.REAUTHENTICATE_AFTER_S = 3600
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="go on with it").click()
+    expect(page.get_by_label("On what grounds")).to_have_value("I have read all of the evidence.")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.locator("#slot-approval")).to_contain_text("approved")
+
+
+def test_a_token_is_made_copied_and_revoked(world, visit):
+    page = visit("amina", permissions=["clipboard-read", "clipboard-write"])
+    page.goto("/tokens/")
+    page.get_by_label("What it is for").fill("nightly")
+    page.get_by_label("score: ask").check()
+    page.get_by_role("button", name="Make the token").click()
+    secret = page.locator("#secret").inner_text()
+    page.get_by_role("button", name="Copy", exact=True).click()
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == secret
+    page.get_by_role("button", name="Revoke nightly").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("Token “nightly” is revoked.")).to_be_visible()
+    assert ApiToken.objects.get(name="nightly").revoked_at is not None
+
+
+def test_the_chain_is_verified_in_place(world, visit):
+    page = visit("dara")
+    page.goto("/audit/")
+    page.get_by_role("link", name="Verify the chain now").click()
+    expect(page.get_by_text("The chain holds")).to_be_visible()
+    assert page.url.endswith("/audit/")
+
+
+def test_everything_works_without_javascript(world, visit):
+    page = visit("edda", java_script_enabled=False)
+    page.goto(f"/releases/{world.review.pk}/")
+    page.get_by_label("Sign the approval review").click()
+    dialog = page.locator("#sign-approval")
+    expect(dialog).to_be_visible()
+    dialog.get_by_label("Approve", exact=True).check()
+    dialog.get_by_label("On what grounds").fill("I have read all of the evidence.")
+    dialog.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.locator("#slot-approval")).to_contain_text("approved")
+    page.locator("details.menu > summary").click()
+    page.get_by_role("button", name="Dark").click()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.locator("details.menu > summary").click()
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/login")
+
+
+def test_times_are_told_as_people_tell_them(world, visit):
+    page = visit("vera")
+    page.goto("/releases/")
+    told = page.locator("time").first
+    expect(told).to_have_text(re.compile("just now|ago"))
+    assert re.fullmatch(r"\d+ \w+ \d{4} \d\d:\d\d UTC", told.get_attribute("title") or "")
