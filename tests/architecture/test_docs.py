@@ -93,5 +93,5 @@ def given_up() -> set[str]:
 # Given up as names of our concepts, yet needed for other things: a job is a row of the queue.
 COMMON_ENGLISH = {
     "job", "file", "blob", "stage", "key", "field", "build", "hit", "config", "revision", "activity", "check",
-    "score", "variant",
+    "score", "variant", "decision",
 }  # fmt: skip
