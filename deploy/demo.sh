@@ -17,7 +17,7 @@ if [ -z "${ASSAY_DATA_DIR:-}" ]; then
     ASSAY_DATA_DIR=$(mktemp -d "$PWD/var/once.XXXX")
     export ASSAY_DATA_DIR
 fi
-if "$python" manage.py up --once --then "$python manage.py demo"; then
+if "$python" manage.py up --once --then "$python manage.py demo --once"; then
     case $ASSAY_DATA_DIR in "$PWD"/var/once.*) rm -rf "$ASSAY_DATA_DIR" ;; esac
     exit 0
 else

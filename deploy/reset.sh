@@ -10,5 +10,5 @@ if ! flock -n 9; then
     echo "Assay runs from $data: end it first." >&2
     exit 1
 fi
-rm -rf "$data"/{assay.sqlite3*,artifacts,beat*,logs,nodes,once.*,plans,static,valkey,valkey.sock,witness,work}
+rm -rf "$data"/{assay.sqlite3*,artifacts,beat*,demo,logs,nodes,once.*,plans,static,valkey,valkey.sock,witness,work}
 echo "$data is empty; its keys are kept. A PostgreSQL database, a Redis and an S3 bucket are left alone." >&2
