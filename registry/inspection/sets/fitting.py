@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from registry.inspection.refusals import Refused
 from registry.inspection.sets.columns import Column
 from registry.inspection.sets.testset import (
@@ -126,7 +128,7 @@ def _refuse_names(word: str, given: Iterable[str], specs: Iterable[TensorSpec], 
 
 
 def _refuse_tensor(where: str, spec: TensorSpec, column: Column, unit: str, field: str) -> None:
-    if not _holds(spec.datatype, column.dtype.kind, column.dtype.itemsize):
+    if not _holds(spec.datatype, column.dtype):
         kind = "text" if column.dtype.kind == "U" else str(column.dtype)
         wanted = "NumPy U dtype" if spec.datatype == "BYTES" else DTYPES[spec.datatype].name
         raise Refused(
@@ -154,11 +156,11 @@ def _refuse_kind(where: str, spec: TensorSpec, column: Column, field: str) -> No
         )
 
 
-def _holds(datatype: str, kind: str, itemsize: int) -> bool:
-    if datatype == "BYTES":
-        return kind == "U"
-    wanted = DTYPES[datatype]
-    return (kind, itemsize) == (wanted.kind, wanted.itemsize)
+def _holds(datatype: str, dtype: np.dtype[Any]) -> bool:
+    """Whether a client's library would send such values as this datatype, say 64-bit floats as 32-bit."""
+    if datatype == "BYTES" or dtype.kind == "U":
+        return (datatype == "BYTES") == (dtype.kind == "U")
+    return bool(np.can_cast(dtype, DTYPES[datatype], "same_kind"))
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:

@@ -14,30 +14,29 @@ from registry.inspection.sets.columns import Array
 from registry.inspection.sets.testset import SetLimits
 from scoring.tensors import DTYPES, FLOATS
 
-ROW_KEYS = {"inputs", "expected", "target", "weight", "group", "slices"}
-HEAD_KEYS = {"atol", "rtol"}
+ROW_KEYS = {"inputs", "expected", "target", "weight", "group", "slice"}
+TOLERANCES = {"atol", "rtol"}
 WORDS = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 
 
 def read_lines(path: Path, field: str, limits: SetLimits) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """(tolerances of the optional first line, one document per row). Raises Refused naming the line."""
+    """(tolerances, which stand on the first line; one document per row). Raises Refused naming the line."""
     if path.stat().st_size > limits.text_bytes:
         raise Refused("bad_set", field, f"A JSON Lines set has at most {limits.text_bytes:,} bytes: use NPZ.")
-    head: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
+    tolerances: dict[str, Any] = {}
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         if not line.strip():
             continue
         document = _document(line, number, field)
-        if number == 1 and document.keys() <= HEAD_KEYS:
-            head = document
-            continue
+        if not rows:
+            tolerances = {key: document.pop(key) for key in TOLERANCES & document.keys()}
         if "inputs" not in document or not document.keys() <= ROW_KEYS:
             raise Refused(
                 "bad_set", field, f"Line {number} is not a row: it needs inputs, and expected or target."
             )
         rows.append(document)
-    return head, rows
+    return tolerances, rows
 
 
 def to_array(value: Any, datatype: str | None) -> Array | None:
@@ -65,7 +64,7 @@ def _document(line: bytes, number: int, field: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise Refused("bad_set", field, f"Line {number} is not JSON: {error}") from error
     if not isinstance(document, dict) or not all(
-        isinstance(document.get(key, {}), Mapping) for key in ("inputs", "expected", "slices")
+        isinstance(document.get(key, {}), Mapping) for key in ("inputs", "expected", "slice")
     ):
         raise Refused("bad_set", field, f"Line {number} is not an object of inputs and expected or target.")
     return document

@@ -76,9 +76,12 @@ def _from_archive(
             columns[name] = _streamed(archive, name, field)
         else:
             raise Refused("bad_set", field, f"The set has an array {name!r} that means nothing here.")
+    stacked = next((name for name in columns if name.startswith(("inputs/", "expected/"))), None)
+    if entries and stacked is not None:
+        raise Refused(
+            "bad_set", field, f"The set has {stacked} beside requests/: write rows in one of the two forms."
+        )
     for column, named in entries.items():
-        if column in columns:
-            raise Refused("bad_set", field, f"The set has {column} both stacked and request by request.")
         columns[column] = _ragged(archive, column, named, field)
     return columns, tolerances, bool(entries)
 
@@ -103,7 +106,7 @@ def _ragged(archive: Archive, column: str, named: Mapping[int, str], field: str)
 def _from_lines(
     path: Path, field: str, signature: Signature, limits: SetLimits
 ) -> tuple[dict[str, Column], dict[str, Any], bool]:
-    head, rows = read_lines(path, field, limits)
+    tolerances, rows = read_lines(path, field, limits)
     values: dict[str, list[Any]] = defaultdict(list)
     for row in rows:
         for name, value in _flat(row):
@@ -115,14 +118,14 @@ def _from_lines(
         if len(column) != len(rows):
             raise Refused("bad_set", field, f"{name} stands in {len(column)} of {len(rows)} lines.")
         columns[name] = _held(name, column, datatypes.get(name), field)
-    return columns, head, any(isinstance(column, Ragged) for column in columns.values())
+    return columns, tolerances, any(isinstance(column, Ragged) for column in columns.values())
 
 
 def _flat(row: Mapping[str, Any]) -> list[tuple[str, Any]]:
     found = [
         (f"{key}/{name}", value) for key in ("inputs", "expected") for name, value in row.get(key, {}).items()
     ]
-    found += [(f"slice/{name}", value) for name, value in row.get("slices", {}).items()]
+    found += [(f"slice/{name}", value) for name, value in row.get("slice", {}).items()]
     return found + [(name, row[name]) for name in TRUTHS if name in row]
 
 

@@ -11,6 +11,9 @@ import pytest
 
 from registry.inspection.refusals import Refused
 from registry.inspection.sets import SetLimits, read_set
+from registry.manifest import MetricRange
+from releases.examiner import loading
+from releases.examiner.spec import Spec
 from scoring.types import Signature, TensorSpec
 
 X = np.arange(6, dtype=np.float32).reshape(3, 2)
@@ -129,9 +132,9 @@ def test_requests_of_different_shapes(read):
 
 
 def test_json_lines_are_as_good(read):
-    found = read(
-        lines({"atol": 0.5}, *({"inputs": {"x": [1, 2.5]}, "expected": {"y": "NaN"}} for _ in range(2)))
-    )
+    row = {"inputs": {"x": [1, 2.5]}, "expected": {"y": "NaN"}}
+
+    found = read(lines({**row, "atol": 0.5}, row))
 
     assert (found.rows, found.unit, found.atol) == (2, "samples", 0.5)
     [part] = found.parts(5)
@@ -141,7 +144,7 @@ def test_json_lines_are_as_good(read):
 
 def test_json_lines_of_texts_and_targets(read):
     signature = Signature((TensorSpec("t", "BYTES", (-1,)), TensorSpec("n", "INT8", (-1,))), PLAIN.outputs)
-    rows = [{"inputs": {"t": "NaN", "n": 1}, "target": "cat", "slices": {"s": 1}}] * 2
+    rows = [{"inputs": {"t": "NaN", "n": 1}, "target": "cat", "slice": {"s": 1}}] * 2
 
     found = read(lines(*rows), "confidence", signature)
 
@@ -160,6 +163,9 @@ def test_json_lines_of_different_shapes_are_requests(read):
     assert [part.inputs["x"].shape for part in found.parts(9)] == [(1, 2), (3, 2)]
 
 
+GOOD_LINE = {"inputs": {"x": [1, 2]}, "expected": {"y": 1}}
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -170,7 +176,9 @@ def test_json_lines_of_different_shapes_are_requests(read):
         ({"inputs/z": X, "expected/y": Y}, "no input 'z'"),
         ({"inputs/x": X[:2], "expected/y": Y}, "2 rows"),
         ({"inputs/x": X[:0], "expected/y": Y[:0]}, "no rows"),
-        ({"inputs/x": X.astype(np.float64), "expected/y": Y}, "save it as float32"),
+        ({"inputs/x": X.astype("U3"), "expected/y": Y}, "save it as float32"),
+        ({"inputs/x": X + 1j, "expected/y": Y}, "save numbers"),
+        ({"inputs/x": X, "requests/0/inputs/x": X, "expected/y": Y}, "one of the two forms"),
         ({"inputs/x": X[:, :1], "expected/y": Y}, r"has shape \[1\], the version takes \[2\]"),
         ({"inputs/x": X[:, None], "expected/y": Y}, "rows are samples"),
         ({"inputs/x": X, "expected/y": Y.astype("U3")}, "gives FP32"),
@@ -276,3 +284,58 @@ def test_limits_are_kept(read):
     refused(read, content, "rows, more than 2", limits=SetLimits(rows=2))
     refused(read, content, "members, more than 1", limits=SetLimits(members=1))
     refused(read, lines({"inputs": {"x": [1, 2]}}), "use NPZ", limits=SetLimits(text_bytes=5))
+
+
+@pytest.mark.parametrize(
+    ("datatype", "dtype", "fits"),
+    [
+        ("FP32", "f8", True),
+        ("FP32", "i8", True),
+        ("INT8", "i8", True),
+        ("INT64", "f4", False),
+        ("BOOL", "i8", False),
+        ("UINT8", "b1", True),
+        ("BYTES", "f4", False),
+    ],
+)
+def test_numbers_are_taken_as_a_client_library_would_send_them(read, datatype, dtype, fits):
+    signature = Signature((TensorSpec("x", datatype, (-1, 2)),), PLAIN.outputs)
+    content = {"inputs/x": X.astype(dtype), "expected/y": Y}
+
+    if fits:
+        assert read(content, signature=signature).rows == 3
+    else:
+        refused(read, content, "save it as", signature=signature)
+
+
+READ_ALIKE = {
+    "samples": ({"inputs/x": X, "expected/y": Y, "atol": 0.5}, "end_to_end"),
+    "wider numbers": ({"inputs/x": X.astype("f8"), "expected/y": Y.astype("f8")}, "end_to_end"),
+    "requests": ({"requests/0/inputs/x": X, "requests/0/expected/y": Y}, "end_to_end"),
+    "a confidence set": ({"inputs/x": X, "target": Y, "group": Y, "slice/s": Y}, "confidence"),
+    "lines": (lines({**GOOD_LINE, "rtol": 0.1}, GOOD_LINE), "end_to_end"),
+    "lines with slices": (lines({"inputs": {"x": [1, 2]}, "target": 1, "slice": {"s": "a"}}), "confidence"),
+    "lines of requests": (lines({"inputs": {"x": [[1, 2]]}, "expected": {"y": [1]}}), "end_to_end"),
+}
+
+
+@pytest.mark.parametrize("name", READ_ALIKE)
+def test_what_is_taken_here_is_what_the_examiner_reads(tmp_path, name):
+    """Two readers, one meaning: a set that may come in can be proven."""
+    content, kind = READ_ALIKE[name]
+    path = tmp_path / "set"
+    path.write_bytes(content if isinstance(content, bytes) else npz(**content))
+    unit = "requests" if "requests" in name else None
+    metric = MetricRange("rmse", "y", (0, 1))
+    order = Spec(path, "m", 1, {kind: path}, PLAIN, metric, scratch=tmp_path, rows=unit)
+
+    ours, theirs = read_set(path, kind, PLAIN, unit=unit), loading.load(order, kind)
+
+    assert (ours.rows, ours.unit) == (theirs.rows, theirs.kind)
+    assert (ours.atol, ours.rtol) == (theirs.tolerance.atol, theirs.tolerance.rtol)
+    assert {name for name in ours.truths if name.startswith("slice/")} == {
+        f"slice/{n}" for n in theirs.slices
+    }
+    for part in ours.parts(1):
+        for tensor, array in part.inputs.items():
+            np.testing.assert_array_equal(array, theirs.inputs.row(part.start)[tensor])

@@ -20,8 +20,9 @@ namespace = "import ctypes; print(ctypes.CDLL(None).unshare(0x10000000))"
 network = "import socket; print(len(socket.if_nameindex()))"
 memory = "blocks = []\\nwhile True: blocks.append(b'x' * (8 << 20))"
 files = "import os; print(sorted(name for name in os.listdir('/') if name in ('root', 'home', 'var')))"
+writable = "import os; print([name for name in '/ /dev /dev/shm /tmp'.split() if os.access(name, os.W_OK)])"
 limits = Limits(memory_bytes=128 << 20, wall_seconds=20, processes=20)
-programs = (forks, namespace, network, memory, files)
+programs = (forks, namespace, network, memory, files, writable)
 done = [run([sys.executable, "-c", text], limits=limits) for text in programs]
 print(json.dumps([level().name] + [(one.ending, one.stdout.decode(), one.stderr.decode()) for one in done]))
 """
@@ -41,7 +42,7 @@ def test_the_walls_hold_for_an_ordinary_user_too():
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
-    name, forks, namespace, network, memory, files = json.loads(done.stdout)
+    name, forks, namespace, network, memory, files, writable = json.loads(done.stdout)
 
     assert name == "bubblewrap"
     assert "Resource temporarily unavailable" in forks[2]
@@ -49,3 +50,4 @@ def test_the_walls_hold_for_an_ordinary_user_too():
     assert network[1] == "1\n"
     assert memory[0] == "memory" or "MemoryError" in memory[2]
     assert files[1] == "[]\n"
+    assert writable[1] == "['/tmp']\n"

@@ -57,6 +57,7 @@ def test_it_still_ends(bare_machine, quick, program, wall_seconds, ending):
 
 
 def test_a_recipe_that_fails_is_our_trouble_and_not_the_programs(monkeypatch):
+    assert level().isolated
     good = command.bubblewrap_arguments
 
     monkeypatch.setattr(
