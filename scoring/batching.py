@@ -1,12 +1,12 @@
-"""A version's queue: what gathers in one turn of the loop is answered by as few runs as possible."""
+"""Requests of one version, joined into as few runs as possible."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
-from scoring.errors import BadTensor, DeadlineExceeded, InferenceFailed, Overloaded, ScoringError
+from scoring.errors import BadTensor, DeadlineExceeded, InferenceFailed, ScoringError
 from scoring.exchange import Exchange
 from scoring.limits import Limits
 from scoring.tensors import Array, to_array
@@ -105,51 +105,6 @@ class Batcher:
     def _check(self, arrays: Sequence[Array], rows: int) -> None:
         if any(array.shape[:1] != (rows,) for array in arrays):
             raise InferenceFailed("an output does not have one row for each input row")
-
-
-class Lane:
-    """The bounded queue in front of a version, emptied once per turn of the loop, in the loop itself."""
-
-    def __init__(
-        self,
-        batcher: Batcher,
-        deliver: Callable[[Ran], None],
-        call_soon: Callable[[Callable[[], None]], object],
-        options: Callable[[], Any],
-        limits: Limits,
-    ) -> None:
-        self._batcher = batcher
-        self._deliver = deliver
-        self._call_soon = call_soon
-        self._options = options
-        self._limits = limits
-        self._queue: list[Exchange] = []
-
-    def put(self, exchange: Exchange) -> None:
-        """Raises Overloaded when the queue is full."""
-        queue = self._queue
-        if not queue:
-            self._call_soon(self.flush)
-        elif len(queue) >= self._limits.queue:
-            raise Overloaded("too many requests are waiting: come again in a second")
-        queue.append(exchange)
-
-    def flush(self) -> None:
-        queue, self._queue = self._queue, []
-        for group in self._batcher.groups(queue):
-            for ran in self.run(group):
-                self._deliver(ran)
-
-    def run(self, group: Sequence[Exchange]) -> list[Ran]:
-        now = perf_counter()
-        oldest = now - self._limits.deadline_seconds
-        late = [exchange for exchange in group if exchange.arrived < oldest]
-        if not late:
-            return self._batcher.run(group, self._options())
-        error = DeadlineExceeded("the request waited longer than its deadline")
-        there = [exchange for exchange in group if exchange.arrived >= oldest]
-        ran = self._batcher.run(there, self._options()) if there else []
-        return [Ran(late, (), error, now, now), *ran]
 
 
 def _stated(error: Exception, options: Any) -> ScoringError:

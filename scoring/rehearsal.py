@@ -65,8 +65,7 @@ def rehearse(
     """
     times = []
     if answers is None:
-        warm(pipe, signature)
-        return 0.0
+        return warm(pipe, signature)
     header, references = read(*answers)
     for reference in references:
         request = oip_json.read(bytes(reference.request))
@@ -120,14 +119,21 @@ def feed_of(request: InferRequest, signature: Signature, reader: InputReader) ->
     }
 
 
-def warm(pipe: Runs, signature: Signature) -> None:
-    """Do the slow first runs. Zeros may be no valid input: what the version says to them does not matter."""
+def warm(pipe: Runs, signature: Signature) -> float:
+    """Do the slow first runs; the last one's seconds.
+
+    Zeros may be no valid input: what the version says to them does not matter.
+    """
+    seconds = 0.0
     feed = {spec.name: _zeros(spec) for spec in signature.inputs if not spec.optional}
     for _ in range(_WARM_UPS):
+        started = perf_counter()
         try:
             pipe.run(feed)
         except Exception:
-            return
+            return 0.0
+        seconds = perf_counter() - started
+    return seconds
 
 
 def _zeros(spec: TensorSpec) -> Array:

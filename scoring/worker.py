@@ -44,9 +44,10 @@ from scoring.engine import Engine
 from scoring.errors import NotReady, ScoringError
 from scoring.exchange import Exchange
 from scoring.http import answer
+from scoring.lanes import Watch, Workshop
 from scoring.plans import parse
 from scoring.routes import NodeRoutes
-from scoring.runtime.onnx import Options
+from scoring.runtime.onnx import Options, run_options
 from scoring.runtime.pool import Files, Loaded, Order, load_version
 from scoring.server import Connection, Connections
 from scoring.switch import Key, Maker
@@ -113,6 +114,15 @@ class Worker:
         self._name = f"{setup.node}/{setup.slot}".encode()
         self._options = Options(threads=setup.threads, providers=setup.providers)
         self._key = bytes.fromhex(setup.request_key)
+        loop = asyncio.get_running_loop()
+        self._shop = Workshop(
+            loop.call_soon,
+            loop.call_soon_threadsafe,
+            ThreadPoolExecutor(1, "slow versions"),
+            Watch(setup.limits.deadline_seconds),
+            run_options,
+            setup.limits,
+        )
         self._engine = Engine(NodeRoutes(self._name, self), self._meters, self._name)
         self._maker = Maker(self._loaded, self._key, self._meters)
         self._connections = Connections(self._engine.handle, self._count_refused, self._name, setup.limits)
@@ -121,7 +131,7 @@ class Worker:
     async def _load(self, order: Load) -> None:
         loop = asyncio.get_running_loop()
         try:
-            loaded = await loop.run_in_executor(self._loader, self._load_now, order, loop)
+            loaded = await loop.run_in_executor(self._loader, self._load_now, order)
         except ScoringError as error:
             self._link.send(Failed(order.key, error.code, str(error)))
         except Exception as error:
@@ -131,7 +141,7 @@ class Worker:
             self._loaded[order.key] = loaded
             self._link.send(Ready(order.key, loaded.run_seconds))
 
-    def _load_now(self, order: Load, loop: asyncio.AbstractEventLoop) -> Loaded:
+    def _load_now(self, order: Load) -> Loaded:
         name, number, digest = order.key
         wanted = Order(
             name,
@@ -144,9 +154,8 @@ class Worker:
         return load_version(
             wanted,
             worker=self._name,
-            limits=self._setup.limits,
             options=self._options,
-            call_soon=loop.call_soon,
+            shop=self._shop,
         )
 
     async def _listen(self, slots: Sequence[int]) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from scoring.batching import Batcher, Lane, Ran
+from scoring.batching import Batcher, Ran
 from scoring.exchange import Exchange
-from scoring.limits import Limits
+from scoring.lanes import Lane, Workshop
 from scoring.protocols.inputs import InputReader
 from scoring.rehearsal import rehearse
 from scoring.replies import Replies
-from scoring.runtime.onnx import Options, load, run_options
+from scoring.runtime.onnx import Options, load
 from scoring.runtime.pipe import Pipe
 from scoring.types import Signature
 
@@ -58,9 +57,8 @@ def load_version(
     order: Order,
     *,
     worker: bytes,
-    limits: Limits,
     options: Options,
-    call_soon: Callable[[Callable[[], None]], object],
+    shop: Workshop,
 ) -> Loaded:
     """Load, check, warm and rehearse one version. Slow: call it from a thread that is not in a hurry.
 
@@ -71,13 +69,13 @@ def load_version(
     pipe = Pipe(order.signature, load(*files.model, options), extractor)
     reader = InputReader(order.signature)
     run_seconds = rehearse(pipe, order.signature, reader, files.answers)
-    replies = Replies(order.model, order.number, order.signature, worker, limits)
-    batcher = Batcher(pipe, order.signature, batching=order.batching, limits=limits)
+    replies = Replies(order.model, order.number, order.signature, worker, shop.limits)
+    batcher = Batcher(pipe, order.signature, batching=order.batching, limits=shop.limits)
 
     def deliver(ran: Ran) -> None:
         replies.answer(ran)
         for exchange in ran.exchanges:
             exchange.line.ready()
 
-    lane = Lane(batcher, deliver, call_soon, run_options, limits)
+    lane = Lane(batcher, deliver, shop, run_seconds)
     return Loaded(order, order.number, order.signature, reader, batcher, lane, run_seconds)

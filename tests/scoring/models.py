@@ -136,3 +136,30 @@ def failing() -> bytes:
         [("y", FLOAT, ["n", 1])],
         {"table": np.array([[1.0], [2.0]], np.float32)},
     )
+
+
+def endless() -> bytes:
+    """Counts to x in a loop: what the caller sends decides how long it takes."""
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["go"], ["go_on"]),
+            helper.make_node("Add", ["count", "one"], ["next"]),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("round", INT64, []),
+            helper.make_tensor_value_info("go", BOOL, []),
+            helper.make_tensor_value_info("count", FLOAT, []),
+        ],
+        [
+            helper.make_tensor_value_info("go_on", BOOL, []),
+            helper.make_tensor_value_info("next", FLOAT, []),
+        ],
+        [numpy_helper.from_array(np.array(1.0, np.float32), "one")],
+    )
+    return graph(
+        [helper.make_node("Loop", ["x", "yes", "zero"], ["y"], body=body)],
+        [("x", INT64, [])],
+        [("y", FLOAT, [])],
+        {"yes": np.array(True), "zero": np.array(0.0, np.float32)},
+    )

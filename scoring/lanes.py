@@ -1,0 +1,160 @@
+"""The bounded queue in front of a version: fast versions run in the loop, slow ones in a thread.
+
+A slow version in the loop would make every other one on its worker wait for it. Which it is was
+measured when the version was loaded, and is revised by what its runs take.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Protocol
+
+from scoring.batching import Batcher, Ran
+from scoring.errors import DeadlineExceeded, Overloaded
+from scoring.exchange import Exchange
+from scoring.limits import Limits
+
+_WATCH_SECONDS = 0.05
+_MEMORY = 1 / 64
+_CLIP = 4.0
+_AT_ONCE = 30.0
+_BACK_TO_FAST = 1 / 3
+
+
+class Watch:
+    """Ends runs that take longer than the deadline, from a thread of its own."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._runs: dict[object, tuple[float, Any]] = {}
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
+
+    def begin(self, who: object, started: float, options: Any) -> None:
+        self._runs[who] = (started, options)
+
+    def end(self, who: object) -> None:
+        del self._runs[who]
+
+    def _watch(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(_WATCH_SECONDS):
+            latest = perf_counter() - self._seconds
+            for started, options in list(self._runs.values()):
+                if started < latest:
+                    options.terminate = True
+
+
+class CallSoon(Protocol):
+    """`call_soon` or `call_soon_threadsafe` of an event loop."""
+
+    def __call__(self, callback: Callable[..., object], *arguments: Any) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What all lanes of a worker share. `thread` is first in, first out."""
+
+    call_soon: CallSoon
+    call_soon_threadsafe: CallSoon
+    thread: Executor
+    watch: Watch
+    run_options: Callable[[], Any]
+    limits: Limits
+
+
+class Lane:
+    """The queue of one version. `deliver` is always called in the loop."""
+
+    def __init__(
+        self, batcher: Batcher, deliver: Callable[[Ran], None], shop: Workshop, run_seconds: float
+    ) -> None:
+        self._batcher = batcher
+        self._deliver = deliver
+        self._shop = shop
+        self._most = shop.limits.queue
+        self._options = shop.run_options()
+        self._queue: list[Exchange] = []
+        self._busy = False
+        self._mean_seconds = run_seconds
+        self.slow = run_seconds > shop.limits.slow_seconds
+
+    def put(self, exchange: Exchange) -> None:
+        """Raises Overloaded when the queue is full."""
+        queue = self._queue
+        if not queue:
+            if not self._busy:
+                self._shop.call_soon(self.flush)
+        elif len(queue) >= self._most:
+            raise Overloaded("too many requests are waiting: come again in a second")
+        queue.append(exchange)
+
+    def flush(self) -> None:
+        """Run what has gathered; in a thread only the first group, so that slow versions take turns."""
+        if self.slow:
+            self._hand_over()
+            return
+        queue, self._queue = self._queue, []
+        for group in self._batcher.groups(queue):
+            for ran in self._run(group):
+                self._deliver(ran)
+        self._revise()
+
+    def _hand_over(self) -> None:
+        if not self._queue:
+            return
+        group = next(iter(self._batcher.groups(self._queue)))
+        self._queue = self._queue[len(group) :]
+        self._busy = True
+        self._shop.thread.submit(self._work, group)
+
+    def _work(self, group: Sequence[Exchange]) -> None:
+        found = self._run(group)
+        self._shop.call_soon_threadsafe(self._done, found)
+
+    def _done(self, found: Sequence[Ran]) -> None:
+        self._busy = False
+        for ran in found:
+            self._deliver(ran)
+        self._revise()
+        if self._queue:
+            self.flush()
+
+    def _run(self, group: Sequence[Exchange]) -> list[Ran]:
+        now = perf_counter()
+        oldest = now - self._shop.limits.deadline_seconds
+        if group[0].arrived < oldest:
+            return self._run_in_time(group, oldest, now)
+        watch, options = self._shop.watch, self._options
+        watch.begin(self, now, options)
+        try:
+            ran = self._batcher.run(group, options)
+        finally:
+            watch.end(self)
+        if options.terminate:
+            self._options = self._shop.run_options()
+        self._learn(perf_counter() - now)
+        return ran
+
+    def _learn(self, seconds: float) -> None:
+        bound = self._shop.limits.slow_seconds
+        if seconds > bound * _AT_ONCE:
+            self._mean_seconds = max(self._mean_seconds, bound * _CLIP)
+        else:
+            self._mean_seconds += _MEMORY * (min(seconds, bound * _CLIP) - self._mean_seconds)
+
+    def _run_in_time(self, group: Sequence[Exchange], oldest: float, now: float) -> list[Ran]:
+        late = [exchange for exchange in group if exchange.arrived < oldest]
+        there = [exchange for exchange in group if exchange.arrived >= oldest]
+        error = DeadlineExceeded("the request waited longer than its deadline")
+        return [Ran(late, (), error, now, now), *(self._run(there) if there else ())]
+
+    def _revise(self) -> None:
+        bound = self._shop.limits.slow_seconds
+        if not self.slow:
+            self.slow = self._mean_seconds > bound
+        elif self._mean_seconds < bound * _BACK_TO_FAST:
+            self.slow = False
