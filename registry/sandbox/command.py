@@ -64,10 +64,11 @@ def bubblewrap_arguments(mounts: Sequence[Mount], limits: Limits) -> list[str]:
     return [
         *_namespaces(),
         *("--die-with-parent", "--new-session", "--hostname", "cell"),
+        # before what is mounted: the product itself may lie in a folder below /tmp
+        *("--perms", "1777", "--size", str(limits.file_bytes), "--tmpfs", SCRATCH),
         *_folders(PurePosixPath(target) for target in (*SHOWN, *(mount.target for mount in everything))),
         *_system(),
         *("--proc", "/proc", "--dev", "/dev"),
-        *("--perms", "1777", "--size", str(limits.file_bytes), "--tmpfs", SCRATCH),
         *(word for mount in everything for word in _bound(mount)),
         # what bubblewrap makes itself lies in memory without a limit
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", SCRATCH),
