@@ -9,9 +9,12 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
+from django.conf import settings
 from django.db import connection, transaction
 
+from registry import wakeups, witness
 from registry.models import LogHead
 
 
@@ -28,11 +31,19 @@ def write() -> Iterator[None]:
         return
     with _file_lock(), transaction.atomic():
         LogHead.objects.select_for_update().get_or_create(pk=1)
-        connection.holds_log_head = True  # type: ignore[attr-defined]
+        connection.holds_log_head, connection.new_head = True, None  # type: ignore[attr-defined]
         try:
             yield
         finally:
             connection.holds_log_head = False  # type: ignore[attr-defined]
+        if connection.new_head is not None:  # type: ignore[attr-defined]
+            transaction.on_commit(partial(_committed, *connection.new_head))  # type: ignore[attr-defined]
+
+
+def _committed(seq: int, digest: str) -> None:
+    """One line for the witness and one wake-up for the dispatcher, however many events the change had."""
+    witness.note(settings.WITNESS_FILE, seq, digest)
+    wakeups.ring_dispatcher()
 
 
 @contextmanager

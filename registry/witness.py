@@ -1,7 +1,8 @@
 """A file outside the database that saw each head of the log as it was committed.
 
-One line per committed event, `seq digest`, appended and synced. A kill between the commit and the
-line leaves a gap, which is allowed; a line that contradicts the log, or lies beyond its end, is not.
+One line per committed change, `seq digest` of its last event, appended and synced: the chain covers what
+lies before it. A kill between the commit and the line leaves a gap, which is allowed; a line that
+contradicts the log, or lies beyond its end, is not.
 """
 
 from __future__ import annotations
