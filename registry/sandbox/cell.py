@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
-from registry.sandbox import command
+from registry.sandbox import calls, command
 from registry.sandbox.errors import NoSandbox
 from registry.sandbox.finished import Finished
 from registry.sandbox.level import level
@@ -111,17 +111,27 @@ class Cell:
 def _isolated(argv: Sequence[str], stdin: bytes, mounts: Sequence[Mount], limits: Limits) -> Cell:
     _open_to_the_cell(mounts)
     words = command.bubblewrap_arguments(mounts, limits)
-    arguments = os.memfd_create("arguments")  # not on the command line, where the child could read our paths
-    os.write(arguments, b"".join(word.encode() + b"\0" for word in words))
-    os.lseek(arguments, 0, os.SEEK_SET)
+    # not on the command line, where the child could read our paths
+    arguments = _handed(b"".join(word.encode() + b"\0" for word in words))
+    refused = _handed(calls.program())
     status, told = os.pipe()
+    handles = (arguments, refused, told)
     try:
         launcher = [str(command.bubblewrap()), "--args", str(arguments), "--json-status-fd", str(told)]
-        process = _popen([*launcher, "--", *command.isolated(argv, limits)], command.CODE, (arguments, told))
+        launcher += ["--seccomp", str(refused)] if calls.program() else []
+        process = _popen([*launcher, "--", *command.isolated(argv, limits)], command.CODE, handles)
     finally:
-        os.close(arguments)
-        os.close(told)
+        for handle in handles:
+            os.close(handle)
     return Cell(process, Watch(process, stdin, limits, [m.source for m in mounts if m.writable]), status)
+
+
+def _handed(content: bytes) -> int:
+    """A handle from which a child reads `content`."""
+    handle = os.memfd_create("handed")
+    os.write(handle, content)
+    os.lseek(handle, 0, os.SEEK_SET)
+    return handle
 
 
 def _bare(argv: Sequence[str], stdin: bytes, mounts: Sequence[Mount], limits: Limits) -> Cell:

@@ -59,7 +59,7 @@ def isolated(argv: Sequence[str], limits: Limits) -> list[str]:
 
 
 def bubblewrap_arguments(mounts: Sequence[Mount], limits: Limits) -> list[str]:
-    """Everything between `bwrap` and the command. See the recipe in docs/adr on cells."""
+    """Everything between `bwrap` and the command."""
     everything = [*_interpreter(), *_code(), *mounts]
     return [
         *_namespaces(),

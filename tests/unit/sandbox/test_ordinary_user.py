@@ -17,7 +17,7 @@ from registry.sandbox import Limits, level, run
 
 forks = "import os, time\\nfor _ in range(30): os.fork() or (time.sleep(9), os._exit(0))"
 namespace = "import ctypes; print(ctypes.CDLL(None).unshare(0x10000000))"
-network = "import socket; print(len(socket.if_nameindex()))"
+network = "print(len(open('/proc/net/dev').readlines()) - 2)"
 memory = "blocks = []\\nwhile True: blocks.append(b'x' * (8 << 20))"
 files = "import os; print(sorted(name for name in os.listdir('/') if name in ('root', 'home', 'var')))"
 writable = "import os; print([name for name in '/ /dev /dev/shm /tmp'.split() if os.access(name, os.W_OK)])"
