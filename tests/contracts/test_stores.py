@@ -181,8 +181,9 @@ def copy_without_looking(store, copy, source, stored):
 def remains(store):
     """Everything that is left in a store, unfinished things included."""
     if isinstance(store, S3Store):
-        listing = store._client.list_objects_v2(Bucket=store.bucket)
-        return [item["Key"] for item in listing.get("Contents", [])]
+        objects = store._client.list_objects_v2(Bucket=store.bucket)
+        unfinished = store._client.list_multipart_uploads(Bucket=store.bucket)
+        return [item["Key"] for item in (*objects.get("Contents", []), *unfinished.get("Uploads", []))]
     if hasattr(store, "root"):
         return [path for path in store.root.rglob("*") if path.is_file()]
     return list(store._blobs)
