@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,18 @@ from django.utils import timezone
 
 from registry import policies
 from registry.errors import NotFound
-from registry.models import ApiToken, Event, Job, Membership, ModelVersion, Person, RegisteredModel, Role, Tag
+from registry.models import (
+    ApiToken,
+    Event,
+    Grounds,
+    Job,
+    Membership,
+    ModelVersion,
+    Person,
+    RegisteredModel,
+    Role,
+    Tag,
+)
 from registry.principals import Access
 from registry.tokens import sha256_of
 
@@ -97,9 +109,8 @@ def search_models(
     """Visible models whose name, description or task contains `search`; `tag` is `key` or `key=value`."""
     found = visible_models(asker, token)
     if search:
-        found = found.filter(
-            Q(name__icontains=search) | Q(description__icontains=search) | Q(task__icontains=search)
-        )
+        words_in = Q(name__icontains=search) | Q(description__icontains=search) | Q(task__icontains=search)
+        found = found.filter(words_in | _has_digest(search))
     if tag:
         key, _, value = tag.partition("=")
         tags = Tag.objects.filter(model=OuterRef("pk"), key=key, **({"value": value} if value else {}))
@@ -109,6 +120,14 @@ def search_models(
     # Versions are numbered without gaps and never deleted, so the newest number is also their count.
     latest = Coalesce(Subquery(newest), 0)
     return found.annotate(latest=latest, version_count=latest).order_by("name")
+
+
+def _has_digest(search: str) -> Q:
+    """A search of at least eight hex digits also finds the model of the version that they begin."""
+    if not re.fullmatch(r"[0-9a-f]{8,64}", search):
+        return Q()
+    begins = Q(digest__gte=search, digest__lt=search + "g")  # an index serves a range, not a LIKE
+    return Q(Exists(ModelVersion.objects.filter(begins, model=OuterRef("pk"))))
 
 
 def model(name: str, asker: Any, token: ApiToken | None = None) -> RegisteredModel:
@@ -176,6 +195,17 @@ def events(
 def timeline(subjects: Iterable[str]) -> QuerySet[Event]:
     """Everything that happened to these subjects, oldest first."""
     return Event.objects.filter(subject__in=list(subjects)).order_by("seq")
+
+
+def words(digests: Iterable[str]) -> dict[str, str]:
+    """What people wrote, by the digest that the log carries; erased words are empty."""
+    return dict(Grounds.objects.filter(digest__in=list(digests)).values_list("digest", "text"))
+
+
+def members(of: RegisteredModel) -> QuerySet[Membership]:
+    """Who has which role on the model, or on all models."""
+    rows = Membership.objects.filter(Q(model=None) | Q(model=of), person__is_active=True)
+    return rows.select_related("person").order_by("person__username", "role")
 
 
 def queue_lengths() -> dict[str, dict[str, int]]:
