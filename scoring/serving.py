@@ -6,17 +6,19 @@ import os
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from scoring.access import Access
 from scoring.exchange import Exchange
 from scoring.http import Head
-from scoring.protocols.inputs import InputReader
 from scoring.request_ids import Issuer
 from scoring.routing import Arm, choose, unit_hash
 from scoring.telemetry import Meter
 from scoring.tensors import Array, Block
 from scoring.types import Signature
+
+if TYPE_CHECKING:
+    from scoring.protocols.inputs import InputReader
 
 
 class Answerer(Protocol):
