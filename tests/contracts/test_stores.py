@@ -95,7 +95,7 @@ def test_the_byte_after_the_limit_is_refused_and_nothing_is_kept(store, size):
     assert store.put(io.BytesIO(content), limit=size).size == size
 
 
-@pytest.mark.parametrize("good", [5 << 20, LARGE], ids=["in the first part", "in the second part"])
+@pytest.mark.parametrize("good", [5 << 20, 2 * PART_BYTES], ids=["in the first part", "in the third part"])
 def test_an_upload_that_breaks_off_leaves_nothing(store, good):
     with pytest.raises(ConnectionResetError):
         store.put(Breaking(good))
