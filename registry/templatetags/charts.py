@@ -112,6 +112,7 @@ def latency_bars(
     return {
         "rows": drawn,
         "height": len(drawn) * 44,
+        "in_turn": True,
         "compares": any(r["other"] is not None for r in drawn),
         "limited": any(r["limit"] is not None for r in drawn),
     }
@@ -125,7 +126,8 @@ def benchmark_bars(evidence: Mapping[str, Any], live: Mapping[str, float] | None
     """
     limits = evidence.get("limits") or {}
     beside = _percentiles(evidence.get("champion") or {})
-    return latency_bars(_percentiles(evidence), beside or live, _percentiles(limits))
+    drawn = latency_bars(_percentiles(evidence), beside or live, _percentiles(limits))
+    return drawn | {"in_turn": bool(beside)}
 
 
 def _percentiles(found: Mapping[str, Any]) -> dict[str, float]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from django import template
+from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
@@ -246,6 +247,22 @@ def values(found: Iterable[Any] | None) -> str:
     listed = list(found or [])
     told = ", ".join(figure(value) for value in listed[:8])
     return f"{told}, ..." if len(listed) > 8 else told or DASH
+
+
+@register.filter
+def told(facts: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """Facts as pairs of words; what is counted in bytes is told in its usual size."""
+    pairs = []
+    for name, value in (facts or {}).items():
+        if name.endswith("_bytes"):
+            pairs.append((words(name.removesuffix("_bytes")), filesizeformat(value)))
+        elif isinstance(value, Mapping):
+            pairs.append(
+                (words(name), ", ".join(f"{words(key)} {figure(inner)}" for key, inner in value.items()))
+            )
+        else:
+            pairs.append((words(name), figure(value)))
+    return pairs
 
 
 @register.filter

@@ -7,6 +7,7 @@ import re
 import nh3
 from django.utils.safestring import SafeString
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 LIMIT_CHARACTERS = 200_000
 INLINE = {"a", "br", "code", "em", "s", "strong"}
@@ -29,9 +30,10 @@ def render(text: str) -> SafeString:
     for token in tokens:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
-        for child in token.children or []:
+        for child in token.children or ():
             if child.type == "image":
                 child.type, child.content = "text", f"[image: {child.content}]"
+    _plain_empty_headings(tokens)
     html = _markdown.renderer.render(tokens, _markdown.options, {})
     clean = nh3.clean(
         html,
@@ -41,3 +43,10 @@ def render(text: str) -> SafeString:
         link_rel="noopener noreferrer nofollow",
     )
     return SafeString(clean)
+
+
+def _plain_empty_headings(tokens: list[Token]) -> None:
+    """A table heading without words is a plain cell: a screen reader would announce nothing."""
+    for opening, inline, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if opening.type == "th_open" and not inline.content.strip():
+            opening.tag = closing.tag = "td"

@@ -139,6 +139,7 @@ def tell(
     rollout: Any,
     start_refusal: str,
     reader: str,
+    ended: str = "",
 ) -> Standing:
     """The verdict line of the release."""
     refused = [(r.slot, r.person.get_username()) for r in release.reviews.all() if r.verdict == "reject"]
@@ -153,6 +154,7 @@ def tell(
             rollout_phase=str(rollout.phase) if rollout else "",
             rollout_reason=str(rollout.reason) if rollout and went_back(rollout) else "",
             start_refusal=start_refusal,
+            ended=ended,
         )
     )
 

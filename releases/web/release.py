@@ -10,10 +10,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from registry.errors import BadInput, DomainError
-from registry.selectors import access
+from registry.selectors import access, words
 from registry.web import freshness
 from registry.web.pages import action, page
 from releases import policies, selectors
+from releases.events import Kind
 from releases.lifecycle import Action, State
 from releases.services import gating, reviews
 from releases.web import comparing, evidence, facts, sentences
@@ -43,13 +44,13 @@ def panel(request: HttpRequest, pk: int) -> HttpResponseBase:
 def review(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Sign or refuse one slot."""
     found = selectors.release(pk, request.user)
-    words = {name: request.POST.get(name, "") for name in ("slot", "verdict", "grounds")}
+    said = {name: request.POST.get(name, "") for name in ("slot", "verdict", "grounds")}
     if not freshness.is_fresh(request):
-        return ask_again(request, pk, words)
+        return ask_again(request, pk, said)
     try:
-        reviews.give_review(found, by=request.user, **words)
+        reviews.give_review(found, by=request.user, **said)
     except DomainError as refusal:
-        return _answer(request, pk, refusal, words)
+        return _answer(request, pk, refusal, said)
     return _answer(request, pk)
 
 
@@ -60,15 +61,15 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
     deed = DEEDS.get(name)  # type: ignore[call-overload]
     if deed is None:
         raise Http404
-    words = {"action": name, "grounds": request.POST.get("grounds", "").strip()}
+    said = {"action": name, "grounds": request.POST.get("grounds", "").strip()}
     if deed.fresh and not freshness.is_fresh(request):
-        return ask_again(request, pk, words)
+        return ask_again(request, pk, said)
     try:
         if deed.typed and needs_typing(found) and request.POST.get("typed", "").strip() != found.model.name:
             raise BadInput(f"Type the model's name, {found.model.name}, to confirm.", field="typed")
-        deed.service(found, by=request.user, grounds=words["grounds"])
+        deed.service(found, by=request.user, grounds=said["grounds"])
     except DomainError as refusal:
-        return _answer(request, pk, refusal, words)
+        return _answer(request, pk, refusal, said)
     return _answer(request, pk)
 
 
@@ -83,10 +84,10 @@ def retry(request: HttpRequest, pk: int) -> HttpResponseBase:
     return _answer(request, pk)
 
 
-def ask_again(request: HttpRequest, pk: int, words: dict[str, str]) -> HttpResponse:
+def ask_again(request: HttpRequest, pk: int, said: dict[str, str]) -> HttpResponse:
     """Keep what was written and ask for the password first."""
     back = reverse("release", args=[pk])
-    freshness.keep_draft(request, back, words)
+    freshness.keep_draft(request, back, said)
     target = f"{reverse('reauthenticate')}?next={back}"
     if request.htmx:  # type: ignore[attr-defined]
         return HttpResponse(status=204, headers={"HX-Redirect": target})
@@ -133,7 +134,9 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
     return {
         "release": found,
         "version": found.version,
-        "standing": facts.tell(found, gates, slots, rollout, start_refusal, request.user.get_username()),
+        "standing": facts.tell(
+            found, gates, slots, rollout, start_refusal, request.user.get_username(), _ended(events)
+        ),
         "gates": gates,
         "slots": slots,
         "old_reviews": [r for r in found.reviews.all() if r.pk not in {s.pk for s in signed.values()}],
@@ -146,7 +149,7 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
         "live": live if live and live.pk != found.pk else None,
         "live_latency": evidence.latency_of(live) if live and live.pk != found.pk else {},
         "changes": comparing.changes(live.version.manifest, found.version.manifest) if live else [],
-        "timeline_entries": sentences.entries(events, {}),
+        "timeline_entries": sentences.entries(events, _words(events)),
         "rolled_away": rollout is not None and facts.went_back(rollout),
         "version_text": str(found.version.number),
         "feedback": selectors.feedback_by_version(found.model).get(found.version.number),
@@ -157,6 +160,20 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
         "reopen": _reopen(draft, slots, choices),
         "evidence_digest": found.evidence_digest,
     }
+
+
+def _words(events: list[Any]) -> dict[str, str]:
+    """What people wrote for these events; reviews are left out, their words stand beside the signature."""
+    told = [e.facts["grounds"] for e in events if "grounds" in e.facts and e.kind != Kind.REVIEW_GIVEN]
+    return words(told) if told else {}
+
+
+def _ended(events: list[Any]) -> str:
+    """Who rolled the release back, and what answers since."""
+    last = next((e for e in reversed(events) if e.kind == Kind.RELEASE_ROLLED_BACK), None)
+    if last is None:
+        return ""
+    return f"{sentences.sentence(last.kind, last.facts)}: decided by {last.actor.removeprefix('person/')}"
 
 
 def _reopen(draft: dict[str, str], slots: list[facts.Slot], choices: list[tuple[Action, str]]) -> str:

@@ -5,29 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.db.models import Q
+from registry import selectors
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One person and their roles on one model; `everywhere` are those they have on all models."""
+    """One person and their roles on one model."""
 
     person: Any
     roles: tuple[str, ...]
-    everywhere: frozenset[str]
 
 
 def members(model: Any) -> list[Member]:
-    """Everybody with a role on this model, by name. Two queries."""
-    reach = Q(memberships__model=None) | Q(memberships__model=model)
-    people = get_user_model().objects.filter(reach, memberships__isnull=False, is_active=True).distinct()
-    found = []
-    for person in people.order_by("username").prefetch_related("memberships"):
-        mine = [m for m in person.memberships.all() if m.model_id in (None, model.pk)]
-        roles = sorted({m.role for m in mine})
-        found.append(Member(person, tuple(roles), frozenset(m.role for m in mine if m.model_id is None)))
-    return found
+    """Everybody with a role on this model, by name."""
+    people: dict[str, Any] = {}
+    roles: dict[str, set[str]] = {}
+    for membership in selectors.members(model):
+        name = membership.person.get_username()
+        people[name] = membership.person
+        roles.setdefault(name, set()).add(membership.role)
+    return [Member(people[name], tuple(sorted(roles[name]))) for name in sorted(people)]
 
 
 def names_with(role: str, people: list[Member]) -> list[str]:

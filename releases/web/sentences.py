@@ -23,8 +23,12 @@ class Entry:
     words: str = ""
 
 
+# Told by the event that follows them; the audit page has them all.
+UNTOLD = frozenset({"gate.started", "rollout.started", "rollout.finished"})
+
+
 def entries(events: Any, grounds: Mapping[str, str]) -> list[Entry]:
-    """Events, newest first, with the words whose digest they carry."""
+    """Events that say something new, newest first, with the words whose digest they carry."""
     told = [
         Entry(
             seq=event.seq,
@@ -36,6 +40,7 @@ def entries(events: Any, grounds: Mapping[str, str]) -> list[Entry]:
             words=grounds.get(str(event.facts.get("grounds", "")), ""),
         )
         for event in events
+        if event.kind not in UNTOLD
     ]
     return told[::-1]
 
@@ -78,6 +83,10 @@ def _review(facts: Facts) -> str:
     return f"{verb} the {_words(facts, 'slot')} review"
 
 
+def _to(facts: Facts) -> str:
+    return f", version {facts['restores']} answers again" if facts.get("restores") else ""
+
+
 SENTENCES: dict[str, Callable[[Facts], str]] = {
     "version.uploaded": lambda f: f"Version {f.get('number')} uploaded",
     "release.opened": lambda f: f"Release to {f.get('environment')} opened",
@@ -88,7 +97,7 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "release.rolling_out": lambda f: "Rollout started",
     "release.live": lambda f: "Live",
     "release.superseded": lambda f: "Superseded",
-    "release.rolled_back": lambda f: "Rolled back",
+    "release.rolled_back": lambda f: f"Rolled back{_to(f)}",
     "release.restored": lambda f: "Restored: live again",
     "release.withdrawn": lambda f: "Withdrawn",
     "release.retired": lambda f: "Retired",

@@ -51,6 +51,7 @@ class View:
     rollout_reason: str = ""
     start_refusal: str = ""
     replaced_by: str = ""
+    ended: str = ""
 
 
 def standing(view: View) -> Standing:
@@ -148,8 +149,11 @@ def _rejected(view: View) -> Standing:
 
 
 def _rolled_back(view: View) -> Standing:
-    reason = (Hurdle("danger", view.rollout_reason, "rollout"),) if view.rollout_reason else ()
-    return Standing("danger", f"Rolled back from {view.environment}.", reason)
+    told = view.rollout_reason or view.ended
+    anchor = "rollout" if view.rollout_reason else "timeline"
+    return Standing(
+        "danger", f"Rolled back from {view.environment}.", (Hurdle("danger", told, anchor),) if told else ()
+    )
 
 
 def _withdrawn(view: View) -> Standing:

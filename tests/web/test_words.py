@@ -156,6 +156,12 @@ def test_a_card_is_shown_without_anything_that_acts_or_calls_home():
     assert "title: x" not in html
 
 
+def test_a_card_leaves_no_table_heading_without_words():
+    html = cards.render("| | b |\n|---|---|\n| 1 | 2 |")
+    assert "<th></th>" not in html
+    assert "<th>b</th>" in html
+
+
 def test_a_card_begins_below_the_headings_of_the_page():
     assert cards.render("# One\n\n###### Six").count("<h3>One</h3>") == 1
     assert "<h6>Six</h6>" in cards.render("###### Six")
