@@ -50,7 +50,11 @@ class Batcher:
         if not self.samples:
             exchange.rows = 1
             return
-        rows = {block.shape[0] for block in exchange.blocks if block is not None}
+        blocks = exchange.blocks
+        if len(blocks) == 1 and blocks[0] is not None and (self.uniform or not self.batching):
+            exchange.rows = blocks[0].shape[0]
+            return
+        rows = {block.shape[0] for block in blocks if block is not None}
         if len(rows) > 1:
             raise BadTensor(f"the inputs have different numbers of rows: {sorted(rows)}")
         exchange.rows = rows.pop() if rows else 1

@@ -73,6 +73,7 @@ class Head:
 
     __slots__ = (
         "authorization",
+        "chunked",
         "content_length",
         "expects_continue",
         "header_length",
@@ -93,10 +94,15 @@ class Head:
         self.expects_continue = fields.get(b"expect", b"").lower() == b"100-continue"
         self.content_length = _length(fields, b"content-length")
         self.header_length = _length(fields, b"inference-header-content-length")
+        self.chunked = b"transfer-encoding" in fields
         self.unit = _unit(fields.get(b"x-assay-unit"))
         encoding = fields.get(b"content-encoding", b"identity").lower()
         if encoding not in {b"", b"identity"}:
             raise errors.UnsupportedEncoding("send the body as it is: content encodings are not accepted")
+
+    def can_be_remembered(self) -> bool:
+        """True when nothing but the length says where the message ends, and another one may follow."""
+        return self.keep_alive and not self.chunked and not self.expects_continue
 
 
 def status_of(error: ScoringError) -> int:

@@ -24,6 +24,7 @@ from scoring.http import Head, error_answer
 from scoring.limits import Limits
 
 _LINGER_SECONDS = 1.0
+_REMEMBERED = 512
 _LAST = Head(b"", b"", {}, keep_alive=False)
 _INTERIM = Head(b"", b"", {}, keep_alive=True)
 
@@ -44,6 +45,13 @@ class Connections:
         self.limits = limits
         self.draining = False
         self.open: set[Connection] = set()
+        self.heads: dict[bytes, Head] = {}
+
+    def remember(self, raw: bytes, head: Head) -> None:
+        """Know this head again when its very bytes come again."""
+        if len(self.heads) >= _REMEMBERED:
+            self.heads.clear()
+        self.heads[raw] = head
 
     def sweep(self, now: float) -> None:
         """Close what is idle, unfinished or unread for too long. `now` in `perf_counter` seconds."""
@@ -66,6 +74,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._deaf = False
         self._ended = False
+        self._last_raw = b""
         self.on_message_begin()
         self._since = 0.0
 
@@ -85,7 +94,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        self._feed(data)
+        if not self._since:
+            data = self._feed_known(data)
+        if data:
+            self._feed(data)
         if self._failure is not None:
             self._fail(self._failure)
         elif self._head is None and self._since:
@@ -215,6 +227,42 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         self._transport.close()
+
+    def _feed_known(self, data: bytes) -> bytes:
+        """Take whole requests whose head is known to the byte; what is left is the parser's.
+
+        The parser stands between two messages here, so the same head bytes mean the same to it as
+        when it read them: its verdict is remembered, not replaced.
+        """
+        heads = self._shared.heads
+        while (end := data.find(b"\r\n\r\n") + 4) > 3:
+            raw = data[:end]
+            head = heads.get(raw)
+            if head is None:
+                return self._feed_head(raw, data[end:])
+            whole = end + (head.content_length or 0)
+            if len(data) < whole or self._shared.draining or self._deaf:
+                return data
+            exchange = Exchange(self, head, data[end:whole], perf_counter())
+            self._pending.append(exchange)
+            self._shared.handle(exchange)
+            data = data[whole:]
+            if not data:
+                break
+        return data
+
+    def _feed_head(self, raw: bytes, rest: bytes) -> bytes:
+        """Have the parser read a head alone, and remember what it said when the client repeats itself."""
+        repeated = raw == self._last_raw
+        self._last_raw = raw
+        before = self._parser
+        self._feed(raw)
+        head = self._head
+        if repeated and head is not None and self._failure is None and self._parser is before:
+            complete = not self._since
+            if head.can_be_remembered() and complete == (not head.content_length):
+                self._shared.remember(raw, head)
+        return rest
 
     def _feed(self, data: bytes) -> None:
         while data:

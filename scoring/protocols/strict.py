@@ -25,16 +25,14 @@ def decode(decoder: Callable[[bytes], Document], body: bytes) -> Document:
         raise BadRequest(f"the body is not JSON: {error}") from None
 
 
-def refuse_duplicates(body: bytes, keys: int) -> None:
+def refuse_duplicates(body: bytes) -> None:
     """Raise BadRequest when an object in `body` has one key twice.
 
-    keys    how many distinct keys the typed decoder found.
-
-    Each key brings one colon, so as many colons as keys means that none came twice; only
-    bodies with more (a colon in a string, or indeed a duplicate) are read again slowly.
+    Slow, so callers count first: each key brings one colon, and as many colons as the typed
+    decoder found keys means that none came twice. Only bodies with more (a colon in a string,
+    or indeed a duplicate) are read again.
     """
-    if body.count(b":") != keys:
-        json.loads(body, object_pairs_hook=_object)
+    json.loads(body, object_pairs_hook=_object)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
