@@ -219,6 +219,12 @@ def test_an_upload_over_the_limit_is_refused(ci, digits, settings, left_over, li
     assert left_over() == before
 
 
+def test_an_upload_that_says_it_is_over_the_limit_is_not_read(ci, digits, settings):
+    settings.UPLOAD_LIMIT_BYTES = 10
+
+    refused(ci.upload(digits, {"weights": "unknown, but nobody looks"}), 413, "too_large")
+
+
 def test_a_manifest_over_its_limit_is_refused(ci, digits):
     form = parts.form(digits) | {"manifest": SimpleUploadedFile("model.yaml", b"#" * 600_000)}
 
@@ -258,8 +264,9 @@ def test_who_may_not_upload_is_refused_before_a_byte_is_read(ci, robot, token_of
     viewer = makers.person("viewer", Role.VIEWER)
     before = left_over()
 
-    scoreless = token_of(robot, "score").upload(digits, parts.form(digits))
-    person = Caller(person=viewer).upload(digits, parts.form(digits))
+    unreadable = {"weights": b"x"}
+    scoreless = token_of(robot, "score").upload(digits, parts.form(digits, unreadable))
+    person = Caller(person=viewer).upload(digits, parts.form(digits, unreadable))
 
     for answer in (scoreless, person):
         refused(answer, 403, "not_allowed")
