@@ -20,4 +20,3 @@ class ConfigConfig(AppConfig):
         app.set_default()
         wakeups.install(Ringer(app).ring)
         crashpoints.arm(Path(settings.CRASHPOINT_FILE) if settings.CRASHPOINT_FILE else None)
-
