@@ -81,9 +81,11 @@ def _is_harmless(node: onnx.NodeProto) -> bool:
 
 def _types(model: onnx.ModelProto) -> dict[str, int]:
     """Element types by tensor name, as far as ONNX can tell. Large constants stay out of the copy."""
-    light = onnx.ModelProto()
-    light.CopyFrom(model)
-    del light.graph.initializer[:]
+    light = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    light.graph.node.extend(model.graph.node)
+    light.graph.input.extend(model.graph.input)
+    light.graph.output.extend(model.graph.output)
+    light.graph.value_info.extend(model.graph.value_info)
     for tensor in model.graph.initializer:
         light.graph.input.append(
             onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))

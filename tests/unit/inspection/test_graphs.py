@@ -173,7 +173,7 @@ def test_too_many_nodes_one_behind_the_other_are_found(version, examined):
 
 
 def test_functions_that_double_are_found_before_they_are_written_out(version, examined):
-    assert codes(examined(version(model=graphs.doubling_functions(30)))) == ["nesting"]
+    assert codes(examined(version(model=graphs.doubling_functions(12)))) == ["nesting"]
     assert codes(examined(version(model=graphs.doubling_functions(7)), policy=Policy(nodes=100))) == ["nodes"]
 
 
