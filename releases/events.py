@@ -10,6 +10,7 @@ from releases.lifecycle import Action
 class Kind(StrEnum):
     """Kinds of events; `docs/events.md` says what each one carries."""
 
+    ENVIRONMENT_CREATED = "environment.created"
     RELEASE_OPENED = "release.opened"
     RELEASE_VALIDATING = "release.validating"
     RELEASE_IN_REVIEW = "release.in_review"

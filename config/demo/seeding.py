@@ -16,7 +16,7 @@ from registry import selectors
 from registry.models import Person
 from registry.services import people, tokens
 from registry.tokens import new_secret
-from releases.models import Environment
+from releases.services.environments import ensure_environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Credentials:
 def seed() -> Credentials:
     """Make what is missing; safe to repeat. Given credentials win over those of an earlier run."""
     credentials = _credentials(settings.DATA_DIR / "demo" / "credentials.json")
-    Environment.objects.get_or_create(name=settings.ENVIRONMENT)
+    ensure_environment(settings.ENVIRONMENT)
     for one in (*PEOPLE, CI):
         _person(one, credentials.password)
     if selectors.token(credentials.token) is None:

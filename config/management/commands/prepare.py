@@ -11,10 +11,11 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 
 from config import secrets
+from releases.services.environments import ensure_environment
 
 
 class Command(BaseCommand):
-    """Migrations, keys, folders and, where artifacts go to S3, the bucket."""
+    """Migrations, the environment, keys, folders and, where artifacts go to S3, the bucket."""
 
     help = "Migrate the database, make the keys, and the bucket where artifacts go to S3."
     requires_system_checks = ()
@@ -22,6 +23,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0, interactive=False)
+        ensure_environment(settings.ENVIRONMENT)
         connections.close_all()
         _make_keys()
         if settings.STORE.startswith("s3://"):
