@@ -275,6 +275,7 @@ def test_a_kill_that_comes_while_the_cell_is_measured_is_not_forgotten(quick):
     assert finished.ending is Ending.KILLED
 
 
+@pytest.mark.isolated
 def test_a_cell_dies_with_the_parent(tmp_path):
     program = """
 import os, sys, signal

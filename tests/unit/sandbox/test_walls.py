@@ -19,6 +19,7 @@ def told(finished):
     return json.loads(finished.stdout)
 
 
+@pytest.mark.isolated
 def test_this_machine_isolates():
     assert level().isolated, level().sentence
 

@@ -56,6 +56,7 @@ def test_it_still_ends(bare_machine, quick, program, wall_seconds, ending):
     assert finished.wall_seconds < 40
 
 
+@pytest.mark.isolated
 def test_a_recipe_that_fails_is_our_trouble_and_not_the_programs(monkeypatch):
     assert level().isolated
     good = command.bubblewrap_arguments
@@ -68,6 +69,7 @@ def test_a_recipe_that_fails_is_our_trouble_and_not_the_programs(monkeypatch):
         run([sys.executable, "-c", "pass"])
 
 
+@pytest.mark.isolated
 def test_bad_news_is_asked_again(monkeypatch):
     monkeypatch.setattr(sys.modules["registry.sandbox.level"], "_found", [])
     with monkeypatch.context() as hidden:
