@@ -37,19 +37,26 @@ class _Forms(HTMLParser):
             self._open = None
 
 
+def read_forms(page: str) -> list[Form]:
+    """The forms of an HTML page, in order, with their hidden fields."""
+    reader = _Forms()
+    reader.feed(page)
+    return reader.forms
+
+
 class Browser:
     """One person's browser, with its cookies."""
 
     def __init__(self, base_url: str, name: str) -> None:
         self.name = name
-        self._http = httpx.Client(base_url=base_url, follow_redirects=True, timeout=60.0)
+        self._http = httpx.Client(base_url=base_url, follow_redirects=True, timeout=60.0, trust_env=False)
 
     def close(self) -> None:
         self._http.close()
 
     def log_in(self, password: str) -> None:
         """Raises httpx.HTTPError when the page does not let the person in."""
-        form = self._forms("/login")[0]
+        form = next(form for form in self._forms("/login") if "next" in form.fields)
         answer = self._send("/login", form, username=self.name, password=password)
         if answer.status_code != 200 or answer.url.path == "/login":
             raise httpx.HTTPError(f"{self.name} could not log in: {answer.status_code}")
@@ -79,9 +86,7 @@ class Browser:
     def _forms(self, page: str) -> list[Form]:
         answer = self._http.get(page)
         answer.raise_for_status()
-        reader = _Forms()
-        reader.feed(answer.text)
-        return [form for form in reader.forms if form.method == "post"] or reader.forms
+        return [form for form in read_forms(answer.text) if form.method == "post"]
 
     def _send(self, page: str, form: Form, **typed: str) -> httpx.Response:
         where = str(self._http.base_url.join(page))

@@ -18,7 +18,10 @@ class Rest:
 
     def __init__(self, base_url: str, token: str) -> None:
         self._http = httpx.Client(
-            base_url=f"{base_url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT
+            base_url=f"{base_url}/api/v1",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT,
+            trust_env=False,  # a proxy of this machine does not lead to Assay
         )
 
     def close(self) -> None:
