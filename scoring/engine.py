@@ -59,7 +59,13 @@ class Engine:
 def score(serving: Serving, endpoint: Endpoint, exchange: Exchange) -> None:
     """Put an exchange into the queue of the version that answers it. Raises any ScoringError of the edge."""
     head = exchange.head
-    token = serving.access.token(head.authorization)
+    access = serving.access
+    if head.access is access:
+        token = head.token
+    else:
+        token = access.token(head.authorization)
+        if token.expires is None:
+            head.access, head.token = access, token
     if token.id not in endpoint.permitted:
         permit(token, endpoint.scope, endpoint.model)
         endpoint.permitted.add(token.id)

@@ -44,15 +44,15 @@ class Exchange:
         self.body = body
         self.arrived = arrived
         self.reply: bytes | None = None
-        self.decoded = arrived
-        self.request: Any = None
         self.target: Any = None
-        self.form: Form
-        self.blocks: list[Block | None]
-        self.unit = 0
-        self.rows = 0
         self.key: object = None
         self.plain = False
+        self.form: Form
+        self.request: Any
+        self.unit: int
+        self.blocks: list[Block | None]
+        self.rows: int
+        self.decoded: float
 
     def finish(self, reply: bytes) -> None:
         self.reply = reply

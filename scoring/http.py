@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import orjson
 
@@ -72,6 +73,7 @@ class Head:
     """What a request's line and header fields say, checked."""
 
     __slots__ = (
+        "access",
         "authorization",
         "chunked",
         "content_length",
@@ -80,6 +82,7 @@ class Head:
         "keep_alive",
         "method",
         "target",
+        "token",
         "unit",
     )
 
@@ -94,6 +97,9 @@ class Head:
         self.expects_continue = fields.get(b"expect", b"").lower() == b"100-continue"
         self.content_length = _length(fields, b"content-length")
         self.header_length = _length(fields, b"inference-header-content-length")
+        # Whose token this is under which plan's access, once it is known: heads that come again keep it.
+        self.access: object = None
+        self.token: Any = None
         self.chunked = b"transfer-encoding" in fields
         self.unit = _unit(fields.get(b"x-assay-unit"))
         encoding = fields.get(b"content-encoding", b"identity").lower()

@@ -19,7 +19,7 @@ def nested_text(array: Array) -> bytes:
         return orjson.dumps(_decoded(array.tolist()))
     if array.ndim == 0:
         return nested_text(array.reshape(1))[1:-1]
-    text = orjson.dumps(np.ascontiguousarray(array), option=_NUMPY)
+    text = orjson.dumps(array if array.flags.c_contiguous else np.ascontiguousarray(array), option=_NUMPY)
     # A numeric array has no null of its own: this is how orjson writes what is not finite.
     return text if b"null" not in text else orjson.dumps(_worded(array.tolist()))
 

@@ -62,7 +62,8 @@ class Graph:
 
     def __init__(self, session: Any) -> None:
         self._session = session
-        self._run = session.run
+        # The wrapper's own checks cost as much as a small model's run, and the signature has made them.
+        self._run = getattr(session, "_sess", session).run
         self.inputs = tuple(_input_spec(node) for node in session.get_inputs()) + tuple(
             _input_spec(node, optional=True) for node in session.get_overridable_initializers()
         )
