@@ -24,7 +24,15 @@ SMALL_CONSTANT = 1 << 20
 
 
 def findings(parts: Anatomy, key: str) -> Iterator[Finding]:
-    """Flows that a policy forbids. Calls of local functions are written out first: they must be bounded."""
+    """Flows that a policy forbids; one finding where the graph makes too little sense to follow them."""
+    try:
+        yield from _followed(parts, key)
+    except (RuntimeError, shape_inference.InferenceError) as error:
+        yield Finding("inconsistent", f"The {key} cannot be followed: {error}")
+
+
+def _followed(parts: Anatomy, key: str) -> Iterator[Finding]:
+    """Calls of local functions are written out first: they must be bounded."""
     if parts.functions:
         parts = anatomy(inliner.inline_local_functions(parts.model))
     sent = _sent(parts)
@@ -65,7 +73,8 @@ def _divisions(parts: Anatomy, key: str, sent: set[str]) -> Iterator[Finding]:
     types, constants = _types(parts.model), _constants(parts)
     for node in divisions:
         divisor = node.input[1]
-        whole = types.get(node.output[0], types.get(divisor)) in WHOLE_NUMBERS
+        # a type that nobody can tell may be a whole number
+        whole = (types.get(node.output[0]) or types.get(divisor)) in (WHOLE_NUMBERS | {None, 0})
         value = constants.get(divisor)
         safe = divisor not in sent if value is None else bool(value.all()) and not bool((value == -1).any())
         if whole and not safe:
@@ -86,7 +95,8 @@ def _types(model: onnx.ModelProto) -> dict[str, int]:
     light.graph.input.extend(model.graph.input)
     light.graph.output.extend(model.graph.output)
     light.graph.value_info.extend(model.graph.value_info)
-    for tensor in model.graph.initializer:
+    named = {value.name for value in model.graph.input}
+    for tensor in (one for one in model.graph.initializer if one.name not in named):
         light.graph.input.append(
             onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
         )

@@ -253,7 +253,7 @@ def test_a_size_that_a_caller_sends_is_found(version, examined, kind):
 def test_a_size_is_followed_through_other_operators_and_functions(version, examined):
     imports = [helper.make_opsetid("", 21)]
     hidden = helper.make_function(
-        "local", "grow", ["a", "n"], ["b"], [node("Expand", ["a", "n"], ["b"])], imports
+        "local", "grow", ["a", "size"], ["b"], [node("Expand", ["a", "size"], ["b"])], imports
     )
     nodes = [node("Cast", ["x"], ["n"], to=INT64), node("grow", ["x", "n"], ["y"], "local")]
 
@@ -296,6 +296,19 @@ def test_floats_are_divided_by_anything(version, examined):
     divided = model([node("Div", ["x", "d"], ["y"])], [value("x"), value("d", FLOAT)])
 
     assert codes(examined(version(model=divided, end_to_end=None, confidence=None))) == []
+
+
+def test_a_graph_that_makes_no_sense_is_a_finding(version, examined):
+    one = helper.make_function(
+        "local", "f", ["a"], ["b"], [node("Neg", ["a"], ["b"])], [helper.make_opsetid("", 21)]
+    )
+    overcalled = model([node("f", ["x", "x", "x"], ["y"], "local")], functions=[one], domains=["local"])
+    rootless = onnx.ModelProto.FromString(model([node("Div", ["x", "d"], ["y"])], [value("x"), value("d")]))
+    rootless.opset_import[0].domain = "ai.onnx.ml"
+
+    for content in (overcalled, rootless.SerializeToString()):
+        found = examined(version(model=content, end_to_end=None, confidence=None))
+        assert codes(found) == ["inconsistent"]
 
 
 def test_a_graph_that_onnxruntime_refuses_does_not_load(version, examined):
