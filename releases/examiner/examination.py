@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import replace
 
-from releases.examiner import benchmark, confidence, end_to_end
+from releases.examiner import benchmark, end_to_end
 from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Server
 from releases.examiner.findings import Finding
@@ -62,6 +62,9 @@ def _end_to_end(made: Examination, spec: Spec, server: Server, answers: Referenc
 
 
 def _confidence(made: Examination, spec: Spec, server: Server, answers: ReferenceAnswers) -> Examination:
+    # scikit-learn takes seconds to import: a benchmark alone does not wait for it.
+    from releases.examiner import confidence
+
     found = load(spec, "confidence")
     return replace(made, confidence=confidence.examine(spec, found, server, answers))
 

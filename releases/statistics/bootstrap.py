@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
-from scipy.stats import t
+from scipy.special import ndtr, ndtri, stdtrit
 
 from releases.statistics.resampling import Additive, Counted, Difference, Resampled
 from releases.statistics.rows import Codes, Floats
@@ -27,15 +26,18 @@ class Bca:
     replicates  sorted, finite. bias, acceleration  the two corrections.
     """
 
+    value: float
     replicates: Floats
     bias: float
     acceleration: float
 
     def bounds(self, confidence: float) -> tuple[float, float]:
-        """One-sided bounds, each at `confidence`."""
+        """One-sided bounds, each at `confidence`. The value itself is never outside: a metric that is
+        biased as calibration error is would be corrected past itself.
+        """
         shares = [self._share(ndtri(1 - confidence)), self._share(ndtri(confidence))]
         low, high = np.quantile(self.replicates, shares)
-        return float(low), float(high)
+        return min(float(low), self.value), max(float(high), self.value)
 
     @property
     def variance(self) -> float:
@@ -61,7 +63,7 @@ class Jackknife:
 
     def bounds(self, confidence: float) -> tuple[float, float]:
         """One-sided bounds, each at `confidence`."""
-        step = float(t.ppf(confidence, self.blocks - 1)) * self.error
+        step = float(stdtrit(self.blocks - 1, confidence)) * self.error
         return self.value - step, self.value + step
 
     @property
@@ -102,7 +104,7 @@ def bca(statistic: Resampled, value: float, rng: np.random.Generator) -> Bca:
     slack = 1e-12 * max(1.0, abs(value))
     below = float((found < value - slack).mean() + (np.abs(found - value) <= slack).mean() / 2)
     edge = 1 / (len(found) + 1)
-    return Bca(found, float(ndtri(min(max(below, edge), 1 - edge))), _acceleration(statistic, rng))
+    return Bca(value, found, float(ndtri(min(max(below, edge), 1 - edge))), _acceleration(statistic, rng))
 
 
 def jackknife(statistic: Resampled, value: float) -> Jackknife:

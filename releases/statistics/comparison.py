@@ -10,7 +10,7 @@ from enum import StrEnum
 from math import ceil, sqrt
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from registry.manifest import METRICS, MetricRange
 from releases.statistics import bootstrap, delong, metrics
@@ -64,7 +64,7 @@ class Paired:
         seen = margin or abs(self.difference)
         if not seen:
             return None
-        z = float(norm.ppf(CONFIDENCE) + norm.ppf(POWER))
+        z = float(ndtri(CONFIDENCE) + ndtri(POWER))
         return ceil(z * z * self.variance / (seen * seen))
 
 
@@ -101,7 +101,7 @@ def _by_delong(ours: Scores, theirs: Scores) -> Paired:
     one = delong.placements(*metrics.one_class(ours))
     other = delong.placements(*metrics.one_class(theirs))
     variance, difference = delong.difference_variance(one, other), one.area - other.area
-    step = float(norm.ppf(CONFIDENCE)) * sqrt(variance)
+    step = float(ndtri(CONFIDENCE)) * sqrt(variance)
     lower, upper = difference - step, difference + step
     if not variance and not np.array_equal(ours.scores, theirs.scores):
         # Two perfect orders: what is left possible for each.

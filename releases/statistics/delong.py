@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
-from scipy.stats import norm, rankdata
+from scipy.optimize import brentq
+from scipy.special import expit, logit, ndtri
+from scipy.stats import rankdata
 
 Array = NDArray[Any]
 
@@ -43,15 +44,32 @@ def placements(positive: NDArray[np.bool_], scores: Array) -> Placements:
 def bounds(found: Placements, confidence: float = 0.95) -> tuple[float, float]:
     """One-sided bounds of the area, on the logit scale so that they stay inside 0 and 1.
 
-    Without spread (a perfect order) there is no variance to go by: then the bound is that of as many
-    independent pairs as can be made, all of which were right.
+    Near a perfect order few rows carry all of DeLong's variance, and with ten or twenty positives it is
+    too small: at an area of 0.97 the lower bound lay above the truth in 12 to 25 of 100 simulated sets
+    (Wald's in 20 to 27). So the lower bound is the lower one of DeLong's and of the score bound with
+    Hanley and McNeil's variance, which does not shrink with luck: at most 6 of 100 in 36 cases.
+    Without spread (a perfect order) it is that of as many independent pairs as can be made, all of
+    which were right: exact.
     """
     pairs = min(len(found.positives), len(found.negatives))
     if not found.variance:
         sure = float((1 - confidence) ** (1 / pairs))
         return (sure, 1.0) if found.area == 1 else (0.0, 1 - sure) if found.area == 0 else (found.area,) * 2
-    step = norm.ppf(confidence) * np.sqrt(found.variance) / (found.area * (1 - found.area))
-    return float(expit(logit(found.area) - step)), float(expit(logit(found.area) + step))
+    step = ndtri(confidence) * np.sqrt(found.variance) / (found.area * (1 - found.area))
+    low, high = float(expit(logit(found.area) - step)), float(expit(logit(found.area) + step))
+    return min(low, _score_bound(found, float(ndtri(confidence)))), high
+
+
+def _score_bound(found: Placements, z: float) -> float:
+    """The smallest area that the observed one does not contradict. Hanley, McNeil: Radiology 143 (1982)."""
+    above, below = len(found.positives), len(found.negatives)
+
+    def score(area: float) -> float:
+        one, other = area / (2 - area), 2 * area * area / (1 + area)
+        spread = area * (1 - area) + (above - 1) * (one - area**2) + (below - 1) * (other - area**2)
+        return float(found.area - area - z * np.sqrt(max(spread, 0.0) / (above * below)))
+
+    return float(brentq(score, 0.0, found.area))
 
 
 def difference_variance(ours: Placements, theirs: Placements) -> float:

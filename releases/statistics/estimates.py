@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.manifest import MetricRange
-from releases.statistics import bootstrap, delong, metrics, ranks, sums
+from releases.statistics import bootstrap, confusion, delong, metrics, ranks, sums
 from releases.statistics.bootstrap import Interval
 from releases.statistics.proportions import clopper_pearson
 from releases.statistics.resampling import Resampled
@@ -79,12 +79,32 @@ def estimate(metric: MetricRange, rows: Judged, worth: Worth, rng: np.random.Gen
         if metric.name == "roc_auc" and isinstance(rows, Scores):
             found = delong.placements(*metrics.one_class(rows))
             return Estimate(value, worth.units, "DeLong", lambda c: delong.bounds(found, c))
-    resampled = statistic(metric, rows, worth)
-    interval = bootstrap.interval(resampled, value, rng)
-    bounds: Bounds = interval.bounds
-    if interval.is_degenerate:
-        bounds = _without_spread(metric, rows, worth, value)
+    interval = bootstrap.interval(statistic(metric, rows, worth), value, rng)
+    bounds = _wary(metric, rows, worth, value, interval, rng)
     return Estimate(value, worth.units, method(interval, worth), bounds)
+
+
+def _wary(
+    metric: MetricRange,
+    rows: Judged,
+    worth: Worth,
+    value: float,
+    interval: Interval,
+    rng: np.random.Generator,
+) -> Bounds:
+    """The interval's bounds, except where resampling knows too little: few errors, or none at all.
+
+    Labels get the lower one of two lower bounds; groups and weights only where the resamples all agree,
+    because how many independent counts they come to is not known otherwise. A perfect order of scores
+    gets the bound of `delong.bounds`. Losses have none: an error that was never seen may be of any size.
+    """
+    if isinstance(rows, Labels) and (worth.is_plain or interval.is_degenerate):
+        more = confusion.one_more_error(metric, rows, worth.weight, worth.units, rng)
+        return lambda c: (min(interval.bounds(c)[0], more.lower(c)), interval.bounds(c)[1])
+    if isinstance(rows, Scores) and metric.name in ranks.OF_SCORES and interval.is_degenerate and value == 1:
+        rarest = int(min(np.bincount(rows.target)[np.unique(rows.target)]))
+        return lambda c: ((1 - c) ** (1 / rarest), value)
+    return interval.bounds
 
 
 def _counts(metric: MetricRange, rows: Judged) -> tuple[int, int] | None:
@@ -135,32 +155,3 @@ def method(interval: Interval, worth: Worth) -> str:
         return f"jackknife of {interval.blocks} blocks of {of}"
     blocks = f"{bootstrap.BLOCKS} blocks of " if worth.units > bootstrap.MOST_UNITS else ""
     return f"BCa bootstrap, {bootstrap.RESAMPLES} resamples of {blocks}{of}"
-
-
-def _without_spread(metric: MetricRange, rows: Judged, worth: Worth, value: float) -> Bounds:
-    """Bounds where every resample says the same: what n units without an error leave possible.
-
-    For labels, as many errors as n clean units cannot exclude are put where they hurt most, the
-    rarest classes; for a perfect order of scores, as in `delong.bounds`. Losses have no such bound.
-    """
-
-    def bounds(confidence: float) -> tuple[float, float]:
-        if isinstance(rows, Labels):
-            share = 1 - (1 - confidence) ** (1 / worth.units)
-            return min(value, _with_errors(metric, rows, worth.weight, share)), value
-        if isinstance(rows, Scores) and metric.name in ranks.OF_SCORES and value == 1:
-            rarest = min(np.bincount(rows.target)[np.unique(rows.target)])
-            return float((1 - confidence) ** (1 / rarest)), value
-        return value, value
-
-    return bounds
-
-
-def _with_errors(metric: MetricRange, rows: Labels, weight: Array | None, share: float) -> float:
-    sizes = np.bincount(rows.target, minlength=rows.classes)
-    rarest_first = np.argsort(sizes[rows.target], kind="stable")
-    wrong = rarest_first[: int(np.ceil(share * len(rows.target)))]
-    predicted = rows.predicted.copy()
-    classes = max(rows.classes, 2)
-    predicted[wrong] = (rows.target[wrong] + 1) % classes
-    return metrics.value(metric, Labels(rows.target, predicted, classes, rows.positive), weight)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom, t
+from scipy.special import bdtr, stdtrit
 
 Array = NDArray[Any]
 
@@ -39,9 +39,15 @@ def interval(
 def _ranks(count: int, share: float, confidence: float) -> tuple[int, int]:
     """Ranks from 1; 0 where there is none."""
     tail = (1 - confidence) / 2
-    low = int(binom.ppf(tail, count, share))
-    high = int(binom.ppf(1 - tail, count, share)) + 1
-    return max(low, 0), high if high <= count else 0
+    low, high = _quantile(tail, count, share), _quantile(1 - tail, count, share) + 1
+    return low, high if high <= count else 0
+
+
+def _quantile(probability: float, count: int, share: float) -> int:
+    """The smallest number of successes not exceeded with `probability`; looked for near the middle."""
+    middle, spread = count * share, 12 * (count * share * (1 - share)) ** 0.5 + 20
+    successes = np.arange(max(0, int(middle - spread)), min(count, int(middle + spread)) + 1)
+    return int(successes[np.searchsorted(bdtr(successes, count, share), probability)])
 
 
 @cache
@@ -51,9 +57,9 @@ def least(share: float, discarded: int = 1, risk: float = 0.01) -> int:
     P(Bin(n, 1 - share) <= discarded) <= risk: MLPerf Inference, LoadGen's early stopping.
     """
     count = discarded + 1
-    while binom.cdf(discarded, count, 1 - share) > risk:
+    while bdtr(discarded, count, 1 - share) > risk:
         count += max(1, count // 64)
-    while binom.cdf(discarded, count - 1, 1 - share) <= risk:
+    while bdtr(discarded, count - 1, 1 - share) <= risk:
         count -= 1
     return count
 
@@ -71,5 +77,5 @@ def design_effect(blocks: Sequence[Array], limit: float) -> float:
     expected = overall * (1 - overall) / size
     if len(blocks) < 2 or not expected:
         return 1.0
-    few = float(t.ppf(0.975, len(blocks) - 1) / t.ppf(0.975, 10**6)) ** 2
+    few = float(stdtrit(len(blocks) - 1, 0.975) / stdtrit(10**6, 0.975)) ** 2
     return max(1.0, float(shares.var(ddof=1)) / expected * few)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from math import sqrt
 
 from scipy.optimize import brentq
-from scipy.stats import beta, binom, norm
+from scipy.special import bdtrc, betaincinv, ndtri
+
+_STEP = 1e-9
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -13,8 +15,9 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tu
 
     Clopper and Pearson, Biometrika 26 (1934). (0, 1) where there were no trials.
     """
-    low = float(beta.ppf(1 - confidence, successes, trials - successes + 1)) if successes else 0.0
-    high = float(beta.ppf(confidence, successes + 1, trials - successes)) if successes < trials else 1.0
+    failures = trials - successes
+    low = float(betaincinv(successes, failures + 1, 1 - confidence)) if successes else 0.0
+    high = float(betaincinv(successes + 1, failures, confidence)) if failures else 1.0
     return low, high
 
 
@@ -25,7 +28,7 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
     """
     if not trials:
         return 0.0, 1.0
-    z = float(norm.ppf((1 + confidence) / 2))
+    z = float(ndtri((1 + confidence) / 2))
     share = successes / trials
     middle = share + z * z / (2 * trials)
     half = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
@@ -38,7 +41,7 @@ def mcnemar(only_ours: int, only_theirs: int) -> float:
 
     McNemar, Psychometrika 12 (1947), with the binomial in place of the normal.
     """
-    return float(binom.sf(only_ours - 1, only_ours + only_theirs, 0.5))
+    return float(bdtrc(only_ours - 1, only_ours + only_theirs, 0.5))
 
 
 def paired_difference(
@@ -48,7 +51,7 @@ def paired_difference(
 
     Tango, Statistics in Medicine 17 (1998): unlike Wald's, right at small counts and at none at all.
     """
-    z = float(norm.ppf(confidence))
+    z = float(ndtri(confidence))
     low = _tango(only_ours, only_theirs, rows, z)
     return low, -_tango(only_theirs, only_ours, rows, z)
 
@@ -63,7 +66,8 @@ def _tango(gained: int, lost: int, rows: int, z: float) -> float:
         variance = rows * (2 * lost_share + delta * (1 - delta))
         return gained - lost - rows * delta - z * sqrt(max(variance, 0.0))
 
-    estimate = (gained - lost) / rows
-    if score(-1.0) <= 0:
+    # The score is zero at the estimate itself where the two never differed: the root below it is meant.
+    just_below = (gained - lost) / rows - _STEP
+    if just_below <= -1:
         return -1.0
-    return float(brentq(score, -1.0, estimate)) if score(estimate) < 0 else estimate
+    return float(brentq(score, -1.0, just_below))
