@@ -24,6 +24,8 @@ from registry.services.uploads import SpooledFile
 from registry.storage.errors import StoreFull
 
 MANIFEST = "manifest"
+UNKNOWN_LENGTH = 2**62
+"""What the web server puts where a client sends its body in chunks, without saying how long it is."""
 _TAIL = 512
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
 
@@ -88,10 +90,10 @@ class SpoolingParser(BaseParser):
         context = parser_context or {}
         request = context["request"]
         length = int(request.META.get("CONTENT_LENGTH") or 0)
-        if length > settings.UPLOAD_LIMIT_BYTES:
+        if settings.UPLOAD_LIMIT_BYTES < length < UNKNOWN_LENGTH:
             raise _too_large()
         spool = Spool(context["view"].spool_folder(), settings.UPLOAD_LIMIT_BYTES)
-        counted = _Counted(stream)
+        counted = _Counted(stream, settings.UPLOAD_LIMIT_BYTES)
         try:
             fields, _ = MultiPartParser(request.META, counted, [spool], "utf-8").parse()
         except MultiPartParserError as error:
@@ -180,14 +182,17 @@ class SpoolFolder:
 class _Counted:
     """Counts what is read and keeps the last bytes, which say whether the body came whole."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, limit: int) -> None:
         self._stream = stream
+        self._limit = limit
         self.count = 0
         self.tail = b""
 
     def read(self, size: int = -1) -> bytes:
         data: bytes = self._stream.read(size)
         self.count += len(data)
+        if self.count > self._limit:
+            raise _too_large()
         self.tail = (self.tail + data)[-_TAIL:]
         return data
 
@@ -196,8 +201,9 @@ def _refuse_early_end(counted: _Counted, length: int, content_type: str) -> None
     """Django reads a body that was cut off as if it had ended there."""
     match = _BOUNDARY.search(content_type)
     closing = f"--{match[1]}--".encode("latin-1") if match else b"--"
-    if counted.count != length or closing not in counted.tail:
-        raise ParseError(f"The body ended early: {counted.count} of {length} bytes came.")
+    whole = counted.count == length or length >= UNKNOWN_LENGTH
+    if not whole or closing not in counted.tail:
+        raise ParseError(f"The body ended early, after {counted.count} bytes.")
 
 
 def _manifest_text(spool: Spool, fields: Any) -> bytes:

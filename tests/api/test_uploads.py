@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from registry.models import Artifact, Event, ModelVersion, Role, VersionUploader
 from registry.services.people import grant
+from releases.api.spooling import UNKNOWN_LENGTH
 from releases.models import Release
 from tests import makers
 from tests.api import parts
@@ -246,6 +247,34 @@ def test_a_body_that_was_cut_off_is_refused(ci, digits, left_over, cut):
     assert answer.status_code in (400, 422), answer.content
     assert "ended early" in answer.json()["detail"] or cut > 500
     assert left_over() == before
+
+
+def sent_in_chunks(ci, body):
+    """As the web server hands on a body whose length the client did not tell."""
+    unknown = {
+        "CONTENT_LENGTH": str(UNKNOWN_LENGTH),
+        "CONTENT_TYPE": "multipart/form-data; boundary=cut-here",
+        "wsgi.input": io.BytesIO(body),
+    }
+    return ci.http.generic(
+        "POST",
+        "/api/v1/models/digits/versions",
+        headers=ci.headers,
+        **unknown,
+    )
+
+
+def test_a_body_in_chunks_is_taken_whole_or_not_at_all(ci, digits):
+    encoded = multipart(parts.form(digits))
+
+    assert sent_in_chunks(ci, encoded[:-20]).status_code == 400
+    assert sent_in_chunks(ci, encoded).status_code == 201
+
+
+def test_a_body_in_chunks_is_not_read_beyond_the_limit(ci, digits, settings):
+    settings.UPLOAD_LIMIT_BYTES = 100_000
+
+    refused(sent_in_chunks(ci, b"x" * 1_000_000), 413, "too_large")
 
 
 def multipart(form):
