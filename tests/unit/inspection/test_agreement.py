@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from onnx import TensorProto
+
+from tests.unit.inspection.graphs import model, node, value
 
 MANIFEST = {
     "metric": {"name": "rmse", "output": "y"},
@@ -43,3 +46,24 @@ def test_all_disagreements_are_told_at_once(version, examined):
     manifest = {"metric": {"output": "label"}, "signature": {"inputs": {"z": {}, "zz": {}}}}
 
     assert len(examined(version(), manifest).refusals) == 3
+
+
+def test_texts_have_choices_and_no_range(version, examined):
+    texts = model(
+        [node("Identity", ["x"], ["y"])], [value("x", TensorProto.STRING)], [value("y", TensorProto.STRING)]
+    )
+
+    found = examined(version(model=texts, end_to_end=None, confidence=None), MANIFEST)
+
+    assert [(one.code, one.field) for one in found.refusals] == [
+        ("signature_mismatch", "signature.inputs.x.range")
+    ]
+
+
+def test_a_tensor_that_nobody_can_name_is_refused(version, examined):
+    nameless = model([node("Identity", ["x\x00"], ["y"])], [value("x\x00")])
+
+    found = examined(version(model=nameless, end_to_end=None, confidence=None), {})
+
+    assert [one.field for one in found.refusals] == ["files.model"]
+    assert "nobody can type" in found.refusals[0].message
