@@ -121,12 +121,16 @@ def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def live_tree(request: pytest.FixtureRequest, servers: Servers) -> Iterator[live.LiveTree]:
-    """The product on SQLite and its own Valkey; with --postgres on PostgreSQL."""
+    """The product on SQLite, Valkey and a folder of its own; with --postgres on PostgreSQL, Redis and S3."""
     if not request.config.getoption("--postgres") and not os.environ.get("ASSAY_TEST_DATABASE_URL"):
         with live.running() as tree:
             yield tree
         return
-    with databases.fresh_postgres(servers.postgres_url()) as url, live.running(DATABASE_URL=url) as tree:
+    given = live.redis_and_s3(servers)
+    with (
+        databases.fresh_postgres(servers.postgres_url()) as url,
+        live.running(DATABASE_URL=url, **given) as tree,
+    ):
         yield tree
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers import free_port, wait_until
+from tests.servers import Servers, free_port, wait_until
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,6 +52,19 @@ class LiveTree:
             f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-15:])
             for path in sorted((self.data / "logs").glob("*.log"))
         )
+
+
+def redis_and_s3(servers: Servers) -> dict[str, str]:
+    """The settings that put a Redis and an S3 in the place of what the product brings along."""
+    s3 = servers.s3()
+    return {
+        "REDIS_URL": servers.redis_url(),
+        "ASSAY_STORE": f"s3://assay-{os.getpid()}/artifacts",
+        "S3_ENDPOINT_URL": s3.url,
+        "AWS_ACCESS_KEY_ID": s3.access_key,
+        "AWS_SECRET_ACCESS_KEY": s3.secret_key,
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
 
 
 @contextmanager

@@ -115,13 +115,7 @@ def test_the_command_played_at_the_end_gives_its_exit_code(live_environment):
 
 def test_postgresql_redis_and_s3_take_over_by_environment_alone(servers):
     s3 = servers.s3()
-    bucket = f"assay-{os.getpid()}"
-    given = {
-        "REDIS_URL": servers.redis_url(),
-        "ASSAY_STORE": f"s3://{bucket}/artifacts", "S3_ENDPOINT_URL": s3.url,
-        "AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key,
-        "AWS_DEFAULT_REGION": "us-east-1", "ASSAY_ENVIRONMENT": f"tests-{os.getpid()}",
-    }  # fmt: skip
+    given = {**live.redis_and_s3(servers), "ASSAY_ENVIRONMENT": f"tests-{os.getpid()}"}
     with (
         databases.fresh_postgres(servers.postgres_url()) as url,
         live.running(DATABASE_URL=url, **given) as tree,
@@ -133,7 +127,7 @@ def test_postgresql_redis_and_s3_take_over_by_environment_alone(servers):
         wait_until(lambda: "releases.tick" in log.read_text(), "a tick through the Redis that was given")
     keys = {"aws_access_key_id": s3.access_key, "aws_secret_access_key": s3.secret_key}
     client = boto3.client("s3", endpoint_url=s3.url, region_name="us-east-1", **keys)
-    client.head_bucket(Bucket=bucket)
+    client.head_bucket(Bucket=f"assay-{os.getpid()}")
 
 
 @pytest.fixture
