@@ -62,9 +62,12 @@ class Archive:
         member = self._members[f"{name}.npy"]
         try:
             return self._read(member)
+        except OSError:
+            raise
         except BadSet as error:
             raise BadSet(f"array {name!r}: {error}") from error
-        except (ValueError, EOFError, zipfile.BadZipFile, RuntimeError, OverflowError, struct.error) as error:
+        except Exception as error:
+            # zipfile, zlib and numpy's header parser have a dozen ways to stumble over bad bytes.
             raise BadSet(f"array {name!r} is unreadable: {str(error)[:200]}") from error
 
     def _read(self, member: zipfile.ZipInfo) -> Array:

@@ -33,7 +33,6 @@ Array = NDArray[Any]
 
 BYTES_PER_CALL = 8 << 20
 MOST_ROWS_PER_CALL = 4096
-LEAST_ROWS_PER_CALL = 1024
 MARGIN = 0.0
 
 
@@ -83,7 +82,7 @@ def _rows_per_call(found: ExaminedSet) -> int:
         return 1
     row = sum(array.nbytes // max(1, len(array)) for array in found.inputs.arrays.values())
     fitting = BYTES_PER_CALL // max(1, row)
-    return max(1, min(fitting, MOST_ROWS_PER_CALL))
+    return max(1, min(fitting, MOST_ROWS_PER_CALL, found.rows))
 
 
 def _asked_smaller(rows: int, attempt: Callable[[int], None]) -> int:
