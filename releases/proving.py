@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from typing import Any
 
 from registry import sandbox
 from registry.sandbox import Cell, Ending, Finished, Limits, Mount
+from registry.sandbox.sockets import connect
 from releases.examiner import result
 from scoring.artifacts import blob_path
 from scoring.plans import ModelPlan, PlannedVersion, RoutingPlan, serialise
@@ -176,7 +176,7 @@ def _examine(
     }
     mounts = [
         Mount(lent.sets, "/sets"),
-        Mount(lent.socket, "/socket", writable=True),
+        Mount(lent.socket, "/socket"),
         Mount(lent.scratch, "/scratch", writable=True),
     ]
     return sandbox.run(
@@ -202,14 +202,12 @@ def _await_ready(server: Cell, path: Path) -> str:
 
 def _is_ready(path: Path) -> bool:
     """The status line alone is read: it comes from a process that may be the model's."""
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(5)
-        try:
-            client.connect(str(path))
+    try:
+        with connect(path, 5) as client:
             client.sendall(b"GET /v2/health/ready HTTP/1.1\r\nHost: cell\r\nConnection: close\r\n\r\n")
             return client.recv(64).startswith(b"HTTP/1.1 200")
-        except OSError:
-            return False
+    except OSError:
+        return False
 
 
 def _last_words(finished: Finished) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,9 +15,9 @@ MOST_ENTRIES = 1_000
 
 
 @contextmanager
-def private_folder(prefix: str = "cell-") -> Iterator[Path]:
+def private_folder(prefix: str = "cell-", *, within: Path | None = None) -> Iterator[Path]:
     """A temporary folder that no other user of the machine can enter; gone at the end, with its content."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=within))
     try:
         yield folder
     finally:
@@ -29,6 +30,14 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     except RecursionError:
         subprocess.run(["/bin/rm", "-rf", "--", str(folder)], check=False)  # noqa: S603 - our own path
+
+
+def sweep(folder: Path, older_than_s: float) -> None:
+    """Delete what killed processes have left in a folder of temporary ones."""
+    for entry in folder.iterdir():
+        with suppress(FileNotFoundError):
+            if time.time() - entry.lstat().st_mtime > older_than_s:
+                remove(entry)
 
 
 def overfull(folder: Path, most_bytes: int) -> bool:

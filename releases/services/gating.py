@@ -7,9 +7,7 @@ run twice; a verdict counts only from the attempt that started it.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +18,7 @@ from registry.errors import NotAllowed
 from registry.events import record
 from registry.ledger import canonical
 from registry.models import ApiToken, Job, Person
+from registry.sandbox.folders import private_folder, sweep
 from registry.selectors import access
 from registry.services.jobs import LostLease
 from registry.transactions import write
@@ -33,6 +32,7 @@ from releases.services.measuring import Bench
 from releases.services.transitions import advance
 
 ACTOR = "system/gates"
+LEFT_BEHIND_AFTER_S = 24 * 3600
 
 
 def prove(release_id: int, job: Job) -> None:
@@ -41,8 +41,9 @@ def prove(release_id: int, job: Job) -> None:
     if release.state != State.VALIDATING:
         return
     settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.WORK_DIR, prefix=f"proof-{release_id}-") as folder:
-        bench = Bench(release, Path(folder))
+    sweep(settings.WORK_DIR, LEFT_BEHIND_AFTER_S)
+    with private_folder(f"proof-{release_id}-", within=settings.WORK_DIR) as folder:
+        bench = Bench(release, folder)
         for run in release.gate_runs.filter(outcome=GateRun.Outcome.PENDING).order_by("position"):
             _start(release, run, job)
             crashpoint("gate.started")
