@@ -61,7 +61,9 @@ def test_bodies_arrive_whole_whatever_their_size(client, size, pool, chunked):
 
 
 def test_a_generated_answer_stays_in_its_thread_and_arrives_whole(client):
-    assert client.get("/stream").text.split() == [str(number) for number in range(1000)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(client.get, "/stream") for _ in range(40)]
+    assert all(one.result().text.split() == [str(number) for number in range(1000)] for one in answers)
 
 
 def test_open_waits_do_not_slow_the_pages(port, client):
@@ -79,6 +81,7 @@ def test_slow_uploads_do_not_slow_the_pages_and_are_refused_before_they_are_read
     slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
     for connection in slow:
         connection.sendall(head % b"" + b"x" * 1000)
+    wait_until(lambda: client.get("/reading", timeout=2).text == "2", "both uploads to be under way", 10)
     began = time.monotonic()
     assert client.get("/").status_code == 200
     assert time.monotonic() - began < 1.5, "a page waited for the uploads"

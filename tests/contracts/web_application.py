@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-import time
 
 from config.hybrid import Hybrid
+
+READING: set[int] = set()
 
 
 class Streamed:
@@ -24,17 +25,20 @@ class Streamed:
 
 def wsgi(environ, start_response):
     path = environ["PATH_INFO"]
-    if path == "/slow":
-        time.sleep(0.3)
+    if path == "/reading":
+        start_response("200 OK", [])
+        return [str(len(READING)).encode()]
     if path == "/stream":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return Streamed()
     if path == "/refuse":
         start_response("403 Forbidden", [("Content-Length", "2")])
         return [b"no"]
+    READING.add(threading.get_ident())
     body, left = b"", int(environ.get("CONTENT_LENGTH") or 0)
     while left and (piece := environ["wsgi.input"].read(min(left, 65_536))):
         body, left = body + piece, left - len(piece)
+    READING.discard(threading.get_ident())
     pool = threading.current_thread().name.split("_")[0]
     told = [
         environ["REQUEST_METHOD"], path.encode("latin-1").decode(), environ["QUERY_STRING"],
