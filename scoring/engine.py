@@ -66,9 +66,9 @@ def score(serving: Serving, endpoint: Endpoint, exchange: Exchange) -> None:
         token = access.token(head.authorization)
         if token.expires is None:
             head.access, head.token = access, token
-    if token.id not in endpoint.permitted:
+    if token.sha256 not in endpoint.permitted:
         permit(token, endpoint.scope, endpoint.model)
-        endpoint.permitted.add(token.id)
+        endpoint.permitted.add(token.sha256)
     form = exchange.form = endpoint.form
     unit = unit_of(head, form.parse(exchange))
     if unit is not None and len(unit) > _LONGEST_UNIT:

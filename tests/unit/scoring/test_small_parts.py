@@ -194,6 +194,7 @@ def test_an_entry_comes_into_force_when_its_open_versions_are_loaded():
 def test_the_former_entry_stays_until_the_next_can_be_followed():
     desired = Desired().follow(plan(1, m=entry(1, 1))).adopt([("m", 1, "d1")]).follow(plan(2, m=entry(2, 3)))
 
+    assert desired.adopt([("m", 1, "d1")]) is desired
     assert desired.plan().models["m"].revision == 1
     assert desired.plan().sequence == 2
     assert set(desired.needed()) == {("m", 1, "d1"), ("m", 3, "d3")}
