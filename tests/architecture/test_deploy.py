@@ -104,10 +104,14 @@ def test_no_module_hides_an_import_cycle_in_a_function():
     hidden = {
         f"{path}:{node.lineno}"
         for path, tree in modules().items()
-        if not path.endswith("apps.py")
+        if not path.endswith("apps.py") and path not in LATE_FOR_THEIR_WEIGHT
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         for node in ast.walk(function)
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in PACKAGES
     }
     assert not hidden
+
+
+# No cycle: the module behind the import drags scikit-learn along, which not every caller needs.
+LATE_FOR_THEIR_WEIGHT = {"releases/examiner/examination.py"}
