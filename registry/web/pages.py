@@ -29,6 +29,8 @@ def action(view: View) -> View:
 def _refusals(view: View) -> View:
     @wraps(view)
     def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if _holds_nul(request):
+            return render(request, "400.html", status=400)
         try:
             return view(request, *args, **kwargs)
         except NotFound as refusal:
@@ -39,6 +41,12 @@ def _refusals(view: View) -> View:
             return _refused(request, refusal, 409)
 
     return shown
+
+
+def _holds_nul(request: HttpRequest) -> bool:
+    """No text of ours has a NUL, and PostgreSQL takes none: such a request is nobody's honest one."""
+    values = (value for data in (request.GET, request.POST) for _, listed in data.lists() for value in listed)
+    return "\x00" in request.path or any("\x00" in str(value) for value in values)
 
 
 def _refused(request: HttpRequest, refusal: DomainError, status: int) -> HttpResponse:

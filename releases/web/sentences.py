@@ -99,6 +99,7 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "release.superseded": lambda f: "Superseded",
     "release.rolled_back": lambda f: f"Rolled back{_to(f)}",
     "release.restored": lambda f: "Restored: live again",
+    "release.trial_ended": lambda f: "Trial ended: approved as before",
     "release.withdrawn": lambda f: "Withdrawn",
     "release.retired": lambda f: "Retired",
     "retirement.asked": lambda f: "Asked to take the model offline; a second person must agree",

@@ -31,8 +31,11 @@ def test_the_right_password_opens_the_door(edda):
     "away", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
 )
 def test_the_door_leads_nowhere_else(edda, away):
-    _, response = log_in(next=away)
+    client, response = log_in(next=away)
     assert response["Location"] == "/"
+    assert client.post("/theme", {"theme": "dark", "next": away})["Location"] == "/"
+    assert client.post("/reauthenticate", {"password": PASSWORD, "next": away})["Location"] == "/"
+    assert away not in client.get("/reauthenticate", {"next": away}).content.decode()
 
 
 def test_an_unknown_name_and_a_wrong_password_get_the_same_sentence(edda):
