@@ -53,7 +53,7 @@ ANSWERS: dict[tuple[str, str], Any] = {}
 
 
 @pytest.fixture
-def pages(request):
+def pages(request, db):
     """Every page, as those who see most of them; asked for once."""
     if not ANSWERS:
         world, as_ = (request.getfixturevalue(name) for name in ("world", "as_"))
