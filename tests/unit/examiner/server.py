@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -20,11 +21,15 @@ Model = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 
 
 class Answered(Exception):
-    """A model raises this to have the server answer so, byte for byte; empty bytes cut the connection."""
+    """A model raises this to have the server answer so, byte for byte; empty bytes cut the connection.
 
-    def __init__(self, raw: bytes) -> None:
+    pause   seconds before each byte.
+    """
+
+    def __init__(self, raw: bytes, pause: float = 0.0) -> None:
         super().__init__()
         self.raw = raw
+        self.pause = pause
 
 
 def refusal(status: int, error: str, code: str = "refused") -> Answered:
@@ -67,11 +72,17 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             outputs = self.server.model(inputs)
         except Answered as answered:
-            self.wfile.write(answered.raw)
+            self._write(answered)
             self.close_connection = not answered.raw
             return
         wanted = [output["name"] for output in request.get("outputs", [])]
         self._answer({name: outputs[name] for name in wanted or outputs}, binary=bool(size))
+
+    def _write(self, answered: Answered) -> None:
+        size = 1 if answered.pause else len(answered.raw) or 1
+        for start in range(0, len(answered.raw), size):
+            time.sleep(answered.pause)
+            self.wfile.write(answered.raw[start : start + size])
 
     def _answer(self, outputs: dict[str, np.ndarray], *, binary: bool) -> None:
         heads, tail = [], b""

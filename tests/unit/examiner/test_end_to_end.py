@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -241,3 +242,20 @@ def test_an_answer_that_never_comes_is_a_finding(bench, rows):
         over.set()
 
     assert "did not answer within 0.2 s" in found.reason
+
+
+def test_an_answer_that_trickles_in_does_not_buy_time(bench, rows):
+    """Each byte comes soon enough; all of them together would take six seconds."""
+
+    def model(inputs):
+        raise Answered(b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 100, pause=0.05)
+
+    bench.end_to_end({"x": rows[:1]}, classify({"x": rows[:1]}))
+
+    with bench.serving(model):
+        started = time.monotonic()
+        found = examine(bench.spec(timeout=0.3))
+        spent = time.monotonic() - started
+
+    assert "did not answer within 0.3 s" in found.reason
+    assert spent < 3
