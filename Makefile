@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+PEERS := .venv-peers
 JOBS ?= 2
 # What stands in .env counts for demo and run, as it does for docker compose; tests never read it.
 WITH_ENV := set -a; if [ -f .env ]; then . ./.env; fi; set +a;
@@ -37,11 +38,13 @@ check: setup-dev ## what CI runs: format, lint, types, imports, migrations, docs
 	$(PY) -m pytest -n $(JOBS) --dist loadgroup
 	$(PY) -m pytest -n $(JOBS) --dist loadgroup --postgres -m journey
 
-bench: setup-dev ## scoring budgets, as ratios, with the previous run beside them
-	@$(PY) -m benchmarks
+bench: setup-dev ## CPU per scoring request, as ratios to FastAPI (if bench-peers installed it) and to the bounds
+	@$(PY) -m benchmarks.scoring $(if $(wildcard $(PEERS)/bin/python),--peers-python $(PEERS)/bin/python)
 
-bench-peers: setup-dev ## the same against other servers, each in an environment of its own
-	@$(PY) -m benchmarks.peers
+bench-peers: setup-dev ## install the servers to compare with, in an environment of their own
+	@$(VENV)/bin/uv venv --quiet --allow-existing $(PEERS)
+	@$(VENV)/bin/uv pip install --quiet --python $(PEERS)/bin/python fastapi uvicorn uvloop httptools \
+		onnxruntime numpy
 
 soak: setup-dev ## the long figures: crash points, races, loads; SEED=7 replays a run
 	@$(PY) -m pytest -m "faults or journey" --soak $(if $(SEED),--seed $(SEED)) $(T)
