@@ -4,9 +4,16 @@ from pathlib import Path
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib.admin.apps import AdminConfig
 
 from config.ringing import Ringer
 from registry import crashpoints, wakeups
+
+
+class HistoryConfig(AdminConfig):
+    """Django's admin with our site in its place."""
+
+    default_site = "config.admin_site.HistorySite"
 
 
 class ConfigConfig(AppConfig):

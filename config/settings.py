@@ -55,7 +55,7 @@ def REQUEST_KEY() -> bytes:  # noqa: N802 - as above
 
 # --- Django ------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "config.apps.HistoryConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
