@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -20,11 +21,13 @@ class Predictions:
 
     stacked   whether an answer has rows along its first axis (samples), or is one row itself.
 
-    Texts have no width of their own and are kept in memory until all are there.
+    Texts have no width of their own and are kept in memory until all are there. The file has its name
+    only when all rows are in it: half of the champion's answers would be compared as if they were whole.
     """
 
     def __init__(self, path: Path, rows: int, *, stacked: bool) -> None:
         self._path = path
+        self._partial = path.with_suffix(".partial")
         self._rows = rows
         self._stacked = stacked
         self.array: Array = np.empty(0)
@@ -37,6 +40,8 @@ class Predictions:
     ) -> None:
         if isinstance(self.array, np.memmap):
             self.array.flush()
+        if error is None:
+            os.replace(self._partial, self._path)
 
     def fill(self, answers: Iterable[Array]) -> None:
         """Put the answers below each other. Raises BadAnswer where they are not one entry per row."""
@@ -63,7 +68,7 @@ class Predictions:
                     f"the output's shape changes from row to row: {list(entries.shape)} at {start}"
                 )
             shape = (self._rows, *entries.shape[1:])
-            target = np.lib.format.open_memmap(self._path, mode="w+", dtype=entries.dtype, shape=shape)
+            target = np.lib.format.open_memmap(self._partial, mode="w+", dtype=entries.dtype, shape=shape)
             self.array = target
         target[start : start + len(entries)] = entries
 
@@ -72,4 +77,5 @@ class Predictions:
             self.array = np.concatenate(texts)
         except ValueError as error:
             raise BadAnswer("the output's shape changes from row to row") from error
-        np.save(self._path, self.array, allow_pickle=False)
+        with self._partial.open("wb") as stream:
+            np.save(stream, self.array, allow_pickle=False)

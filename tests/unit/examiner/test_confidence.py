@@ -10,6 +10,7 @@ from registry.manifest import MetricRange
 from releases.examiner import confidence, result
 from releases.examiner.examination import examine
 from releases.examiner.spec import Champion
+from releases.statistics import bootstrap
 from scoring.types import Signature, TensorSpec
 from tests.unit.examiner.conftest import PLAIN, classify
 from tests.unit.examiner.server import refusal
@@ -125,7 +126,24 @@ def test_a_refusal_is_a_finding(bench, many, target):
     assert found.problem("confidence") == "the server answered 500: the model failed"
 
 
-def test_probabilities_slices_groups_and_weights(bench, many, target):
+def test_half_of_the_predictions_are_never_taken_for_all(bench, many, target, monkeypatch):
+    monkeypatch.setattr(confidence, "MOST_ROWS_PER_CALL", 1024)
+
+    def tired(inputs):
+        if len(inputs["x"]) < 1024:
+            raise refusal(500, "no more")
+        return classify(inputs)
+
+    bench.confidence({"x": many}, target)
+
+    found, calls = examined(bench, tired)
+
+    assert (found.outcome, [call["rows"] for call in calls]) == ("failed", [1024, 1024, 952])
+    assert not (bench.scratch / "predictions.npy").exists()
+
+
+def test_probabilities_slices_groups_and_weights(bench, many, target, monkeypatch):
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 200)
     bench.confidence(
         {"x": many},
         target,
@@ -137,7 +155,7 @@ def test_probabilities_slices_groups_and_weights(bench, many, target):
     found, _ = examined(bench, metric=MetricRange("roc_auc", "probabilities", (0.5, 1.0)))
 
     got = found.confidence
-    assert (got.units, got.method) == (1000, "BCa bootstrap, 2000 resamples of groups")
+    assert (got.units, got.method) == (1000, "BCa bootstrap, 200 resamples of groups")
     assert [(part.name, part.label) for part in got.slices] == [
         ("half", "0"),
         ("half", "1"),

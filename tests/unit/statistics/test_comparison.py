@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from registry.manifest import METRICS, Kind
-from releases.statistics import bootstrap
 from releases.statistics.comparison import Decision, Paired, compare
 from releases.statistics.estimates import Worth
 from releases.statistics.rows import judged
@@ -30,11 +29,6 @@ def worsened(name, predictions, target, rng):
         case Kind.LABEL:
             spoiled[rows] = (spoiled[rows] + 1) % (1 + spoiled.max())
     return spoiled
-
-
-@pytest.fixture(autouse=True)
-def few_resamples(monkeypatch):
-    monkeypatch.setattr(bootstrap, "RESAMPLES", 300)
 
 
 @pytest.mark.parametrize("name", sorted(METRICS.keys() - {"ece"}))
@@ -133,7 +127,7 @@ def test_groups_and_weights_are_compared_by_the_bootstrap():
 
     found = compared("accuracy", target, ours, theirs, group=group)
 
-    assert found.method == "paired BCa bootstrap, 300 resamples of groups"
+    assert found.method == "paired BCa bootstrap, 200 resamples of groups"
     assert found.lower < found.difference < found.upper
 
 
