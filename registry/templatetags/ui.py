@@ -36,7 +36,7 @@ STATES: dict[str, tuple[str, str]] = {
 OUTCOMES: dict[str, tuple[str, str]] = {
     "passed": ("check", "positive"),
     "failed": ("cross", "danger"),
-    "pending": ("clock", "caution"),
+    "pending": ("clock", "neutral"),
     "running": ("spin", "info"),
     "errored": ("warning", "caution"),
 }
