@@ -32,6 +32,7 @@ class Facts:
     can_restore: bool = False
     errored_gates: bool = False
     retire_asked_by: str = ""
+    already_live: bool = False
 
     @property
     def open_slots(self) -> tuple[str, ...]:
@@ -70,6 +71,8 @@ def _needs(*roles: str) -> Callable[[Access, Facts], str]:
 
 
 def _start(access: Access, facts: Facts) -> str:
+    if facts.already_live:
+        return "This very version is live here already: there is nothing to roll out."
     if facts.other_rollout_open:
         return "Another rollout of this model is open: finish it or roll it back first."
     return _needs("release_manager")(access, facts)

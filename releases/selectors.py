@@ -117,7 +117,14 @@ def facts(of: Release) -> policies.Facts:
         can_restore=restorable(of) is not None,
         errored_gates=any(run.outcome == GateRun.Outcome.ERRORED for run in of.gate_runs.all()),
         retire_asked_by=_retirement_asked_by(of),
+        already_live=_is_live_already(of),
     )
+
+
+def _is_live_already(of: Release) -> bool:
+    """Whether another release of the same version is the champion here."""
+    same = Release.objects.filter(version=of.version_id, environment=of.environment_id, state=State.LIVE)
+    return same.exclude(pk=of.pk).exists()
 
 
 def _retirement_asked_by(of: Release) -> str:

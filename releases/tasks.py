@@ -21,6 +21,7 @@ from releases.services import feedback, gating, publishing, saga
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = timedelta(seconds=2)
+LONGEST_PAUSE = timedelta(minutes=1)
 
 
 def _on_release(kind: str, queue: str = "control") -> Callable[[Event], list[Wanted]]:
@@ -88,12 +89,20 @@ def run_job(job_id: int) -> None:
 
 def _again(job: Job, error: Exception) -> None:
     sentence = f"{type(error).__name__}: {error}"
-    if job.attempt < jobs.MOST_ATTEMPTS or job.kind == "publish_plan":
-        jobs.postpone(job, RETRY_AFTER * job.attempt, error=sentence)
+    if job.attempt < jobs.MOST_ATTEMPTS or not _give_up(job, sentence):
+        jobs.postpone(job, min(RETRY_AFTER * job.attempt, LONGEST_PAUSE), error=sentence)
         return
+    jobs.finish(job, error=sentence)
+
+
+def _give_up(job: Job, sentence: str) -> bool:
+    """What follows from work that failed three times; False where it must be tried for ever."""
     if job.kind == "prove":
         gating.give_up(_number(job), sentence)
-    jobs.finish(job, error=sentence)
+        return True
+    if job.kind == "advance_rollout":
+        return saga.give_up(_number(job), sentence)
+    return False
 
 
 @shared_task(name="releases.dispatch", ignore_result=True)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from registry.storage.base import ArtifactStore
 from registry.storage.errors import BadStoreAddress
 from registry.storage.local import LocalStore
+from registry.storage.s3 import S3Store
 
 
 def from_url(url: str, *, endpoint_url: str | None = None) -> ArtifactStore:
@@ -16,7 +17,5 @@ def from_url(url: str, *, endpoint_url: str | None = None) -> ArtifactStore:
     if parts.scheme == "file" and not parts.netloc and parts.path:
         return LocalStore(Path(parts.path))
     if parts.scheme == "s3" and parts.netloc:
-        from registry.storage.s3 import S3Store  # boto3 takes 0.3 s, which only those who use S3 pay
-
         return S3Store(parts.netloc, parts.path, endpoint_url)
     raise BadStoreAddress(f"{url!r} is no store: write file:/folder or s3://bucket/prefix.", url=url)

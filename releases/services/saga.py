@@ -58,6 +58,17 @@ def advance_rollout(release_id: int) -> None:
             continue
 
 
+def give_up(release_id: int, reason: str) -> bool:
+    """A step failed three times for a reason nobody foresaw: the rollout turns back by itself.
+
+    False when it is turning back already: that has no alternative and is tried until it works.
+    """
+    rollout = _open_rollout(release_id)
+    if rollout is None:
+        return True
+    return begin_reverting(rollout, f"A step failed again and again: {reason}"[:500], actor=ACTOR)
+
+
 def _open_rollout(release_id: int) -> Rollout | None:
     return (
         Rollout.objects.filter(release=release_id, closed_at=None)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from config.demo import lab, models
 from config.demo.browser import Browser
@@ -35,6 +37,7 @@ REVERTING = ("saga.reverted",)
 FEEDBACK = ("feedback.ingested",)
 TOKEN = "assay_c0ffee00_kill-nine-is-a-normal-day-for-us"
 PASSWORD = "correct horse battery"
+_runs = count(1)
 SOURCE = Path(__file__).parents[2]
 
 
@@ -96,9 +99,18 @@ def crashes(tmp_path_factory) -> Iterator[Crashes]:
         journey.close()
 
 
-def approved(crashes: Crashes) -> None:
-    """One more release of the version, proven and signed."""
+def upload(crashes: Crashes) -> None:
+    """The next version: the same model from another run of its training."""
+    manifest = crashes.journey.folders["wine-1"] / "model.yaml"
+    document = yaml.safe_load(manifest.read_text())
+    document["built"]["run"] = f"run {next(_runs)}"
+    manifest.write_text(yaml.safe_dump(document))
     crashes.journey.upload("wine-1")
+
+
+def approved(crashes: Crashes) -> None:
+    """One more version, proven and signed."""
+    upload(crashes)
     crashes.journey.prove("wine-1")
     crashes.journey.sign("wine-1")
 
@@ -106,7 +118,7 @@ def approved(crashes: Crashes) -> None:
 @pytest.mark.parametrize("name", PROVING)
 def test_a_proof_that_is_killed_is_taken_up_again_and_each_verdict_stands_once(crashes, name):
     crashes.at(name)
-    crashes.journey.upload("wine-1")
+    upload(crashes)
     crashes.happened()
     crashes.journey.prove("wine-1")
 

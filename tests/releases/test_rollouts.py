@@ -110,3 +110,20 @@ def test_retiring_takes_two_people(chloe):
     release.refresh_from_db()
     assert release.state == State.RETIRED
     assert Route.objects.latest("revision").entry["arms"] == []
+
+
+def test_the_version_that_is_live_is_not_rolled_out_again(chloe):
+    first = makers.release(state=State.LIVE)
+    again = makers.release(first.version, state=State.APPROVED)
+    with pytest.raises(NotAllowed, match="live here already"):
+        rollouts.start_rollout(again, by=chloe)
+
+
+def test_a_rollout_whose_step_fails_again_and_again_turns_back_by_itself(chloe):
+    release = makers.release(state=State.APPROVED)
+    rollouts.start_rollout(release, by=chloe)
+    assert saga.give_up(release.pk, "BadPlan: nobody foresaw it")
+    rollout = Rollout.objects.get()
+    assert rollout.phase == Rollout.Phase.REVERTING
+    assert "nobody foresaw it" in rollout.reason
+    assert not saga.give_up(release.pk, "and turning back has no alternative")
