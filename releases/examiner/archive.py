@@ -12,7 +12,7 @@ from typing import IO, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from releases.examiner.findings import BadSet
+from releases.examiner.findings import OUR_TROUBLE, BadSet
 
 Array = NDArray[Any]
 
@@ -35,8 +35,9 @@ class Archive:
         self._scratch = scratch
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, struct.error, ValueError) as error:
-            raise BadSet(f"the set is not a readable NPZ file: {error}") from error
+        except Exception as error:
+            _unless_ours(error)
+            raise BadSet(f"the set is not a readable NPZ file: {str(error)[:200]}") from error
         self._members = {member.filename: member for member in self._zip.infolist()}
         if len(self._members) > MOST_MEMBERS:
             raise BadSet(f"the set has {len(self._members)} arrays; at most {MOST_MEMBERS} are read")
@@ -62,17 +63,18 @@ class Archive:
         member = self._members[f"{name}.npy"]
         try:
             return self._read(member)
-        except OSError:
-            raise
         except BadSet as error:
             raise BadSet(f"array {name!r}: {error}") from error
         except Exception as error:
             # zipfile, zlib and numpy's header parser have a dozen ways to stumble over bad bytes.
+            _unless_ours(error)
             raise BadSet(f"array {name!r} is unreadable: {str(error)[:200]}") from error
 
     def _read(self, member: zipfile.ZipInfo) -> Array:
         if member.compress_type == zipfile.ZIP_STORED:
             return _mapped(self._path, self._offset(member), member.file_size)
+        if member.compress_type != zipfile.ZIP_DEFLATED:
+            raise BadSet("it is compressed in a way that numpy does not write")
         if member.file_size <= IN_MEMORY:
             with self._zip.open(member) as stream:
                 return _plain(io.BytesIO(_exactly(stream, member.file_size)), member.file_size)
@@ -102,6 +104,11 @@ class Archive:
                     raise BadSet("it is longer than it says")
                 sink.write(chunk)
         return _mapped(target, 0, target.stat().st_size)
+
+
+def _unless_ours(error: Exception) -> None:
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in OUR_TROUBLE):
+        raise error
 
 
 def _exactly(stream: IO[bytes], size: int) -> bytes:

@@ -168,8 +168,8 @@ def _slices(
 ) -> tuple[result.Slice, ...]:
     return tuple(
         result.Slice(
-            name=part.name[:200],
-            label=part.label[:200],
+            name=part.name[: result.MOST_NAME],
+            label=part.label[: result.MOST_NAME],
             rows=part.rows,
             value=part.estimate.value if part.estimate else None,
             lower=_bound(part.estimate, part.level, 0),

@@ -18,13 +18,13 @@ from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Server, Told
 from releases.examiner.closeness import Tolerance, first_difference
 from releases.examiner.findings import BadAnswer, BadSet, Refused
-from releases.examiner.result import MOST_FAILURES, MOST_SHOWN, EndToEnd, Failure
+from releases.examiner.result import MOST_FAILURES, MOST_NAME, MOST_SHOWN, EndToEnd, Failure
 from releases.examiner.sets import ExaminedSet, Stacked
 
 Array = NDArray[Any]
 
 BATCH = 64
-_MOST_TEXT = 100
+_MOST_TEXT = 40
 
 
 def examine(found: ExaminedSet, server: Server, answers: ReferenceAnswers) -> EndToEnd:
@@ -68,10 +68,11 @@ def compare(
     row: int, expected: Mapping[str, Array], got: Mapping[str, Array], tolerance: Tolerance
 ) -> Failure | None:
     """The first output of a row that is not as expected, None where all are."""
-    for name, wanted in expected.items():
-        if name not in got:
+    for output, wanted in expected.items():
+        name = output[:MOST_NAME]
+        if output not in got:
             return Failure(row, name, "the answer does not have this output")
-        have = got[name]
+        have = got[output]
         if have.shape != wanted.shape:
             return Failure(row, name, f"shape {list(have.shape)} came back, not {list(wanted.shape)}")
         place = first_difference(wanted, have, tolerance)

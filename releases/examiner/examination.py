@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from dataclasses import replace
 
 from releases.examiner import benchmark, end_to_end
 from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Server
-from releases.examiner.findings import Finding
+from releases.examiner.findings import OUR_TROUBLE, Finding
 from releases.examiner.loading import load
 from releases.examiner.result import Examination, Part, Problem
 from releases.examiner.spec import Spec
 
 ANSWERS = "answers.jsonl"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def examine(spec: Spec) -> Examination:
@@ -24,9 +22,9 @@ def examine(spec: Spec) -> Examination:
     try:
         return _examine(spec, server)
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in OUR_TROUBLE:
             raise
-        return Examination("errored", "there is no room left for what an examination writes")
+        return Examination("errored", f"the examination itself could not work: {error.strerror}")
     finally:
         server.close()
 

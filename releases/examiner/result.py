@@ -16,13 +16,14 @@ MOST_BYTES = 1 << 20
 MOST_FAILURES = 20
 MOST_SHOWN = 64
 MOST_SLICES = 200
+MOST_NAME = 100
 
 Part = Literal["end_to_end", "confidence", "benchmark"]
 PARTS: tuple[Part, ...] = ("end_to_end", "confidence", "benchmark")
 
 Count = Annotated[int, Meta(ge=0, le=10**12)]
 Positive = Annotated[float, Meta(ge=0)]
-Word = Annotated[str, Meta(max_length=200)]
+Word = Annotated[str, Meta(max_length=MOST_NAME)]
 Sentence = Annotated[str, Meta(max_length=1000)]
 Shown = Annotated[tuple[float | int | bool | str | None, ...], Meta(max_length=MOST_SHOWN)]
 

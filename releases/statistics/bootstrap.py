@@ -41,7 +41,7 @@ class Bca:
 
     @property
     def variance(self) -> float:
-        return float(self.replicates.var(ddof=1))
+        return float(self.replicates.var())
 
     @property
     def is_degenerate(self) -> bool:
@@ -121,6 +121,8 @@ def _acceleration(statistic: Resampled, rng: np.random.Generator) -> float:
         statistic = in_blocks(statistic, BLOCKS, rng)
     without = statistic.without_each()
     without = without[np.isfinite(without)]
+    if len(without) < 2:
+        return 0.0
     distances = without.mean() - without
     spread = float((distances**2).sum()) ** 1.5
     return float((distances**3).sum()) / (6 * spread) if spread > 0 else 0.0

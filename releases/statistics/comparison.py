@@ -17,7 +17,7 @@ from releases.statistics import bootstrap, delong, metrics
 from releases.statistics.estimates import CONFIDENCE, Worth, estimate, method, statistic
 from releases.statistics.proportions import mcnemar, paired_difference
 from releases.statistics.resampling import Difference
-from releases.statistics.rows import Judged, Labels, Scores
+from releases.statistics.rows import Judged, Labels, Scores, Unmeasurable
 
 POWER = 0.8
 
@@ -117,6 +117,8 @@ def _by_bootstrap(
     difference = sign * (
         metrics.value(metric, ours, worth.weight) - metrics.value(metric, theirs, worth.weight)
     )
+    if worth.units < 2:
+        raise Unmeasurable("all rows are one unit: one says nothing about how another would turn out")
     both = Difference(statistic(metric, ours, worth), statistic(metric, theirs, worth), sign)
     interval = bootstrap.interval(both, difference, rng)
     lower, upper = interval.bounds(CONFIDENCE)

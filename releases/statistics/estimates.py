@@ -14,7 +14,7 @@ from releases.statistics import bootstrap, confusion, delong, metrics, ranks, su
 from releases.statistics.bootstrap import Interval
 from releases.statistics.proportions import clopper_pearson
 from releases.statistics.resampling import Resampled
-from releases.statistics.rows import Codes, Judged, Labels, Numbers, Scores
+from releases.statistics.rows import Codes, Judged, Labels, Numbers, Scores, Unmeasurable
 
 Array = NDArray[Any]
 Bounds = Callable[[float], tuple[float, float]]
@@ -79,6 +79,8 @@ def estimate(metric: MetricRange, rows: Judged, worth: Worth, rng: np.random.Gen
         if metric.name == "roc_auc" and isinstance(rows, Scores):
             found = delong.placements(*metrics.one_class(rows))
             return Estimate(value, worth.units, "DeLong", lambda c: delong.bounds(found, c))
+    if worth.units < 2:
+        raise Unmeasurable("all rows are one unit: one says nothing about how another would turn out")
     interval = bootstrap.interval(statistic(metric, rows, worth), value, rng)
     bounds = _wary(metric, rows, worth, value, interval, rng)
     return Estimate(value, worth.units, method(interval, worth), bounds)

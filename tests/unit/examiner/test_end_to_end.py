@@ -259,3 +259,17 @@ def test_an_answer_that_trickles_in_does_not_buy_time(bench, rows):
 
     assert "did not answer within 0.3 s" in found.reason
     assert spent < 3
+
+
+def test_the_largest_result_fits(bench):
+    """Texts whose every character takes six bytes in JSON, in all that is shown of a wrong row."""
+    name = "o" * 150
+    signature = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec(name, "BYTES", (-1, 200)),))
+    expected = np.full((30, 200), "\x01" * 300)
+    bench.end_to_end({"x": np.zeros((30, 2), np.float32)}, {name: expected})
+
+    found = examined(bench, lambda inputs: {name: expected[: len(inputs["x"])] + "!"}, signature=signature)
+
+    assert found.end_to_end.wrong == 30
+    assert len(result.dump(found)) < result.MOST_BYTES * 0.7
+    assert result.parse(result.dump(found)) == found

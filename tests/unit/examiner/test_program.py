@@ -121,4 +121,4 @@ def test_a_full_disk_is_nobodys_fault_but_ours(bench, rows):
 
     found = result.parse(ended.stdout)
     assert (found.outcome, found.end_to_end) == ("errored", None)
-    assert "no room" in found.reason
+    assert "No space left on device" in found.reason

@@ -177,12 +177,22 @@ def test_an_npz_that_is_no_set_is_refused_with_a_sentence(bench, capfd, members,
     assert "pickle ran" not in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("raw", [b"PK\x03\x04nothing", b"PK" + b"\0" * 5000])
+@pytest.mark.parametrize(
+    "raw", [b"PK\x03\x04nothing", b"PK" + b"\0" * 5000, zipped({"a.npy": GOOD}).replace(b"\x14\0", b"\x99\0")]
+)
 def test_a_zip_that_is_none_is_refused(bench, raw):
     bench.sets["confidence"] = bench.folder / "c.npz"
     bench.sets["confidence"].write_bytes(raw)
 
     with pytest.raises(BadSet, match="not a readable NPZ"):
+        loaded(bench)
+
+
+def test_a_compression_that_numpy_does_not_write_is_refused(bench):
+    bench.sets["confidence"] = bench.folder / "c.npz"
+    bench.sets["confidence"].write_bytes(zipped({"inputs/x.npy": GOOD}, zipfile.ZIP_BZIP2))
+
+    with pytest.raises(BadSet, match="numpy does not write"):
         loaded(bench)
 
 

@@ -6,7 +6,7 @@ import pytest
 from registry.manifest import METRICS
 from releases.statistics import bootstrap, metrics
 from releases.statistics.estimates import Worth, estimate
-from releases.statistics.rows import judged
+from releases.statistics.rows import Unmeasurable, judged
 from tests.unit.statistics.examples import columns, question, rows_for
 
 
@@ -170,3 +170,20 @@ def test_many_units_are_taken_in_blocks_and_the_bounds_stay_the_same(name, metho
     width = np.subtract(*whole.bounds(0.95))
     assert np.subtract(*found.bounds(0.95)) == pytest.approx(width, rel=0.4)
     assert found.bounds(0.95) == pytest.approx(whole.bounds(0.95), abs=abs(width) / 2)
+
+
+def test_one_group_says_nothing_about_another():
+    with pytest.raises(Unmeasurable, match="all rows are one unit"):
+        estimated("mae", np.zeros(9), np.arange(9.0), group=np.zeros(9))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_two_units_have_bounds_or_a_sentence(name):
+    rng = np.random.default_rng(9)
+    asked, rows = rows_for(name, 40, rng)
+
+    try:
+        found = estimate(asked, rows, Worth.of(40, group=np.arange(40) % 2), rng)
+    except Unmeasurable:
+        return
+    assert np.isfinite(found.bounds(0.95)).all()
