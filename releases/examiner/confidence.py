@@ -27,6 +27,7 @@ from releases.examiner.spec import Spec
 from releases.statistics import estimates, slices
 from releases.statistics.comparison import compare
 from releases.statistics.estimates import CONFIDENCE, Estimate, Worth
+from releases.statistics.power import power
 from releases.statistics.rows import Judged, Unmeasurable, judged
 
 Array = NDArray[Any]
@@ -34,6 +35,7 @@ Array = NDArray[Any]
 BYTES_PER_CALL = 8 << 20
 MOST_ROWS_PER_CALL = 4096
 MARGIN = 0.0
+MOST_ADVISED = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ def _judge(spec: Spec, found: ExaminedSet, asked: Asked, started: float) -> resu
     estimate = estimates.estimate(spec.metric, rows, worth, rng)
     lower, upper = estimate.bounds(CONFIDENCE)
     comparison, why_not = _comparison(spec, found, asked, worth, rng)
+    chance = power(spec.metric, estimate.value, lower, upper, found.rows)
     return result.Confidence(
         metric=spec.metric.name,
         rows=found.rows,
@@ -160,7 +163,14 @@ def _judge(spec: Spec, found: ExaminedSet, asked: Asked, started: float) -> resu
         sampled=asked.sampled,
         differing=asked.differing,
         seconds=perf_counter() - started,
+        passing=chance.passing if chance else None,
+        rows_needed=_bounded(chance.rows_needed) if chance else None,
     )
+
+
+def _bounded(rows: int | None) -> int | None:
+    """More than a billion rows is no advice."""
+    return rows if rows is None or rows <= MOST_ADVISED else None
 
 
 def _slices(
@@ -207,7 +217,7 @@ def _comparison(
         upper=paired.upper,
         margin=margin,
         method=paired.method,
-        rows_needed=None if needed is None else min(10**12, needed * found.rows // worth.units),
+        rows_needed=None if needed is None else _bounded(needed * found.rows // worth.units),
         p_value=paired.p_value,
         only_ours=paired.only_ours,
         only_theirs=paired.only_theirs,

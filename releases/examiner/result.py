@@ -119,6 +119,8 @@ class Confidence:
     units           what was counted as independent: rows, or groups of rows.
     rows_per_call   1 where the version answers a row in a batch otherwise than alone.
     sampled, differing   rows asked a second time, alone; those whose answer then differed.
+    passing         the chance that a version as good as this value passes on so many rows.
+    rows_needed     about how many rows would make that chance 80 %; None where no number would.
     """
 
     metric: Word
@@ -135,6 +137,8 @@ class Confidence:
     sampled: Count
     differing: Count
     seconds: Positive
+    passing: Annotated[float, Meta(ge=0, le=1)] | None = None
+    rows_needed: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)

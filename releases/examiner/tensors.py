@@ -132,7 +132,8 @@ def _from_json(output: Mapping[str, Any]) -> Array:
         values = [_WORDS[value] if isinstance(value, str) else value for value in values]
     if not set(map(type, values)) <= _TYPES[dtype.kind]:
         raise ValueError(f"output {output['name']!r} has data that is not {output['datatype']}")
-    return np.array(values, dtype=np.str_ if dtype.kind == "O" else dtype).reshape(_shape(output))
+    with np.errstate(over="ignore"):
+        return np.array(values, dtype=np.str_ if dtype.kind == "O" else dtype).reshape(_shape(output))
 
 
 def _shape(output: Mapping[str, Any]) -> tuple[int, ...]:

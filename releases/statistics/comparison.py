@@ -15,11 +15,10 @@ from scipy.special import ndtri
 from registry.manifest import METRICS, MetricRange
 from releases.statistics import bootstrap, delong, metrics
 from releases.statistics.estimates import CONFIDENCE, Worth, estimate, method, statistic
+from releases.statistics.power import POWER
 from releases.statistics.proportions import mcnemar, paired_difference
 from releases.statistics.resampling import Difference
 from releases.statistics.rows import Judged, Labels, Scores, Unmeasurable
-
-POWER = 0.8
 
 
 class Decision(StrEnum):
