@@ -288,3 +288,19 @@ def test_what_one_part_finds_does_not_keep_the_other_from_being_measured(bench, 
     assert found.outcome == "failed"
     assert "no output 'other'" in found.problem("end_to_end")
     assert found.confidence.rows == 3000
+
+
+@pytest.mark.parametrize("kind", ["FP32", "BYTES"])
+def test_an_output_whose_shape_changes_from_row_to_row_cannot_be_judged(bench, kind):
+    signature = Signature((TensorSpec("s", "FP32", (-1, 1)),), (TensorSpec("y", kind, (-1,)),))
+    bench.sets["confidence"] = bench.folder / "c.npz"
+    arrays = {f"requests/{i}/inputs/s": np.ones((i + 1, 1), np.float32) for i in range(3)}
+    np.savez(bench.sets["confidence"], **arrays, target=np.zeros(3))
+
+    def model(inputs):
+        values = inputs["s"][:, 0]
+        return {"y": values if kind == "FP32" else np.full(len(values), "ä")}
+
+    found, _ = examined(bench, model, signature=signature, metric=MetricRange("mae", "y", (0.0, 1.0)))
+
+    assert "shape changes from row to row" in found.problem("confidence")

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from releases.examiner import result
+from releases.examiner import asking, result
 from releases.examiner.examination import examine
 from scoring.types import Signature, TensorSpec
 from tests.unit.examiner.conftest import classify
@@ -273,3 +273,16 @@ def test_the_largest_result_fits(bench):
     assert found.end_to_end.wrong == 30
     assert len(result.dump(found)) < result.MOST_BYTES * 0.7
     assert result.parse(result.dump(found)) == found
+
+
+def test_a_row_whose_json_would_be_too_long_is_asked_as_binary(bench, monkeypatch):
+    monkeypatch.setattr(asking, "MOST_JSON", 100)
+    signature = Signature((TensorSpec("x", "FP32", (50,)),), (TensorSpec("y", "FP32", (50,)),))
+    values = np.random.default_rng(1).normal(size=(3, 50)).astype(np.float32)
+    bench.end_to_end({"x": values}, {"y": values})
+
+    with bench.serving(lambda inputs: {"y": inputs["x"]}) as server:
+        found = examine(bench.spec(signature=signature))
+
+    assert (found.end_to_end.wrong, [call["binary"] for call in server.calls]) == (0, [True] * 3)
+    assert found.answers.end_to_end == 0
