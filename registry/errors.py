@@ -66,9 +66,3 @@ class RefusedArtifact(DomainError):
     """The files cannot make a version: not ONNX, truncated, or they disagree with the manifest."""
 
     code = "refused_artifact"
-
-
-class LogBroken(DomainError):
-    """The event log does not verify; nothing is written on top of it."""
-
-    code = "log_broken"

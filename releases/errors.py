@@ -29,12 +29,6 @@ class SlotTaken(Conflict):
     code = "slot_taken"
 
 
-class NotProven(DomainError):
-    """A gate did not pass."""
-
-    code = "not_proven"
-
-
 class NodesFailed(DomainError):
     """The nodes could not do a step of the rollout; the sentence names them and says why."""
 

@@ -62,7 +62,6 @@ STEPS: dict[tuple[State, Action], State] = {
 }
 
 FINAL = frozenset({State.REJECTED, State.ROLLED_BACK, State.WITHDRAWN, State.RETIRED})
-SERVING = frozenset({State.ROLLING_OUT, State.LIVE})
 
 
 def target(state: State, action: Action) -> State:
