@@ -28,12 +28,14 @@ class Load:
     """`clients` keep-alive connections, each asking one after the other, until `stop`.
 
     A connection that the server closed between two requests is opened again, as any client does;
-    a request that was sent and not answered is a failure.
+    a request that was sent and not answered is a failure. `spread` lays the connections evenly on
+    two workers; the kernel alone may give all of them to one.
     """
 
     node: Node
     name: str
     clients: int = 4
+    spread: bool = False
     seen: list[Seen] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     reconnects: int = 0
@@ -41,7 +43,7 @@ class Load:
     def __enter__(self) -> Load:
         self._stopped = threading.Event()
         port = self.node.port
-        self._threads = [threading.Thread(target=self._run, args=(port,)) for _ in range(self.clients)]
+        self._threads = [threading.Thread(target=self._run, args=(port, n)) for n in range(self.clients)]
         for thread in self._threads:
             thread.start()
         return self
@@ -54,9 +56,9 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _run(self, port: int) -> None:
+    def _run(self, port: int, number: int) -> None:
         body = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]})
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = self._connect(port, f"{self.node.name}/{number % 2}" if self.spread else None)
         while not self._stopped.is_set():
             asked = time.monotonic()
             try:
@@ -72,6 +74,18 @@ class Load:
                 continue
             self._note(asked, answer, document)
         connection.close()
+
+    def _connect(self, port: int, worker: str | None) -> http.client.HTTPConnection:
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            if worker is None:
+                return connection
+            connection.request("GET", "/v2/health/live")
+            answer = connection.getresponse()
+            answer.read()
+            if answer.headers["X-Assay-Worker"] == worker:
+                return connection
+            connection.close()
 
     def _note(self, asked, answer, document) -> None:
         if answer.status != 200:

@@ -49,7 +49,7 @@ def test_twenty_switches_under_load_lose_nothing_and_mix_nothing(fresh, store):
     one, two = store.version(1, models.constant(1.0)), store.version(2, models.constant(2.0))
     node.serve({"m": model(1, [one, two])})
     switches = []
-    with Load(node, "m", clients=6) as load:
+    with Load(node, "m", clients=6, spread=True) as load:
         for revision, (live, other) in enumerate(
             itertools.islice(itertools.cycle([(two, one), (one, two)]), 20), 2
         ):
