@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from registry.errors import BadInput
 
 SLOTS = ("technical", "privacy", "security", "approval")
 MODES = ("auto", "propose")
+MOST_CACHE_MB = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How nodes serve a version. `batching` joins requests into one run where the proof allows it;
+    `cache_mb` bounds the answers that each worker remembers (0: none); `log_share` is the share of
+    requests that is kept in the prediction log, 0 to 1: nothing that users send is stored unasked."""
+
+    batching: bool = True
+    cache_mb: int = 0
+    log_share: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +38,7 @@ class ModelPolicy:
     benchmark: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     margin: float | None = None
     mode: str = "auto"
+    serving: Serving = Serving()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -31,6 +47,7 @@ class ModelPolicy:
             "benchmark": {profile: dict(limits) for profile, limits in self.benchmark.items()},
             "margin": self.margin,
             "mode": self.mode,
+            "serving": self.serving.to_json(),
         }
 
 
@@ -50,6 +67,7 @@ def parse(document: object) -> ModelPolicy:
         benchmark=_benchmark(document.get("benchmark", {})),
         margin=_margin(document.get("margin")),
         mode=_one_of(document.get("mode", "auto"), MODES, "policy.mode"),
+        serving=_serving(document.get("serving", {})),
     )
 
 
@@ -81,6 +99,24 @@ def _positive(value: object, field_name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise BadInput("Write a number above 0.", field=field_name)
     return float(value)
+
+
+def _serving(value: object) -> Serving:
+    if not isinstance(value, Mapping):
+        raise BadInput("Write an object: batching, cache_mb, log_share.", field="policy.serving")
+    known = {f.name for f in fields(Serving)}
+    for name in value:
+        if name not in known:
+            raise BadInput(f"Serving has {', '.join(sorted(known))}.", field=f"policy.serving.{name}")
+    batching = value.get("batching", True)
+    cache_mb, share = value.get("cache_mb", 0), value.get("log_share", 0.0)
+    if not isinstance(batching, bool):
+        raise BadInput("Write true or false.", field="policy.serving.batching")
+    if isinstance(cache_mb, bool) or not isinstance(cache_mb, int) or not 0 <= cache_mb <= MOST_CACHE_MB:
+        raise BadInput(f"Write whole megabytes, 0 to {MOST_CACHE_MB}.", field="policy.serving.cache_mb")
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise BadInput("Write a share from 0 to 1.", field="policy.serving.log_share")
+    return Serving(batching, cache_mb, float(share))
 
 
 def _margin(value: object) -> float | None:

@@ -24,6 +24,8 @@ def planned_version(
     rows: str,
     batching: bool,
     answers: ArtifactRef | None,
+    cache_bytes: int = 0,
+    log_share: float = 0.0,
 ) -> PlannedVersion:
     """A version as nodes load it. `files` maps the manifest's keys; only model and extractor travel."""
     return PlannedVersion(
@@ -35,6 +37,8 @@ def planned_version(
         rows=rows,
         batching=batching,
         answers=answers,
+        cache_bytes=cache_bytes,
+        log_share=log_share,
     )
 
 

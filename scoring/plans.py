@@ -55,7 +55,11 @@ class ArtifactRef:
 
 @dataclass(frozen=True, slots=True)
 class PlannedVersion:
-    """One version that every node loads. `staged` = loaded and checked, but not addressable by anyone yet."""
+    """One version that every node loads. `staged` = loaded and checked, but not addressable by anyone yet.
+
+    `cache_bytes` bounds the answers that a worker remembers, 0 for none; `log_share` is the share
+    of requests that is kept in the prediction log.
+    """
 
     number: int
     digest: str
@@ -66,6 +70,8 @@ class PlannedVersion:
     rows: str = "samples"
     batching: bool = False
     staged: bool = False
+    cache_bytes: int = 0
+    log_share: float = 0.0
 
     def artifacts(self) -> tuple[ArtifactRef, ...]:
         return tuple(ref for ref in (self.model, self.extractor, self.answers) if ref is not None)
@@ -80,6 +86,8 @@ class PlannedVersion:
             "batching": self.batching,
             "answers": self.answers.to_json() if self.answers else None,
             "staged": self.staged,
+            "cache_bytes": self.cache_bytes,
+            "log_share": self.log_share,
         }
 
     @classmethod
@@ -95,6 +103,8 @@ class PlannedVersion:
             rows=str(document.get("rows", "samples")),
             batching=bool(document.get("batching", False)),
             staged=bool(document.get("staged", False)),
+            cache_bytes=int(document.get("cache_bytes", 0)),
+            log_share=float(document.get("log_share", 0.0)),
         )
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from django.conf import settings
 from redis import Redis
 
+from registry import model_policy
 from registry.events import record
 from registry.models import LogHead, ModelVersion, RegisteredModel
 from registry.selectors import scoring_tokens
@@ -69,21 +70,24 @@ def entry_of(route: Route | None) -> ModelPlan | None:
 
 
 def planned(release: Release) -> PlannedVersion:
-    """The release's version as nodes load it, with what its proof found out (batching, reference answers)."""
+    """The release's version as nodes load it: what its proof found out, served as its policy says."""
     version: ModelVersion = release.version
     files = {
         f.key: ArtifactRef(f.artifact_id, f.artifact.size) for f in version.files.select_related("artifact")
     }
     proof = GateRun.objects.get(release=release, gate="end_to_end").evidence
     answers = proof.get("answers")
+    serving = model_policy.parse(release.policy).serving
     return plans.planned_version(
         number=version.number,
         digest=version.digest,
         files=files,
         signature=version.signature,
         rows=version.end_to_end_set.kind,
-        batching=bool(proof.get("batchable", False)),
+        batching=serving.batching and bool(proof.get("batchable", False)),
         answers=ArtifactRef.from_json(answers) if answers else None,
+        cache_bytes=serving.cache_mb << 20,
+        log_share=serving.log_share,
     )
 
 
