@@ -7,7 +7,8 @@ from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 
 from config.ringing import Ringer
-from registry import crashpoints, wakeups
+from registry import wakeups
+from scoring import crashpoints
 
 
 class HistoryConfig(AdminConfig):

@@ -14,7 +14,6 @@ from typing import Any
 
 from django.conf import settings
 
-from registry.crashpoints import crashpoint
 from registry.events import record
 from registry.ledger import canonical
 from registry.models import RegisteredModel
@@ -24,6 +23,7 @@ from releases.events import Kind
 from releases.models import Environment, FeedbackBatch, Reward
 from releases.services.publishing import client
 from scoring import request_ids
+from scoring.crashpoints import crashpoint
 from scoring.errors import BadRequestId
 
 WINDOW = timedelta(days=7)

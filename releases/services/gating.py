@@ -13,7 +13,6 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from registry.crashpoints import crashpoint
 from registry.errors import NotAllowed
 from registry.events import record
 from registry.ledger import canonical
@@ -30,6 +29,7 @@ from releases.lifecycle import Action, State
 from releases.models import GateRun, Release
 from releases.services.measuring import Bench
 from releases.services.transitions import advance
+from scoring.crashpoints import crashpoint
 
 ACTOR = "system/gates"
 LEFT_BEHIND_AFTER_S = 24 * 3600

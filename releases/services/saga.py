@@ -14,7 +14,6 @@ from contextlib import suppress
 from django.conf import settings
 from django.utils import timezone
 
-from registry.crashpoints import crashpoint
 from registry.events import record
 from registry.stores import artifact_store
 from registry.transactions import write
@@ -33,6 +32,7 @@ from releases.services.publishing import (
 )
 from releases.services.rollouts import begin_reverting
 from releases.services.transitions import advance
+from scoring.crashpoints import crashpoint
 from scoring.plans import ModelPlan
 
 ACTOR = "system/rollouts"

@@ -1,4 +1,4 @@
-"""Named places where a kill must do no harm. Inert unless `config` names a file that asks for one.
+"""Named places where a kill must do no harm. Inert until `arm` names a file that may ask for one.
 
 The file holds the name of a crash point; the first process to reach it removes the file and ends
 as by `kill -9`. So a test chooses the place while the product runs, and what comes up afterwards
