@@ -15,6 +15,7 @@ from scoring.http import error_answer
 from scoring.limits import Limits
 from scoring.protocols.texts import row_texts
 from scoring.serving import Written
+from scoring.telemetry import count
 from scoring.tensors import Array
 from scoring.types import FREE, Signature
 
@@ -85,10 +86,11 @@ class Replies:
                 own = self._written(ran, exchange, row, request_id)
                 written.append((request_id, own.body, own.extra, own.content_type))
             row += exchange.rows
-        self._head_up(ran, written)
-
-    def _head_up(self, ran: Ran, written: Sequence[tuple[bytes, bytes, bytes, bytes]]) -> None:
         now = perf_counter()
+        self._head_up(ran, written, now)
+        count(ran.exchanges, now, row)
+
+    def _head_up(self, ran: Ran, written: Sequence[tuple[bytes, bytes, bytes, bytes]], now: float) -> None:
         started = ran.started
         infer, encode = milliseconds(ran.ended - started), milliseconds(now - ran.ended)
         for exchange, (request_id, body, extra, content_type) in zip(ran.exchanges, written, strict=True):
@@ -105,7 +107,6 @@ class Replies:
                 len(body),
                 body,
             )
-            exchange.target.meter.answered(now - arrived, exchange.rows)
 
     def _plain(self, ran: Ran) -> tuple[bytes, list[list[bytes]]]:
         """Template and row texts of each output, when some exchange can use them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,7 +12,7 @@ from scoring.access import Access
 from scoring.exchange import Exchange
 from scoring.http import Head
 from scoring.request_ids import Issuer
-from scoring.routing import Arm, choose, unit_hash
+from scoring.routing import Arm, rendezvous, splitter, unit_hasher
 from scoring.telemetry import Meter
 from scoring.tensors import Array, Block
 from scoring.types import Signature
@@ -74,17 +74,25 @@ class Endpoint:
     salt: bytes = b""
     hashing: str = "interval"
     permitted: set[str] = field(default_factory=set)
+    _hashed: Callable[[str], int] = field(init=False)
+    _split: Callable[[int], int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._hashed = unit_hasher(self.salt)
+        self._split = splitter(self.arms)
 
     def place(self, unit: str | None) -> int:
         """The unit's 64 bits; random ones for a unit that nobody named."""
-        return random_place() if unit is None else unit_hash(unit, self.salt)
+        return random_place() if unit is None else self._hashed(unit)
 
     def target(self, place: int, *, internal: bool) -> Target:
         """Who answers. `internal` calls are counted apart, and their ids earn no reward."""
         among = self.internal if internal else self.targets
         if len(among) == 1:
             return among[0]
-        return among[choose(self.arms, place, self.salt, hashing=self.hashing).arm]
+        if self.hashing == "rendezvous":
+            return among[rendezvous(self.arms, place, self.salt)]
+        return among[self._split(place)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,35 @@
-"""Counters and latency histograms that merge by addition: over flushes, workers and nodes."""
+"""Counters and latency histograms that merge by addition: over flushes, workers, nodes and time."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import math
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 BOUNDS_S = (
     *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
     *(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
-"""Upper bounds of the latency buckets in seconds; one more bucket holds what is above."""
+"""Upper bounds in seconds of the buckets that `/metrics` shows; one more holds what is above."""
+STEPS = 16
+_LOWEST_S = 0.00001
+_FOLD = 4096
+
+
+def _fine() -> Iterator[float]:
+    yield _LOWEST_S
+    low = _LOWEST_S
+    for high in BOUNDS_S:
+        yield from (low * (high / low) ** (step / STEPS) for step in range(1, STEPS))
+        yield high
+        low = high
+
+
+FINE_S = tuple(_fine())
+"""Upper bounds of what is kept: each of the above cut into 16 equal steps, so that the sums at the
+coarse bounds are exact and a quantile is known within 6 % (11 % below 50 microseconds)."""
 
 
 class Cell(NamedTuple):
@@ -23,44 +41,98 @@ class Cell(NamedTuple):
 
 
 class Meter:
-    """The counters of one cell in one process."""
+    """The counters of one cell in one process. `buckets` maps a place in `FINE_S` to a count."""
 
-    __slots__ = ("buckets", "errors", "requests", "rows", "seconds")
+    __slots__ = ("_buckets", "_requests", "_seconds", "_waiting", "errors", "rows")
 
     def __init__(self) -> None:
-        self.requests = 0
         self.rows = 0
-        self.seconds = 0.0
         self.errors: Counter[str] = Counter()
-        self.buckets = [0] * (len(BOUNDS_S) + 1)
+        self._requests = 0
+        self._seconds = 0.0
+        self._buckets: Counter[int] = Counter()
+        self._waiting: list[float] = []
 
-    def answered(self, latency: float, rows: int) -> None:
-        """Count one request. `latency` in seconds, from its last byte in to its answer out."""
-        self.requests += 1
+    def answered(self, latencies: Sequence[float], rows: int) -> None:
+        """Count the answers of one run, in seconds from a request's last byte in to its answer out."""
         self.rows += rows
-        self.seconds += latency
-        self.buckets[bisect_left(BOUNDS_S, latency)] += 1
+        waiting = self._waiting
+        waiting.extend(latencies)
+        if len(waiting) >= _FOLD:
+            self._fold()
 
     def failed(self, code: str) -> None:
-        self.requests += 1
+        self._requests += 1
         self.errors[code] += 1
 
+    @property
+    def requests(self) -> int:
+        return self._requests + len(self._waiting)
+
+    @property
+    def seconds(self) -> float:
+        self._fold()
+        return self._seconds
+
+    @property
+    def buckets(self) -> Counter[int]:
+        self._fold()
+        return self._buckets
+
     def to_json(self) -> dict[str, Any]:
+        self._fold()
         return {
-            "requests": self.requests,
+            "requests": self._requests,
             "rows": self.rows,
-            "seconds": self.seconds,
+            "seconds": self._seconds,
             "errors": dict(self.errors),
-            "buckets": self.buckets,
+            "buckets": sorted(self._buckets.items()),
         }
 
-    def add(self, document: Mapping[str, Any]) -> None:
-        """Merge what another process counted, in the form of `to_json`."""
-        self.requests += document["requests"]
-        self.rows += document["rows"]
-        self.seconds += document["seconds"]
-        self.errors.update(document["errors"])
-        self.buckets = [own + other for own, other in zip(self.buckets, document["buckets"], strict=True)]
+    def add(self, document: Mapping[str, Any], times: int = 1) -> None:
+        """Merge what was counted elsewhere, in the form of `to_json`; -1 takes it away again."""
+        self._requests += times * document["requests"]
+        self.rows += times * document["rows"]
+        self._seconds += times * document["seconds"]
+        for code, count in document["errors"].items():
+            self.errors[code] += times * count
+        for place, count in document["buckets"]:
+            self._buckets[place] += times * count
+
+    def _fold(self) -> None:
+        """Sort what waits and count it bucket by bucket: much cheaper than one at a time."""
+        waiting = self._waiting
+        if not waiting:
+            return
+        self._waiting = []
+        waiting.sort()
+        self._requests += len(waiting)
+        self._seconds += sum(waiting)
+        done = 0
+        while done < len(waiting):
+            place = bisect_left(FINE_S, waiting[done])
+            upto = bisect_right(waiting, FINE_S[place], done) if place < len(FINE_S) else len(waiting)
+            self._buckets[place] += upto - done
+            done = upto
+
+
+def count(exchanges: Sequence[Any], now: float, rows: int) -> None:
+    """Count the answers of one run: one call for all, unless its exchanges came by different arms.
+
+    now   when their replies were ready, `perf_counter` seconds.
+    rows  the sum over all exchanges.
+    """
+    first = exchanges[0]
+    meter = first.target.meter
+    if len(exchanges) == 1:
+        meter.answered((now - first.arrived,), rows)
+        return
+    latencies = [now - exchange.arrived for exchange in exchanges if exchange.target.meter is meter]
+    if len(latencies) == len(exchanges):
+        meter.answered(latencies, rows)
+        return
+    for exchange in exchanges:
+        exchange.target.meter.answered([now - exchange.arrived], exchange.rows)
 
 
 class Meters:
@@ -74,16 +146,51 @@ class Meters:
         return self.cells.setdefault(cell, Meter())
 
     def to_json(self) -> dict[str, Any]:
-        cells = [[*cell, meter.to_json()] for cell, meter in self.cells.items()]
+        """Only what has counted anything: most versions of a large plan are asked by nobody."""
+        cells = [[*cell, meter.to_json()] for cell, meter in self.cells.items() if meter.requests]
         return {"cells": cells, "refused": dict(self.refused)}
 
-    def add(self, document: Mapping[str, Any]) -> None:
+    def add(self, document: Mapping[str, Any], times: int = 1) -> None:
         for model, version, arm, meter in document["cells"]:
-            self.cell(Cell(model, version, arm)).add(meter)
-        self.refused.update(document["refused"])
+            self.cell(Cell(model, version, arm)).add(meter, times)
+        for code, count in document["refused"].items():
+            self.refused[code] += times * count
 
     def requests(self) -> int:
         return sum(meter.requests for meter in self.cells.values()) + sum(self.refused.values())
 
     def errors(self) -> int:
         return sum(sum(meter.errors.values()) for meter in self.cells.values()) + sum(self.refused.values())
+
+
+def at_coarse_bounds(buckets: Mapping[int, int]) -> list[int]:
+    """Counts per bucket of `BOUNDS_S`, the last one for what is above."""
+    counts = [0] * (len(BOUNDS_S) + 1)
+    for place, count in buckets.items():
+        counts[max(place - 1, 0) // STEPS] += count
+    return counts
+
+
+def quantile(buckets: Mapping[int, int], q: float) -> float | None:
+    """The latency in seconds that a share `q` of the answers did not exceed; None without any.
+
+    Exact to the width of a bucket; what lies above the last bound is told as that bound.
+    """
+    pairs = sorted(buckets.items())
+    total = sum(count for _, count in pairs)
+    if total <= 0:
+        return None
+    wanted, seen = q * total, 0
+    for place, count in pairs:
+        if count and seen + count >= wanted:
+            return _within(place, (wanted - seen) / count)
+        seen += count
+    return FINE_S[-1]
+
+
+def _within(place: int, part: float) -> float:
+    if place >= len(FINE_S):
+        return FINE_S[-1]
+    high = FINE_S[place]
+    low = FINE_S[place - 1] if place else high / 2
+    return low * math.pow(high / low, part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
-from scoring.telemetry import BOUNDS_S, Meters
+from scoring.telemetry import BOUNDS_S, Meters, at_coarse_bounds
 
 _KINDS = {
     "assay_requests_total": ("counter", "Scoring requests that reached a version."),
@@ -46,10 +46,10 @@ def _counted(meters: Meters) -> Iterable[Sample]:
         for code, count in sorted(meter.errors.items()):
             yield "assay_errors_total", {**labels, "code": code}, count
         bounds = [*(f"{bound:g}" for bound in BOUNDS_S), "+Inf"]
-        for bound, count in zip(bounds, accumulate(meter.buckets), strict=True):
+        for bound, count in zip(bounds, accumulate(at_coarse_bounds(meter.buckets)), strict=True):
             yield "assay_request_seconds_bucket", {**labels, "le": bound}, count
         yield "assay_request_seconds_sum", labels, meter.seconds
-        yield "assay_request_seconds_count", labels, sum(meter.buckets)
+        yield "assay_request_seconds_count", labels, sum(meter.buckets.values())
     for code, count in sorted(meters.refused.items()):
         yield "assay_refused_total", {"code": code}, count
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring.routing import WHOLE, Arm, choose, rendezvous, split, unit_hash
+from scoring.routing import WHOLE, Arm, choose, rendezvous, split, splitter, unit_hash, unit_hasher
 
 CASES = Path(__file__).parents[2] / "data" / "routing"
 SALT = bytes(range(16))
@@ -34,6 +34,16 @@ def test_the_choice_is_the_one_in_the_case_file(case):
         expected["reason"],
         expected["propensity"],
     )
+
+
+def test_what_is_prepared_once_says_the_same():
+    several = arms(WHOLE // 20, 0, WHOLE // 3, WHOLE - WHOLE // 20 - WHOLE // 3)
+    prepared, hasher = splitter(several), unit_hasher(SALT)
+
+    assert [hasher(f"user-{n}") for n in range(4000)] == HASHES
+    edges = [0, WHOLE // 20 - 1, WHOLE // 20, WHOLE - 1]
+    for hashed in (*HASHES, *(place << 11 for place in edges), (1 << 64) - 1):
+        assert prepared(hashed) == split(several, hashed)
 
 
 def test_raising_the_challengers_weight_only_ever_adds_units():

@@ -100,7 +100,7 @@ def test_too_many_items_and_strange_ones_are_refused():
 def test_counters_merge_by_addition():
     parts = [Meters(), Meters()]
     for meters, latency in zip(parts, (0.001, 20.0), strict=True):
-        meters.cell(Cell("m", 1, "champion")).answered(latency, 3)
+        meters.cell(Cell("m", 1, "champion")).answered([latency], 3)
         meters.cell(Cell("m", 1, "champion")).failed("inference_failed")
         meters.refused["bad_request"] += 1
     total = Meters()

@@ -1,0 +1,86 @@
+"""`python -m benchmarks.overhead`: what routing, request id, counters and prediction log cost per request.
+
+The parts are those of a worker, called as it calls them, on runs of a few gathered requests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from time import perf_counter, process_time, time
+from types import SimpleNamespace
+from typing import Any
+
+from scoring.request_ids import Issuer, model_tag
+from scoring.routing import WHOLE, Arm
+from scoring.serving import Endpoint, Target
+from scoring.telemetry import Cell, Meters, count
+
+KEY = bytes(range(32))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
+    parser.add_argument("--run", type=int, default=8, help="requests that run together")
+    parser.add_argument("--seconds", type=float, default=0.3, help="of each measurement")
+    arguments = parser.parse_args()
+    for name, work in _parts(arguments.run).items():
+        times = [_timed(work, arguments.seconds) / arguments.run * 1e9 for _ in range(7)]
+        sys.stdout.write(f"{name:40s} {min(times):7.0f} ns per request\n")
+    return 0
+
+
+def _parts(size: int) -> dict[str, Callable[[], object]]:
+    meters = Meters()
+    meter = meters.cell(Cell("m", 1, "champion"))
+    issuer = Issuer(KEY, model_tag("m"), 1, 1, 0)
+    target = Target("m", None, issuer, meter)
+    one = Endpoint("m", "score", None, [target], [target], (Arm(1, WHOLE, "champion"),), b"salt")  # type: ignore[arg-type]
+    two = Endpoint(
+        "m",
+        "score",
+        None,
+        [target, target],
+        [],
+        (Arm(2, WHOLE // 20, "c"), Arm(1, WHOLE - WHOLE // 20, "champion")),
+        b"salt",  # type: ignore[arg-type]
+    )
+    exchanges: list[Any] = [
+        SimpleNamespace(arrived=perf_counter(), rows=1, target=target, unit=7) for _ in range(size)
+    ]
+
+    def routed(endpoint: Endpoint, unit: str | None) -> None:
+        for _ in exchanges:
+            endpoint.target(endpoint.place(unit), internal=False)
+
+    def issued() -> None:
+        at = int(time() * 1000)
+        for number, exchange in enumerate(exchanges):
+            exchange.target.issuer.issue(exchange.unit, at, number)
+
+    def counted() -> None:
+        count(exchanges, perf_counter(), len(exchanges))
+
+    return {
+        "nothing: the loop itself": lambda: [None for _ in exchanges],
+        "routing, one arm, unit unnamed": lambda: routed(one, None),
+        "routing, one arm, unit named": lambda: routed(one, "user-17"),
+        "routing, two arms, unit named": lambda: routed(two, "user-17"),
+        "request id": issued,
+        "counters": counted,
+    }
+
+
+def _timed(work: Callable[[], object], seconds: float) -> float:
+    work()
+    calls, started = 0, process_time()
+    while (spent := process_time() - started) < seconds:
+        for _ in range(200):
+            work()
+        calls += 200
+    return spent / calls
+
+
+if __name__ == "__main__":
+    sys.exit(main())
