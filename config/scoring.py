@@ -28,5 +28,6 @@ def arguments() -> list[str]:
         "--environment": settings.ENVIRONMENT,
         "--node": settings.NODE,
         "--address": settings.SCORING_URL,
+        "--crashpoint-file": settings.CRASHPOINT_FILE,
     }
     return [word for name, value in options.items() if value for word in (name, str(value))]

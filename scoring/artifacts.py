@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from scoring.crashpoints import crashpoint
 from scoring.errors import CorruptArtifact
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -91,6 +92,7 @@ class ArtifactCache:
                     digest=digest,
                     found=found,
                 )
+            crashpoint("node.fetched")
             with suppress(FileNotFoundError):
                 place.unlink()
             incoming.replace(place)

@@ -16,7 +16,7 @@ Key = tuple[str, int, str]
 
 
 class Setup(msgspec.Struct, tag=True):
-    """First word to a worker: who it is. `request_key` is hex."""
+    """First word to a worker: who it is. `request_key` is hex, `crashes` the file of `crashpoints.arm`."""
 
     node: str
     slot: int
@@ -24,6 +24,7 @@ class Setup(msgspec.Struct, tag=True):
     limits: Limits
     threads: int = 1
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    crashes: str | None = None
 
 
 class Load(msgspec.Struct, tag=True):

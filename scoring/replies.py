@@ -9,6 +9,7 @@ from time import perf_counter, time
 import orjson
 
 from scoring.batching import Ran
+from scoring.crashpoints import crashpoint
 from scoring.errors import OutputTooLarge, ScoringError
 from scoring.exchange import Exchange
 from scoring.http import error_answer
@@ -57,6 +58,7 @@ class Replies:
         except Exception:
             log.exception("the answers of a run could not be written")
             self.refuse(ran.exchanges, ScoringError("something went wrong here: the node's log says what"))
+        crashpoint("worker.replying")
 
     def _answer(self, ran: Ran) -> None:
         if ran.error is not None:

@@ -22,7 +22,7 @@ import numpy as np
 import orjson
 import uvloop
 
-from scoring import feedback
+from scoring import crashpoints, feedback
 from scoring.control import (
     Ask,
     Drain,
@@ -40,6 +40,7 @@ from scoring.control import (
     ToWorker,
     connect,
 )
+from scoring.crashpoints import crashpoint
 from scoring.engine import Engine
 from scoring.errors import NotReady, ScoringError
 from scoring.exchange import Exchange
@@ -102,6 +103,7 @@ class Worker:
     def _serve(self, order: Serve) -> None:
         plan = parse(order.payload)
         self._engine.serving = self._maker.serving(plan, waiting=order.waiting, ready=order.ready)
+        crashpoint("worker.serving")
         self._link.send(Following(order.round))
 
     def _keep(self, order: Keep) -> None:
@@ -111,6 +113,7 @@ class Worker:
 
     def _set_up(self, setup: Setup) -> None:
         self._setup = setup
+        crashpoints.arm(Path(setup.crashes) if setup.crashes else None)
         self._name = f"{setup.node}/{setup.slot}".encode()
         self._options = Options(threads=setup.threads, providers=setup.providers)
         self._key = bytes.fromhex(setup.request_key)
@@ -151,6 +154,7 @@ class Worker:
             Files(*(_file(pair) for pair in (order.model, order.extractor, order.answers))),  # type: ignore[arg-type]
             order.batching,
         )
+        crashpoint("worker.loading")
         return load_version(
             wanted,
             worker=self._name,

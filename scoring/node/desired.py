@@ -21,9 +21,13 @@ class Desired:
     wanted: RoutingPlan | None = None
     adopted: Mapping[str, ModelPlan] = field(default_factory=dict)
 
+    def is_news(self, plan: RoutingPlan) -> bool:
+        """True for a plan that is newer than the wanted one."""
+        return self.wanted is None or plan.sequence > self.wanted.sequence
+
     def follow(self, plan: RoutingPlan) -> Desired:
         """Want a newer plan. A lower sequence changes nothing; a model's lower revision leaves that model."""
-        if self.wanted is not None and plan.sequence <= self.wanted.sequence:
+        if not self.is_news(plan):
             return self
         models = {name: self._newest(name, model) for name, model in plan.models.items()}
         adopted = {name: model for name, model in self.adopted.items() if name in models}

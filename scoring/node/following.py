@@ -32,15 +32,11 @@ class Following:
         self._rounds: dict[int, Round] = {}
         self.desired = Desired()
 
-    def follow(self, plan: RoutingPlan) -> bool:
-        """Want a plan; False when it is not newer than what is wanted already."""
-        before = self.desired
-        self.desired = before.follow(plan)
-        if self.desired is before:
-            return False
+    def follow(self, plan: RoutingPlan) -> None:
+        """Want a plan, if it is newer than what is wanted already."""
+        self.desired = self.desired.follow(plan)
         self._loading.want(self.desired.needed())
         self.advance()
-        return True
 
     def advance(self) -> None:
         """Something is loaded, has failed, or is gone: bring into force what can be."""
@@ -74,6 +70,11 @@ class Following:
             any(key in self._loading.failed for key in open_keys(name, models[name]))
             for name in self.desired.waiting()
         )
+
+    def all_loaded(self) -> bool:
+        """True when every worker has every version that the plan names."""
+        needed = self.desired.needed().keys()
+        return all(needed <= worker.loaded for worker in self._fleet.workers.values())
 
     def in_force(self) -> Round:
         """What all workers that have joined follow; nothing when none has."""

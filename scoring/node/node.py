@@ -11,8 +11,10 @@ from importlib import import_module
 from time import time
 from typing import Any
 
+from scoring import crashpoints
 from scoring.artifacts import ArtifactCache
 from scoring.control import Ask, Failed, Setup, Told
+from scoring.crashpoints import crashpoint
 from scoring.errors import BadPlan
 from scoring.node import exposition, listening, stores
 from scoring.node.files import write_atomically
@@ -36,6 +38,7 @@ class Node:
 
     def __init__(self, settings: Settings) -> None:
         """Raises AddressTaken, BadSettings, BadKey or ValueError, each with a sentence."""
+        crashpoints.arm(settings.crashpoint_file)
         settings.data.mkdir(parents=True, exist_ok=True)
         self._settings = settings
         self._boot = secrets.token_hex(8)
@@ -114,8 +117,18 @@ class Node:
         except BadPlan as error:
             log.error("a plan was refused: %s", error)
             return
-        if self._following.follow(plan):
+        if self._following.desired.is_news(plan):
+            self._following.follow(plan)
+            self._keep(envelope)
+
+    def _keep(self, envelope: bytes) -> None:
+        """What a restart begins with."""
+        crashpoint("node.accepted")
+        try:
             write_atomically(self._settings.data / "last_plan.json", envelope)
+        except OSError as error:
+            log.error("the plan could not be kept, a restart may fall behind it: %s", error)
+        crashpoint("node.kept")
 
     def _start_from_last_plan(self) -> None:
         last = self._settings.data / "last_plan.json"
@@ -133,9 +146,12 @@ class Node:
             settings.limits,
             settings.threads,
             settings.providers,
+            str(settings.crashpoint_file) if settings.crashpoint_file else None,
         )
 
     def _loaded(self, worker: Worker) -> None:
+        if self._following.all_loaded():
+            crashpoint("node.loaded")
         self._following.advance()
 
     def _failed(self, worker: Worker, failure: Failed) -> None:

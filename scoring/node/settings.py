@@ -38,6 +38,7 @@ class Settings:
     s3_endpoint: str | None
     request_key: Path | None
     address: str | None
+    crashpoint_file: Path | None
     limits: Limits
 
 
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=int, default=2)
     add("--threads", type=int, default=1, help="threads of onnxruntime in each worker")
     add("--providers", default="CPUExecutionProvider", help="execution providers, by comma")
+    add("--crashpoint-file", type=Path, help=argparse.SUPPRESS)
     for each in fields(Limits):
         kind = type(each.default)
         add("--" + each.name.replace("_", "-"), type=kind, default=each.default, help=argparse.SUPPRESS)

@@ -20,35 +20,25 @@ from config.demo.scoring import Load as Clients
 from config.demo.scoring import score
 from config.demo.telling import Teller
 from tests import live
+from tests.faults import points
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600), pytest.mark.xdist_group("crash points")]
 
-PROVING = ("gate.started", "gate.finished")
-ROLLING_OUT = (
-    "saga.prepared",
-    "saga.committed",
-    "saga.verified",
-    "saga.opened",
-    "saga.promoting",
-    "saga.moved",
-)
-REVERTING = ("saga.reverted",)
-FEEDBACK = ("feedback.ingested",)
 TOKEN = "assay_c0ffee00_kill-nine-is-a-normal-day-for-us"
 PASSWORD = "correct horse battery"
 _runs = count(1)
 SOURCE = Path(__file__).parents[2]
 
 
-def test_every_crash_point_in_the_source_is_tried_here():
+def test_every_crash_point_in_the_source_is_tried():
     found = {
         name
         for package in ("config", "registry", "releases", "scoring")
         for path in (SOURCE / package).rglob("*.py")
         for name in re.findall(r'crashpoint\("([a-z._]+)"\)', path.read_text())
     }
-    assert found == {*PROVING, *ROLLING_OUT, *REVERTING, *FEEDBACK}
+    assert found == points.TRIED
 
 
 class Crashes:
@@ -115,7 +105,7 @@ def approved(crashes: Crashes) -> None:
     crashes.journey.sign("wine-1")
 
 
-@pytest.mark.parametrize("name", PROVING)
+@pytest.mark.parametrize("name", points.PROVING)
 def test_a_proof_that_is_killed_is_taken_up_again_and_each_verdict_stands_once(crashes, name):
     crashes.at(name)
     upload(crashes)
@@ -128,7 +118,7 @@ def test_a_proof_that_is_killed_is_taken_up_again_and_each_verdict_stands_once(c
     assert crashes.kinds()["release.in_review"] == 1
 
 
-@pytest.mark.parametrize("name", ROLLING_OUT)
+@pytest.mark.parametrize("name", points.ROLLING_OUT)
 def test_a_rollout_that_is_killed_goes_on_and_ends_live_once(crashes, name):
     approved(crashes)
     crashes.at(name)
@@ -142,7 +132,7 @@ def test_a_rollout_that_is_killed_goes_on_and_ends_live_once(crashes, name):
     assert crashes.kinds()["rollout.finished"] == 1
 
 
-@pytest.mark.parametrize("name", REVERTING)
+@pytest.mark.parametrize("name", points.REVERTING)
 def test_a_rollout_that_turns_back_and_is_killed_still_turns_back(crashes, name):
     approved(crashes)
     before = crashes.live_version()
@@ -162,7 +152,7 @@ def test_a_rollout_that_turns_back_and_is_killed_still_turns_back(crashes, name)
     crashes.asked.unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("name", FEEDBACK)
+@pytest.mark.parametrize("name", points.INGESTING)
 def test_feedback_whose_ingestion_is_killed_is_counted_exactly_once(crashes, name):
     rows, targets = lab.wine().judge
     tally = scored(crashes, rows[:20], targets[:20])

@@ -28,7 +28,8 @@ class Load:
     """`clients` keep-alive connections, each asking one after the other, until `stop`.
 
     A connection that the server closed between two requests is opened again, as any client does;
-    a request that was sent and not answered is a failure. `spread` lays the connections evenly on
+    a request that was sent and not answered is a failure, and is `lost` when the same request on a
+    fresh connection, which follows at once, fails too. `spread` lays the connections evenly on
     two workers; the kernel alone may give all of them to one.
     """
 
@@ -38,6 +39,7 @@ class Load:
     spread: bool = False
     seen: list[Seen] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
     reconnects: int = 0
 
     def __enter__(self) -> Load:
@@ -59,6 +61,7 @@ class Load:
     def _run(self, port: int, number: int) -> None:
         body = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]})
         connection = self._connect(port, f"{self.node.name}/{number % 2}" if self.spread else None)
+        failed = False
         while not self._stopped.is_set():
             asked = time.monotonic()
             try:
@@ -69,9 +72,13 @@ class Load:
                 document = json.loads(answer.read())
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append(f"{type(error).__name__}: {error}")
+                if failed:
+                    self.lost.append(self.failures[-1])
+                failed = True
                 connection.close()
                 self.reconnects += 1
                 continue
+            failed = False
             self._note(asked, answer, document)
         connection.close()
 

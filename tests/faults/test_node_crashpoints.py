@@ -1,0 +1,110 @@
+"""kill -9 of a scoring node and of its workers beside each step of a plan's way to the clients."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults import points
+from tests.scoring import models
+from tests.scoring.load import Load
+from tests.scoring.nodes import Node, Store, model, wait_for
+from tests.servers import free_port
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+CLIENTS = 4
+
+
+class Mortal(Node):
+    """A node that serves `m` in versions 1, 2, …: version n answers n, whatever it is asked."""
+
+    def __init__(self, folder: Path, store: Store) -> None:
+        self.crash = folder / "crash"
+        extra = ("--crashpoint-file", str(self.crash), "--port", str(free_port()))
+        super().__init__(folder, store, extra=extra)
+        self.store, self.number, self.revision = store, 0, 0
+
+    def version(self, number: int):
+        return self.store.version(number, models.constant(float(number)))
+
+    def release(self) -> int:
+        """Publish the next version beside the last one, for all traffic; the revision."""
+        self.number += 1
+        return self.route(self.number, self.number - 1)
+
+    def prepare(self) -> None:
+        """Have the next version loaded beside the one that has all traffic."""
+        self.wait_revision("m", self.route(self.number, self.number + 1))
+
+    def route(self, champion: int, other: int) -> int:
+        self.revision += 1
+        known = [self.version(number) for number in (champion, other) if number]
+        self.publish({"m": model(self.revision, known)})
+        return self.revision
+
+    def dies_at(self, name: str) -> None:
+        self.crash.write_text(name)
+
+    def has_died(self) -> None:
+        wait_for(lambda: not self.crash.exists(), "the crash point to be reached")
+
+    def is_gone(self) -> None:
+        self.has_died()
+        wait_for(self.ended, "the node's end")
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory) -> Iterator[Mortal]:
+    folder = tmp_path_factory.mktemp("mortal")
+    node = Mortal(folder, Store(folder / "store")).start()
+    node.wait_revision("m", node.release())
+    try:
+        yield node
+    finally:
+        node.stop()
+
+
+def versions(load: Load) -> set[str]:
+    return {each.version for each in load.seen}
+
+
+def wrong(load: Load) -> list[str]:
+    """Answers that are not those of the version that they name."""
+    return [each.version for each in load.seen if each.value != float(each.version)]
+
+
+@pytest.mark.parametrize("name", points.NODE_FOLLOWING + points.NODE_LOADING)
+def test_a_node_that_is_killed_while_it_prepares_a_plan_adopts_it_after_its_restart(node, name):
+    node.dies_at(name)
+    revision = node.release()
+    node.is_gone()
+    node.start()
+
+    node.wait_revision("m", revision)
+    with Load(node, "m", clients=CLIENTS) as load:
+        wait_for(lambda: len(load.seen) > 20, "steady traffic")
+    assert (versions(load), load.failures) == ({str(node.number)}, [])
+
+
+@pytest.mark.parametrize("name", points.WORKER)
+def test_a_worker_that_is_killed_costs_what_it_held_and_the_plan_is_adopted_all_the_same(node, name):
+    before, restarts = node.number, node.facts()["restarts"]
+    with Load(node, "m", clients=CLIENTS, spread=True) as load:
+        wait_for(lambda: len(load.seen) > 20, "steady traffic")
+        node.dies_at(name)
+        revision = node.release()
+        node.has_died()
+        wait_for(lambda: node.facts()["restarts"] > restarts, "the heir")
+        node.wait_revision("m", revision)
+        seen = len(load.seen)
+        wait_for(lambda: len(load.seen) > seen + 100, "traffic after the heir came")
+
+    assert load.lost == [], "a client that asks once more gets its answer"
+    assert len(load.failures) <= CLIENTS, load.failures
+    assert not any(failure.startswith(("4", "5")) for failure in load.failures), load.failures
+    assert versions(load) == {str(before), str(node.number)}
+    assert wrong(load) == []
+    assert json.loads((node.data / "last_plan.json").read_text())
