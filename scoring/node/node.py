@@ -118,11 +118,11 @@ class Node:
             log.error("a plan was refused: %s", error)
             return
         if self._following.desired.is_news(plan):
-            self._following.follow(plan)
             self._keep(envelope)
+            self._following.follow(plan)
 
     def _keep(self, envelope: bytes) -> None:
-        """What a restart begins with."""
+        """Before any worker follows it: a node that restarts alone must not fall behind what clients saw."""
         crashpoint("node.accepted")
         try:
             write_atomically(self._settings.data / "last_plan.json", envelope)

@@ -76,7 +76,27 @@ def wrong(load: Load) -> list[str]:
     return [each.version for each in load.seen if each.value != float(each.version)]
 
 
-@pytest.mark.parametrize("name", points.NODE_FOLLOWING + points.NODE_LOADING)
+@pytest.mark.parametrize("name", points.NODE_FOLLOWING)
+def test_no_client_sees_a_plan_that_a_restart_would_forget(node, name):
+    before = str(node.number)
+    node.prepare()
+    with Load(node, "m", clients=CLIENTS) as load:
+        wait_for(lambda: len(load.seen) > 20, "steady traffic")
+        node.dies_at(name)
+        revision = node.release()
+        node.is_gone()
+    plan = node.plan_path.read_bytes()
+    node.plan_path.unlink()  # the control plane is away while the node restarts
+    node.start()
+
+    node.wait_revision("m", revision if name == "node.kept" else revision - 1)
+    assert versions(load) == {before}
+    assert wrong(load) == []
+    node.plan_path.write_bytes(plan)
+    node.wait_revision("m", revision)
+
+
+@pytest.mark.parametrize("name", points.NODE_LOADING)
 def test_a_node_that_is_killed_while_it_prepares_a_plan_adopts_it_after_its_restart(node, name):
     node.dies_at(name)
     revision = node.release()
