@@ -16,6 +16,7 @@ from scoring.errors import CorruptArtifact
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 LINK_ABOVE_BYTES = 64 << 20
+_INCOMING = "incoming-"
 
 
 def blob_path(digest: str) -> str:
@@ -58,7 +59,7 @@ class LocalReader:
 
 
 class ArtifactCache:
-    """A node's own folder of verified artifacts.
+    """A node's own folder of verified artifacts; what a killed fetch left in it is deleted at the start.
 
     `path(digest)` answers with a file whose bytes were hashed just now: a corrupt one is
     thrown away and fetched again, once. Raises CorruptArtifact when the store's copy is
@@ -68,6 +69,8 @@ class ArtifactCache:
     def __init__(self, root: Path, reader: ArtifactReader) -> None:
         self._root = root
         self._reader = reader
+        for left in root.glob(f"{_INCOMING}*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def path(self, digest: str) -> Path:
         place = self._root / blob_path(digest)
@@ -82,7 +85,7 @@ class ArtifactCache:
 
     def _fetch(self, digest: str, place: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._root, prefix="incoming-") as folder:
+        with tempfile.TemporaryDirectory(dir=self._root, prefix=_INCOMING) as folder:
             incoming = Path(folder) / digest
             self._reader.copy_to(digest, incoming)
             found = file_digest(incoming)

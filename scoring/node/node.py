@@ -17,7 +17,7 @@ from scoring.control import Ask, Failed, Setup, Told
 from scoring.crashpoints import crashpoint
 from scoring.errors import BadPlan
 from scoring.node import exposition, listening, stores
-from scoring.node.files import write_atomically
+from scoring.node.files import sweep, write_atomically
 from scoring.node.fleet import Events, Fleet, Worker
 from scoring.node.following import Following
 from scoring.node.heartbeat import Heart
@@ -40,6 +40,7 @@ class Node:
         """Raises AddressTaken, BadSettings, BadKey or ValueError, each with a sentence."""
         crashpoints.arm(settings.crashpoint_file)
         settings.data.mkdir(parents=True, exist_ok=True)
+        sweep(settings.data)
         self._settings = settings
         self._boot = secrets.token_hex(8)
         self._keys: dict[str, PublicKey] = {}

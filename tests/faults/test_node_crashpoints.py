@@ -55,6 +55,10 @@ class Mortal(Node):
         self.has_died()
         wait_for(self.ended, "the node's end")
 
+    def left_over(self) -> list[str]:
+        cache = self.data / "artifacts"
+        return [path.name for path in (*cache.glob("incoming-*"), *self.data.glob(".*"))]
+
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory) -> Iterator[Mortal]:
@@ -107,6 +111,7 @@ def test_a_node_that_is_killed_while_it_prepares_a_plan_adopts_it_after_its_rest
     with Load(node, "m", clients=CLIENTS) as load:
         wait_for(lambda: len(load.seen) > 20, "steady traffic")
     assert (versions(load), load.failures) == ({str(node.number)}, [])
+    assert node.left_over() == []
 
 
 @pytest.mark.parametrize("name", points.WORKER)
