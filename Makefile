@@ -60,6 +60,9 @@ requirements: setup-dev ## pin again what pyproject.toml asks for
 	@$(VENV)/bin/uv pip compile $(PINS) pyproject.toml -o requirements.txt
 	@$(VENV)/bin/uv pip compile $(PINS) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 
+proto: setup-dev ## make the gRPC messages again from scoring/protocols/inference.proto
+	@deploy/proto.sh scoring/protocols
+
 db-reset: ## forget database, artifacts and plans of this folder; keys stay
 	@$(WITH_ENV) deploy/reset.sh
 
@@ -79,4 +82,4 @@ $(VENV)/.dev: requirements-dev.txt deploy/setup.sh
 PINS := --quiet --generate-hashes --universal --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
-.PHONY: demo run test check bench bench-peers soak fmt docs requirements db-reset help setup setup-dev
+.PHONY: demo run test check bench bench-peers soak fmt docs requirements proto db-reset help setup setup-dev

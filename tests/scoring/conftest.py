@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.scoring import models
-from tests.scoring.nodes import Node, Store, model
+from tests.scoring.doors import GrpcDoor
+from tests.scoring.nodes import Node, Store, arms, model
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +26,11 @@ def node(place, store):
             {
                 "linear": model(
                     1, [store.version(1, models.linear()), store.version(2, models.linear((1.0, 2.0), 0.5))]
+                ),
+                "split": model(
+                    1,
+                    [store.version(1, models.constant(1.0)), store.version(2, models.constant(2.0))],
+                    arms((2, 0.5), (1, 0.5)),
                 ),
                 "scaled": model(
                     1,
@@ -56,3 +62,11 @@ def client(node):
     client = node.client()
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def door(node, place):
+    """The node's gRPC port."""
+    door = GrpcDoor(place, f"http://127.0.0.1:{node.port}").start()
+    yield door
+    assert door.stop() == 0, door.log.read_text()

@@ -1,0 +1,203 @@
+"""The methods of the gRPC service, each a call to the node's HTTP port."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+import grpc
+import orjson
+
+from scoring.errors import BadRequest, DeadlineExceeded, NotReady, Overloaded, ScoringError
+from scoring.grpc.statuses import RETRY_MS, code_of
+from scoring.grpc.upstream import Answer, NodeGone, Upstream
+from scoring.http import status_of
+from scoring.protocols import inference_pb2 as messages
+from scoring.protocols import oip_grpc
+
+HEALTH = "grpc.health.v1.Health"
+_SERVING, _NOT_SERVING = b"\x08\x01", b"\x08\x02"
+_SENTENCE = 500
+_LOWEST_VISIBLE, _HIGHEST_VISIBLE = 0x20, 0x7E
+log = logging.getLogger(__name__)
+
+Method = Callable[[bytes, Any], Awaitable[bytes]]
+
+
+class Service:
+    """Translates and passes on; tokens, routing, limits, ids and figures are the node's.
+
+    concurrency   calls at once; more are refused before they cost the node anything.
+    seconds       the longest that a call may take, whatever the client allows.
+    """
+
+    def __init__(self, upstream: Upstream, *, concurrency: int, seconds: float) -> None:
+        self._upstream = upstream
+        self._concurrency = concurrency
+        self._seconds = seconds
+        self._running = 0
+
+    def handlers(self) -> list[Any]:
+        """What a grpc.aio server takes. Messages stay bytes, so that malformed ones get our own words."""
+        methods: dict[str, Method] = {
+            "ServerLive": self.server_live,
+            "ServerReady": self.server_ready,
+            "ModelReady": self.model_ready,
+            "ServerMetadata": self.server_metadata,
+            "ModelMetadata": self.model_metadata,
+            "ModelInfer": self.model_infer,
+        }
+        return [_handler(oip_grpc.SERVICE, self, methods), _handler(HEALTH, self, {"Check": self.check})]
+
+    async def server_live(self, raw: bytes, context: Any) -> bytes:
+        return oip_grpc.wire(messages.ServerLiveResponse(live=await self._says_yes("/v2/health/live")))
+
+    async def server_ready(self, raw: bytes, context: Any) -> bytes:
+        return oip_grpc.wire(messages.ServerReadyResponse(ready=await self._says_yes("/v2/health/ready")))
+
+    async def check(self, raw: bytes, context: Any) -> bytes:
+        """gRPC's own health check, as Kubernetes asks it."""
+        return _SERVING if await self._says_yes("/v2/health/ready") else _NOT_SERVING
+
+    async def model_ready(self, raw: bytes, context: Any) -> bytes:
+        request = oip_grpc.parse(messages.ModelReadyRequest, raw)
+        answer = await self._get(oip_grpc.model_path(request.name, request.version) + "/ready", context)
+        if answer.status not in {200, 404, 503}:
+            await refuse_answer(context, answer)
+        return oip_grpc.wire(messages.ModelReadyResponse(ready=answer.status == 200))
+
+    async def server_metadata(self, raw: bytes, context: Any) -> bytes:
+        answer = await self._get("/v2", context)
+        return oip_grpc.server_metadata(await _document(context, answer))
+
+    async def model_metadata(self, raw: bytes, context: Any) -> bytes:
+        request = oip_grpc.parse(messages.ModelMetadataRequest, raw)
+        answer = await self._get(oip_grpc.model_path(request.name, request.version), context)
+        return oip_grpc.model_metadata(await _document(context, answer))
+
+    async def model_infer(self, raw: bytes, context: Any) -> bytes:
+        request = oip_grpc.infer_request(raw)
+        length = len(request.header)
+        head = [
+            f"POST {request.path} HTTP/1.1",
+            *_passed_on(context),
+            "Content-Type: application/octet-stream",
+            f"Inference-Header-Content-Length: {length}",
+            f"Content-Length: {length + sum(map(len, request.tail))}",
+        ]
+        answer = await self._ask(head, [request.header, *request.tail])
+        if answer.status != 200:
+            await refuse_answer(context, answer)
+        context.set_trailing_metadata(_trailing(answer))
+        length = int(answer.headers.get("inference-header-content-length", len(answer.body)))
+        return oip_grpc.infer_response(
+            answer.body[:length], memoryview(answer.body)[length:], typed=request.typed
+        )
+
+    async def call(self, method: Method, raw: bytes, context: Any) -> bytes:
+        """One call with its bounds and its errors."""
+        if self._running >= self._concurrency:
+            await refuse(context, Overloaded("too many calls are under way here: come again in a second"))
+        self._running += 1
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await method(raw, context)
+        except TimeoutError:
+            await refuse(context, DeadlineExceeded("the scoring node did not answer in time"))
+        except NodeGone as error:
+            await refuse(context, NotReady(str(error)))
+        except ScoringError as error:
+            await refuse(context, error)
+        except (grpc.aio.AbortError, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("a gRPC call met a mistake of ours")
+            await refuse(context, ScoringError("something went wrong here: the log says what"))
+        finally:
+            self._running -= 1
+
+    async def _says_yes(self, path: str) -> bool:
+        try:
+            answer = await self._ask([f"GET {path} HTTP/1.1"], [])
+        except NodeGone:
+            return False
+        return answer.status == 200
+
+    async def _get(self, path: str, context: Any) -> Answer:
+        return await self._ask([f"GET {path} HTTP/1.1", *_passed_on(context)], [])
+
+    async def _ask(self, head: Sequence[str], body: Sequence[bytes]) -> Answer:
+        lines = "\r\n".join([*head, "Host: node", "", ""])
+        return await self._upstream.ask([lines.encode("ascii"), *body])
+
+
+async def refuse(context: Any, error: ScoringError) -> NoReturn:
+    """End a call with an error of our own."""
+    await _abort(context, status_of(error), str(error), {"x-assay-code": error.code})
+
+
+async def refuse_answer(context: Any, answer: Answer) -> NoReturn:
+    """End a call with the node's refusal: its stable code, its sentence, its headers."""
+    try:
+        document = orjson.loads(answer.body)
+        sentence, code = str(document["error"]), str(document["code"])
+    except (ValueError, KeyError, TypeError):
+        sentence, code = f"the scoring node answered with status {answer.status}", ScoringError.code
+    await _abort(context, answer.status, sentence, {**_headers(answer), "x-assay-code": code})
+
+
+async def _abort(context: Any, status: int, sentence: str, trailing: Mapping[str, str]) -> NoReturn:
+    fields = dict(trailing)
+    if status in {429, 503}:
+        after = fields.get("retry-after", "")
+        pushback = int(after) * 1000 if after.isdigit() else RETRY_MS
+        fields |= {"retry-after": str(pushback // 1000), "grpc-retry-pushback-ms": str(pushback)}
+    # A client takes 8 KiB of trailing metadata, and a sentence of ours may quote what it sent.
+    await context.abort(code_of(status), sentence[:_SENTENCE], tuple(fields.items()))
+    raise AssertionError("abort raises")  # for the type checker: grpc's own types are unknown here
+
+
+def _handler(service: str, served: Service, methods: Mapping[str, Method]) -> Any:
+    def bound(method: Method) -> Method:
+        async def call(raw: bytes, context: Any) -> bytes:
+            return await served.call(method, raw, context)
+
+        return call
+
+    return grpc.method_handlers_generic_handler(
+        service,
+        {name: grpc.unary_unary_rpc_method_handler(bound(method)) for name, method in methods.items()},
+    )
+
+
+def _passed_on(context: Any) -> list[str]:
+    """The caller's metadata that means something to the node, as header lines. Raises BadRequest."""
+    lines = []
+    for name, value in context.invocation_metadata() or ():
+        if name in {"authorization", "traceparent", "tracestate"} or name.startswith("x-assay-"):
+            text = value if isinstance(value, str) else value.decode("latin-1")
+            if any(not _LOWEST_VISIBLE <= ord(letter) <= _HIGHEST_VISIBLE for letter in text):
+                raise BadRequest(f"the metadata {name} holds what no header can hold")
+            lines.append(f"{name}: {text}")
+    return lines
+
+
+def _headers(answer: Answer) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in answer.headers.items()
+        if name.startswith("x-assay-") or name in {"server-timing", "retry-after"}
+    }
+
+
+def _trailing(answer: Answer) -> tuple[tuple[str, str], ...]:
+    return tuple(_headers(answer).items())
+
+
+async def _document(context: Any, answer: Answer) -> dict[str, Any]:
+    if answer.status != 200:
+        await refuse_answer(context, answer)
+    document: dict[str, Any] = orjson.loads(answer.body)
+    return document
