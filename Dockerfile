@@ -33,7 +33,7 @@ ENV PATH=/opt/assay/bin:$PATH \
     ASSAY_DATA_DIR=/data
 USER 10001:10001
 VOLUME /data
-EXPOSE 8000 8001
+EXPOSE 8000 8001 8002
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
     CMD ["python", "-m", "config.probes", "8000", "/healthz"]

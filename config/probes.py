@@ -34,6 +34,15 @@ def answers_ping(path: Path) -> bool:
             return False
 
 
+def accepts(host: str, port: int) -> bool:
+    """True when somebody takes connections there."""
+    try:
+        socket.create_connection((host, port), TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
+
+
 def is_free(host: str, port: int) -> bool:
     """True when nobody listens there, not even with SO_REUSEPORT."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -46,5 +55,7 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-if __name__ == "__main__":  # a container's health check: python -m config.probes 8000 /healthz
-    sys.exit(0 if answers_http("127.0.0.1", int(sys.argv[1]), sys.argv[2]) else 1)
+if __name__ == "__main__":  # a container's health check: python -m config.probes 8000 /healthz, or 8002
+    port, *path = sys.argv[1:]
+    answered = answers_http("127.0.0.1", int(port), path[0]) if path else accepts("127.0.0.1", int(port))
+    sys.exit(0 if answered else 1)

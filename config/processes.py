@@ -47,6 +47,7 @@ ROLES: dict[str, Callable[[], list[str]]] = {
     "proving": partial(worker, "proving", 1),
     "beat": beat,
     "scoring": scoring.command,
+    "grpc": lambda: scoring.grpc_command(settings.SCORING_URL),
 }
 
 
@@ -56,18 +57,24 @@ def children() -> list[Child]:
     own = env.inherited()
     pages = partial(probes.answers_http, settings.HOST, settings.WEB_PORT, "/healthz")
     answers = partial(probes.answers_http, settings.HOST, settings.SCORING_PORT, "/v2/health/live")
+    node = f"http://{f'[{settings.HOST}]' if ':' in settings.HOST else settings.HOST}:{settings.SCORING_PORT}"
     return [
         *_broker(),
         Child("web", web(), own, ready=pages),
         Child("control", [*ROLES["control"](), *clock], own, greets=" ready."),
         Child("proving", ROLES["proving"](), own, greets=" ready."),
         Child("scoring", scoring.command(), own, ready=answers),
+        Child("grpc", scoring.grpc_command(node), own, greets="gRPC listens"),
     ]
 
 
 def require_free_ports() -> None:
     """Raises TreeStopped with the first port that somebody else has, and the setting that moves ours."""
-    ports = {"ASSAY_WEB_PORT": settings.WEB_PORT, "ASSAY_SCORING_PORT": settings.SCORING_PORT}
+    ports = {
+        "ASSAY_WEB_PORT": settings.WEB_PORT,
+        "ASSAY_SCORING_PORT": settings.SCORING_PORT,
+        "ASSAY_GRPC_PORT": settings.GRPC_PORT,
+    }
     for setting, port in ports.items():
         if not probes.is_free(settings.HOST, port):
             raise TreeStopped(f"Port {port} is taken: stop what uses it, or set {setting} to another one.")

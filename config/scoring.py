@@ -1,4 +1,4 @@
-"""Settings -> the arguments of `python -m scoring`, which reads no environment itself."""
+"""Settings -> the arguments of `python -m scoring` and of its gRPC face, which read no environment."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from django.conf import settings
 def command() -> list[str]:
     """The whole command line of the scoring node on this machine."""
     return [sys.executable, "-m", "scoring", *arguments()]
+
+
+def grpc_command(node: str) -> list[str]:
+    """The command line of gRPC in front of the node at this address."""
+    where = ("--host", settings.HOST, "--port", str(settings.GRPC_PORT))
+    return [sys.executable, "-m", "scoring.grpc", "--node", node, *where]
 
 
 def arguments() -> list[str]:

@@ -19,6 +19,7 @@ HTTPS = env.flag("ASSAY_HTTPS", False)
 # --- what Assay itself needs -------------------------------------------------------------------
 WEB_PORT = env.number("ASSAY_WEB_PORT", 8000)
 SCORING_PORT = env.number("ASSAY_SCORING_PORT", 8001)
+GRPC_PORT = env.number("ASSAY_GRPC_PORT", 8002)
 HOST = env.text("ASSAY_HOST", "127.0.0.1")
 WEB_WORKERS = env.number("ASSAY_WEB_WORKERS", 2, minimum=1)
 SCORING_WORKERS = env.number("ASSAY_SCORING_WORKERS", 2, minimum=1)

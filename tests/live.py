@@ -25,12 +25,13 @@ class LiveTree:
 
     web: str
     scoring: str
+    grpc: str
     data: Path
     environment: dict[str, str]
     supervisor: int
 
     def pids(self) -> dict[str, int]:
-        """valkey, web, control, proving, scoring -> the process that the supervisor started last."""
+        """valkey, web, control, proving, scoring, grpc -> the process that the supervisor started last."""
         return json.loads((self.data / "processes.json").read_text())
 
     def kill(self, name: str) -> None:
@@ -71,8 +72,9 @@ def redis_and_s3(servers: Servers) -> dict[str, str]:
 def running(**settings: str) -> Iterator[LiveTree]:
     """`python manage.py up` on free ports in a fresh folder; the settings are environment variables."""
     data = Path(tempfile.mkdtemp(prefix="assay-"))
-    web, scoring = free_port(), free_port()
+    web, scoring, grpc = free_port(), free_port(), free_port()
     own = {"ASSAY_DATA_DIR": str(data), "ASSAY_WEB_PORT": str(web), "ASSAY_SCORING_PORT": str(scoring)}
+    own["ASSAY_GRPC_PORT"] = str(grpc)
     if not shutil.which("bwrap"):
         own["ASSAY_ALLOW_UNISOLATED"] = "true"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
@@ -81,7 +83,7 @@ def running(**settings: str) -> Iterator[LiveTree]:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "up"], cwd=ROOT, env=environment, stdout=log, stderr=log
         )
-    addresses = f"http://127.0.0.1:{web}", f"http://127.0.0.1:{scoring}"
+    addresses = f"http://127.0.0.1:{web}", f"http://127.0.0.1:{scoring}", f"127.0.0.1:{grpc}"
     tree = LiveTree(*addresses, data, environment, process.pid)
     try:
         said = data / "up.log"

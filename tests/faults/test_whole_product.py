@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import boto3
+import grpc
 import httpx
 import psutil
 import pytest
@@ -29,8 +30,18 @@ def answers(url: str) -> bool:
         return False
 
 
+def answers_grpc(address: str) -> bool:
+    with grpc.insecure_channel(address) as channel:
+        try:
+            live = channel.unary_unary("/inference.GRPCInferenceService/ServerLive")(b"", timeout=5)
+        except grpc.RpcError:
+            return False
+    return live == b"\x08\x01"
+
+
 def all_faces(tree: live.LiveTree) -> bool:
-    return answers(f"{tree.web}/healthz") and answers(f"{tree.scoring}/v2/health/live")
+    http = answers(f"{tree.web}/healthz") and answers(f"{tree.scoring}/v2/health/live")
+    return http and answers_grpc(tree.grpc)
 
 
 def up(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -40,13 +51,13 @@ def up(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProc
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["valkey", "web", "control", "proving", "scoring"])
+@pytest.mark.parametrize("name", ["valkey", "web", "control", "proving", "scoring", "grpc"])
 def test_a_killed_process_comes_back_and_the_faces_answer(live_tree, name):
     if name not in live_tree.pids():
         pytest.skip("this tree uses a broker of somebody else")
     live_tree.kill(name)
     wait_until(lambda: all_faces(live_tree), "all faces to answer again")
-    assert live_tree.pids().keys() >= {"web", "control", "proving", "scoring"}
+    assert live_tree.pids().keys() >= {"web", "control", "proving", "scoring", "grpc"}
 
 
 def test_ticks_go_on_after_the_broker_was_killed(live_tree):
@@ -84,7 +95,8 @@ def test_control_c_ends_everything_within_eight_seconds():
         assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_a_taken_port_is_named_in_one_sentence_with_its_setting(tmp_path):
+@pytest.mark.parametrize("setting", ["ASSAY_SCORING_PORT", "ASSAY_GRPC_PORT"])
+def test_a_taken_port_is_named_in_one_sentence_with_its_setting(tmp_path, setting):
     with socket.socket() as owner:
         owner.bind(("127.0.0.1", 0))
         owner.listen()
@@ -92,11 +104,12 @@ def test_a_taken_port_is_named_in_one_sentence_with_its_setting(tmp_path):
         own = {
             "ASSAY_DATA_DIR": str(tmp_path),
             "ASSAY_WEB_PORT": str(free_port()),
-            "ASSAY_SCORING_PORT": port,
+            "ASSAY_SCORING_PORT": str(free_port()),
+            setting: port,
         }
         refused = up({**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", **own})
     assert refused.returncode == 1
-    assert f"Port {port} is taken: stop what uses it, or set ASSAY_SCORING_PORT" in refused.stderr
+    assert f"Port {port} is taken: stop what uses it, or set {setting} to" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
@@ -132,7 +145,8 @@ def test_postgresql_redis_and_s3_take_over_by_environment_alone(servers):
 
 @pytest.fixture
 def live_environment(tmp_path: Path) -> dict[str, str]:
-    ports = {"ASSAY_WEB_PORT": str(free_port()), "ASSAY_SCORING_PORT": str(free_port())}
+    names = ("ASSAY_WEB_PORT", "ASSAY_SCORING_PORT", "ASSAY_GRPC_PORT")
+    ports = {name: str(free_port()) for name in names}
     own = {"ASSAY_DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
     return {**os.environ, **own, **ports}
 

@@ -13,7 +13,7 @@ from config import processes
 
 
 class Command(BaseCommand):
-    """`serve web`, `serve control`, `serve proving`, `serve beat`, `serve scoring`."""
+    """`serve web`, `serve control`, `serve proving`, `serve beat`, `serve scoring`, `serve grpc`."""
 
     help = "Become one of Assay's processes. `prepare` has to have run once before."
     requires_system_checks = ()

@@ -60,6 +60,7 @@ class Command(BaseCommand):
             f"Assay is ready after {seconds:.1f} s.\n"
             f"  pages    http://localhost:{settings.WEB_PORT}\n"
             f"  scoring  http://localhost:{settings.SCORING_PORT}\n"
+            f"  gRPC     localhost:{settings.GRPC_PORT}\n"
             f"  data     {settings.DATA_DIR} (logs in logs/)\n"
             "Ctrl-C ends all of it."
         )
