@@ -10,27 +10,35 @@ from typing import Any, cast
 import msgspec
 
 from scoring.limits import Limits
+from scoring.telemetry import Cell
 
 Key = tuple[str, int, str]
 """A version on a node: model, number, identity digest."""
 
 
 class Setup(msgspec.Struct, tag=True):
-    """First word to a worker: who it is. `request_key` is hex, `crashes` the file of `crashpoints.arm`."""
+    """First word to a worker: who it is. `request_key` is hex, the others are files.
+
+    box, trace  what its node reads after its death (`blackbox`).
+    crashes     where a test asks for a crash (`crashpoints`).
+    """
 
     node: str
     slot: int
     request_key: str
     limits: Limits
+    box: str
+    trace: str
     threads: int = 1
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     crashes: str | None = None
 
 
 class Load(msgspec.Struct, tag=True):
-    """Load and rehearse a version. Files are (path, SHA-256)."""
+    """Load and rehearse a version. Files are (path, SHA-256); `mark` stands for it in the black box."""
 
     key: Key
+    mark: int
     signature: dict[str, Any]
     batching: bool
     model: tuple[str, str]
@@ -88,9 +96,10 @@ class Failed(msgspec.Struct, tag=True):
 
 
 class Following(msgspec.Struct, tag=True):
-    """The plan of this round is in force in this worker."""
+    """The plan of this round is in force in this worker. `cells` are (model, version, arm) by number."""
 
     round: int
+    cells: list[Cell]
 
 
 class Stats(msgspec.Struct, tag=True):

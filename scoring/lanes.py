@@ -14,6 +14,7 @@ from time import perf_counter, thread_time
 from typing import Any, Protocol
 
 from scoring.batching import Batcher, Ran
+from scoring.blackbox import Place
 from scoring.errors import DeadlineExceeded, Overloaded
 from scoring.exchange import Exchange
 from scoring.limits import Limits
@@ -57,7 +58,10 @@ class CallSoon(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What all lanes of a worker share. `thread` is first in, first out."""
+    """What all lanes of a worker share. `thread` is first in, first out.
+
+    `in_loop` and `in_thread` are where the black box notes what is about to run.
+    """
 
     call_soon: CallSoon
     call_soon_threadsafe: CallSoon
@@ -65,18 +69,26 @@ class Workshop:
     watch: Watch
     run_options: Callable[[], Any]
     limits: Limits
+    in_loop: Place
+    in_thread: Place
 
 
 class Lane:
     """The queue of one version. `deliver` is always called in the loop."""
 
     def __init__(
-        self, batcher: Batcher, deliver: Callable[[Ran], None], shop: Workshop, run_seconds: float
+        self,
+        batcher: Batcher,
+        deliver: Callable[[Ran], None],
+        shop: Workshop,
+        run_seconds: float,
+        mark: int = 0,
     ) -> None:
         self._batcher = batcher
         self._deliver = deliver
         self._shop = shop
         self._most = shop.limits.queue
+        self._mark = mark
         self._options = shop.run_options()
         self._queue: list[Exchange] = []
         self._busy = False
@@ -131,7 +143,9 @@ class Lane:
         if group[0].arrived < oldest:
             return self._run_in_time(group, oldest, now)
         watch, options = self._shop.watch, self._options
+        place = self._shop.in_thread if self._busy else self._shop.in_loop
         watch.begin(self, now, options)
+        place.run(self._mark, group, now)
         try:
             ran = (
                 self._timed(group, options)
@@ -139,6 +153,7 @@ class Lane:
                 else self._batcher.run(group, options)
             )
         finally:
+            place.done()
             watch.end(self)
         self._runs += 1
         if options.terminate:

@@ -59,6 +59,7 @@ class Target:
     version: Any
     issuer: Issuer
     meter: Meter
+    cell: int = 0
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scoring.access import Access
@@ -24,11 +24,15 @@ def keys(name: str, model: ModelPlan) -> dict[int, Key]:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes `Serving` values. `loaded` is the worker's registry, `key` signs request ids."""
+    """Makes `Serving` values. `loaded` is the worker's registry, `key` signs request ids.
+
+    `cells` numbers every arm that was ever served here, in the order of its keys.
+    """
 
     loaded: Mapping[Key, Any]
     key: bytes
     meters: Meters
+    cells: dict[Cell, int] = field(default_factory=dict)
 
     def serving(self, plan: RoutingPlan, *, waiting: Iterable[str] = (), ready: bool = True) -> Serving:
         """What to serve under `plan`. Raises KeyError when an open version of it is not loaded.
@@ -70,7 +74,9 @@ class Maker:
     def _target(self, name: str, model: ModelPlan, number: int, arm: int, reason: str) -> Target:
         version = self.loaded[keys(name, model)[number]]
         issuer = Issuer(self.key, model_tag(name), number, model.revision, arm)
-        return Target(name, version, issuer, self.meters.cell(Cell(name, number, reason)))
+        cell = Cell(name, number, reason)
+        place = self.cells.setdefault(cell, len(self.cells))
+        return Target(name, version, issuer, self.meters.cell(cell), place)
 
     def _view(self, name: str, model: ModelPlan) -> ModelView:
         versions = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import logging
 import os
 import signal
@@ -22,7 +23,7 @@ import numpy as np
 import orjson
 import uvloop
 
-from scoring import crashpoints, feedback
+from scoring import blackbox, crashpoints, feedback
 from scoring.control import (
     Ask,
     Drain,
@@ -104,7 +105,7 @@ class Worker:
         plan = parse(order.payload)
         self._engine.serving = self._maker.serving(plan, waiting=order.waiting, ready=order.ready)
         crashpoint("worker.serving")
-        self._link.send(Following(order.round))
+        self._link.send(Following(order.round, list(self._maker.cells)))
 
     def _keep(self, order: Keep) -> None:
         kept = set(order.keys)
@@ -117,14 +118,20 @@ class Worker:
         self._name = f"{setup.node}/{setup.slot}".encode()
         self._options = Options(threads=setup.threads, providers=setup.providers)
         self._key = bytes.fromhex(setup.request_key)
+        self._trace = open(setup.trace, "wb", buffering=0)  # noqa: SIM115 - open until the very end
+        faulthandler.enable(self._trace)
+        in_loop, in_thread, self._in_loader = blackbox.places(Path(setup.box))
+        in_loop.claim()
         loop = asyncio.get_running_loop()
         self._shop = Workshop(
             loop.call_soon,
             loop.call_soon_threadsafe,
-            ThreadPoolExecutor(1, "slow versions"),
+            ThreadPoolExecutor(1, "slow versions", initializer=in_thread.claim),
             Watch(setup.limits.deadline_seconds),
             run_options,
             setup.limits,
+            in_loop,
+            in_thread,
         )
         self._engine = Engine(NodeRoutes(self._name, self), self._meters, self._name)
         self._maker = Maker(self._loaded, self._key, self._meters)
@@ -153,14 +160,15 @@ class Worker:
             Signature.from_json(order.signature),
             Files(*(_file(pair) for pair in (order.model, order.extractor, order.answers))),  # type: ignore[arg-type]
             order.batching,
+            order.mark,
         )
         crashpoint("worker.loading")
-        return load_version(
-            wanted,
-            worker=self._name,
-            options=self._options,
-            shop=self._shop,
-        )
+        self._in_loader.claim()
+        self._in_loader.load(order.mark, perf_counter())
+        try:
+            return load_version(wanted, worker=self._name, options=self._options, shop=self._shop)
+        finally:
+            self._in_loader.done()
 
     async def _listen(self, slots: Sequence[int]) -> None:
         for slot in [slot for slot in self._servers if slot not in slots]:

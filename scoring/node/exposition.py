@@ -19,6 +19,8 @@ _KINDS = {
     "assay_plan_revision": ("gauge", "Revision in force in all workers, per model."),
     "assay_workers": ("gauge", "Workers that follow the plan in force."),
     "assay_worker_restarts_total": ("counter", "Workers replaced since the node's start."),
+    "assay_crashes_total": ("counter", "Workers that died while this version was running or loading."),
+    "assay_crashes_unattributed_total": ("counter", "Workers that died for no reason that could be told."),
     "assay_worker_memory_bytes": ("gauge", "Resident memory of a worker."),
     "assay_spool_bytes": ("gauge", "Feedback that the control plane has not yet acknowledged."),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import signal
 import socket
 import subprocess
@@ -14,8 +15,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from scoring import blackbox
 from scoring.control import Ask, Failed, Following, Key, Link, Listen, Ready, Setup, Stats, ToNode, connect
-from scoring.telemetry import Meters
+from scoring.node.crashes import box_of, words
+from scoring.telemetry import Cell, Meters
 
 HANGS_AFTER_SECONDS = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
@@ -41,6 +44,7 @@ class Worker:
     failed: dict[Key, Failed] = field(default_factory=dict)
     served: int = -1
     round: int = -1
+    cells: Sequence[Cell] = ()
     stats: Stats | None = None
     joined: bool = False
 
@@ -54,17 +58,24 @@ class Events:
     following: Callable[[Worker], None]
     asked: Callable[[Worker, Ask], None]
     changed: Callable[[], None]
+    crashed: Callable[[Worker, int], None]
 
 
 class Fleet:
     """Keeps one worker in every slot. Survivors serve a dead slot's socket until its heir has joined."""
 
     def __init__(
-        self, listeners: Sequence[socket.socket], setup: Callable[[int], Setup], events: Events
+        self,
+        listeners: Sequence[socket.socket],
+        setup: Callable[[int], Setup],
+        events: Events,
+        boxes: Path,
     ) -> None:
         self._listeners = listeners
         self._setup = setup
         self._events = events
+        self._boxes = boxes
+        self._seed = secrets.randbits(32)
         self._pauses = [_FIRST_PAUSE] * len(listeners)
         self._tasks: set[asyncio.Task[None]] = set()
         self.workers: dict[int, Worker] = {}
@@ -126,7 +137,10 @@ class Fleet:
     async def _spawn(self, slot: int) -> None:
         ours, theirs = socket.socketpair()
         numbers = [listener.fileno() for listener in self._listeners]
+        blackbox.blank(box_of(self._boxes, slot))
         command = [
+            # One seed for all workers: a body has the same fingerprint in each (see `blackbox`).
+            *("/usr/bin/env", f"PYTHONHASHSEED={self._seed}"),
             *(sys.executable, "-m", "scoring.worker"),
             *("--control", str(theirs.fileno()), "--listen", ",".join(map(str, numbers))),
         ]
@@ -158,6 +172,7 @@ class Fleet:
                 self._events.failed(worker, message)
             case Following():
                 worker.round = message.round
+                worker.cells = message.cells
                 self._events.following(worker)
             case Ask():
                 self._events.asked(worker, message)
@@ -178,10 +193,13 @@ class Fleet:
         while worker.process.poll() is None:
             if monotonic() > deadline:
                 worker.process.kill()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.001)
         if self.stopping:
             return
-        log.error("worker %s ended with %s: a new one takes its slot", worker.slot, worker.process.returncode)
+        code = worker.process.returncode
+        log.error("worker %s ended with %s: a new one takes its slot", worker.slot, words(code))
+        if code:
+            self._events.crashed(worker, code)
         self.restarts += 1
         if monotonic() - worker.started > _STEADY_SECONDS:
             self._pauses[worker.slot] = _FIRST_PAUSE

@@ -28,6 +28,7 @@ class Loading:
         self._fetchers = ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch")
         self._needed: Mapping[Key, PlannedVersion] = {}
         self._orders: dict[Key, Load] = {}
+        self._marks: dict[Key, int] = {}
         self._fetching: dict[Key, asyncio.Task[None]] = {}
         self.failed: dict[Key, str] = {}
 
@@ -69,6 +70,10 @@ class Loading:
         self.failed[key] = failure.sentence
         log.error("version %s of %s cannot be served here: %s", key[1], key[0], failure.sentence)
 
+    def keys_by_mark(self) -> dict[int, Key]:
+        """What the marks in a black box stand for."""
+        return {mark: key for key, mark in self._marks.items()}
+
     def _fetch(self, key: Key) -> None:
         self._fetching[key] = asyncio.ensure_future(self._fetched(key))
 
@@ -78,7 +83,10 @@ class Loading:
         try:
             while (version := self._needed.get(key)) is not None:
                 try:
-                    self._orders[key] = await loop.run_in_executor(self._fetchers, self._order, key, version)
+                    mark = self._marks.setdefault(key, len(self._marks) + 1)
+                    self._orders[key] = await loop.run_in_executor(
+                        self._fetchers, self._order, key, mark, version
+                    )
                 except Exception as error:
                     self.failed[key] = f"its artifacts cannot be fetched: {error}"
                     log.warning("%s: %s", key, self.failed[key])
@@ -92,9 +100,10 @@ class Loading:
             del self._fetching[key]
         self.want(self._needed)
 
-    def _order(self, key: Key, version: PlannedVersion) -> Load:
+    def _order(self, key: Key, mark: int, version: PlannedVersion) -> Load:
         return Load(
             key,
+            mark,
             version.signature.to_json(),
             version.batching,
             self._file(version.model),

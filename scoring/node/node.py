@@ -11,12 +11,13 @@ from importlib import import_module
 from time import time
 from typing import Any
 
-from scoring import crashpoints
+from scoring import blackbox, crashpoints
 from scoring.artifacts import ArtifactCache
 from scoring.control import Ask, Failed, Setup, Told
 from scoring.crashpoints import crashpoint
 from scoring.errors import BadPlan
 from scoring.node import exposition, listening, stores
+from scoring.node.crashes import CrashCounts, box_of, crash_of, thread_of, trace_of
 from scoring.node.files import sweep, write_atomically
 from scoring.node.fleet import Events, Fleet, Worker
 from scoring.node.following import Following
@@ -59,8 +60,11 @@ class Node:
             following=self._joined,
             asked=self._answer,
             changed=self._fleet_changed,
+            crashed=self._crashed,
         )
-        self._fleet = Fleet(listeners, self._setup, events)
+        self._boxes = settings.data.resolve() / "boxes"
+        self._crashes = CrashCounts()
+        self._fleet = Fleet(listeners, self._setup, events, self._boxes)
         cache = settings.data.resolve() / "artifacts"
         cache.mkdir(exist_ok=True)
         self._loading = Loading(ArtifactCache(cache, store), self._fleet, self._fleet_changed)
@@ -145,6 +149,8 @@ class Node:
             slot,
             self._request_key.hex(),
             settings.limits,
+            str(box_of(self._boxes, slot)),
+            str(trace_of(self._boxes, slot)),
             settings.threads,
             settings.providers,
             str(settings.crashpoint_file) if settings.crashpoint_file else None,
@@ -164,6 +170,15 @@ class Node:
     def _fleet_changed(self) -> None:
         self._loading.want(self._following.desired.needed())
         self._following.advance()
+
+    def _crashed(self, worker: Worker, code: int) -> None:
+        notes = blackbox.read(box_of(self._boxes, worker.slot))
+        died = thread_of(trace_of(self._boxes, worker.slot))
+        crash = crash_of(code, notes, died, self._loading.keys_by_mark(), worker.cells)
+        self._crashes.add(crash)
+        if crash.key is not None:
+            doing = "loading" if crash.loading else "running"
+            log.error("worker %s died (%s) %s %s/%s", worker.slot, crash.how, doing, *crash.key[:2])
 
     def _answer(self, worker: Worker, ask: Ask) -> None:
         if ask.what == "metrics":
@@ -206,6 +221,7 @@ class Node:
             "models": self._following.models(),
             "workers": workers,
             "restarts": self._fleet.restarts,
+            "crashes": self._crashes.to_json(),
             "memory_bytes": sum(each.memory_bytes for each in stats),
             "requests": meters.requests(),
             "errors": meters.errors(),
@@ -222,6 +238,7 @@ class Node:
             yield "assay_plan_revision", {"model": name}, revision
         yield "assay_workers", {}, len(self._fleet.joined())
         yield "assay_worker_restarts_total", {}, self._fleet.restarts
+        yield from self._crashes.samples()
         for worker in self._fleet.workers.values():
             if worker.stats is not None:
                 yield "assay_worker_memory_bytes", {"slot": worker.slot}, worker.stats.memory_bytes

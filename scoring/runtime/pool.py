@@ -27,7 +27,7 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to load. `digest` is the version's identity."""
+    """What to load. `digest` is the version's identity, `mark` stands for it in the black box."""
 
     model: str
     number: int
@@ -35,6 +35,7 @@ class Order:
     signature: Signature
     files: Files
     batching: bool = False
+    mark: int = 0
 
 
 @dataclass(slots=True)
@@ -77,5 +78,5 @@ def load_version(
         for exchange in ran.exchanges:
             exchange.line.ready()
 
-    lane = Lane(batcher, deliver, shop, run_seconds)
+    lane = Lane(batcher, deliver, shop, run_seconds, order.mark)
     return Loaded(order, order.number, order.signature, reader, batcher, lane, run_seconds)

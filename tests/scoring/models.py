@@ -138,6 +138,30 @@ def failing() -> bytes:
     )
 
 
+def divides(rounds: int = 0) -> bytes:
+    """y = x / d in whole numbers: the least of them by -1 kills the process. `rounds` make it slow."""
+    nodes, last = [helper.make_node("Cast", ["x"], ["f"], to=FLOAT)], "h0"
+    nodes.append(helper.make_node("MatMul", ["f", "row"], ["h0"]))
+    for number in range(rounds):
+        nodes.append(helper.make_node("MatMul", [last, "w"], [f"m{number}"]))
+        nodes.append(helper.make_node("Tanh", [f"m{number}"], [f"h{number + 1}"]))
+        last = f"h{number + 1}"
+    nodes.append(helper.make_node("ReduceMean", [last], ["mean"], axes=[1], keepdims=1))
+    nodes.append(helper.make_node("Mul", ["mean", "none"], ["nothing"]))
+    nodes.append(helper.make_node("Cast", ["nothing"], ["zero"], to=INT64))
+    nodes.append(helper.make_node("Add", ["x", "zero"], ["same"]))
+    nodes.append(helper.make_node("Div", ["same", "d"], ["y"]))
+    width = 256 if rounds else 1
+    weights = np.random.default_rng(1).normal(size=(width, width)).astype(np.float32)
+    constants = {"row": np.ones((1, width), np.float32), "none": np.array(0, np.float32)}
+    return graph(
+        nodes,
+        [("x", INT64, ["n", 1]), ("d", INT64, ["n", 1])],
+        [("y", INT64, ["n", 1])],
+        constants | ({"w": weights} if rounds else {}),
+    )
+
+
 def endless() -> bytes:
     """Counts to x in a loop: what the caller sends decides how long it takes."""
     body = helper.make_graph(

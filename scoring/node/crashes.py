@@ -1,0 +1,118 @@
+"""What a dead worker was doing: which version has to answer for it, by what the worker left behind."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scoring.blackbox import LOADER, Note
+from scoring.control import Key
+from scoring.telemetry import Cell
+
+_THREAD = re.compile(rb"Current thread 0x([0-9a-f]+)")
+_TRACE_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """One death of a worker. `key` is None when no version can be blamed for it.
+
+    how           the signal's name or the exit code, in words.
+    arm           under which arm the first request of the run was to be answered; "" for a load.
+    fingerprints  of the requests that were being run together; `requests` is how many these were.
+    began         when the run began, in `perf_counter` seconds.
+    """
+
+    how: str
+    key: Key | None = None
+    arm: str = ""
+    loading: bool = False
+    fingerprints: tuple[int, ...] = ()
+    requests: int = 0
+    began: float = 0.0
+
+
+def box_of(folder: Path, slot: int) -> Path:
+    return folder / f"{slot}.box"
+
+
+def trace_of(folder: Path, slot: int) -> Path:
+    return folder / f"{slot}.trace"
+
+
+def crash_of(
+    code: int, notes: Sequence[Note], thread: int | None, marks: Mapping[int, Key], cells: Sequence[Cell]
+) -> Crash:
+    """The crash of a worker that ended with `code`, by the notes in its box.
+
+    thread  the one that died, where a signal handler could still say so; else None.
+    """
+    how = words(code)
+    note = _culprit(notes, thread)
+    key = None if note is None else marks.get(note.mark)
+    if note is None or key is None:
+        return Crash(how)
+    if note.place == LOADER:
+        return Crash(how, key, loading=True, began=note.began)
+    arm = cells[note.cell].arm if note.cell < len(cells) else ""
+    return Crash(how, key, arm, False, note.fingerprints, note.requests, note.began)
+
+
+def _culprit(notes: Sequence[Note], thread: int | None) -> Note | None:
+    """The thread that died says it itself; without that word, only what was alone can be blamed.
+
+    A load is rare and heavy, runs are always there: beside a load they are not suspected.
+    """
+    if thread is not None:
+        return next((note for note in notes if note.thread == thread), None)
+    loads = [note for note in notes if note.place == LOADER]
+    among = loads or notes
+    return among[0] if len(among) == 1 else None
+
+
+def words(code: int) -> str:
+    """An exit code of `subprocess` as one would say it."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
+
+
+def thread_of(trace: Path) -> int | None:
+    """The thread that Python's fault handler saw die, if it did."""
+    try:
+        with trace.open("rb") as stream:
+            found = _THREAD.search(stream.read(_TRACE_BYTES))
+    except OSError:
+        return None
+    return int(found[1], 16) if found else None
+
+
+class CrashCounts:
+    """Crashes since the node's start, by what was running. Loads count under the arm `loading`."""
+
+    def __init__(self) -> None:
+        self.by_cell: Counter[Cell] = Counter()
+        self.unattributed = 0
+
+    def add(self, crash: Crash) -> None:
+        if crash.key is None:
+            self.unattributed += 1
+        else:
+            arm = "loading" if crash.loading else crash.arm
+            self.by_cell[Cell(crash.key[0], crash.key[1], arm)] += 1
+
+    def samples(self) -> Iterable[tuple[str, Mapping[str, object], float]]:
+        for cell, count in sorted(self.by_cell.items()):
+            yield "assay_crashes_total", cell._asdict(), count
+        yield "assay_crashes_unattributed_total", {}, self.unattributed
+
+    def to_json(self) -> dict[str, object]:
+        cells = [[*cell, count] for cell, count in sorted(self.by_cell.items())]
+        return {"cells": cells, "unattributed": self.unattributed}
