@@ -58,8 +58,8 @@ class NodeRoutes:
             self._upstream.metrics(exchange)
         elif parts[0] == "v2":
             self._protocol(serving, exchange, parts[1:])
-        elif parts[0] == "score" and len(parts) == 2:
-            self._score(serving, exchange, parts[1], None, b"/score/")
+        elif parts[0] in {"score", "invocations"} and len(parts) == 2:
+            self._score(serving, exchange, parts[1], None, b"/%b/" % parts[0].encode())
         else:
             raise _unknown(path)
 

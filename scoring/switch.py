@@ -8,7 +8,7 @@ from typing import Any
 
 from scoring.access import Access
 from scoring.plans import ModelPlan, RoutingPlan
-from scoring.protocols.forms import OIP, SIMPLE
+from scoring.protocols.forms import MLFLOW, OIP, SIMPLE
 from scoring.request_ids import BY_NAME, INTERNAL, Issuer, model_tag
 from scoring.serving import Endpoint, ModelView, Serving, Target
 from scoring.telemetry import Cell, Meters
@@ -57,7 +57,12 @@ class Maker:
                 for place, arm in enumerate(model.arms)
             ]
             internal = [self._target(name, model, arm.version, INTERNAL, "internal") for arm in model.arms]
-            for target, form in ((path + b"/infer", OIP), (b"/score/" + name.encode(), SIMPLE)):
+            doors = (
+                (path + b"/infer", OIP),
+                (b"/score/" + name.encode(), SIMPLE),
+                (b"/invocations/" + name.encode(), MLFLOW),
+            )
+            for target, form in doors:
                 made[target] = Endpoint(
                     name, "score", form, arms, internal, model.arms, model.salt, model.hashing
                 )

@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from scoring.exchange import Exchange
 from scoring.http import BINARY, JSON
-from scoring.protocols import oip_binary, oip_json, simple
+from scoring.protocols import mlflow, oip_binary, oip_json, simple
 from scoring.protocols.inputs import InputReader
 from scoring.protocols.oip_json import InferRequest
 from scoring.serving import Written
@@ -70,5 +70,22 @@ class Simple:
         return Written(simple.answer(specs, arrays, exchange.target.model, version.number, request_id), JSON)
 
 
+class Mlflow:
+    """`/invocations`: MLflow's tables and tensors."""
+
+    def parse(self, exchange: Exchange) -> str | None:
+        request = exchange.request = mlflow.read(exchange.body)
+        return request.unit()
+
+    def blocks(self, exchange: Exchange, reader: InputReader) -> list[Block | None]:
+        return mlflow.blocks(exchange.request, reader)
+
+    def write(self, exchange: Exchange, arrays: Sequence[Array], request_id: bytes) -> Written:
+        specs = exchange.target.version.signature.outputs
+        tabular = exchange.request.tabular()
+        return Written(mlflow.answer(specs, arrays, exchange.rows, tabular=tabular), JSON)
+
+
 OIP = Oip()
 SIMPLE = Simple()
+MLFLOW = Mlflow()

@@ -32,7 +32,11 @@ def refuse_duplicates(body: bytes) -> None:
     decoder found keys means that none came twice. Only bodies with more (a colon in a string,
     or indeed a duplicate) are read again.
     """
-    json.loads(body, object_pairs_hook=_object)
+    try:
+        json.loads(body, object_pairs_hook=_object)
+    except (ValueError, RecursionError) as error:
+        # The typed decoder looks less closely at what it leaves for later.
+        raise BadRequest(f"the body is not JSON that this server reads: {error}") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,199 @@
+"""`POST /invocations/{model}`: what MLflow's scoring server takes and gives.
+
+A body has one of `inputs`, `instances`, `dataframe_split`, `dataframe_records`, and may have `params`.
+Tables answer with one record for each row, tensors with each output by its name, as MLflow's own ONNX
+models do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import msgspec
+import orjson
+from msgspec import UNSET, UnsetType
+
+from scoring.errors import BadRequest, BadTensor
+from scoring.protocols.inputs import InputReader, SpecReader
+from scoring.protocols.strict import decode, refuse_duplicates
+from scoring.protocols.texts import nested_text, row_texts
+from scoring.tensors import Array, Block
+from scoring.types import FREE, TensorSpec
+
+Row = dict[str, Any]
+Columns = Mapping[str, Sequence[Any]]
+
+
+class Split(msgspec.Struct, forbid_unknown_fields=True):
+    """A table as pandas' `to_dict(orient="split")` makes it."""
+
+    data: list[list[Any]]
+    columns: list[str | int] | UnsetType = UNSET
+    index: msgspec.Raw | UnsetType = UNSET
+
+
+class Invocation(msgspec.Struct, forbid_unknown_fields=True):
+    """Exactly one of the first four is there."""
+
+    inputs: msgspec.Raw | UnsetType = UNSET
+    instances: msgspec.Raw | UnsetType = UNSET
+    dataframe_split: Split | UnsetType = UNSET
+    dataframe_records: list[Row] | UnsetType = UNSET
+    params: dict[str, Any] | UnsetType = UNSET
+
+    def unit(self) -> str | None:
+        """The unit in `params.unit`; as with MLflow, params that nobody asked for are not looked at."""
+        unit = None if self.params is UNSET else self.params.get("unit")
+        if unit is not None and not isinstance(unit, str):
+            raise BadRequest("params.unit must be a text")
+        return unit
+
+    def tabular(self) -> bool:
+        return self.inputs is UNSET and self.instances is UNSET
+
+
+_FORMS = ("inputs", "instances", "dataframe_split", "dataframe_records")
+_decode = msgspec.json.Decoder(Invocation).decode
+_decode_rows = msgspec.json.Decoder(list[Row]).decode
+_decode_named = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_cells = msgspec.json.Decoder(list[Any]).decode
+
+
+def read(body: bytes) -> Invocation:
+    """The request in a body. Raises BadRequest."""
+    request = decode(_decode, body)
+    if sum(getattr(request, form) is not UNSET for form in _FORMS) != 1:
+        raise BadRequest(f"the body has exactly one of {', '.join(_FORMS)}")
+    # The one key of a plain table or list needs no second look; see strict.py.
+    if body.count(b":") != 1:
+        refuse_duplicates(body)
+    return request
+
+
+def blocks(request: Invocation, reader: InputReader) -> list[Block | None]:
+    """The request's tensors in the order of the signature. Raises BadTensor."""
+    if request.dataframe_split is not UNSET:
+        return _table(_split_columns(request.dataframe_split), reader)
+    if request.dataframe_records is not UNSET:
+        return _table(_record_columns(request.dataframe_records), reader)
+    if request.instances is not UNSET:
+        if _opens(request.instances, b"[", b"{"):
+            return _table(_record_columns(_cells(_decode_rows, request.instances)), reader)
+        return _only(reader, request.instances)
+    assert request.inputs is not UNSET  # noqa: S101 - `read` has counted
+    if not _opens(request.inputs, b"{"):
+        return _only(reader, request.inputs)
+    named = _cells(_decode_named, request.inputs)
+    if len(reader.readers) == 1 and set(named) == set(reader.readers[0].spec.features):
+        return _table({name: _cells(_decode_cells, data) for name, data in named.items()}, reader)
+    found: list[Block | None] = [None] * len(reader.readers)
+    for name, data in named.items():
+        place = reader.find(name)
+        found[place] = reader.readers[place].nested(data)
+    return reader.complete(found)
+
+
+def answer(specs: Sequence[TensorSpec], arrays: Sequence[Array], rows: int, *, tabular: bool) -> bytes:
+    """The response: `predictions`."""
+    names = [orjson.dumps(spec.name) for spec in specs]
+    if not tabular or any(array.shape[:1] != (rows,) for array in arrays):
+        texts = [nested_text(array) for array in arrays]
+        return b'{"predictions":{%b}}' % _members(names, texts)
+    columns = [_column(array) for array in arrays]
+    records = [b"{%b}" % _members(names, row) for row in zip(*columns, strict=True)]
+    return b'{"predictions":[%b]}' % b",".join(records)
+
+
+def _members(names: Sequence[bytes], texts: Sequence[bytes]) -> bytes:
+    return b",".join(b"%b:%b" % pair for pair in zip(names, texts, strict=True))
+
+
+def _column(array: Array) -> list[bytes]:
+    """The text of each row; a row of one element is that element."""
+    if array.size == len(array):
+        return row_texts(array.reshape(-1))
+    return [nested_text(row) for row in array]
+
+
+def _opens(data: msgspec.Raw, *brackets: bytes) -> bool:
+    """Whether these brackets come first in the JSON, with nothing but space between."""
+    rest = memoryview(data).tobytes()
+    for bracket in brackets:
+        rest = rest.lstrip(b" \t\r\n")
+        if not rest.startswith(bracket):
+            return False
+        rest = rest[1:65]
+    return True
+
+
+def _cells(decoder: Any, data: msgspec.Raw) -> Any:
+    try:
+        return decoder(data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadTensor(f"the rows are not what this call takes: {error}") from None
+
+
+def _only(reader: InputReader, data: msgspec.Raw) -> list[Block | None]:
+    """The whole data as the one input that has to be there."""
+    wanted = [place for place, each in enumerate(reader.readers) if not each.spec.optional]
+    if len(wanted) != 1:
+        raise BadTensor(f"this version takes {sorted(reader.index)}: name each input")
+    found: list[Block | None] = [None] * len(reader.readers)
+    found[wanted[0]] = reader.readers[wanted[0]].nested(data)
+    return found
+
+
+def _split_columns(split: Split) -> Columns:
+    width = len(split.data[0]) if split.data else 0
+    names = list(range(width)) if split.columns is UNSET else split.columns
+    if any(len(row) != len(names) for row in split.data):
+        raise BadTensor(f"dataframe_split has {len(names)} columns, and rows of another length")
+    if len(set(map(str, names))) != len(names):
+        raise BadTensor("dataframe_split has two columns of one name")
+    return {str(name): column for name, column in zip(names, zip(*split.data, strict=True), strict=False)}
+
+
+def _record_columns(records: Sequence[Row]) -> Columns:
+    if any(row.keys() != records[0].keys() for row in records):
+        raise BadTensor("the rows have different columns: each has all of them")
+    return {name: [row[name] for row in records] for name in (records[0] if records else ())}
+
+
+def _table(columns: Columns, reader: InputReader) -> list[Block | None]:
+    """One input for each column; or all columns as the last axis of the only input."""
+    lengths = {len(cells) for cells in columns.values()}
+    if len(lengths) != 1 or 0 in lengths:
+        raise BadTensor("a table has at least one row and one column, and each column as many rows")
+    if columns.keys() <= reader.index.keys():
+        found: list[Block | None] = [None] * len(reader.readers)
+        for name, cells in columns.items():
+            place = reader.index[name]
+            found[place] = _stacked(reader.readers[place], cells)
+        return reader.complete(found)
+    if len(reader.readers) != 1 or len(reader.readers[0].spec.shape) != 2:
+        raise BadTensor(f"the columns are {sorted(columns)}: this version takes {sorted(reader.index)}")
+    only = reader.readers[0]
+    names = only.spec.features or tuple(columns)
+    if columns.keys() != set(names):
+        missing, unknown = sorted(set(names) - columns.keys()), sorted(columns.keys() - set(names))
+        raise BadTensor(f"input {only.spec.name!r}: features missing {missing}, unknown {unknown}")
+    rows = list(zip(*(columns[name] for name in names), strict=True))
+    return [only.row(list(chain.from_iterable(rows)), (len(rows), len(names)))]
+
+
+def _stacked(reader: SpecReader, cells: Sequence[Any]) -> Block:
+    """A column whose cells are the rows of one input."""
+    spec = reader.spec
+    shape = [len(cells)]
+    values = list(cells)
+    if len(spec.shape) == 2 and spec.shape[1] in (1, FREE) and not isinstance(values[0], list):
+        return reader.row(values, (len(cells), 1))
+    for _ in spec.shape[1:]:
+        length = len(values[0]) if isinstance(values[0], list) else -1
+        if length < 1 or any(not isinstance(each, list) or len(each) != length for each in values):
+            raise BadTensor(f"input {spec.name!r} takes lists of shape {list(spec.shape[1:])} in each row")
+        shape.append(length)
+        values = list(chain.from_iterable(values))
+    return reader.row(values, tuple(shape))
