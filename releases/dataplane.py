@@ -1,7 +1,7 @@
-"""What goes between the control plane and the nodes: plans out, heartbeats and feedback in.
+"""What goes between the control plane and the nodes: plans out, heartbeats, feedback and counters in.
 
-Redis is transport here and never the truth: plans are written from rows, feedback is acknowledged
-only after its rows are committed. This is the only file of the release side that talks to it.
+Redis is transport here and never the truth: plans are written from rows, what nodes ship is
+acknowledged only after its rows are committed. This is the only file of the release side that talks to it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,34 +107,51 @@ def heartbeat(document: Mapping[str, Any]) -> Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One shipment of feedback from a node's spool."""
+    """One shipment from a node's spool. `after` is how far the node knew itself acknowledged then."""
 
     entry: str
     node: str
     boot: str
+    after: int
     sequence: int
-    items: tuple[Mapping[str, Any], ...]
+    body: Mapping[str, Any]
+
+    @property
+    def sender(self) -> tuple[str, str]:
+        return self.node, self.boot
 
 
-def read_feedback(client: redis.Redis, environment: str) -> Iterator[Batch]:
-    """Batches that wait, oldest first; they stay until `acknowledge`."""
-    entries: Any = client.xrange(f"assay:{environment}:feedback", count=_READ_BATCHES)
-    for entry, fields in entries:
-        document = json.loads(fields[b"batch"])
-        yield Batch(
-            entry=entry.decode(),
-            node=str(document["node"]),
-            boot=str(document["boot"]),
-            sequence=int(document["sequence"]),
-            items=tuple(document["items"]),
-        )
+def shipped(client: redis.Redis, environment: str, what: str) -> list[Batch]:
+    """Batches that wait in the stream of `what` (feedback, counters), oldest first; they stay until
+    `acknowledge`."""
+    entries: Any = client.xrange(f"assay:{environment}:{what}", count=_READ_BATCHES)
+    return [_batch(entry.decode(), json.loads(fields[b"batch"])) for entry, fields in entries]
 
 
-def acknowledge(client: redis.Redis, environment: str, batch: Batch, upto: int) -> None:
-    """Tell the node that every batch of its boot up to `upto` is in the database, and drop this one."""
+def _batch(entry: str, document: Mapping[str, Any]) -> Batch:
+    return Batch(
+        entry=entry,
+        node=str(document["node"]),
+        boot=str(document["boot"]),
+        after=int(document.get("after", 0)),
+        sequence=int(document["sequence"]),
+        body=document,
+    )
+
+
+def acknowledge(
+    client: redis.Redis,
+    environment: str,
+    what: str,
+    batches: Iterable[Batch],
+    upto: Mapping[tuple[str, str], int],
+) -> None:
+    """Tell each (node, boot) that its batches up to a number are in the database, and drop `batches`."""
+    stream = f"assay:{environment}:{what}"
     pipe = client.pipeline(transaction=True)
-    pipe.hset(f"assay:{environment}:feedback:acked", f"{batch.node}:{batch.boot}", str(upto))
-    pipe.xdel(f"assay:{environment}:feedback", batch.entry)
+    for (node, boot), sequence in upto.items():
+        pipe.hset(f"{stream}:acked", f"{node}:{boot}", str(sequence))
+    pipe.xdel(stream, *(batch.entry for batch in batches))
     pipe.execute()
 
 

@@ -85,8 +85,8 @@ class Meter:
             "requests": self._requests,
             "rows": self.rows,
             "seconds": self._seconds,
-            "errors": dict(self.errors),
-            "buckets": sorted(self._buckets.items()),
+            "errors": {code: count for code, count in self.errors.items() if count},
+            "buckets": sorted((place, count) for place, count in self._buckets.items() if count),
         }
 
     def add(self, document: Mapping[str, Any], times: int = 1) -> None:
@@ -148,7 +148,7 @@ class Meters:
     def to_json(self) -> dict[str, Any]:
         """Only what has counted anything: most versions of a large plan are asked by nobody."""
         cells = [[*cell, meter.to_json()] for cell, meter in self.cells.items() if meter.requests]
-        return {"cells": cells, "refused": dict(self.refused)}
+        return {"cells": cells, "refused": {code: n for code, n in self.refused.items() if n}}
 
     def add(self, document: Mapping[str, Any], times: int = 1) -> None:
         for model, version, arm, meter in document["cells"]:

@@ -63,24 +63,26 @@ def ingest(environment: Environment) -> int:
     its unique (node, boot, sequence) then ignores.
     """
     total = 0
-    for batch in dataplane.read_feedback(client(), environment.name):
+    for batch in dataplane.shipped(client(), environment.name, "feedback"):
         total += _ingest_batch(batch)
         crashpoint("feedback.ingested")
-        dataplane.acknowledge(client(), environment.name, batch, _complete_upto(batch))
+        upto = {batch.sender: _complete_upto(batch)}
+        dataplane.acknowledge(client(), environment.name, "feedback", [batch], upto)
     return total
 
 
 def _ingest_batch(batch: dataplane.Batch) -> int:
+    items = batch.body["items"]
     with write():
         row, created = FeedbackBatch.objects.get_or_create(
             node=batch.node,
             boot=batch.boot,
             sequence=batch.sequence,
-            defaults={"items": len(batch.items), "counted": 0},
+            defaults={"items": len(items), "counted": 0},
         )
         if not created:
             return 0
-        _, counted = _count(batch.items, row)
+        _, counted = _count(items, row)
         FeedbackBatch.objects.filter(pk=row.pk).update(counted=counted)
         record(
             Kind.FEEDBACK_INGESTED,
@@ -88,7 +90,7 @@ def _ingest_batch(batch: dataplane.Batch) -> int:
             actor=ACTOR,
             boot=batch.boot,
             sequence=batch.sequence,
-            **_summary(batch.items, counted),
+            **_summary(items, counted),
         )
         return counted
 

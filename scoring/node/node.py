@@ -20,12 +20,13 @@ from scoring.node import exposition, listening, stores
 from scoring.node.crashes import CrashCounts, box_of, crash_of, thread_of, trace_of
 from scoring.node.files import sweep, write_atomically
 from scoring.node.fleet import Events, Fleet, Worker
+from scoring.node.flushing import SPOOL_BYTES, Flusher
 from scoring.node.following import Following
 from scoring.node.heartbeat import Heart
 from scoring.node.loading import Loading
 from scoring.node.resp import Redis, RedisDown, RedisRefused
 from scoring.node.settings import Settings, read_request_key
-from scoring.node.shipping import FeedbackDesk, Shipper
+from scoring.node.shipping import FeedbackDesk, Outbox, Shipper
 from scoring.node.sources import RedisFollower, follow_file
 from scoring.node.spool import Spool
 from scoring.plans import PublicKey, parse, unsigned, verify
@@ -70,8 +71,10 @@ class Node:
         self._loading = Loading(ArtifactCache(cache, store), self._fleet, self._fleet_changed)
         self._heart = Heart(self._facts, settings.data / "node.json")
         self._following = Following(self._fleet, self._loading, self._heart.beat)
-        self._spool = Spool(settings.data / "spool", self._boot, settings.limits.spool_bytes)
-        self._desk = FeedbackDesk(self._spool)
+        self._feedback = Outbox(Spool(settings.data / "spool", self._boot, settings.limits.spool_bytes))
+        self._desk = FeedbackDesk(self._feedback)
+        self._counters = Outbox(Spool(settings.data / "counters", self._boot, SPOOL_BYTES))
+        self._flusher = Flusher(self._counters, self._fleet.meters)
         self._follower: RedisFollower | None = None
 
     async def run(self) -> None:
@@ -101,14 +104,20 @@ class Node:
         if settings.redis is not None:
             url, environment = settings.redis, settings.environment
             follower = self._follower = RedisFollower(Redis(url), environment, self.offer)
-            shipper = Shipper(
-                self._desk, self._spool, Redis(url), environment=environment, node=settings.node
-            )
             beating = Redis(url)
             yield follower.poll
             yield lambda: follower.listen(url)
-            yield shipper.run
+            yield self._shipper(self._feedback, "feedback").run
+            yield self._shipper(self._counters, "counters", poll_seconds=1.0).run
+            yield self._flusher.run
             yield lambda: self._heart.to_redis(beating, self._redis_key())
+
+    def _shipper(self, outbox: Outbox, what: str, poll_seconds: float = 0.2) -> Shipper:
+        """`what` names the stream: `assay:{environment}:{what}`."""
+        settings = self._settings
+        stream = f"assay:{settings.environment}:{what}"
+        redis = Redis(settings.redis or "")
+        return Shipper(outbox, redis, stream, node=settings.node, poll_seconds=poll_seconds)
 
     # ---- plans
 
@@ -225,7 +234,7 @@ class Node:
             "memory_bytes": sum(each.memory_bytes for each in stats),
             "requests": meters.requests(),
             "errors": meters.errors(),
-            "spool_bytes": self._desk.bytes,
+            "spool_bytes": self._feedback.bytes,
             "stale": self._stale(),
         }
 
@@ -242,14 +251,16 @@ class Node:
         for worker in self._fleet.workers.values():
             if worker.stats is not None:
                 yield "assay_worker_memory_bytes", {"slot": worker.slot}, worker.stats.memory_bytes
-        yield "assay_spool_bytes", {}, self._desk.bytes
+        yield "assay_spool_bytes", {}, self._feedback.bytes
 
     def _redis_key(self) -> str:
         return f"assay:{self._settings.environment}:node:{self._settings.node}"
 
     async def _say_goodbye(self) -> None:
-        """A node that stops in order leaves the quorum at once."""
+        """A node that stops in order leaves the quorum at once, and none of its counters behind."""
         if self._settings.redis is not None:
+            await self._flusher.flush()
+            await self._shipper(self._counters, "counters").ship()
             try:
                 await Redis(self._settings.redis).command("DEL", self._redis_key())
             except (RedisDown, RedisRefused) as error:

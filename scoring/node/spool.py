@@ -1,14 +1,14 @@
-"""The feedback spool: what was accepted is on disk before the client hears so, and leaves only when counted.
+"""A spool: what was taken is on disk before anybody hears so, and leaves only when it has been counted.
 
-A line is a batch: {"sequence": n, "items": [...]}. Its sequence is written with it, so a batch
-that is sent again is the same batch. Segments of a boot lie in a folder of that boot.
+A line is a batch: {"sequence": n, ...}. Its sequence is written with it, so a batch that is sent
+again is the same batch. Segments of a boot lie in a folder of that boot.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ class Batch:
 
     boot: str
     sequence: int
-    items: list[dict[str, Any]]
+    body: Mapping[str, Any]
 
 
 class Spool:
@@ -44,13 +44,15 @@ class Spool:
         self._sequence = 0
         root.mkdir(parents=True, exist_ok=True)
 
-    def append(self, items: list[dict[str, Any]]) -> int:
+    def append(self, body: Mapping[str, Any]) -> int:
         """Write and fsync one batch; its sequence. Raises OSError (SpoolFull), and then nothing counts."""
         if self.bytes() > self._most:
-            raise SpoolFull("the feedback spool is full: the control plane has not taken its batches")
+            raise SpoolFull(
+                f"the spool {self._root.name} is full: the control plane has not taken its batches"
+            )
         stream = self._segment()
         place = stream.tell()
-        line = json.dumps({"sequence": self._sequence + 1, "items": items}, separators=(",", ":"))
+        line = json.dumps({"sequence": self._sequence + 1, **body}, separators=(",", ":"))
         try:
             stream.write(line.encode() + b"\n")
             stream.flush()
@@ -114,5 +116,5 @@ def _read(boot: str, segment: Path) -> Iterator[Batch]:
     with segment.open("rb") as stream:
         for line in stream:
             if line.endswith(b"\n"):
-                document = json.loads(line)
-                yield Batch(boot, document["sequence"], document["items"])
+                body = json.loads(line)
+                yield Batch(boot, body.pop("sequence"), body)

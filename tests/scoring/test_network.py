@@ -18,10 +18,11 @@ from tests.scoring import models
 from tests.scoring.load import Load
 from tests.scoring.nodes import REQUEST_KEY, Node, envelope, model, plan, wait_for
 
-PLAN, FEEDBACK, ACKED = (
+PLAN, FEEDBACK, ACKED, COUNTERS = (
     "assay:production:plan",
     "assay:production:feedback",
     "assay:production:feedback:acked",
+    "assay:production:counters",
 )
 
 
@@ -57,6 +58,10 @@ class Valkey:
     def heartbeat(self):
         text = self.client.get("assay:production:node:n1")
         return text and json.loads(text)
+
+    def calls(self, command: str) -> int:
+        """How often anybody gave this command."""
+        return self.client.info("commandstats")[f"cmdstat_{command}"]["calls"]
 
     def _answers(self) -> bool:
         try:
@@ -194,16 +199,66 @@ def test_feedback_of_a_killed_node_is_shipped_by_its_next_boot(valkey, node, sto
     wait_for(lambda: not (node.data / "spool" / boot).exists(), "the old boot to be forgotten")
 
 
-def test_batches_that_nobody_acknowledged_are_sent_again_as_they_were(valkey, node, store):
+def test_batches_that_redis_has_lost_are_sent_again_as_they_were(valkey, node, store):
     valkey.publish(plan(1, {"m": model(1, [store.version(1, models.constant(1.0))])}))
     follows(valkey, "m", 1)
     with closing(node.client()) as client:
         mine = client.infer("m")[2]["parameters"]["request_id"]
         assert client.call("POST", "/feedback", {"request_id": mine, "reward": 1})[0] == 202
-    wait_for(lambda: valkey.client.xlen(FEEDBACK) >= 2, "the batch to come again", seconds=15)
+    wait_for(lambda: valkey.client.xlen(FEEDBACK) == 1, "the batch")
+    [(entry, fields)] = valkey.client.xrange(FEEDBACK)
+    valkey.client.xdel(FEEDBACK, entry)
+    wait_for(lambda: valkey.client.xlen(FEEDBACK) == 1, "the batch to come again", seconds=15)
 
-    batches = [fields["batch"] for _, fields in valkey.client.xrange(FEEDBACK)]
-    assert len(set(batches)) == 1
+    [(again, same)] = valkey.client.xrange(FEEDBACK)
+    assert same == fields
+    asked = valkey.calls("xrange")
+    wait_for(lambda: valkey.calls("xrange") > asked, "the node to look whether it is still there")
+    assert [entry for entry, _ in valkey.client.xrange(FEEDBACK)] == [again]
+
+
+def test_counters_are_flushed_as_what_has_grown_and_the_last_flush_is_not_lost(valkey, node, store):
+    valkey.publish(plan(1, {"m": model(1, [store.version(1, models.constant(1.0))])}))
+    follows(valkey, "m", 1)
+    with closing(node.client()) as client:
+        for _ in range(7):
+            assert client.infer("m")[0] == 200
+        assert client.call("POST", "/v2/models/nobody/infer", {})[0] == 404
+        wait_for(lambda: valkey.client.xlen(COUNTERS) == 1, "a flush")
+        valkey.client.hset(f"{COUNTERS}:acked", f"n1:{node.facts()['boot']}", 1)
+        for _ in range(5):
+            assert client.infer("m")[0] == 200
+    wait_for(lambda: node.facts()["requests"] == 13, "the workers to tell")
+    node.stop()
+
+    flushes = [json.loads(fields["batch"]) for _, fields in valkey.client.xrange(COUNTERS)]
+    assert [(flush["node"], flush["sequence"]) for flush in flushes] == [("n1", 1), ("n1", 2)]
+    assert flushes[0]["to"] == flushes[1]["from"]
+    told = [
+        (model, version, arm, counted["requests"], counted["rows"], sum(n for _, n in counted["buckets"]))
+        for flush in flushes
+        for model, version, arm, counted in flush["cells"]
+    ]
+    assert told == [("m", 1, "champion", 7, 7, 7), ("m", 1, "champion", 5, 5, 5)]
+    assert [flush["refused"] for flush in flushes] == [{"unknown_model": 1}, {}]
+
+
+def test_a_flush_that_nobody_has_acknowledged_outlives_the_node(valkey, node, store):
+    valkey.publish(plan(1, {"m": model(1, [store.version(1, models.constant(1.0))])}))
+    follows(valkey, "m", 1)
+    with closing(node.client()) as client:
+        assert client.infer("m")[0] == 200
+    wait_for(lambda: valkey.client.xlen(COUNTERS) == 1, "a flush")
+    boot = node.facts()["boot"]
+    node.kill()
+    [(entry, fields)] = valkey.client.xrange(COUNTERS)
+    valkey.client.xdel(COUNTERS, entry)
+    node.start()
+    wait_for(lambda: valkey.client.xlen(COUNTERS) >= 1, "the next boot to send it")
+
+    assert valkey.client.xrange(COUNTERS)[0][1] == fields
+    valkey.client.hset(f"{COUNTERS}:acked", f"n1:{boot}", 1)
+    wait_for(lambda: not (node.data / "counters" / boot).exists(), "the old boot to be forgotten")
 
 
 def test_metrics_are_the_sum_over_all_workers(valkey, node, store):

@@ -137,32 +137,32 @@ def spool(tmp_path):
 
 
 def test_the_spool_keeps_what_is_not_acknowledged(spool):
-    assert [spool.append([{"n": n}]) for n in range(3)] == [1, 2, 3]
-    assert [batch.items for batch in spool.batches("b1", 1)] == [[{"n": 1}], [{"n": 2}]]
+    assert [spool.append({"n": n}) for n in range(3)] == [1, 2, 3]
+    assert [batch.body for batch in spool.batches("b1", 1)] == [{"n": 1}, {"n": 2}]
 
     spool.forget("b1", 2)
     assert [batch.sequence for batch in spool.batches("b1", 0)] == [1, 2, 3]
     spool.forget("b1", 3)
     assert list(spool.batches("b1", 0)) == []
-    assert spool.append([]) == 4
+    assert spool.append({}) == 4
 
 
 def test_a_torn_line_does_not_hide_what_comes_after(spool, tmp_path):
-    spool.append([{"n": 0}])
+    spool.append({"n": 0})
     spool.close()
     with next(tmp_path.glob("b1/*.jsonl")).open("ab") as torn:
         torn.write(b'{"sequence":2,"it')
-    spool.append([{"n": 1}])
+    spool.append({"n": 1})
 
     assert [batch.sequence for batch in spool.batches("b1", 0)] == [1, 2]
 
 
 def test_a_full_spool_refuses(tmp_path):
     spool = Spool(tmp_path, "b1", 10)
-    spool.append([{"n": 0}])
+    spool.append({"n": 0})
 
     with pytest.raises(SpoolFull):
-        spool.append([{"n": 1}])
+        spool.append({"n": 1})
     spool.close()
 
 
