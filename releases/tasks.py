@@ -17,7 +17,7 @@ from registry.services.dispatching import Reactions, Wanted, dispatch
 from registry.wakeups import ring_job
 from releases import selectors
 from releases.events import Kind
-from releases.services import feedback, gating, publishing, saga
+from releases.services import feedback, gating, publishing, saga, traffic
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = timedelta(seconds=2)
@@ -120,3 +120,10 @@ def tick() -> None:
     for environment in selectors.environments():
         feedback.ingest(environment)
         publishing.ensure_published(environment)
+        traffic.ingest(environment)
+
+
+@shared_task(name="releases.roll_up", ignore_result=True)
+def roll_up() -> None:
+    """Once a minute: what is counted per minute stays small."""
+    traffic.roll_up()

@@ -3,6 +3,18 @@
 from releases.models.environments import Environment
 from releases.models.releases import GateRun, Release, Review
 from releases.models.rollouts import Rollout, Route
-from releases.models.traffic import FeedbackBatch, Reward
+from releases.models.traffic import CounterShipment, FeedbackBatch, NodeTraffic, Reward, Traffic
 
-__all__ = ["Environment", "FeedbackBatch", "GateRun", "Release", "Review", "Reward", "Rollout", "Route"]
+__all__ = [
+    "CounterShipment",
+    "Environment",
+    "FeedbackBatch",
+    "GateRun",
+    "NodeTraffic",
+    "Release",
+    "Review",
+    "Reward",
+    "Rollout",
+    "Route",
+    "Traffic",
+]

@@ -37,3 +37,72 @@ class Reward(models.Model):
 
     def __str__(self) -> str:
         return f"feedback on {self.model_id} {self.version}"
+
+
+class CounterShipment(models.Model):
+    """How far the counter flushes of one boot of a node have come in: what is not above it is a repeat."""
+
+    node = models.CharField(max_length=120)
+    boot = models.CharField(max_length=64)
+    sequence = models.PositiveBigIntegerField()
+    at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["node", "boot"], name="one_mark_per_boot")]
+
+    def __str__(self) -> str:
+        return f"{self.node} {self.boot} {self.sequence}"
+
+
+class Counted(models.Model):
+    """What was counted in the `span` seconds from `at` on: additive, so any rows may be summed.
+
+    `codes` maps an error's code to a count; `buckets` lists [place in telemetry.FINE_S, count];
+    `seconds` is the sum of the latencies.
+    """
+
+    environment = models.ForeignKey("releases.Environment", models.CASCADE, related_name="+")
+    at = models.DateTimeField()
+    span = models.PositiveIntegerField(default=60)
+    requests = models.PositiveBigIntegerField(default=0)
+    rows = models.PositiveBigIntegerField(default=0)
+    seconds = models.FloatField(default=0.0)
+    codes = models.JSONField(default=dict)
+    buckets = models.JSONField(default=list)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.requests} requests from {self.at} on"
+
+
+class Traffic(Counted):
+    """One arm of one version in one environment. `internal` are our own calls, `named` those by number."""
+
+    model = models.ForeignKey("registry.RegisteredModel", models.CASCADE, related_name="traffic")
+    version = models.PositiveIntegerField()
+    arm = models.CharField(max_length=40)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["environment", "model", "version", "arm", "span", "at"], name="one_row_per_traffic"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["model", "span", "at"], name="traffic_by_model"),
+            models.Index(fields=["span", "at"], name="traffic_by_age"),
+        ]
+
+
+class NodeTraffic(Counted):
+    """All that clients asked of one node; `codes` has what was refused before a version was chosen, too."""
+
+    node = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "node", "span", "at"], name="one_row_per_node")
+        ]
+        indexes = [models.Index(fields=["span", "at"], name="node_traffic_by_age")]

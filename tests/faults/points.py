@@ -13,12 +13,13 @@ ROLLING_OUT = (
 )
 REVERTING = ("saga.reverted",)
 INGESTING = ("feedback.ingested",)
+COUNTING = ("counters.ingested",)
 
 NODE_FOLLOWING = ("node.accepted", "node.kept")
 NODE_LOADING = ("node.fetched", "node.loaded")
 WORKER = ("worker.loading", "worker.serving", "worker.replying")
 
 TRIED = {
-    *(*PROVING, *ROLLING_OUT, *REVERTING, *INGESTING),
+    *(*PROVING, *ROLLING_OUT, *REVERTING, *INGESTING, *COUNTING),
     *(*NODE_FOLLOWING, *NODE_LOADING, *WORKER),
 }

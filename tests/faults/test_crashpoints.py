@@ -167,6 +167,19 @@ def test_feedback_whose_ingestion_is_killed_is_counted_exactly_once(crashes, nam
     assert counted(crashes) == 20
 
 
+@pytest.mark.parametrize("name", points.COUNTING)
+def test_counters_whose_ingestion_is_killed_are_counted_exactly_once(crashes, name):
+    rows, targets = lab.wine().judge
+    before = asked(crashes)
+    crashes.at(name)
+    scored(crashes, rows[:20], targets[:20])
+    crashes.happened()
+    wait_until(lambda: asked(crashes) >= before + 20, "the requests to be counted", 60)
+    scored(crashes, rows[:5], targets[:5])
+    wait_until(lambda: asked(crashes) >= before + 25, "the next flush", 60)
+    assert asked(crashes) == before + 25
+
+
 def test_after_all_of_it_the_log_holds(crashes):
     assert "The log holds" in crashes.tree.manage("audit", "verify")
 
@@ -208,3 +221,13 @@ def post_feedback(crashes, items):
 def counted(crashes) -> int:
     versions = crashes.journey.ci.get("/models/wine/feedback")["versions"]
     return sum(version["labels"] for version in versions)
+
+
+def asked(crashes) -> int:
+    """Requests of clients for the model, as the control plane has counted them."""
+    told = crashes.tree.manage(
+        "shell", "-c",
+        "from releases.models import Traffic; from django.db.models import Sum;"
+        "print('asked', Traffic.objects.exclude(arm='internal').aggregate(n=Sum('requests'))['n'] or 0)",
+    )  # fmt: skip
+    return int(told.rpartition("asked ")[2].split()[0])

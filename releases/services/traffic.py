@@ -1,0 +1,212 @@
+"""Counters of the nodes become rows: each flush exactly once, minutes into hours, hours into days.
+
+Nothing is recorded in the log: counters are measurements, no decisions.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+
+from registry.models import RegisteredModel
+from registry.transactions import write
+from releases import dataplane
+from releases.models import CounterShipment, Environment, NodeTraffic, Traffic
+from releases.services.publishing import client
+from scoring.crashpoints import crashpoint
+from scoring.telemetry import Cell, Meter, Meters
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+KEPT = {MINUTE: timedelta(hours=26), HOUR: timedelta(days=62), DAY: timedelta(days=731)}
+"""How long rows of a span are kept: at most 1,560 + 1,488 + 731 for one arm of one version. Nodes
+have no days."""
+INTERNAL = "internal"
+COUNTED = ("requests", "rows", "seconds", "codes", "buckets")
+_ROLLED_AT_ONCE = 5000
+_OLDEST_FLUSH = timedelta(days=7)
+log = logging.getLogger(__name__)
+
+Row = Traffic | NodeTraffic
+
+
+def ingest(environment: Environment) -> int:
+    """Count the flushes that wait, all in one transaction, and acknowledge them; how many were new.
+
+    The mark of each (node, boot) is written with the rows, so a kill between commit and
+    acknowledgement repeats the flushes and counts none of them twice.
+    """
+    batches = dataplane.shipped(client(), environment.name, "counters")
+    if not batches:
+        return 0
+    with write():
+        fresh, upto = _in_order(batches)
+        _add(environment, fresh)
+    crashpoint("counters.ingested")
+    dataplane.acknowledge(client(), environment.name, "counters", batches, upto)
+    return len(fresh)
+
+
+def _in_order(
+    batches: Iterable[dataplane.Batch],
+) -> tuple[list[dataplane.Batch], dict[tuple[str, str], int]]:
+    """What has not been counted yet, and the new marks, which are saved here.
+
+    After a gap nothing is taken, since the mark would then cover what is missing; the node sends
+    it again. What the node knew to be acknowledged is no gap: this database is older than that.
+    """
+    marks = {sender: _mark(sender) for sender in {batch.sender for batch in batches}}
+    fresh = []
+    for batch in batches:
+        known = max(marks[batch.sender].sequence, batch.after)
+        if marks[batch.sender].sequence < batch.sequence <= known + 1:
+            marks[batch.sender].sequence = batch.sequence
+            fresh.append(batch)
+    for mark in marks.values():
+        mark.save()
+    return fresh, {sender: mark.sequence for sender, mark in marks.items()}
+
+
+def _mark(sender: tuple[str, str]) -> CounterShipment:
+    node, boot = sender
+    found = CounterShipment.objects.filter(node=node, boot=boot).first()
+    return found or CounterShipment(node=node, boot=boot, sequence=0)
+
+
+def _add(environment: Environment, batches: Iterable[dataplane.Batch]) -> None:
+    models = {name: pk for pk, name in RegisteredModel.objects.values_list("pk", "name")}
+    versions: dict[tuple[Any, ...], Meter] = {}
+    nodes: dict[tuple[Any, ...], Meter] = {}
+    for batch in batches:
+        read = _read(batch)
+        if read is None:
+            continue
+        at, counted = read
+        for cell, meter in counted.cells.items():
+            _merge(versions, (models.get(cell.model), cell.version, _arm(cell), at), meter)
+            if cell.arm != INTERNAL:
+                _merge(nodes, (batch.node, at), meter)
+        if counted.refused:
+            _merge(nodes, (batch.node, at), _refused(counted))
+    known = {key: meter for key, meter in versions.items() if key[0] is not None}
+    _upsert(Traffic, environment, ("model_id", "version", "arm", "at"), known)
+    _upsert(NodeTraffic, environment, ("node", "at"), nodes)
+
+
+def _read(batch: dataplane.Batch) -> tuple[datetime, Meters] | None:
+    """A flush that nobody can read is no reason to stop counting the others."""
+    counted = Meters()
+    try:
+        counted.add(batch.body)
+        return _minute(batch.body), counted
+    except (KeyError, TypeError, ValueError, OverflowError):
+        log.exception("flush %s of node %s cannot be read: left out", batch.sequence, batch.node)
+        return None
+
+
+def _arm(cell: Cell) -> str:
+    """The arm without its weight: `canary:0.05` and `canary:0.25` are one line of a chart."""
+    return cell.arm.partition(":")[0][:40]
+
+
+def _refused(counted: Meters) -> Meter:
+    meter = Meter()
+    for code, number in counted.refused.items():
+        meter.add({"requests": number, "rows": 0, "seconds": 0.0, "errors": {code: number}, "buckets": []})
+    return meter
+
+
+def _merge(into: dict[tuple[Any, ...], Meter], key: tuple[Any, ...], meter: Meter) -> None:
+    into.setdefault(key, Meter()).add(meter.to_json())
+
+
+def _minute(body: Mapping[str, Any]) -> datetime:
+    """The minute in the middle of a flush; a node whose clock is wrong writes no far-off rows."""
+    now = datetime.now(UTC)
+    middle = datetime.fromtimestamp((float(body["from"]) + float(body["to"])) / 2, UTC)
+    return min(max(middle, now - _OLDEST_FLUSH), now).replace(second=0, microsecond=0)
+
+
+def _upsert(
+    kind: Any,
+    environment: Environment,
+    names: tuple[str, ...],
+    found: Mapping[tuple[Any, ...], Meter],
+    span: int = MINUTE,
+) -> None:
+    """Add to the rows that are there, make the others. Serial, because the caller holds the log's head."""
+    if not found:
+        return
+    narrowed = {f"{names[0]}__in": {key[0] for key in found}, "at__in": {key[-1] for key in found}}
+    stored = kind.objects.filter(environment=environment, span=span, **narrowed)
+    rows = {tuple(getattr(row, name) for name in names): row for row in stored}
+    fresh, changed = [], []
+    for key, meter in found.items():
+        row = rows.get(key)
+        if row is None:
+            row = kind(environment=environment, span=span, **dict(zip(names, key, strict=True)))
+            fresh.append(row)
+        else:
+            meter.add(as_counted(row))
+            changed.append(row)
+        _fill(row, meter)
+    kind.objects.bulk_create(fresh, batch_size=200)
+    kind.objects.bulk_update(changed, COUNTED, batch_size=100)
+
+
+def as_counted(row: Row) -> dict[str, Any]:
+    """A row in the form that meters add."""
+    return {
+        "requests": row.requests,
+        "rows": row.rows,
+        "seconds": row.seconds,
+        "errors": row.codes,
+        "buckets": row.buckets,
+    }
+
+
+def _fill(row: Row, meter: Meter) -> None:
+    counted = meter.to_json()
+    row.requests, row.rows, row.seconds = counted["requests"], counted["rows"], counted["seconds"]
+    row.codes, row.buckets = counted["errors"], counted["buckets"]
+
+
+# ---- what keeps the tables bounded
+
+
+def roll_up(now: datetime | None = None) -> int:
+    """Sum old minutes into hours and old hours into days, and forget what is older; how many rows went."""
+    moment = now or datetime.now(UTC)
+    gone = 0
+    for kind, names in ((Traffic, ("model_id", "version", "arm")), (NodeTraffic, ("node",))):
+        gone += _coarsen(kind, names, MINUTE, HOUR, moment)
+        if kind is Traffic:
+            gone += _coarsen(kind, names, HOUR, DAY, moment)
+    with write():
+        for kind, span in ((Traffic, DAY), (NodeTraffic, HOUR)):
+            gone += _older(kind, span, moment).delete()[0]
+        CounterShipment.objects.filter(at__lt=moment - KEPT[HOUR]).delete()
+    return gone
+
+
+def _coarsen(kind: Any, names: tuple[str, ...], fine: int, coarse: int, now: datetime) -> int:
+    with write():
+        rows = list(_older(kind, fine, now).order_by("at")[:_ROLLED_AT_ONCE])
+        sums: dict[int, dict[tuple[Any, ...], Meter]] = {}
+        for row in rows:
+            start = datetime.fromtimestamp(row.at.timestamp() // coarse * coarse, UTC)
+            key = (*(getattr(row, name) for name in names), start)
+            place = sums.setdefault(row.environment_id, {})
+            place.setdefault(key, Meter()).add(as_counted(row))
+        for environment in Environment.objects.filter(pk__in=sums):
+            _upsert(kind, environment, (*names, "at"), sums[environment.pk], coarse)
+        kind.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    return len(rows)
+
+
+def _older(kind: Any, span: int, now: datetime) -> QuerySet[Any]:
+    found: QuerySet[Any] = kind.objects.filter(span=span, at__lt=now - KEPT[span])
+    return found

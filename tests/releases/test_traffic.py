@@ -1,0 +1,199 @@
+"""Counters of the nodes: counted exactly once, kept apart where they must be, summed up as they age."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import redis
+
+from releases import figures
+from releases.models import CounterShipment, NodeTraffic, Traffic
+from releases.services import publishing, traffic
+from scoring.telemetry import Cell, Meters
+from tests import makers
+
+pytestmark = pytest.mark.django_db
+
+
+class Stream:
+    """A stream of counters as nodes fill it, in an environment of this test's own."""
+
+    def __init__(self, url: str) -> None:
+        self.client = redis.Redis.from_url(url)
+        self.environment = makers.environment(f"e{uuid.uuid4().hex[:12]}")
+        self.name = f"assay:{self.environment.name}:counters"
+
+    def send(self, sequence, *, node="n1", boot="b1", after=0, model="m", arm="champion", at=None, **more):
+        meters = Meters()
+        meter = meters.cell(Cell(model, 1, arm))
+        meter.answered([0.002, 0.003, 0.2], 30)
+        meter.failed("bad_tensor")
+        meters.refused["missing_token"] += 2
+        now = time.time() if at is None else at
+        told = {"node": node, "boot": boot, "after": after, "sequence": sequence, "from": now - 5, "to": now}
+        self.client.xadd(self.name, {"batch": json.dumps({**told, **meters.to_json(), **more})})
+
+    def acknowledged(self, node="n1", boot="b1") -> int:
+        return int(self.client.hget(f"{self.name}:acked", f"{node}:{boot}") or 0)
+
+    def ingest(self) -> int:
+        return traffic.ingest(self.environment)
+
+
+@pytest.fixture
+def stream(redis_url, settings):
+    settings.REDIS_URL = redis_url
+    publishing.client.cache_clear()
+    yield Stream(redis_url)
+    publishing.client.cache_clear()
+
+
+@pytest.fixture
+def model():
+    return makers.model("m")
+
+
+def requests(kind=Traffic) -> int:
+    return sum(kind.objects.values_list("requests", flat=True))
+
+
+def test_flushes_of_a_minute_are_one_row_with_all_that_was_counted(stream, model):
+    now = datetime.now(UTC).timestamp() // 60 * 60 - 30
+    stream.send(1, at=now)
+    stream.send(2, at=now + 5)
+    stream.send(1, node="n2", at=now)
+    assert stream.ingest() == 3
+
+    row = Traffic.objects.get()
+    assert (row.model, row.environment, row.version, row.arm) == (model, stream.environment, 1, "champion")
+    assert (row.requests, row.rows, row.codes, row.span) == (12, 90, {"bad_tensor": 3}, 60)
+    assert row.seconds == pytest.approx(3 * 0.205)
+    assert sum(count for _, count in row.buckets) == 9
+    assert row.at.timestamp() == now // 60 * 60
+    told = {node.node: (node.requests, node.codes) for node in NodeTraffic.objects.all()}
+    assert told["n1"] == (12, {"bad_tensor": 2, "missing_token": 4})
+    assert told["n2"] == (6, {"bad_tensor": 1, "missing_token": 2})
+    assert stream.acknowledged() == 2
+    assert stream.acknowledged("n2") == 1
+    assert stream.client.xlen(stream.name) == 0
+
+
+def test_what_comes_again_is_acknowledged_again_and_counted_once(stream, model):
+    stream.send(1)
+    assert stream.ingest() == 1
+    for _ in range(3):
+        stream.send(1)
+        stream.send(2)
+    assert stream.ingest() == 1
+    assert requests() == 8
+    assert stream.acknowledged() == 2
+    assert CounterShipment.objects.get().sequence == 2
+
+
+def test_after_a_gap_nothing_is_taken_until_what_is_missing_has_come(stream, model):
+    stream.send(1)
+    stream.send(3)
+    assert stream.ingest() == 1
+    assert stream.acknowledged() == 1
+    stream.send(2, after=1)
+    stream.send(3, after=1)
+    assert stream.ingest() == 2
+    assert requests() == 12
+
+
+def test_a_database_that_is_older_than_the_acknowledgements_goes_on_with_what_comes(stream, model):
+    stream.send(57, after=55)
+    stream.send(56, after=55)
+    stream.send(57, after=55)
+    assert stream.ingest() == 2
+    assert stream.acknowledged() == 57
+
+
+def test_boots_of_a_node_count_by_themselves(stream, model):
+    stream.send(1)
+    stream.send(1, boot="b2")
+    assert stream.ingest() == 2
+    assert requests() == 8
+
+
+def test_our_own_calls_are_kept_apart_and_no_client_figure_has_them(stream, model):
+    stream.send(1, arm="internal", refused={})
+    stream.send(2, arm="canary:0.05", refused={})
+    stream.send(3, arm="canary:0.25", refused={})
+    stream.ingest()
+
+    assert set(Traffic.objects.values_list("arm", "requests")) == {("internal", 4), ("canary", 8)}
+    assert requests(NodeTraffic) == 8
+    assert [(line.arm, line.figures.requests) for line in figures.by_arm(model)] == [("canary", 8)]
+    assert figures.of_model(model, stream.environment).figures.requests == 8
+    assert len(figures.by_arm(model, internal=True)) == 2
+
+
+def test_what_nobody_can_read_or_nobody_knows_holds_up_nothing(stream, model):
+    stream.send(1, cells="nonsense")
+    stream.send(2, model="gone")
+    stream.send(3)
+    stream.ingest()
+
+    assert requests() == 4
+    assert requests(NodeTraffic) == 12
+    assert stream.acknowledged() == 3
+
+
+def test_a_clock_that_is_wrong_writes_no_far_off_rows(stream, model):
+    stream.send(1, at=time.time() + 90 * 86_400)
+    stream.send(2, at=0.0)
+    stream.ingest()
+
+    now = datetime.now(UTC)
+    assert all(now - timedelta(days=8) < row.at <= now for row in Traffic.objects.all())
+
+
+def test_figures_are_those_of_all_that_was_counted(stream, model):
+    stream.send(1)
+    stream.ingest()
+    [line] = figures.by_arm(model)
+
+    assert (line.environment, line.version, line.arm) == (stream.environment.name, 1, "champion")
+    assert (line.figures.requests, line.figures.errors, line.figures.error_rate) == (4, 1, 0.25)
+    assert line.figures.p50_ms == pytest.approx(3, rel=0.07)
+    assert line.figures.p99_ms == pytest.approx(200, rel=0.07)
+    observed = figures.of_nodes(stream.environment, ["n1", "n2"])
+    assert observed["n1"].figures.requests == 6
+    assert sum(observed["n1"].line.rate) == pytest.approx(6 / 60)
+    assert observed["n2"].figures.error_rate is None
+    assert observed["n2"].line.p99_ms == [None] * 60
+
+
+def test_minutes_become_hours_and_hours_days_and_no_count_is_lost(stream, model):
+    start = datetime.now(UTC) - timedelta(days=3)
+    for minute in range(300):
+        stream.send(minute + 1, at=(start + timedelta(minutes=minute)).timestamp())
+        if minute % 100 == 99:
+            stream.ingest()
+    wanted, waiting = requests(), Traffic.objects.count()
+    assert (wanted, waiting) == (1200, pytest.approx(300, abs=1))
+
+    traffic.roll_up()
+    assert set(Traffic.objects.values_list("span", flat=True)) == {3600}
+    assert Traffic.objects.count() in {5, 6}
+    assert requests() == wanted
+    assert requests(NodeTraffic) == 1800
+    traffic.roll_up(datetime.now(UTC) + traffic.KEPT[3600])
+    assert set(Traffic.objects.values_list("span", flat=True)) == {86_400}
+    assert requests() == wanted
+    assert NodeTraffic.objects.count() == 0
+    assert CounterShipment.objects.count() == 0
+    traffic.roll_up(datetime.now(UTC) + traffic.KEPT[86_400])
+    assert Traffic.objects.count() == 0
+
+
+def test_rows_that_are_still_young_stay_as_they_are(stream, model):
+    stream.send(1)
+    stream.ingest()
+    assert traffic.roll_up() == 0
+    assert Traffic.objects.get().span == 60
