@@ -61,8 +61,8 @@ class Batcher:
         if self.batching and not self.uniform:
             exchange.key = tuple(block and block.shape[1:] for block in exchange.blocks)
 
-    def groups(self, queue: Sequence[Exchange]) -> Iterator[Sequence[Exchange]]:
-        """The queue in order, cut into what runs together."""
+    def groups(self, queue: Sequence[Exchange], most_rows: int) -> Iterator[Sequence[Exchange]]:
+        """The queue in order, cut into what runs together: at most `most_rows`, or one request."""
         if not self.batching:
             for exchange in queue:
                 yield (exchange,)
@@ -70,7 +70,7 @@ class Batcher:
         group: list[Exchange] = []
         rows = 0
         for exchange in queue:
-            full = rows + exchange.rows > self._limits.rows_per_run
+            full = rows + exchange.rows > most_rows
             if group and (full or exchange.key != group[0].key):
                 yield group
                 group, rows = [], 0

@@ -75,7 +75,7 @@ def score(serving: Serving, endpoint: Endpoint, exchange: Exchange) -> None:
         raise BadRequest(f"a unit has at most {_LONGEST_UNIT} characters")
     exchange.unit = endpoint.place(unit)
     target = exchange.target = endpoint.target(exchange.unit, internal=token.internal)
-    exchange.blocks = form.blocks(exchange, target.version.reader)
-    target.version.batcher.measure(exchange)
+    version = target.version
+    form.take(exchange, version)
     exchange.decoded = perf_counter()
-    target.version.put(exchange)
+    version.put(exchange)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from scoring.http import Head
+    from scoring.protocols.oip_answers import Chosen
     from scoring.serving import Form
     from scoring.tensors import Block
 
@@ -19,18 +20,25 @@ class Line(Protocol):
 
 
 class Exchange:
-    """Filled from top to bottom; `target` is a `serving.Target`. Times are `perf_counter` seconds."""
+    """Filled from top to bottom; `target` is a `serving.Target`. Times are `perf_counter` seconds.
+
+    opening  the request's beginning, where it is known from an earlier request.
+    chosen   the outputs that an answer of the Open Inference Protocol is to have; else empty.
+    named    the client's own id as a member of that answer.
+    """
 
     __slots__ = (
         "arrived",
         "blocks",
         "body",
+        "chosen",
         "decoded",
         "form",
         "head",
         "key",
         "line",
-        "plain",
+        "named",
+        "opening",
         "reply",
         "request",
         "rows",
@@ -46,7 +54,9 @@ class Exchange:
         self.reply: bytes | None = None
         self.target: Any = None
         self.key: object = None
-        self.plain = False
+        self.opening: bytes | None = None
+        self.named = b""
+        self.chosen: Chosen = ()
         self.form: Form
         self.request: Any
         self.unit: int

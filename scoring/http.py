@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -67,6 +67,14 @@ READ = frozenset(
     }
 )
 """Header fields that mean something here. Each may stand once; all others are not looked at."""
+
+
+class Written(NamedTuple):
+    """An answer's body, its type, and header lines that go with it."""
+
+    body: bytes
+    content_type: bytes
+    extra: bytes = b""
 
 
 class Head:

@@ -21,6 +21,8 @@ from scoring.limits import Limits
 
 _WATCH_SECONDS = 0.05
 _SAMPLED = 8
+_ALWAYS_JOINED = 64
+_THREAD_RUNS = 32
 _MEMORY = 1 / 16
 _CLIP = 4.0
 _AT_ONCE = 30.0
@@ -94,6 +96,7 @@ class Lane:
         self._busy = False
         self._runs = 0
         self._mean_seconds = run_seconds
+        self._most_rows = _ALWAYS_JOINED
         self.slow = run_seconds > shop.limits.slow_seconds
 
     def put(self, exchange: Exchange) -> None:
@@ -112,7 +115,7 @@ class Lane:
             self._hand_over()
             return
         queue, self._queue = self._queue, []
-        for group in self._batcher.groups(queue):
+        for group in self._batcher.groups(queue, self._most_rows):
             for ran in self._run(group):
                 self._deliver(ran)
         self._revise()
@@ -120,7 +123,7 @@ class Lane:
     def _hand_over(self) -> None:
         if not self._queue:
             return
-        group = next(iter(self._batcher.groups(self._queue)))
+        group = next(iter(self._batcher.groups(self._queue, self._most_rows)))
         self._queue = self._queue[len(group) :]
         self._busy = True
         self._shop.thread.submit(self._work, group)
@@ -164,15 +167,24 @@ class Lane:
         # The thread's own time: on a busy machine the clock on the wall would call every version slow.
         used = thread_time()
         ran = self._batcher.run(group, options)
-        self._learn(thread_time() - used)
+        self._learn(thread_time() - used, sum([exchange.rows for exchange in group]))
         return ran
 
-    def _learn(self, seconds: float) -> None:
+    def _learn(self, seconds: float, rows: int) -> None:
         bound = self._shop.limits.slow_seconds
+        self._most_rows = self._joined(rows, seconds)
         if seconds > bound * _AT_ONCE:
             self._mean_seconds = max(self._mean_seconds, bound * _CLIP)
         else:
             self._mean_seconds += _MEMORY * (min(seconds, bound * _CLIP) - self._mean_seconds)
+
+    def _joined(self, rows: int, seconds: float) -> int:
+        """How many rows may run together: as many as a fast run takes in the loop, where neighbours wait
+        for it, and a run of milliseconds in the thread; always a few, because the first row costs most.
+        """
+        bound = self._shop.limits.slow_seconds * (_THREAD_RUNS if self.slow else 1)
+        fast = int(rows * bound / max(seconds, 1e-9))
+        return max(_ALWAYS_JOINED, min(fast, 2 * max(rows, self._most_rows), self._shop.limits.rows_per_run))
 
     def _run_in_time(self, group: Sequence[Exchange], oldest: float, now: float) -> list[Ran]:
         late = [exchange for exchange in group if exchange.arrived < oldest]

@@ -14,7 +14,7 @@ class Limits:
     output_bytes: int = 64 << 20
     head_bytes: int = 32 << 10
     nesting: int = 8
-    rows_per_run: int = 64
+    rows_per_run: int = 8192
     queue: int = 1024
     pipelined: int = 64
     connections: int = 4096

@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from scoring.access import Access
 from scoring.exchange import Exchange
-from scoring.http import Head
+from scoring.http import Head, Written
 from scoring.request_ids import Issuer
 from scoring.routing import Arm, rendezvous, splitter, unit_hasher
 from scoring.telemetry import Meter
-from scoring.tensors import Array, Block
+from scoring.tensors import Array
 from scoring.types import Signature
 
 if TYPE_CHECKING:
     from scoring.protocols.inputs import InputReader
+    from scoring.protocols.oip_answers import Sheets
+
+
+class Measurer(Protocol):
+    """What says which requests may run together."""
+
+    def measure(self, exchange: Exchange) -> None: ...
 
 
 class Answerer(Protocol):
@@ -26,6 +33,9 @@ class Answerer(Protocol):
 
     number: int
     signature: Signature
+    reader: InputReader
+    batcher: Measurer
+    sheets: Sheets
 
     def put(self, exchange: Exchange) -> None: ...
 
@@ -34,21 +44,14 @@ class Form(Protocol):
     """One protocol: request and tensors in, answer out."""
 
     def parse(self, exchange: Exchange) -> str | None:
-        """Set `exchange.request` and `.plain`; the unit that the body names. Raises BadRequest."""
+        """Look at a request before its version is known; the unit that it names. Raises BadRequest."""
         ...
 
-    def blocks(self, exchange: Exchange, reader: InputReader) -> list[Block | None]: ...
+    def take(self, exchange: Exchange, version: Answerer) -> None:
+        """Set `exchange.blocks`, `.rows` and `.key`, and how it wants its answer. Raises BadTensor."""
+        ...
 
     def write(self, exchange: Exchange, arrays: Sequence[Array], request_id: bytes) -> Written: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """An answer's body, its type, and header lines that go with it."""
-
-    body: bytes
-    content_type: bytes
-    extra: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

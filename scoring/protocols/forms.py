@@ -7,50 +7,84 @@ from collections.abc import Sequence
 from msgspec import UNSET
 
 from scoring.exchange import Exchange
-from scoring.http import BINARY, JSON
-from scoring.protocols import mlflow, oip_binary, oip_json, simple
-from scoring.protocols.inputs import InputReader
-from scoring.protocols.oip_json import InferRequest
-from scoring.serving import Written
-from scoring.tensors import Array, Block
+from scoring.http import JSON, Written
+from scoring.protocols import mlflow, oip_answers, oip_binary, oip_json, simple
+from scoring.protocols.layouts import CLOSING, Layout, beginning, binary_layout, json_layout
+from scoring.protocols.oip_answers import Chosen, Sheets
+from scoring.serving import Answerer
+from scoring.tensors import Array
+
+_LONGEST_OPENING = 4096
+_MOST_OPENINGS = 512
 
 
 class Oip:
     """Open Inference Protocol v2; binary tensors where the head announces them."""
 
-    def parse(self, exchange: Exchange) -> str | None:
-        length = exchange.head.header_length
-        if length is not None:
-            request, tail = oip_binary.split(exchange.body, length)
-            exchange.request = (request, tail)
-            return request.unit()
-        request = oip_json.read(exchange.body)
-        exchange.request = (request, None)
-        parameters = request.parameters
-        exchange.plain = request.outputs is UNSET and request.id is UNSET
-        if parameters is UNSET:
-            return None
-        exchange.plain = exchange.plain and "binary_data_output" not in parameters
-        return request.unit()
+    def __init__(self) -> None:
+        self._known: set[bytes] = set()
 
-    def blocks(self, exchange: Exchange, reader: InputReader) -> list[Block | None]:
+    def parse(self, exchange: Exchange) -> str | None:
+        body, length = exchange.body, exchange.head.header_length
+        start = beginning(body) if length is None else length
+        opening = body[:start]
+        if opening in self._known and (length is not None or body.endswith(CLOSING)):
+            exchange.opening = opening
+            return None
+        return self._read(exchange)
+
+    def take(self, exchange: Exchange, version: Answerer) -> None:
+        opening = exchange.opening
+        if opening is not None:
+            layout = version.reader.layouts.get(opening)
+            blocks = layout.blocks(exchange.body, len(opening)) if layout is not None else None
+            if layout is not None and blocks is not None:
+                exchange.blocks = blocks
+                exchange.rows, exchange.key, exchange.chosen = layout.rows, layout.key, layout.chosen
+                return
+            self._read(exchange)
         request, tail = exchange.request
-        found = oip_json.blocks(request, reader, tail)
-        if not exchange.plain:
-            # An output that nobody has is refused before the model runs.
-            oip_json.wanted(request, exchange.target.version.signature.outputs)
-        return found
+        # An output that nobody has is refused before the model runs.
+        chosen = exchange.chosen = oip_json.wanted(request, version.signature.outputs)
+        if request.id is not UNSET:
+            exchange.named = oip_answers.named(request.id)
+        exchange.blocks = oip_json.blocks(request, version.reader, tail)
+        version.batcher.measure(exchange)
+        self._remember(exchange, version, chosen)
 
     def write(self, exchange: Exchange, arrays: Sequence[Array], request_id: bytes) -> Written:
-        request: InferRequest = exchange.request[0]
-        version = exchange.target.version
-        specs = version.signature.outputs
-        chosen = oip_json.wanted(request, specs)
-        heads, tail = oip_binary.outputs(specs, arrays, chosen)
-        body = oip_json.envelope(exchange.target.model, version.number, request_id, request.id, heads)
-        if not any(binary for _, binary in chosen):
-            return Written(body, JSON)
-        return Written(body + tail, BINARY, b"Inference-Header-Content-Length: %d\r\n" % len(body))
+        chosen = exchange.chosen
+        shapes = tuple(arrays[place].shape for place, _ in chosen)
+        sheets: Sheets = exchange.target.version.sheets
+        return sheets.get(chosen, shapes).fill(exchange.named, request_id, arrays)
+
+    def _read(self, exchange: Exchange) -> str | None:
+        length = exchange.head.header_length
+        if length is not None:
+            exchange.request = oip_binary.split(exchange.body, length)
+        else:
+            exchange.request = (oip_json.read(exchange.body), None)
+        unit: str | None = exchange.request[0].unit()
+        return unit
+
+    def _remember(self, exchange: Exchange, version: Answerer, chosen: Chosen) -> None:
+        """Know this beginning again, where everything but the numbers is settled by it."""
+        request, body = exchange.request[0], exchange.body
+        start = beginning(body) if exchange.head.header_length is None else exchange.head.header_length
+        if request.id is not UNSET or request.unit() is not None or start > _LONGEST_OPENING:
+            return
+        measured = (exchange.rows, exchange.key)
+        layout: Layout | None
+        if exchange.head.header_length is None:
+            layout = json_layout(request, body, start, version.reader, chosen, measured)
+        else:
+            layout = binary_layout(request, version.reader, chosen, measured)
+        if layout is not None:
+            for known in (self._known, version.reader.layouts):
+                if len(known) >= _MOST_OPENINGS:
+                    known.clear()
+            self._known.add(body[:start])
+            version.reader.layouts[body[:start]] = layout
 
 
 class Simple:
@@ -61,8 +95,9 @@ class Simple:
         exchange.request = request
         return None if request.unit is UNSET else request.unit
 
-    def blocks(self, exchange: Exchange, reader: InputReader) -> list[Block | None]:
-        return simple.blocks(exchange.request, reader)
+    def take(self, exchange: Exchange, version: Answerer) -> None:
+        exchange.blocks = simple.blocks(exchange.request, version.reader)
+        version.batcher.measure(exchange)
 
     def write(self, exchange: Exchange, arrays: Sequence[Array], request_id: bytes) -> Written:
         version = exchange.target.version
@@ -77,8 +112,9 @@ class Mlflow:
         request = exchange.request = mlflow.read(exchange.body)
         return request.unit()
 
-    def blocks(self, exchange: Exchange, reader: InputReader) -> list[Block | None]:
-        return mlflow.blocks(exchange.request, reader)
+    def take(self, exchange: Exchange, version: Answerer) -> None:
+        exchange.blocks = mlflow.blocks(exchange.request, version.reader)
+        version.batcher.measure(exchange)
 
     def write(self, exchange: Exchange, arrays: Sequence[Array], request_id: bytes) -> Written:
         specs = exchange.target.version.signature.outputs

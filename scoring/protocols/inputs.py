@@ -6,13 +6,16 @@ import math
 import struct
 from collections.abc import Sequence
 from itertools import chain, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from scoring.errors import BadTensor
 from scoring.tensors import DTYPES, FLOATS, Block
 from scoring.types import FREE, Signature, TensorSpec
+
+if TYPE_CHECKING:
+    from scoring.protocols.layouts import Layout
 
 CODES = {
     "BOOL": "?",
@@ -39,16 +42,16 @@ class SpecReader:
         self.spec = spec
         self._element = _element(spec.datatype)
         self._code = CODES.get(spec.datatype, "")
-        self._flat = msgspec.json.Decoder(list[self._element])  # type: ignore[name-defined]
+        self.flat = msgspec.json.Decoder(list[self._element])  # type: ignore[name-defined]
         self._nested = _nested(self._element, len(spec.shape)) if len(spec.shape) > 1 else None
         self._single: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self._element)
         self._known: dict[tuple[int, ...], struct.Struct] = {}
 
     def json(self, shape: tuple[int, ...], data: msgspec.Raw) -> Block:
         """Flat or nested JSON numbers of a declared shape. Raises BadTensor."""
-        packer = self._known.get(shape) or self._learn(shape)
+        packer = self.packer(shape)
         try:
-            values = self._flat.decode(data)
+            values = self.flat.decode(data)
         except (msgspec.DecodeError, RecursionError):
             values = self._flatten(shape, data)
         return self._pack(shape, values, packer)
@@ -56,7 +59,7 @@ class SpecReader:
     def nested(self, data: msgspec.Raw) -> Block:
         """Nested JSON numbers that show their own shape. Raises BadTensor."""
         if not self.spec.shape:
-            return self._pack((), [self._refuse(self._single, data)], self._known.get(()) or self._learn(()))
+            return self._pack((), [self._refuse(self._single, data)], self.packer(()))
         values: Any = self._decode_nested(data)
         shape: list[int] = []
         level = values
@@ -64,7 +67,7 @@ class SpecReader:
             shape.append(len(level))
             level = level[0] if level else ()
         sized = tuple(shape)
-        packer = self._known.get(sized) or self._learn(sized)
+        packer = self.packer(sized)
         return self._pack(sized, self._level(sized, values), packer)
 
     def binary(self, shape: tuple[int, ...], raw: bytes) -> Block:
@@ -81,7 +84,7 @@ class SpecReader:
 
     def row(self, values: Sequence[Any], shape: tuple[int, ...]) -> Block:
         """Plain values that were decoded elsewhere (named features). Raises BadTensor."""
-        packer = self._known.get(shape) or self._learn(shape)
+        packer = self.packer(shape)
         try:
             typed = msgspec.convert(values, list[self._element])  # type: ignore[name-defined]
         except msgspec.ValidationError as error:
@@ -101,6 +104,10 @@ class SpecReader:
             if len(values) != math.prod(shape):
                 raise self._miscounted(shape, len(values)) from None
             raise self._bad(f"holds a number that does not fit {self.spec.datatype}") from None
+
+    def packer(self, shape: tuple[int, ...]) -> struct.Struct:
+        """Packs the elements of a shape. Raises BadTensor for a shape that the signature does not have."""
+        return self._known.get(shape) or self._learn(shape)
 
     def _learn(self, shape: tuple[int, ...]) -> struct.Struct:
         count = math.prod(self._checked(shape))
@@ -129,7 +136,7 @@ class SpecReader:
 
     def _decode_nested(self, data: msgspec.Raw) -> Any:
         if self._nested is None:
-            return self._refuse(self._flat, data)
+            return self._refuse(self.flat, data)
         return self._refuse(self._nested, data)
 
     def _refuse(self, decoder: msgspec.json.Decoder[Any], data: msgspec.Raw) -> Any:
@@ -173,7 +180,7 @@ class InputReader:
     def __init__(self, signature: Signature) -> None:
         self.readers = tuple(SpecReader(spec) for spec in signature.inputs)
         self.index = {spec.name: place for place, spec in enumerate(signature.inputs)}
-        self.required = sum(not spec.optional for spec in signature.inputs)
+        self.layouts: dict[bytes, Layout] = {}
 
     def find(self, name: str) -> int:
         """The place of an input. Raises BadTensor for one that the version does not have."""

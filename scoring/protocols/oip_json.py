@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-import orjson
 from msgspec import UNSET, UnsetType
 
 from scoring.errors import BadRequest, BadTensor
 from scoring.protocols.inputs import InputReader
+from scoring.protocols.oip_answers import Chosen
 from scoring.protocols.strict import decode, refuse_duplicates
-from scoring.protocols.texts import flat_text
-from scoring.tensors import Array, Block
+from scoring.tensors import Block
 from scoring.types import TensorSpec
 
 Parameters = dict[str, str | bool | int | float]
@@ -95,29 +94,11 @@ def blocks(request: InferRequest, reader: InputReader, tail: memoryview | None =
     return found if None not in found else reader.complete(found)
 
 
-def output(spec: TensorSpec, array: Array) -> bytes:
-    """One output tensor as JSON."""
-    head = orjson.dumps({"name": spec.name, "datatype": spec.datatype, "shape": list(array.shape)})
-    return head[:-1] + b',"data":' + flat_text(array) + b"}"
-
-
-def envelope(model: str, number: int, request_id: bytes, client_id: str | UnsetType, outputs: bytes) -> bytes:
-    """The inference response around its outputs, a JSON list's inside."""
-    named = b"" if client_id is UNSET else b'"id":' + orjson.dumps(client_id) + b","
-    return b'{"model_name":%b,"model_version":"%d",%b"parameters":{"request_id":"%b"},"outputs":[%b]}' % (
-        orjson.dumps(model),
-        number,
-        named,
-        request_id,
-        outputs,
-    )
-
-
-def wanted(request: InferRequest, specs: Sequence[TensorSpec]) -> list[tuple[int, bool]]:
+def wanted(request: InferRequest, specs: Sequence[TensorSpec]) -> Chosen:
     """Which outputs go out, as places in `specs`, and whether as binary. Raises BadRequest."""
     binary_all = _flag(request.parameters, "binary_data_output")
     if request.outputs is UNSET or not request.outputs:
-        return [(place, binary_all) for place in range(len(specs))]
+        return tuple((place, binary_all) for place in range(len(specs)))
     places = {spec.name: place for place, spec in enumerate(specs)}
     chosen = []
     for output_ in request.outputs:
@@ -127,7 +108,7 @@ def wanted(request: InferRequest, specs: Sequence[TensorSpec]) -> list[tuple[int
             raise BadRequest("the classification extension is not offered: ask for the output itself")
         binary = _flag(output_.parameters, "binary_data", default=binary_all)
         chosen.append((places[output_.name], binary))
-    return chosen
+    return tuple(chosen)
 
 
 def _flag(parameters: Parameters | UnsetType, name: str, *, default: bool = False) -> bool:

@@ -9,6 +9,7 @@ from scoring.batching import Batcher, Ran
 from scoring.exchange import Exchange
 from scoring.lanes import Lane, Workshop
 from scoring.protocols.inputs import InputReader
+from scoring.protocols.oip_answers import Sheets
 from scoring.rehearsal import rehearse
 from scoring.replies import Replies
 from scoring.runtime.onnx import Options, load
@@ -48,6 +49,7 @@ class Loaded:
     reader: InputReader
     batcher: Batcher
     lane: Lane
+    sheets: Sheets
     run_seconds: float
 
     def put(self, exchange: Exchange) -> None:
@@ -70,7 +72,8 @@ def load_version(
     pipe = Pipe(order.signature, load(*files.model, options), extractor)
     reader = InputReader(order.signature)
     run_seconds = rehearse(pipe, order.signature, reader, files.answers)
-    replies = Replies(order.model, order.number, order.signature, worker, shop.limits)
+    sheets = Sheets(order.model, order.number, order.signature.outputs)
+    replies = Replies(sheets, order.signature, worker, shop.limits)
     batcher = Batcher(pipe, order.signature, batching=order.batching, limits=shop.limits)
 
     def deliver(ran: Ran) -> None:
@@ -79,4 +82,4 @@ def load_version(
             exchange.line.ready()
 
     lane = Lane(batcher, deliver, shop, run_seconds, order.mark)
-    return Loaded(order, order.number, order.signature, reader, batcher, lane, run_seconds)
+    return Loaded(order, order.number, order.signature, reader, batcher, lane, sheets, run_seconds)
