@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
-from scoring.errors import BadTensor, DeadlineExceeded, InferenceFailed, ScoringError
+from scoring.errors import BadOutput, BadTensor, InferenceFailed, RunTimedOut, ScoringError
 from scoring.exchange import Exchange
 from scoring.limits import Limits
 from scoring.tensors import Array, to_array
@@ -33,13 +33,15 @@ class Batcher:
     """Turns exchanges of one version into runs.
 
     `batching` joins requests along axis 0; it is off where the signature has no free leading
-    axis on every tensor, whatever the plan says.
+    axis on every tensor, whatever the plan says. `faults` counts the requests that failed by
+    the model's own fault, whatever they asked: the node gives up a version that does little else.
     """
 
     def __init__(self, runner: Runner, signature: Signature, *, batching: bool, limits: Limits) -> None:
         self._runner = runner
         self._specs = signature.inputs
         self._limits = limits
+        self.faults = 0
         specs = (*signature.inputs, *signature.outputs)
         self.batching = batching and all(spec.shape[:1] == (FREE,) for spec in specs)
         self.samples = all(spec.shape[:1] == (FREE,) for spec in signature.inputs)
@@ -87,6 +89,8 @@ class Batcher:
             if len(group) > 1:
                 self._check(arrays, sum(exchange.rows for exchange in group))
         except Exception as error:
+            if getattr(options, "terminate", False) or isinstance(error, BadOutput):
+                self.faults += len(group)
             if len(group) > 1 and not getattr(options, "terminate", False):
                 return [ran for exchange in group for ran in self.run((exchange,), options)]
             return [Ran(group, (), _stated(error, options), started, perf_counter())]
@@ -108,14 +112,14 @@ class Batcher:
 
     def _check(self, arrays: Sequence[Array], rows: int) -> None:
         if any(array.shape[:1] != (rows,) for array in arrays):
-            raise InferenceFailed("an output does not have one row for each input row")
+            raise BadOutput("an output does not have one row for each input row")
 
 
 def _stated(error: Exception, options: Any) -> ScoringError:
     if isinstance(error, ScoringError):
         return error
     if getattr(options, "terminate", False):
-        return DeadlineExceeded("the model did not finish within the deadline")
+        return RunTimedOut("the model did not finish within the deadline")
     words = " ".join(str(error).split())[:300]
     if type(error).__name__ == "InvalidArgument" and "while running" not in words:
         return BadTensor(f"the model does not take these inputs: {words}")

@@ -47,18 +47,27 @@ class Load(msgspec.Struct, tag=True):
 
 
 class Serve(msgspec.Struct, tag=True):
-    """Follow this plan from now on. Every open version in it is loaded in this worker."""
+    """Follow this plan from now on. Every open version in it is loaded here, or `broken`, with a sentence."""
 
     round: int
     payload: str
     waiting: list[str]
     ready: bool
+    broken: list[tuple[Key, str]] = []
 
 
 class Keep(msgspec.Struct, tag=True):
     """Forget all versions but these, each after its last request."""
 
     keys: list[Key]
+
+
+class Marked(msgspec.Struct, tag=True):
+    """Requests of a version by fingerprint: suspects run alone, blocked ones not at all."""
+
+    key: Key
+    suspects: list[int]
+    blocked: list[int]
 
 
 class Listen(msgspec.Struct, tag=True):
@@ -103,11 +112,22 @@ class Following(msgspec.Struct, tag=True):
 
 
 class Stats(msgspec.Struct, tag=True):
-    """Counters since the worker's start, and its memory. Sent every second; silence means that it hangs."""
+    """Counters since the worker's start, and its memory. Sent every second; silence means that it hangs.
+
+    `faults` are the requests of each version that failed by its own fault.
+    """
 
     meters: dict[str, Any]
     memory_bytes: int
     connections: int
+    faults: list[tuple[Key, int]] = []
+
+
+class Cleared(msgspec.Struct, tag=True):
+    """A suspect was run alone, and the worker lived on."""
+
+    key: Key
+    fingerprint: int
 
 
 class Ask(msgspec.Struct, tag=True):
@@ -118,8 +138,8 @@ class Ask(msgspec.Struct, tag=True):
     items: list[dict[str, Any]] = []
 
 
-ToWorker = Setup | Load | Serve | Keep | Listen | Drain | Told
-ToNode = Ready | Failed | Following | Stats | Ask
+ToWorker = Setup | Load | Serve | Keep | Marked | Listen | Drain | Told
+ToNode = Ready | Failed | Following | Stats | Cleared | Ask
 
 
 class Link(asyncio.Protocol):

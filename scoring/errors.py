@@ -7,10 +7,12 @@ class ScoringError(Exception):
     """A call that is refused or could not be answered.
 
     `code` is part of the public protocol and never changes; `str(error)` is one
-    sentence a person can act on; `facts` go into the log line.
+    sentence a person can act on; `facts` go into the log line. `retry_after` is in seconds, where
+    coming again may help.
     """
 
     code = "scoring_error"
+    retry_after = 1
 
     def __init__(self, message: str, **facts: object) -> None:
         super().__init__(message)
@@ -137,3 +139,24 @@ class InferenceFailed(ScoringError):
 
 class OutputTooLarge(ScoringError):
     code = "output_too_large"
+
+
+class RunTimedOut(DeadlineExceeded):
+    """A run, not a queue, that took longer than the deadline."""
+
+
+class BadOutput(InferenceFailed):
+    """An output that cannot be the answer to what was asked."""
+
+
+class PoisonRequest(ScoringError):
+    """A body that has killed workers. It is not run again for a while."""
+
+    code = "poison_request"
+
+
+class VersionBroken(ScoringError):
+    """A version that this node runs no more, because it killed its workers or failed by itself."""
+
+    code = "version_broken"
+    retry_after = 5

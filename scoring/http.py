@@ -24,13 +24,17 @@ STATUS: dict[type[ScoringError], int] = {
     errors.LengthRequired: 411,
     errors.BodyTooLarge: 413,
     errors.UnsupportedEncoding: 415,
+    errors.PoisonRequest: 422,
     errors.HeadTooLarge: 431,
     errors.InferenceFailed: 500,
+    errors.BadOutput: 500,
     errors.OutputTooLarge: 500,
     errors.NotOpen: 503,
     errors.NotReady: 503,
     errors.Overloaded: 503,
+    errors.VersionBroken: 503,
     errors.DeadlineExceeded: 504,
+    errors.RunTimedOut: 504,
 }
 REASONS = {
     200: "OK",
@@ -44,6 +48,7 @@ REASONS = {
     411: "Length Required",
     413: "Content Too Large",
     415: "Unsupported Media Type",
+    422: "Unprocessable Content",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
@@ -129,7 +134,7 @@ def error_answer(error: ScoringError, *, worker: bytes, keep_alive: bool) -> byt
     status = status_of(error)
     extra = b""
     if status in {503, 504}:
-        extra = b"Retry-After: 1\r\n"
+        extra = b"Retry-After: %d\r\n" % error.retry_after
     elif status == 401:
         extra = b'WWW-Authenticate: Bearer realm="scoring"\r\n'
     return answer(status, body, worker=worker, keep_alive=keep_alive, extra=extra)

@@ -7,7 +7,7 @@ measured when the version was loaded, and is revised by what its runs take.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import perf_counter, thread_time
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from scoring.batching import Batcher, Ran
 from scoring.blackbox import Place
-from scoring.errors import DeadlineExceeded, Overloaded
+from scoring.errors import DeadlineExceeded, Overloaded, PoisonRequest
 from scoring.exchange import Exchange
 from scoring.limits import Limits
 
@@ -27,6 +27,7 @@ _MEMORY = 1 / 16
 _CLIP = 4.0
 _AT_ONCE = 30.0
 _BACK_TO_FAST = 1 / 3
+_POISON = "this very request has ended two workers of this version: it is not run again for some minutes"
 
 
 class Watch:
@@ -76,7 +77,11 @@ class Workshop:
 
 
 class Lane:
-    """The queue of one version. `deliver` is always called in the loop."""
+    """The queue of one version. `deliver` is always called in the loop.
+
+    `marked` are requests by fingerprint that were running when a worker died: True for those that
+    are not run again, False for suspects, which run alone; `cleared` hears of each that did no harm.
+    """
 
     def __init__(
         self,
@@ -85,12 +90,15 @@ class Lane:
         shop: Workshop,
         run_seconds: float,
         mark: int = 0,
+        cleared: Callable[[int], None] = lambda fingerprint: None,
     ) -> None:
         self._batcher = batcher
         self._deliver = deliver
         self._shop = shop
         self._most = shop.limits.queue
         self._mark = mark
+        self._cleared = cleared
+        self.marked: dict[int, bool] = {}
         self._options = shop.run_options()
         self._queue: list[Exchange] = []
         self._busy = False
@@ -111,34 +119,70 @@ class Lane:
 
     def flush(self) -> None:
         """Run what has gathered; in a thread only the first group, so that slow versions take turns."""
+        if self.marked:
+            self._refuse_blocked()
         if self.slow:
             self._hand_over()
             return
         queue, self._queue = self._queue, []
-        for group in self._batcher.groups(queue, self._most_rows):
+        for group in self._groups(queue):
             for ran in self._run(group):
                 self._deliver(ran)
+            if self.marked:
+                self._clear(group)
         self._revise()
 
     def _hand_over(self) -> None:
         if not self._queue:
             return
-        group = next(iter(self._batcher.groups(self._queue, self._most_rows)))
+        group = next(iter(self._groups(self._queue)))
         self._queue = self._queue[len(group) :]
         self._busy = True
         self._shop.thread.submit(self._work, group)
 
     def _work(self, group: Sequence[Exchange]) -> None:
         found = self._run(group)
-        self._shop.call_soon_threadsafe(self._done, found)
+        self._shop.call_soon_threadsafe(self._done, group, found)
 
-    def _done(self, found: Sequence[Ran]) -> None:
+    def _done(self, group: Sequence[Exchange], found: Sequence[Ran]) -> None:
         self._busy = False
         for ran in found:
             self._deliver(ran)
+        if self.marked:
+            self._clear(group)
         self._revise()
         if self._queue:
             self.flush()
+
+    def _groups(self, queue: Sequence[Exchange]) -> Iterator[Sequence[Exchange]]:
+        """The queue in order, cut into what runs together; suspects are alone."""
+        if not self.marked:
+            return self._batcher.groups(queue, self._most_rows)
+        return self._apart(queue)
+
+    def _apart(self, queue: Sequence[Exchange]) -> Iterator[Sequence[Exchange]]:
+        begin = 0
+        for place, exchange in enumerate(queue):
+            if hash(exchange.body) in self.marked:
+                yield from self._batcher.groups(queue[begin:place], self._most_rows)
+                yield (exchange,)
+                begin = place + 1
+        yield from self._batcher.groups(queue[begin:], self._most_rows)
+
+    def _refuse_blocked(self) -> None:
+        marked = self.marked
+        blocked = [exchange for exchange in self._queue if marked.get(hash(exchange.body))]
+        if blocked:
+            self._queue = [exchange for exchange in self._queue if not marked.get(hash(exchange.body))]
+            now = perf_counter()
+            self._deliver(Ran(blocked, (), PoisonRequest(_POISON), now, now))
+
+    def _clear(self, group: Sequence[Exchange]) -> None:
+        """The worker has survived this group."""
+        if len(group) == 1 and self.marked.get(hash(group[0].body)) is False:
+            fingerprint = hash(group[0].body)
+            del self.marked[fingerprint]
+            self._cleared(fingerprint)
 
     def _run(self, group: Sequence[Exchange]) -> list[Ran]:
         now = perf_counter()

@@ -21,7 +21,7 @@ from scoring.errors import (
 )
 from scoring.exchange import Exchange
 from scoring.http import answer
-from scoring.serving import ModelView, Serving
+from scoring.serving import BrokenVersion, ModelView, Serving
 from scoring.types import TensorSpec
 
 PLATFORM = "onnx_onnxv1"
@@ -92,6 +92,8 @@ class NodeRoutes:
         permit(token, "score" if number is None else "score-version", name)
         view = _view(serving, name)
         version = _version(view, number)
+        if rest and isinstance(version, BrokenVersion):
+            raise version.error()
         document = _metadata(view, version, number) if not rest else {"name": name, "ready": True}
         self._finish(exchange, document)
 

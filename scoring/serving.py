@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from scoring.access import Access
+from scoring.errors import VersionBroken
 from scoring.exchange import Exchange
 from scoring.http import Head, Written
 from scoring.request_ids import Issuer
@@ -38,6 +39,25 @@ class Answerer(Protocol):
     sheets: Sheets
 
     def put(self, exchange: Exchange) -> None: ...
+
+
+class BrokenVersion:
+    """Stands in for a version that this node has given up: whoever asks it for anything hears why."""
+
+    def __init__(self, number: int, signature: Signature, why: str) -> None:
+        self.number = number
+        self.signature = signature
+        self._why = why
+
+    @property
+    def reader(self) -> InputReader:
+        raise self.error()
+
+    def put(self, exchange: Exchange) -> None:
+        raise self.error()
+
+    def error(self) -> VersionBroken:
+        return VersionBroken(f"version {self.number} is not run on this node any more: {self._why}")
 
 
 class Form(Protocol):

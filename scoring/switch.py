@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from scoring.access import Access
 from scoring.plans import ModelPlan, RoutingPlan
 from scoring.protocols.forms import MLFLOW, OIP, SIMPLE
 from scoring.request_ids import BY_NAME, INTERNAL, Issuer, model_tag
-from scoring.serving import Endpoint, ModelView, Serving, Target
+from scoring.serving import BrokenVersion, Endpoint, ModelView, Serving, Target
 from scoring.telemetry import Cell, Meters
 
 Key = tuple[str, int, str]
 """A version on a node: model, number, identity digest."""
+NOTHING: Mapping[Key, str] = MappingProxyType({})
 
 
 def keys(name: str, model: ModelPlan) -> dict[int, Key]:
@@ -34,11 +37,28 @@ class Maker:
     meters: Meters
     cells: dict[Cell, int] = field(default_factory=dict)
 
-    def serving(self, plan: RoutingPlan, *, waiting: Iterable[str] = (), ready: bool = True) -> Serving:
+    def serving(
+        self,
+        plan: RoutingPlan,
+        *,
+        waiting: Iterable[str] = (),
+        ready: bool = True,
+        broken: Mapping[Key, str] = NOTHING,
+    ) -> Serving:
         """What to serve under `plan`. Raises KeyError when an open version of it is not loaded.
 
         waiting  models of the environment that this node has yet to load.
+        broken   versions that are not run here any more, with the reason.
         """
+        stand_ins = {
+            key: BrokenVersion(number, model.versions[number].signature, broken[key])
+            for name, model in plan.models.items()
+            for number, key in keys(name, model).items()
+            if key in broken
+        }
+        if stand_ins:
+            others = replace(self, loaded=ChainMap(stand_ins, dict(self.loaded)))
+            return others.serving(plan, waiting=waiting, ready=ready)
         endpoints: dict[bytes, Endpoint] = {}
         models: dict[str, ModelView] = {}
         for name, model in plan.models.items():

@@ -26,6 +26,7 @@ import uvloop
 from scoring import blackbox, crashpoints, feedback
 from scoring.control import (
     Ask,
+    Cleared,
     Drain,
     Failed,
     Following,
@@ -33,6 +34,7 @@ from scoring.control import (
     Link,
     Listen,
     Load,
+    Marked,
     Ready,
     Serve,
     Setup,
@@ -69,6 +71,7 @@ class Worker:
         self._listeners = listeners
         self._servers: dict[int, asyncio.AbstractServer] = {}
         self._loaded: dict[Key, Loaded] = {}
+        self._marked: dict[Key, dict[int, bool]] = {}
         self._meters = Meters()
         self._loader = ThreadPoolExecutor(1, "loader", initializer=_step_back)
         self._asked: dict[int, tuple[Exchange, list[dict[str, str]]]] = {}
@@ -80,6 +83,7 @@ class Worker:
             Load: lambda order: self._begin(self._load(order)),
             Serve: self._serve,
             Keep: self._keep,
+            Marked: self._mark,
             Listen: lambda order: self._begin(self._listen(order.slots)),
             Told: self._tell,
             Drain: lambda order: self._drain(),
@@ -103,7 +107,9 @@ class Worker:
 
     def _serve(self, order: Serve) -> None:
         plan = parse(order.payload)
-        self._engine.serving = self._maker.serving(plan, waiting=order.waiting, ready=order.ready)
+        self._engine.serving = self._maker.serving(
+            plan, waiting=order.waiting, ready=order.ready, broken=dict(order.broken)
+        )
         crashpoint("worker.serving")
         self._link.send(Following(order.round, list(self._maker.cells)))
 
@@ -111,6 +117,12 @@ class Worker:
         kept = set(order.keys)
         for key in [key for key in self._loaded if key not in kept]:
             del self._loaded[key]
+
+    def _mark(self, order: Marked) -> None:
+        marked = dict.fromkeys(order.suspects, False) | dict.fromkeys(order.blocked, True)
+        self._marked[order.key] = marked
+        if order.key in self._loaded:
+            self._loaded[order.key].lane.marked = marked
 
     def _set_up(self, setup: Setup) -> None:
         self._setup = setup
@@ -148,6 +160,7 @@ class Worker:
             log.exception("%s/%s could not be loaded", order.key[0], order.key[1])
             self._link.send(Failed(order.key, "load_failed", f"{type(error).__name__}: {error}"))
         else:
+            loaded.lane.marked = self._marked.get(order.key, {})
             self._loaded[order.key] = loaded
             self._link.send(Ready(order.key, loaded.run_seconds))
 
@@ -166,7 +179,13 @@ class Worker:
         self._in_loader.claim()
         self._in_loader.load(order.mark, perf_counter())
         try:
-            return load_version(wanted, worker=self._name, options=self._options, shop=self._shop)
+            return load_version(
+                wanted,
+                worker=self._name,
+                options=self._options,
+                shop=self._shop,
+                cleared=lambda fingerprint: self._link.send(Cleared(order.key, fingerprint)),
+            )
         finally:
             self._in_loader.done()
 
@@ -230,8 +249,12 @@ class Worker:
         while True:
             self._connections.sweep(perf_counter())
             count = len(self._connections.open)
-            self._link.send(Stats(self._meters.to_json(), _memory_bytes(), count))
+            self._link.send(Stats(self._meters.to_json(), _memory_bytes(), count, self._faults()))
             await asyncio.sleep(STATS_SECONDS)
+
+    def _faults(self) -> list[tuple[Key, int]]:
+        found = [(key, loaded.batcher.faults) for key, loaded in self._loaded.items()]
+        return [(key, faults) for key, faults in found if faults]
 
     def _count_refused(self, error: ScoringError) -> None:
         self._meters.refused[error.code] += 1

@@ -21,6 +21,8 @@ _KINDS = {
     "assay_worker_restarts_total": ("counter", "Workers replaced since the node's start."),
     "assay_crashes_total": ("counter", "Workers that died while this version was running or loading."),
     "assay_crashes_unattributed_total": ("counter", "Workers that died for no reason that could be told."),
+    "assay_version_broken": ("gauge", "1 for each version that this node has given up."),
+    "assay_poison_blocked": ("gauge", "Requests that are not run again for a while, per version."),
     "assay_worker_memory_bytes": ("gauge", "Resident memory of a worker."),
     "assay_spool_bytes": ("gauge", "Feedback that the control plane has not yet acknowledged."),
 }

@@ -16,7 +16,20 @@ from time import monotonic
 from typing import Any
 
 from scoring import blackbox
-from scoring.control import Ask, Failed, Following, Key, Link, Listen, Ready, Setup, Stats, ToNode, connect
+from scoring.control import (
+    Ask,
+    Cleared,
+    Failed,
+    Following,
+    Key,
+    Link,
+    Listen,
+    Ready,
+    Setup,
+    Stats,
+    ToNode,
+    connect,
+)
 from scoring.node.crashes import box_of, words
 from scoring.telemetry import Cell, Meters
 
@@ -58,7 +71,10 @@ class Events:
     following: Callable[[Worker], None]
     asked: Callable[[Worker, Ask], None]
     changed: Callable[[], None]
-    crashed: Callable[[Worker, int], None]
+    ended: Callable[[Worker, int], None]
+    counted: Callable[[Worker, Stats], None]
+    cleared: Callable[[Cleared], None]
+    started: Callable[[Worker], None]
 
 
 class Fleet:
@@ -157,12 +173,14 @@ class Fleet:
         await connect(link, ours)
         self.workers[slot] = worker
         link.send(self._setup(slot))
+        self._events.started(worker)
 
     def _hear(self, worker: Worker, message: ToNode) -> None:
         worker.heard = monotonic()
         match message:
             case Stats():
                 worker.stats = message
+                self._events.counted(worker, message)
             case Ready():
                 worker.loaded.add(message.key)
                 worker.failed.pop(message.key, None)
@@ -174,6 +192,8 @@ class Fleet:
                 worker.round = message.round
                 worker.cells = message.cells
                 self._events.following(worker)
+            case Cleared():
+                self._events.cleared(message)
             case Ask():
                 self._events.asked(worker, message)
 
@@ -198,8 +218,7 @@ class Fleet:
             return
         code = worker.process.returncode
         log.error("worker %s ended with %s: a new one takes its slot", worker.slot, words(code))
-        if code:
-            self._events.crashed(worker, code)
+        self._events.ended(worker, code)
         self.restarts += 1
         if monotonic() - worker.started > _STEADY_SECONDS:
             self._pauses[worker.slot] = _FIRST_PAUSE

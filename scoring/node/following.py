@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from scoring.control import Failed, Keep, Serve
+from msgspec.structs import replace
+
+from scoring.control import Failed, Keep, Key, Serve
 from scoring.node.desired import Desired, open_keys
 from scoring.node.fleet import Fleet, Worker
 from scoring.node.loading import Loading
-from scoring.plans import RoutingPlan, serialise
+from scoring.plans import PlannedVersion, RoutingPlan, serialise
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,16 @@ class Round:
 class Following:
     """Keeps the workers on the newest plan that they can all follow."""
 
-    def __init__(self, fleet: Fleet, loading: Loading, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        loading: Loading,
+        given_up: Callable[[], dict[Key, str]],
+        changed: Callable[[], None],
+    ) -> None:
         self._fleet = fleet
         self._loading = loading
+        self._given_up = given_up
         self._changed = changed
         self._serve: Serve | None = None
         self._rounds: dict[int, Round] = {}
@@ -35,18 +44,29 @@ class Following:
     def follow(self, plan: RoutingPlan) -> None:
         """Want a plan, if it is newer than what is wanted already."""
         self.desired = self.desired.follow(plan)
-        self._loading.want(self.desired.needed())
+        self._loading.want(self.needed())
         self.advance()
 
     def advance(self) -> None:
         """Something is loaded, has failed, or is gone: bring into force what can be."""
         counting = self._fleet.joined() or list(self._fleet.workers.values())
         if counting:
-            self.desired = self.desired.adopt(set.intersection(*(worker.loaded for worker in counting)))
+            loaded = set.intersection(*(worker.loaded for worker in counting))
+            self.desired = self.desired.adopt(loaded | self.broken().keys())
         self._renew()
         for worker in self._fleet.workers.values():
             self._send(worker)
         self._changed()
+
+    def broken(self) -> dict[Key, str]:
+        """What is in force and still not run: given up, or deadly to the workers that came to load it."""
+        deadly = self._loading.deadly() & self.desired.in_force()
+        return self._given_up() | {key: self._loading.failed[key] for key in sorted(deadly)}
+
+    def needed(self) -> dict[Key, PlannedVersion]:
+        """Every version to have loaded."""
+        broken = self._given_up()
+        return {key: version for key, version in self.desired.needed().items() if key not in broken}
 
     def refused(self, worker: Worker, failure: Failed) -> None:
         self._loading.refused(worker, failure)
@@ -57,8 +77,8 @@ class Following:
         if self._serve is not None and worker.round == self._serve.round:
             if not worker.joined:
                 self._fleet.join(worker)
-            worker.link.send(Keep(list(self.desired.needed())))
-            self._loading.want(self.desired.needed())
+            worker.link.send(Keep(list(self.needed())))
+            self._loading.want(self.needed())
         self._changed()
 
     def ready(self) -> bool:
@@ -96,6 +116,7 @@ class Following:
         in_force = self.in_force()
         joined = self._fleet.joined()
         loaded = set.intersection(*(worker.loaded for worker in joined)) if joined else set()
+        loaded -= self._given_up().keys()
         found: dict[str, dict[str, Any]] = {}
         for key in sorted(self.desired.needed()):
             name, number, _ = key
@@ -120,8 +141,9 @@ class Following:
             payload=serialise(plan),
             waiting=self.desired.waiting(),
             ready=self.ready(),
+            broken=sorted(self.broken().items()),
         )
-        if last and (last.payload, last.waiting, last.ready) == (fresh.payload, fresh.waiting, fresh.ready):
+        if last and replace(last, round=fresh.round) == fresh:
             return
         self._serve = fresh
         oldest = min((worker.round for worker in self._fleet.workers.values()), default=fresh.round)
@@ -133,6 +155,6 @@ class Following:
         """Order the current round, once, of a worker that has what it takes."""
         if self._serve is None or worker.served >= self._serve.round:
             return
-        if self.desired.in_force() <= worker.loaded:
+        if self.desired.in_force() - self.broken().keys() <= worker.loaded:
             worker.served = self._serve.round
             worker.link.send(self._serve)

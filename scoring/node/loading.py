@@ -10,16 +10,23 @@ from concurrent.futures import ThreadPoolExecutor
 from scoring.artifacts import ArtifactCache
 from scoring.control import Failed, Key, Load
 from scoring.errors import CorruptArtifact
+from scoring.node.crashes import Crash
 from scoring.node.fleet import Fleet, Worker
 from scoring.plans import ArtifactRef, PlannedVersion
 
 FETCHES_AT_ONCE = 2
+DEATHS = 2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 log = logging.getLogger(__name__)
 
 
 class Loading:
-    """`failed` says of each version that could not be made ready why not, in a sentence."""
+    """`failed` says of each version that could not be made ready why not, in a sentence.
+
+    While workers answer clients, a version that nobody has loaded yet is tried by one of them alone:
+    if it kills that worker, the others live on. Its second and last try is the heir's, who has no
+    clients yet.
+    """
 
     def __init__(self, cache: ArtifactCache, fleet: Fleet, changed: Callable[[], None]) -> None:
         self._cache = cache
@@ -30,6 +37,8 @@ class Loading:
         self._orders: dict[Key, Load] = {}
         self._marks: dict[Key, int] = {}
         self._fetching: dict[Key, asyncio.Task[None]] = {}
+        self._trials: dict[Key, Worker] = {}
+        self._deaths: dict[Key, int] = {}
         self.failed: dict[Key, str] = {}
 
     def want(self, needed: Mapping[Key, PlannedVersion]) -> None:
@@ -37,8 +46,9 @@ class Loading:
         self._needed = needed
         for key in [key for key in self._orders if key not in needed]:
             del self._orders[key]
-        for key in [key for key in self.failed if key not in needed]:
-            del self.failed[key]
+        for table in (self.failed, self._deaths, self._trials):
+            for key in [key for key in table if key not in needed]:
+                del table[key]
         for key in needed:
             if key not in self._orders and key not in self._fetching:
                 self._fetch(key)
@@ -50,9 +60,44 @@ class Loading:
         worker.ordered &= self._needed.keys()
         worker.loaded &= self._needed.keys()
         for key, load in self._orders.items():
-            if key not in worker.ordered:
+            if key not in worker.ordered and self._may_try(worker, key):
                 worker.ordered.add(key)
                 worker.link.send(load)
+
+    def _may_try(self, worker: Worker, key: Key) -> bool:
+        workers = self._fleet.workers.values()
+        if self._deaths.get(key, 0) >= DEATHS:
+            return False
+        if any(key in each.loaded for each in workers) or not any(each.loaded for each in workers):
+            return True
+        if key in self._trials or (key in self._deaths and worker.joined):
+            return False
+        self._trials[key] = worker
+        return True
+
+    def loaded(self, worker: Worker) -> None:
+        """A worker has loaded something: what it could, the others can."""
+        for key in [key for key in (*self._trials, *self._deaths) if key in worker.loaded]:
+            self._trials.pop(key, None)
+            self._deaths.pop(key, None)
+        for each in self._fleet.workers.values():
+            self.order(each)
+
+    def released(self, worker: Worker, crash: Crash) -> None:
+        """A worker is gone, and how. A version that killed two while they loaded it is not tried again."""
+        for tried in [tried for tried, each in self._trials.items() if each is worker]:
+            del self._trials[tried]
+        key = crash.key
+        if key is None or not crash.loading or key not in self._needed:
+            return
+        self._deaths[key] = self._deaths.get(key, 0) + 1
+        if self._deaths[key] >= DEATHS:
+            self.failed[key] = f"it killed {DEATHS} workers that were loading it ({crash.how})"
+            log.error("version %s of %s cannot be served here: %s", key[1], key[0], self.failed[key])
+
+    def deadly(self) -> set[Key]:
+        """The versions that are not loaded any more because they kill who loads them."""
+        return {key for key, deaths in self._deaths.items() if deaths >= DEATHS}
 
     def refused(self, worker: Worker, failure: Failed) -> None:
         """A worker could not load a version. Corrupt bytes are fetched again; anything else stays refused."""
@@ -63,10 +108,12 @@ class Loading:
         if failure.code == CorruptArtifact.code and key in self._orders:
             log.warning("%s: %s", key, failure.sentence)
             del self._orders[key]
+            self._trials.pop(key, None)
             for each in self._fleet.workers.values():
                 each.ordered -= {key} - each.loaded
             self._fetch(key)
             return
+        self._trials.pop(key, None)
         self.failed[key] = failure.sentence
         log.error("version %s of %s cannot be served here: %s", key[1], key[0], failure.sentence)
 

@@ -11,17 +11,18 @@ from importlib import import_module
 from time import time
 from typing import Any
 
-from scoring import blackbox, crashpoints
+from scoring import crashpoints
 from scoring.artifacts import ArtifactCache
-from scoring.control import Ask, Failed, Setup, Told
+from scoring.control import Ask, Cleared, Failed, Setup, Stats, Told
 from scoring.crashpoints import crashpoint
 from scoring.errors import BadPlan
 from scoring.node import exposition, listening, stores
-from scoring.node.crashes import CrashCounts, box_of, crash_of, thread_of, trace_of
+from scoring.node.crashes import box_of, trace_of
 from scoring.node.files import sweep, write_atomically
 from scoring.node.fleet import Events, Fleet, Worker
 from scoring.node.flushing import SPOOL_BYTES, Flusher
 from scoring.node.following import Following
+from scoring.node.guard import Guard
 from scoring.node.heartbeat import Heart
 from scoring.node.loading import Loading
 from scoring.node.resp import Redis, RedisDown, RedisRefused
@@ -61,16 +62,19 @@ class Node:
             following=self._joined,
             asked=self._answer,
             changed=self._fleet_changed,
-            crashed=self._crashed,
+            started=self._started,
+            counted=self._counted,
+            cleared=self._cleared,
+            ended=self._ended,
         )
         self._boxes = settings.data.resolve() / "boxes"
-        self._crashes = CrashCounts()
         self._fleet = Fleet(listeners, self._setup, events, self._boxes)
         cache = settings.data.resolve() / "artifacts"
         cache.mkdir(exist_ok=True)
         self._loading = Loading(ArtifactCache(cache, store), self._fleet, self._fleet_changed)
         self._heart = Heart(self._facts, settings.data / "node.json")
-        self._following = Following(self._fleet, self._loading, self._heart.beat)
+        self._guard = Guard(self._fleet, self._loading, self._boxes, self._fleet_changed)
+        self._following = Following(self._fleet, self._loading, self._guard.broken, self._heart.beat)
         self._feedback = Outbox(Spool(settings.data / "spool", self._boot, settings.limits.spool_bytes))
         self._desk = FeedbackDesk(self._feedback)
         self._counters = Outbox(Spool(settings.data / "counters", self._boot, SPOOL_BYTES))
@@ -168,6 +172,7 @@ class Node:
     def _loaded(self, worker: Worker) -> None:
         if self._following.all_loaded():
             crashpoint("node.loaded")
+        self._loading.loaded(worker)
         self._following.advance()
 
     def _failed(self, worker: Worker, failure: Failed) -> None:
@@ -175,19 +180,24 @@ class Node:
 
     def _joined(self, worker: Worker) -> None:
         self._following.joined(worker)
+        self._guard.keep(self._following.desired.needed())
+
+    def _started(self, worker: Worker) -> None:
+        self._guard.inform(worker)
+
+    def _counted(self, worker: Worker, stats: Stats) -> None:
+        self._guard.counted(worker, stats)
+
+    def _cleared(self, message: Cleared) -> None:
+        self._guard.cleared(message)
+
+    def _ended(self, worker: Worker, code: int) -> None:
+        self._guard.ended(worker, code)
 
     def _fleet_changed(self) -> None:
-        self._loading.want(self._following.desired.needed())
+        self._guard.keep(self._following.desired.needed())
+        self._loading.want(self._following.needed())
         self._following.advance()
-
-    def _crashed(self, worker: Worker, code: int) -> None:
-        notes = blackbox.read(box_of(self._boxes, worker.slot))
-        died = thread_of(trace_of(self._boxes, worker.slot))
-        crash = crash_of(code, notes, died, self._loading.keys_by_mark(), worker.cells)
-        self._crashes.add(crash)
-        if crash.key is not None:
-            doing = "loading" if crash.loading else "running"
-            log.error("worker %s died (%s) %s %s/%s", worker.slot, crash.how, doing, *crash.key[:2])
 
     def _answer(self, worker: Worker, ask: Ask) -> None:
         if ask.what == "metrics":
@@ -204,6 +214,7 @@ class Node:
     async def _watch(self) -> None:
         while True:
             self._fleet.kill_hung()
+            self._guard.tick()
             await asyncio.sleep(1.0)
 
     # ---- facts
@@ -214,6 +225,9 @@ class Node:
     def _facts(self) -> dict[str, Any]:
         meters = self._fleet.meters()
         in_force = self._following.in_force()
+        models = self._following.models()
+        for name, trips in self._guard.trips().items():
+            models.get(name, {})["broken"] = trips
         workers = [
             {"slot": worker.slot, "pid": worker.process.pid, "sequence": self._following.sequence_of(worker)}
             for worker in self._fleet.workers.values()
@@ -227,10 +241,10 @@ class Node:
             "environment": self._settings.environment,
             "sequence": in_force.sequence,
             "ready": self._following.ready(),
-            "models": self._following.models(),
+            "models": models,
             "workers": workers,
             "restarts": self._fleet.restarts,
-            "crashes": self._crashes.to_json(),
+            "crashes": self._guard.facts(),
             "memory_bytes": sum(each.memory_bytes for each in stats),
             "requests": meters.requests(),
             "errors": meters.errors(),
@@ -247,7 +261,7 @@ class Node:
             yield "assay_plan_revision", {"model": name}, revision
         yield "assay_workers", {}, len(self._fleet.joined())
         yield "assay_worker_restarts_total", {}, self._fleet.restarts
-        yield from self._crashes.samples()
+        yield from self._guard.samples()
         for worker in self._fleet.workers.values():
             if worker.stats is not None:
                 yield "assay_worker_memory_bytes", {"slot": worker.slot}, worker.stats.memory_bytes

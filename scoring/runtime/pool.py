@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def load_version(
     worker: bytes,
     options: Options,
     shop: Workshop,
+    cleared: Callable[[int], None] = lambda fingerprint: None,
 ) -> Loaded:
     """Load, check, warm and rehearse one version. Slow: call it from a thread that is not in a hurry.
 
@@ -81,5 +83,5 @@ def load_version(
         for exchange in ran.exchanges:
             exchange.line.ready()
 
-    lane = Lane(batcher, deliver, shop, run_seconds, order.mark)
+    lane = Lane(batcher, deliver, shop, run_seconds, order.mark, cleared)
     return Loaded(order, order.number, order.signature, reader, batcher, lane, sheets, run_seconds)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 
 import numpy as np
 import pytest
 
+from scoring.plans import ModelPlan, PlannedVersion
+from scoring.types import Signature, TensorSpec
 from tests.scoring import models
+from tests.scoring.load import Load
 from tests.scoring.nodes import Node, model, wait_for
+from tests.unit.inspection import graphs
 
 LEAST = int(np.iinfo(np.int64).min)
 
@@ -21,11 +27,15 @@ def crashes(node):
 
 
 def divide(client, x, d, name="deadly"):
+    return client.call("POST", f"/v2/models/{name}/infer", request(x, d))
+
+
+def request(x, d):
     tensors = [
         {"name": each, "datatype": "INT64", "shape": [1, 1], "data": [value]}
         for each, value in (("x", x), ("d", d))
     ]
-    return client.call("POST", f"/v2/models/{name}/infer", {"inputs": tensors})
+    return {"inputs": tensors}
 
 
 def kill_a_worker(node, x=LEAST):
@@ -40,12 +50,11 @@ def kill_a_worker(node, x=LEAST):
 def pair(tmp_path, store):
     node = Node(tmp_path, store).start()
     try:
-        node.serve(
-            {
-                "deadly": model(1, [store.version(3, models.divides())]),
-                "m": model(1, [store.version(1, models.linear())]),
-            }
-        )
+        node.models = {
+            "deadly": model(1, [store.version(3, models.divides())]),
+            "m": model(1, [store.version(1, models.linear())]),
+        }
+        node.serve(node.models)
         yield node
     finally:
         node.stop()
@@ -82,3 +91,100 @@ def test_a_version_that_dies_in_its_thread_is_blamed_too(tmp_path, store):
         node.stop()
 
     assert crashes(node) == {("deadly", 3, "champion"): 2}
+
+
+def stands(node, name="deadly", number=3):
+    return node.facts()["models"][name].get("broken", {}).get(str(number))
+
+
+def test_a_request_that_killed_twice_is_refused_and_all_others_go_on(pair):
+    kill_a_worker(pair)
+    kill_a_worker(pair)
+
+    with closing(pair.client()) as client:
+        status, _, answer = divide(client, LEAST, -1)
+        assert (status, answer["code"]) == (422, "poison_request")
+        assert divide(client, LEAST, -2)[0] == 200
+        page = client.call("GET", "/metrics")[2].decode()
+    assert 'assay_poison_blocked{model="deadly",version="3"} 1\n' in page
+    assert stands(pair) is None
+
+
+def test_a_body_that_was_only_there_when_others_killed_goes_on(pair):
+    """Suspected with each guilty one, it runs alone, is answered, and is never refused."""
+    harmless = json.dumps(request(7, 2)).encode()
+    for _ in range(2):
+        kill_one_with_company(pair, harmless)
+        with closing(pair.client()) as client:
+            assert client.call("POST", "/v2/models/deadly/infer", harmless)[0] == 200
+            page = client.call("GET", "/metrics")[2].decode()
+    assert 'assay_poison_blocked{model="deadly",version="3"} 0\n' in page
+    assert crashes(pair) == {("deadly", 3, "champion"): 2}
+
+
+def kill_one_with_company(node, body):
+    """A harmless request and a new deadly one, sent in one write: they run together."""
+    restarts = node.facts()["restarts"]
+    deadly = json.dumps(request(LEAST, -1) | {"id": str(time.monotonic())}).encode()
+    head = "POST /v2/models/deadly/infer HTTP/1.1\r\nHost: n\r\nAuthorization: Bearer assay_t_secret\r\n"
+    parts = [f"{head}Content-Length: {len(each)}\r\n\r\n".encode() + each for each in (body, deadly)]
+    with node.connect() as connection, suppress(ConnectionResetError):
+        connection.sendall(b"".join(parts))
+        assert connection.recv(65536) == b""
+    wait_for(lambda: node.facts()["restarts"] > restarts and node.all_joined(), "the heir")
+
+
+def kill_a_worker_otherwise(node):
+    """Another body each time, so that it is not known as poison."""
+    restarts = node.facts()["restarts"]
+    body = request(LEAST, -1) | {"id": str(time.monotonic())}
+    with closing(node.client()) as client, pytest.raises((http.client.HTTPException, OSError)):
+        client.call("POST", "/v2/models/deadly/infer", body)
+    wait_for(lambda: node.facts()["restarts"] > restarts and node.all_joined(), "the heir")
+
+
+def test_three_crashes_in_a_minute_break_the_version_and_nothing_else(pair):
+    for _ in range(3):
+        kill_a_worker_otherwise(pair)
+
+    broken = wait_for(lambda: stands(pair), "the breaker")
+    assert (broken["crashes"], broken["signals"]) == (3, ["SIGFPE"])
+    assert 3 not in pair.facts()["models"]["deadly"]["ready"]
+    with closing(pair.client()) as client:
+        status, headers, answer = divide(client, 7, 2)
+        assert (status, answer["code"], headers["retry-after"]) == (503, "version_broken", "5")
+        assert "3 workers died" in answer["error"]
+        assert client.call("GET", "/v2/models/deadly/ready")[0] == 503
+        assert client.call("GET", "/v2/models/deadly")[0] == 200
+        assert client.infer("m")[0] == 200
+        page = client.call("GET", "/metrics")[2].decode()
+    assert 'assay_version_broken{model="deadly",version="3"} 1\n' in page
+
+
+def test_a_broken_version_is_forgotten_when_the_plan_goes_on_without_it(pair, store):
+    for _ in range(3):
+        kill_a_worker_otherwise(pair)
+    wait_for(lambda: stands(pair), "the breaker")
+
+    pair.serve({"deadly": model(2, [store.version(2, models.divides())])})
+
+    assert stands(pair) is None
+    with closing(pair.client()) as client:
+        assert divide(client, 7, 2)[0] == 200
+
+
+def test_a_version_that_kills_who_loads_it_fails_and_costs_next_to_nothing(pair, store):
+    signature = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 2)),))
+    version = PlannedVersion(4, "d4", store.put(graphs.deep_tree(100_000)), signature, staged=True)
+    survivor = pair.pids()[1]
+    with Load(pair, "m", clients=4) as load:
+        wait_for(lambda: len(load.seen) > 50, "steady traffic")
+        pair.publish({**pair.models, "other": ModelPlan(1, b"salt", (), {4: version})})
+        wait_for(lambda: pair.facts()["models"].get("other", {}).get("failed"), "the verdict")
+        wait_for(pair.all_joined, "both workers")
+
+    assert "killed 2 workers" in pair.facts()["models"]["other"]["failed"]["4"]
+    assert crashes(pair) == {("other", 4, "loading"): 2}
+    assert survivor in pair.pids()
+    # Four clients had at most one request each in the dead worker's hands.
+    assert len(load.failures) <= 4, load.failures
