@@ -27,14 +27,12 @@ STATUS: dict[type[ScoringError], int] = {
     errors.PoisonRequest: 422,
     errors.HeadTooLarge: 431,
     errors.InferenceFailed: 500,
-    errors.BadOutput: 500,
     errors.OutputTooLarge: 500,
     errors.NotOpen: 503,
     errors.NotReady: 503,
     errors.Overloaded: 503,
     errors.VersionBroken: 503,
     errors.DeadlineExceeded: 504,
-    errors.RunTimedOut: 504,
 }
 REASONS = {
     200: "OK",
@@ -125,7 +123,7 @@ class Head:
 
 
 def status_of(error: ScoringError) -> int:
-    return STATUS.get(type(error), 500)
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
 def error_answer(error: ScoringError, *, worker: bytes, keep_alive: bool) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from scoring.access import Access, permit
-from scoring.errors import BadPlan, BadRequest, Forbidden, MissingToken, ScoringError
+from scoring.errors import BadPlan, BadRequest, Forbidden, MissingToken, RunTimedOut, ScoringError
 from scoring.feedback import judge, read
 from scoring.http import STATUS, status_of
 from scoring.node import exposition
@@ -62,6 +62,7 @@ def test_every_error_has_a_code_of_its_own():
 
     assert len({kind.code for kind in kinds} | {ScoringError.code}) == len(kinds) + 1
     assert status_of(ScoringError("")) == 500
+    assert status_of(RunTimedOut("")) == 504
     assert set(STATUS) <= set(kinds)
 
 
