@@ -76,6 +76,13 @@ def score(serving: Serving, endpoint: Endpoint, exchange: Exchange) -> None:
     exchange.unit = endpoint.place(unit)
     target = exchange.target = endpoint.target(exchange.unit, internal=token.internal)
     version = target.version
+    replies = version.replies
+    if replies.cache.most_bytes and not token.internal:
+        asked = exchange.asked = (form, head.header_length, exchange.body)
+        found = replies.cache.get(asked)
+        if found is not None:
+            replies.recall(exchange, found)
+            return
     form.take(exchange, version)
     exchange.decoded = perf_counter()
     version.put(exchange)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ class Exchange:
 
     opening  the request's beginning, where it is known from an earlier request.
     chosen   the outputs that an answer of the Open Inference Protocol is to have; else empty.
+    asked    the request as a key of its version's cache, where that is on.
     named    the client's own id as a member of that answer.
     """
 
     __slots__ = (
         "arrived",
+        "asked",
         "blocks",
         "body",
         "chosen",
@@ -54,6 +57,7 @@ class Exchange:
         self.reply: bytes | None = None
         self.target: Any = None
         self.key: object = None
+        self.asked: Hashable = None
         self.opening: bytes | None = None
         self.named = b""
         self.chosen: Chosen = ()

@@ -27,4 +27,3 @@ class Limits:
     reward_window_seconds: float = 7 * 86400.0
     feedback_items: int = 1000
     spool_bytes: int = 1 << 30
-    cache_bytes: int = 0

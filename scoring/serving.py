@@ -6,7 +6,7 @@ import os
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Never, Protocol
 
 from scoring.access import Access
 from scoring.errors import VersionBroken
@@ -51,6 +51,10 @@ class BrokenVersion:
 
     @property
     def reader(self) -> InputReader:
+        raise self.error()
+
+    @property
+    def replies(self) -> Never:
         raise self.error()
 
     def put(self, exchange: Exchange) -> None:

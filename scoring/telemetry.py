@@ -41,12 +41,16 @@ class Cell(NamedTuple):
 
 
 class Meter:
-    """The counters of one cell in one process. `buckets` maps a place in `FINE_S` to a count."""
+    """The counters of one cell in one process. `buckets` maps a place in `FINE_S` to a count.
 
-    __slots__ = ("_buckets", "_requests", "_seconds", "_waiting", "errors", "rows")
+    `hits` and `misses` are of the answer cache, where the version has one.
+    """
+
+    __slots__ = ("_buckets", "_requests", "_seconds", "_waiting", "errors", "hits", "misses", "rows")
 
     def __init__(self) -> None:
         self.rows = 0
+        self.hits = self.misses = 0
         self.errors: Counter[str] = Counter()
         self._requests = 0
         self._seconds = 0.0
@@ -84,6 +88,8 @@ class Meter:
         return {
             "requests": self._requests,
             "rows": self.rows,
+            "hits": self.hits,
+            "misses": self.misses,
             "seconds": self._seconds,
             "errors": {code: count for code, count in self.errors.items() if count},
             "buckets": sorted((place, count) for place, count in self._buckets.items() if count),
@@ -93,6 +99,8 @@ class Meter:
         """Merge what was counted elsewhere, in the form of `to_json`; -1 takes it away again."""
         self._requests += times * document["requests"]
         self.rows += times * document["rows"]
+        self.hits += times * document.get("hits", 0)
+        self.misses += times * document.get("misses", 0)
         self._seconds += times * document["seconds"]
         for code, count in document["errors"].items():
             self.errors[code] += times * count

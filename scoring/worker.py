@@ -49,12 +49,12 @@ from scoring.errors import NotReady, ScoringError
 from scoring.exchange import Exchange
 from scoring.http import answer
 from scoring.lanes import Watch, Workshop
-from scoring.plans import parse
+from scoring.plans import RoutingPlan, parse
 from scoring.routes import NodeRoutes
 from scoring.runtime.onnx import Options, run_options
 from scoring.runtime.pool import Files, Loaded, Order, load_version
 from scoring.server import Connection, Connections
-from scoring.switch import Key, Maker
+from scoring.switch import Key, Maker, keys
 from scoring.telemetry import Meters
 from scoring.types import Signature
 
@@ -107,11 +107,19 @@ class Worker:
 
     def _serve(self, order: Serve) -> None:
         plan = parse(order.payload)
+        self._make_room(plan)
         self._engine.serving = self._maker.serving(
             plan, waiting=order.waiting, ready=order.ready, broken=dict(order.broken)
         )
         crashpoint("worker.serving")
         self._link.send(Following(order.round, list(self._maker.cells)))
+
+    def _make_room(self, plan: RoutingPlan) -> None:
+        """Give each version's answer cache the room that the plan says."""
+        for name, model in plan.models.items():
+            for number, key in keys(name, model).items():
+                if key in self._loaded:
+                    self._loaded[key].replies.cache.resize(model.versions[number].cache_bytes)
 
     def _keep(self, order: Keep) -> None:
         kept = set(order.keys)

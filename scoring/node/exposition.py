@@ -10,6 +10,7 @@ from scoring.telemetry import BOUNDS_S, Meters, at_coarse_bounds
 _KINDS = {
     "assay_requests_total": ("counter", "Scoring requests that reached a version."),
     "assay_rows_total": ("counter", "Rows scored."),
+    "assay_cache_total": ("counter", "Requests that looked into the answer cache, by outcome."),
     "assay_errors_total": ("counter", "Scoring requests that ended in an error, by code."),
     "assay_refused_total": ("counter", "Requests refused before a version was chosen, by code."),
     "assay_request_seconds": ("histogram", "Time from a request's last byte to its answer."),
@@ -47,6 +48,9 @@ def _counted(meters: Meters) -> Iterable[Sample]:
         labels = {"model": cell.model, "version": cell.version, "arm": cell.arm}
         yield "assay_requests_total", labels, meter.requests
         yield "assay_rows_total", labels, meter.rows
+        for outcome, count in (("hit", meter.hits), ("miss", meter.misses)):
+            if meter.hits or meter.misses:
+                yield "assay_cache_total", {**labels, "outcome": outcome}, count
         for code, count in sorted(meter.errors.items()):
             yield "assay_errors_total", {**labels, "code": code}, count
         bounds = [*(f"{bound:g}" for bound in BOUNDS_S), "+Inf"]

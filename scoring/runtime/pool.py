@@ -51,6 +51,7 @@ class Loaded:
     batcher: Batcher
     lane: Lane
     sheets: Sheets
+    replies: Replies
     run_seconds: float
 
     def put(self, exchange: Exchange) -> None:
@@ -84,4 +85,4 @@ def load_version(
             exchange.line.ready()
 
     lane = Lane(batcher, deliver, shop, run_seconds, order.mark, cleared)
-    return Loaded(order, order.number, order.signature, reader, batcher, lane, sheets, run_seconds)
+    return Loaded(order, order.number, order.signature, reader, batcher, lane, sheets, replies, run_seconds)
