@@ -32,11 +32,12 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class NodeModel:
-    """What all workers of a node have of one model."""
+    """What all workers of a node have of one model. `broken`: what the node runs no more, with the reason."""
 
     revision: int = 0
     ready: frozenset[int] = frozenset()
     failed: Mapping[int, str] = field(default_factory=dict)
+    broken: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ def heartbeat(document: Mapping[str, Any]) -> Heartbeat:
             revision=int(model["revision"]),
             ready=frozenset(int(number) for number in model.get("ready", ())),
             failed={int(number): str(why) for number, why in model.get("failed", {}).items()},
+            broken={int(number): dict(told) for number, told in model.get("broken", {}).items()},
         )
         for name, model in document.get("models", {}).items()
     }

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     ROLLOUT_MOVED = "rollout.moved"
     ROLLOUT_REVERTING = "rollout.reverting"
     ROLLOUT_FINISHED = "rollout.finished"
+    BREAKER_TRIPPED = "breaker.tripped"
     ROUTE_REVISED = "route.revised"
     FEEDBACK_INGESTED = "feedback.ingested"
 

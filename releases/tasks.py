@@ -17,7 +17,7 @@ from registry.services.dispatching import Reactions, Wanted, dispatch
 from registry.wakeups import ring_job
 from releases import selectors
 from releases.events import Kind
-from releases.services import feedback, gating, publishing, saga, traffic
+from releases.services import breaking, feedback, gating, publishing, saga, traffic
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = timedelta(seconds=2)
@@ -118,6 +118,7 @@ def tick() -> None:
     for queue, job_id in jobs.waiting():
         ring_job(queue, job_id)
     for environment in selectors.environments():
+        breaking.watch(environment)
         feedback.ingest(environment)
         publishing.ensure_published(environment)
         traffic.ingest(environment)

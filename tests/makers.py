@@ -65,10 +65,11 @@ def artifact(content: bytes = b"") -> Artifact:
 
 
 def version(of: RegisteredModel | None = None, uploader: Person | None = None, **facts: Any) -> ModelVersion:
-    """A version with its whole triple, as an upload would have left it."""
+    """A version with its whole triple, as an upload would have left it. `content` is the model's."""
     of = of or model()
     uploader = uploader or of.created_by
     number = of.versions.count() + 1
+    content = {"model": facts.pop("content", b"")}
     made = ModelVersion.objects.create(
         model=of,
         number=number,
@@ -79,7 +80,9 @@ def version(of: RegisteredModel | None = None, uploader: Person | None = None, *
         **facts,
     )
     for key in ("model", "end_to_end", "confidence", "card"):
-        VersionFile.objects.create(version=made, key=key, name=f"{key}.bin", artifact=artifact())
+        VersionFile.objects.create(
+            version=made, key=key, name=f"{key}.bin", artifact=artifact(content.get(key, b""))
+        )
     ExtractorVersion.objects.create(model=of, number=number)
     for purpose in ("training", "validation"):
         DatasetVersion.objects.create(model=of, number=number, purpose=purpose, uri="s3://lake/data")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from django.conf import settings
@@ -236,6 +236,7 @@ def _await_nodes(
     while True:
         known = dataplane.heartbeats(client(), rollout.environment.name)
         alive = [node for node in known if node.alive(time.time())]
+        _refuse_broken(rollout, alive)
         waiting = [node.node for node in alive if not done(node)]
         if alive and not waiting:
             silent = {node.node: "silent" for node in known if node not in alive}
@@ -245,6 +246,16 @@ def _await_nodes(
             raise NodesFailed(f"The nodes did not follow in time: {late}.")
         _still_in_phase(rollout)
         time.sleep(POLL_S)
+
+
+def _refuse_broken(rollout: Rollout, nodes: Iterable[Heartbeat]) -> None:
+    """A version that a node has given up goes no further; on the way back it holds up nobody."""
+    if rollout.phase == Phase.REVERTING:
+        return
+    number = rollout.release.version.number
+    for node in nodes:
+        if told := node.of(rollout.model.name).broken.get(number):
+            raise NodesFailed(f"{node.node} gave up version {number}: {told.get('why')}")
 
 
 def _still_in_phase(rollout: Rollout) -> None:

@@ -140,6 +140,7 @@ def tell(
     start_refusal: str,
     reader: str,
     ended: str = "",
+    given_up: str = "",
 ) -> Standing:
     """The verdict line of the release."""
     refused = [(r.slot, r.person.get_username()) for r in release.reviews.all() if r.verdict == "reject"]
@@ -155,6 +156,7 @@ def tell(
             rollout_reason=str(rollout.reason) if rollout and went_back(rollout) else "",
             start_refusal=start_refusal,
             ended=ended,
+            given_up=given_up,
         )
     )
 

@@ -118,9 +118,12 @@ def _nodes() -> tuple[list[Node], Check]:
 def _node(beat: dataplane.Heartbeat, environment: str, expected: int) -> Node:
     behind = max(expected - beat.sequence, 0)
     failed = any(m.failed for m in beat.models.values())
+    broken = any(m.broken for m in beat.models.values())
     tone, word = "positive", "ready"
     if not beat.alive(time.time()):
         tone, word = "danger", "silent"
+    elif broken:
+        tone, word = "danger", "gave up a version"
     elif beat.facts.get("stale"):
         tone, word = "caution", "stale plan"
     elif failed:

@@ -135,7 +135,14 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
         "release": found,
         "version": found.version,
         "standing": facts.tell(
-            found, gates, slots, rollout, start_refusal, request.user.get_username(), _ended(events)
+            found,
+            gates,
+            slots,
+            rollout,
+            start_refusal,
+            request.user.get_username(),
+            _ended(events),
+            _given_up(events),
         ),
         "gates": gates,
         "slots": slots,
@@ -174,6 +181,12 @@ def _ended(events: list[Any]) -> str:
     if last is None:
         return ""
     return f"{sentences.sentence(last.kind, last.facts)}: decided by {last.actor.removeprefix('person/')}"
+
+
+def _given_up(events: list[Any]) -> str:
+    """Which node runs the release's version no more, where nothing could take its place."""
+    last = next((e for e in reversed(events) if e.kind == Kind.BREAKER_TRIPPED and e.facts["stays"]), None)
+    return sentences.sentence(last.kind, last.facts) if last else ""
 
 
 def _reopen(draft: dict[str, str], slots: list[facts.Slot], choices: list[tuple[Action, str]]) -> str:

@@ -59,7 +59,7 @@ def tone(kind: str, facts: Facts) -> str:
         )
     if kind == "review.given":
         return "positive" if facts.get("verdict") == "approve" else "danger"
-    if kind == "rollout.reverting":
+    if kind in {"rollout.reverting", "breaker.tripped"}:
         return "danger"
     return ""
 
@@ -87,6 +87,11 @@ def _to(facts: Facts) -> str:
     return f", version {facts['restores']} answers again" if facts.get("restores") else ""
 
 
+def _broken(facts: Facts) -> str:
+    stays = " There is nothing to go back to: requests for it are refused." if facts.get("stays") else ""
+    return f"Given up by node {facts.get('node')}{_after_colon(facts.get('why'))}.{stays}"
+
+
 SENTENCES: dict[str, Callable[[Facts], str]] = {
     "version.uploaded": lambda f: f"Version {f.get('number')} uploaded",
     "release.opened": lambda f: f"Release to {f.get('environment')} opened",
@@ -111,5 +116,6 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "rollout.moved": lambda f: f"Rollout: {_words(f, 'to') or _words(f, 'phase')}",
     "rollout.reverting": lambda f: f"Going back by itself{_after_colon(f.get('reason'))}",
     "rollout.finished": lambda f: f"Rollout finished{_after_colon(f.get('reason') or f.get('outcome'))}",
+    "breaker.tripped": _broken,
     "route.revised": lambda f: f"Routing plan, revision {f.get('revision')}",
 }

@@ -52,6 +52,7 @@ class View:
     start_refusal: str = ""
     replaced_by: str = ""
     ended: str = ""
+    given_up: str = ""
 
 
 def standing(view: View) -> Standing:
@@ -129,6 +130,9 @@ def _rolling_out(view: View) -> Standing:
 
 
 def _live(view: View) -> Standing:
+    if view.given_up:
+        told = Hurdle("danger", view.given_up, "timeline")
+        return Standing("danger", f"Live in {view.environment}, and not answering everywhere.", (told,))
     return Standing("positive", f"Live in {view.environment}: this is what clients are answered with.")
 
 

@@ -162,6 +162,21 @@ def divides(rounds: int = 0) -> bytes:
     )
 
 
+def divides_safely() -> bytes:
+    """The same for small numbers, by way of fractions: nothing kills it."""
+    return graph(
+        [
+            helper.make_node("Cast", ["x"], ["fx"], to=DOUBLE),
+            helper.make_node("Cast", ["d"], ["fd"], to=DOUBLE),
+            helper.make_node("Div", ["fx", "fd"], ["q"]),
+            helper.make_node("Floor", ["q"], ["whole"]),
+            helper.make_node("Cast", ["whole"], ["y"], to=INT64),
+        ],
+        [("x", INT64, ["n", 1]), ("d", INT64, ["n", 1])],
+        [("y", INT64, ["n", 1])],
+    )
+
+
 def endless() -> bytes:
     """Counts to x in a loop: what the caller sends decides how long it takes."""
     body = helper.make_graph(

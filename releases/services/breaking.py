@@ -1,0 +1,122 @@
+"""A version that a node has given up goes back by itself: what heartbeats say becomes a decision, once.
+
+Each trip of a breaker has a name of its own, kept in its event; the state of the release does the rest.
+So it does not matter how often a heartbeat is read, nor by how many workers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from registry.events import record
+from registry.models import Event
+from registry.transactions import write
+from releases import dataplane, selectors
+from releases.dataplane import Heartbeat
+from releases.events import Kind
+from releases.lifecycle import State
+from releases.models import Environment, Release, Rollout
+from releases.services.publishing import client
+from releases.services.rollouts import begin_reverting, restore_previous
+
+ACTOR = "system/breaker"
+_EVIDENCE = ("crashes", "signals", "arms", "faults", "requests", "within_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """One version that one node runs no more. `name` tells it from every other trip."""
+
+    node: str
+    model: str
+    number: int
+    digest: str
+    why: str
+    name: str
+    evidence: dict[str, Any]
+
+    def sentence(self) -> str:
+        return f"Node {self.node} gave up version {self.number}: {self.why}."
+
+
+def watch(environment: Environment) -> None:
+    """React to every trip that a live node tells of."""
+    now = time.time()
+    for node in dataplane.heartbeats(client(), environment.name):
+        if node.alive(now):
+            for trip in trips(node):
+                react(environment, trip)
+
+
+def trips(node: Heartbeat) -> Iterator[Trip]:
+    """What a node has given up."""
+    for model, state in node.models.items():
+        for number, told in state.broken.items():
+            yield Trip(
+                node=node.node,
+                model=model,
+                number=number,
+                digest=str(told.get("digest", "")),
+                why=str(told.get("why", "")),
+                name=f"{node.node}/{node.boot}/{model}/{number}/{float(told.get('at', 0)):.3f}",
+                evidence={name: told[name] for name in _EVIDENCE if name in told},
+            )
+
+
+def react(environment: Environment, trip: Trip) -> bool:
+    """Take the version out of traffic where something can take its place; False when nothing was to do."""
+    if _served(environment, trip) is None:
+        return False
+    with write():
+        release = _served(environment, trip)
+        if release is None or _other_rollout(release):
+            return False
+        previous = selectors.restorable(release) if release.state == State.LIVE else None
+        record(
+            Kind.BREAKER_TRIPPED,
+            release.subject,
+            actor=ACTOR,
+            model=trip.model,
+            version=trip.number,
+            node=trip.node,
+            why=trip.why,
+            trip=trip.name,
+            stays=release.state == State.LIVE and previous is None,
+            **trip.evidence,
+        )
+        if release.state == State.ROLLING_OUT:
+            for rollout in Rollout.objects.filter(release=release, closed_at=None):
+                begin_reverting(rollout, trip.sentence(), actor=ACTOR)
+        elif previous is not None:
+            restore_previous(release, actor=ACTOR, reason=trip.sentence())
+    return True
+
+
+def _served(environment: Environment, trip: Trip) -> Release | None:
+    """The release that has the version in traffic, unless this trip is told of it already."""
+    release = (
+        Release.objects.select_related("model", "environment", "version")
+        .filter(
+            environment=environment,
+            model__name=trip.model,
+            version__number=trip.number,
+            version__digest=trip.digest,
+            state__in=[State.ROLLING_OUT, State.LIVE],
+        )
+        .first()
+    )
+    if release is None:
+        return None
+    told = Event.objects.filter(kind=Kind.BREAKER_TRIPPED, subject=release.subject, facts__trip=trip.name)
+    return None if told.exists() else release
+
+
+def _other_rollout(release: Release) -> bool:
+    """Another version is on its way to replace this one: when it has arrived or gone back, we look again."""
+    rollouts = Rollout.objects.filter(
+        model=release.model_id, environment=release.environment_id, closed_at=None
+    )
+    return rollouts.exclude(release=release).exists()
