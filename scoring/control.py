@@ -130,6 +130,42 @@ class Cleared(msgspec.Struct, tag=True):
     fingerprint: int
 
 
+class Part(msgspec.Struct, array_like=True):
+    """One tensor of one request: little-endian bytes in row-major order, a list of str for BYTES."""
+
+    shape: list[int]
+    raw: bytes | list[str]
+
+
+class Sample(msgspec.Struct, array_like=True):
+    """One answer. Parts stand in the signature's order; None where a tensor was absent or is left out."""
+
+    model: str
+    version: int
+    arm: str
+    request_id: str
+    at_ms: int
+    micros: int
+    rows: int
+    unit: int
+    inputs: list[Part | None]
+    outputs: list[Part | None]
+
+    def size(self) -> int:
+        """Roughly the memory that it takes, in bytes."""
+        parts = [part for part in (*self.inputs, *self.outputs) if part is not None]
+        raws = [part.raw for part in parts]
+        held = sum(len(raw) if isinstance(raw, bytes) else sum(map(len, raw)) for raw in raws)
+        return 400 + 100 * len(parts) + held
+
+
+class Sampled(msgspec.Struct, tag=True):
+    """Answers for the prediction log, and how many this worker has dropped since its start."""
+
+    samples: list[Sample]
+    dropped: int
+
+
 class Ask(msgspec.Struct, tag=True):
     """A request that only the node can answer: `what` is metrics or feedback."""
 
@@ -139,7 +175,7 @@ class Ask(msgspec.Struct, tag=True):
 
 
 ToWorker = Setup | Load | Serve | Keep | Marked | Listen | Drain | Told
-ToNode = Ready | Failed | Following | Stats | Cleared | Ask
+ToNode = Ready | Failed | Following | Stats | Cleared | Sampled | Ask
 
 
 class Link(asyncio.Protocol):
@@ -175,6 +211,10 @@ class Link(asyncio.Protocol):
         """Send a message; silently not, once the other end is gone: `on_lost` has said so."""
         if self._transport is not None:
             self._transport.write(self._encode(message) + b"\n")
+
+    def backlog(self) -> int:
+        """Bytes that the other end has not taken yet."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
     def close(self) -> None:
         if self._transport is not None:

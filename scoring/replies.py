@@ -16,6 +16,7 @@ from scoring.http import JSON, Written, error_answer
 from scoring.limits import Limits
 from scoring.protocols.oip_answers import Chosen, Sheet, Sheets
 from scoring.protocols.texts import row_texts
+from scoring.samples import Sampler
 from scoring.telemetry import count
 from scoring.tensors import Array
 from scoring.types import FREE, Signature
@@ -34,8 +35,11 @@ log = logging.getLogger(__name__)
 class Replies:
     """Writes the answers of one version. `worker` is what `X-Assay-Worker` says."""
 
-    def __init__(self, sheets: Sheets, signature: Signature, worker: bytes, limits: Limits) -> None:
+    def __init__(
+        self, sheets: Sheets, signature: Signature, worker: bytes, limits: Limits, sampler: Sampler
+    ) -> None:
         self._sheets = sheets
+        self._sampler = sampler
         self._samples = all(spec.shape[:1] == (FREE,) for spec in (*signature.inputs, *signature.outputs))
         self._worker = worker
         self._head = _HEAD % worker
@@ -87,6 +91,8 @@ class Replies:
         now = perf_counter()
         self._head_up(ran, written, now)
         count(ran.exchanges, now, row)
+        if self._sampler.threshold:
+            self._sampler.look(ran, written, at_ms, now)
         if self.cache.most_bytes:
             self._remember(ran, written)
 

@@ -87,6 +87,7 @@ class Target:
     issuer: Issuer
     meter: Meter
     cell: int = 0
+    arm: str = ""
 
 
 @dataclass(slots=True)

@@ -64,6 +64,7 @@ class Maker:
         for name, model in plan.models.items():
             endpoints.update(self._endpoints(name, model))
             models[name] = self._view(name, model)
+            self._share_out(name, model)
         for name in waiting:
             models.setdefault(name, ModelView(name, 0, {}, (), waiting=True))
         return Serving(plan.sequence, Access(plan.tokens, public=plan.public), endpoints, models, ready)
@@ -101,7 +102,14 @@ class Maker:
         issuer = Issuer(self.key, model_tag(name), number, model.revision, arm)
         cell = Cell(name, number, reason)
         place = self.cells.setdefault(cell, len(self.cells))
-        return Target(name, version, issuer, self.meters.cell(cell), place)
+        return Target(name, version, issuer, self.meters.cell(cell), place, reason)
+
+    def _share_out(self, name: str, model: ModelPlan) -> None:
+        """Tell each loaded version which share of its answers the prediction log keeps from now on."""
+        for number, key in keys(name, model).items():
+            if key in self.loaded:
+                version = model.versions[number]
+                self.loaded[key].sampler.follow(version.log_share, version.signature)
 
     def _view(self, name: str, model: ModelPlan) -> ModelView:
         versions = {

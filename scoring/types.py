@@ -17,13 +17,16 @@ DATATYPES = frozenset(
 )
 FREE = -1
 """An axis of any length."""
+OMITTED, HASHED = "omit", "hash"
+"""What the prediction log does with a sensitive tensor: leave it out, or keep a keyed hash of each row."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """One input or output. `datatype` is the Open Inference Protocol's word, -1 in `shape` a free axis.
 
-    `features` names the columns of the last axis, where it has names.
+    `features` names the columns of the last axis, where it has names. `sensitive` is empty, or what
+    the prediction log does with the tensor.
     Raises ValueError on a datatype that the protocol does not know and on an axis below -1.
     """
 
@@ -32,12 +35,17 @@ class TensorSpec:
     shape: tuple[int, ...]
     features: tuple[str, ...] = ()
     optional: bool = False
+    sensitive: str = ""
 
     def __post_init__(self) -> None:
         if self.datatype not in DATATYPES:
             raise ValueError(f"tensor {self.name!r}: datatype {self.datatype!r} is not one of the protocol's")
         if any(axis < FREE for axis in self.shape):
             raise ValueError(f"tensor {self.name!r}: shape {list(self.shape)} has an axis below -1")
+        if self.sensitive not in ("", OMITTED, HASHED):
+            raise ValueError(
+                f"tensor {self.name!r}: {self.sensitive!r} says nothing about a sensitive tensor"
+            )
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -46,6 +54,7 @@ class TensorSpec:
             "shape": list(self.shape),
             "features": list(self.features),
             "optional": self.optional,
+            **({"sensitive": self.sensitive} if self.sensitive else {}),
         }
 
     @classmethod
@@ -56,6 +65,7 @@ class TensorSpec:
             shape=tuple(int(axis) for axis in document["shape"]),
             features=tuple(str(feature) for feature in document.get("features") or ()),
             optional=bool(document.get("optional", False)),
+            sensitive=str(document.get("sensitive", "")),
         )
 
 

@@ -36,6 +36,7 @@ from scoring.control import (
     Load,
     Marked,
     Ready,
+    Sampled,
     Serve,
     Setup,
     Stats,
@@ -53,6 +54,7 @@ from scoring.plans import RoutingPlan, parse
 from scoring.routes import NodeRoutes
 from scoring.runtime.onnx import Options, run_options
 from scoring.runtime.pool import Files, Loaded, Order, load_version
+from scoring.samples import MOST_BYTES, SEND_SECONDS, Sampler, Samples
 from scoring.server import Connection, Connections
 from scoring.switch import Key, Maker, keys
 from scoring.telemetry import Meters
@@ -73,6 +75,7 @@ class Worker:
         self._loaded: dict[Key, Loaded] = {}
         self._marked: dict[Key, dict[int, bool]] = {}
         self._meters = Meters()
+        self._samples = Samples()
         self._loader = ThreadPoolExecutor(1, "loader", initializer=_step_back)
         self._asked: dict[int, tuple[Exchange, list[dict[str, str]]]] = {}
         self._asks = 0
@@ -157,6 +160,7 @@ class Worker:
         self._maker = Maker(self._loaded, self._key, self._meters)
         self._connections = Connections(self._engine.handle, self._count_refused, self._name, setup.limits)
         self._begin(self._report())
+        self._begin(self._hand_on())
 
     async def _load(self, order: Load) -> None:
         loop = asyncio.get_running_loop()
@@ -193,6 +197,7 @@ class Worker:
                 options=self._options,
                 shop=self._shop,
                 cleared=lambda fingerprint: self._link.send(Cleared(order.key, fingerprint)),
+                sampler=Sampler(self._samples, name, number, self._key),
             )
         finally:
             self._in_loader.done()
@@ -264,6 +269,12 @@ class Worker:
         found = [(key, loaded.batcher.faults) for key, loaded in self._loaded.items()]
         return [(key, faults) for key, faults in found if faults]
 
+    async def _hand_on(self) -> None:
+        while True:
+            await asyncio.sleep(SEND_SECONDS)
+            if self._samples and self._link.backlog() < MOST_BYTES:
+                self._link.send(Sampled(self._samples.take(), self._samples.dropped))
+
     def _count_refused(self, error: ScoringError) -> None:
         self._meters.refused[error.code] += 1
 
@@ -288,6 +299,7 @@ class Worker:
         for connection in list(self._connections.open):
             if connection.idle():
                 connection.close()
+        self._link.send(Sampled(self._samples.take(), self._samples.dropped))
         self._link.send(Stats(self._meters.to_json(), _memory_bytes(), len(self._connections.open)))
         await asyncio.sleep(0.01)
         self._ended.set()

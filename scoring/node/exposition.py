@@ -25,6 +25,7 @@ _KINDS = {
     "assay_version_broken": ("gauge", "1 for each version that this node has given up."),
     "assay_poison_blocked": ("gauge", "Requests that are not run again for a while, per version."),
     "assay_worker_memory_bytes": ("gauge", "Resident memory of a worker."),
+    "assay_prediction_log_dropped_total": ("counter", "Answers that were to be logged and are not."),
     "assay_spool_bytes": ("gauge", "Feedback that the control plane has not yet acknowledged."),
 }
 Sample = tuple[str, Mapping[str, object], float]

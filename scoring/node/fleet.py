@@ -25,6 +25,7 @@ from scoring.control import (
     Link,
     Listen,
     Ready,
+    Sampled,
     Setup,
     Stats,
     ToNode,
@@ -75,6 +76,7 @@ class Events:
     counted: Callable[[Worker, Stats], None]
     cleared: Callable[[Cleared], None]
     started: Callable[[Worker], None]
+    sampled: Callable[[Worker, Sampled], None]
 
 
 class Fleet:
@@ -181,6 +183,8 @@ class Fleet:
             case Stats():
                 worker.stats = message
                 self._events.counted(worker, message)
+            case Sampled():
+                self._events.sampled(worker, message)
             case Ready():
                 worker.loaded.add(message.key)
                 worker.failed.pop(message.key, None)

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class Flusher:
-    """Cuts the growth of the counters into flushes: {from, to, cells, refused}, times in epoch seconds.
+    """Cuts the growth of the counters into flushes: {from, to, cells, refused, segments}, epoch seconds.
 
     A flush that is on disk is counted exactly once, whoever dies; what was counted since the last
     one goes with the machine. While nobody takes the flushes, they come once a minute.
@@ -29,7 +29,12 @@ class Flusher:
         self._counted = counted
         self._flushed: dict[str, Any] = Meters().to_json()
         self._since = time()
+        self._segments: list[dict[str, Any]] = []
         self._one_at_a_time = asyncio.Lock()
+
+    def announce(self, segment: dict[str, Any]) -> None:
+        """Say with the next flush what the prediction log has stored."""
+        self._segments.append(segment)
 
     async def run(self) -> None:
         while True:
@@ -54,10 +59,12 @@ class Flusher:
         growth.add(total)
         growth.add(self._flushed, times=-1)
         grown = growth.to_json()
-        if grown["cells"] or grown["refused"]:
+        told = list(self._segments)
+        if grown["cells"] or grown["refused"] or told:
             try:
-                await self._outbox.append({"from": self._since, "to": now, **grown})
+                await self._outbox.append({"from": self._since, "to": now, **grown, "segments": told})
             except OSError as error:
                 log.error("the counters could not be written, they stay for the next flush: %s", error)
                 return
         self._flushed, self._since = total, now
+        del self._segments[: len(told)]

@@ -13,6 +13,7 @@ from scoring.node.desired import Desired, open_keys
 from scoring.node.fleet import Fleet, Worker
 from scoring.node.loading import Loading
 from scoring.plans import PlannedVersion, RoutingPlan, serialise
+from scoring.types import Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Following:
         return self._rounds.get(worker.round, Round()).sequence
 
     def models(self) -> dict[str, dict[str, Any]]:
-        """Per model: the revision in force, the versions loaded everywhere, and those that failed."""
+        """Per model: the revision in force, the versions loaded everywhere, on their way, and failed."""
         in_force = self.in_force()
         joined = self._fleet.joined()
         loaded = set.intersection(*(worker.loaded for worker in joined)) if joined else set()
@@ -120,15 +121,23 @@ class Following:
         found: dict[str, dict[str, Any]] = {}
         for key in sorted(self.desired.needed()):
             name, number, _ = key
-            empty: dict[str, Any] = {"revision": in_force.revisions.get(name, 0), "ready": [], "failed": {}}
-            facts = found.setdefault(name, empty)
+            facts = found.setdefault(name, _nothing(in_force.revisions.get(name, 0)))
             if key in loaded:
                 facts["ready"].append(number)
             elif key in self._loading.failed:
                 facts["failed"][str(number)] = self._loading.failed[key]
+            else:
+                facts["loading"].append(number)
         for name in self.desired.wanted.models if self.desired.wanted is not None else ():
-            found.setdefault(name, {"revision": in_force.revisions.get(name, 0), "ready": [], "failed": {}})
+            found.setdefault(name, _nothing(in_force.revisions.get(name, 0)))
         return found
+
+    def signature_of(self, name: str, number: int) -> Signature | None:
+        """The signature of a version, where the plan in force or the wanted one has it."""
+        for key, version in self.desired.needed().items():
+            if key[:2] == (name, number):
+                return version.signature
+        return None
 
     def _renew(self) -> None:
         """Make the next round when there is something new to serve."""
@@ -158,3 +167,7 @@ class Following:
         if self.desired.in_force() - self.broken().keys() <= worker.loaded:
             worker.served = self._serve.round
             worker.link.send(self._serve)
+
+
+def _nothing(revision: int) -> dict[str, Any]:
+    return {"revision": revision, "ready": [], "loading": [], "failed": {}}

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import signal
+import socket
 from collections.abc import Callable, Coroutine, Iterable
 from importlib import import_module
 from time import time
@@ -25,6 +26,7 @@ from scoring.node.following import Following
 from scoring.node.guard import Guard
 from scoring.node.heartbeat import Heart
 from scoring.node.loading import Loading
+from scoring.node.prediction_log import PredictionLog
 from scoring.node.resp import Redis, RedisDown, RedisRefused
 from scoring.node.settings import Settings, read_request_key
 from scoring.node.shipping import FeedbackDesk, Outbox, Shipper
@@ -50,25 +52,11 @@ class Node:
         if settings.plan_key is not None:
             self._keys = import_module("scoring.node.keys").read_plan_keys(settings.plan_key)
         self._request_key = read_request_key(settings)
-        store = stores.reader(settings.store, settings.s3_endpoint)
-        if settings.socket is not None:
-            listeners = listening.unix(settings.socket, settings.workers)
-        else:
-            listeners = listening.tcp(settings.host, settings.port or 0, settings.workers)
+        store = stores.store(settings.store, settings.s3_endpoint)
+        listeners = _listeners(settings)
         self.address = settings.address or listening.address_of(listeners[0])
-        events = Events(
-            loaded=self._loaded,
-            failed=self._failed,
-            following=self._joined,
-            asked=self._answer,
-            changed=self._fleet_changed,
-            started=self._started,
-            counted=self._counted,
-            cleared=self._cleared,
-            ended=self._ended,
-        )
         self._boxes = settings.data.resolve() / "boxes"
-        self._fleet = Fleet(listeners, self._setup, events, self._boxes)
+        self._fleet = Fleet(listeners, self._setup, self._events(), self._boxes)
         cache = settings.data.resolve() / "artifacts"
         cache.mkdir(exist_ok=True)
         self._loading = Loading(ArtifactCache(cache, store), self._fleet, self._fleet_changed)
@@ -79,7 +67,23 @@ class Node:
         self._desk = FeedbackDesk(self._feedback)
         self._counters = Outbox(Spool(settings.data / "counters", self._boot, SPOOL_BYTES))
         self._flusher = Flusher(self._counters, self._fleet.meters)
+        self._log = PredictionLog(store, self._flusher.announce, self._following.signature_of)
+        self._started_at = time()
         self._follower: RedisFollower | None = None
+
+    def _events(self) -> Events:
+        return Events(
+            loaded=self._loaded,
+            failed=self._failed,
+            following=self._joined,
+            asked=self._answer,
+            changed=self._fleet_changed,
+            started=self._started,
+            counted=self._counted,
+            cleared=self._cleared,
+            ended=self._ended,
+            sampled=lambda worker, sampled: self._log.take(worker.process.pid, sampled),
+        )
 
     async def run(self) -> None:
         """Serve until told to stop."""
@@ -114,6 +118,7 @@ class Node:
             yield self._shipper(self._feedback, "feedback").run
             yield self._shipper(self._counters, "counters", poll_seconds=1.0).run
             yield self._flusher.run
+            yield self._log.run
             yield lambda: self._heart.to_redis(beating, self._redis_key())
 
     def _shipper(self, outbox: Outbox, what: str, poll_seconds: float = 0.2) -> Shipper:
@@ -229,7 +234,13 @@ class Node:
         for name, trips in self._guard.trips().items():
             models.get(name, {})["broken"] = trips
         workers = [
-            {"slot": worker.slot, "pid": worker.process.pid, "sequence": self._following.sequence_of(worker)}
+            {
+                "slot": worker.slot,
+                "pid": worker.process.pid,
+                "sequence": self._following.sequence_of(worker),
+                "joined": worker.joined,
+                "memory_bytes": worker.stats.memory_bytes if worker.stats else 0,
+            }
             for worker in self._fleet.workers.values()
         ]
         stats = [worker.stats for worker in self._fleet.workers.values() if worker.stats is not None]
@@ -237,6 +248,7 @@ class Node:
             "node": self._settings.node,
             "boot": self._boot,
             "at": time(),
+            "started_at": self._started_at,
             "address": self.address,
             "environment": self._settings.environment,
             "sequence": in_force.sequence,
@@ -249,6 +261,7 @@ class Node:
             "requests": meters.requests(),
             "errors": meters.errors(),
             "spool_bytes": self._feedback.bytes,
+            "log": {"bytes": self._log.bytes, "dropped": self._log.dropped, "problem": self._log.problem},
             "stale": self._stale(),
         }
 
@@ -266,6 +279,7 @@ class Node:
             if worker.stats is not None:
                 yield "assay_worker_memory_bytes", {"slot": worker.slot}, worker.stats.memory_bytes
         yield "assay_spool_bytes", {}, self._feedback.bytes
+        yield "assay_prediction_log_dropped_total", {}, self._log.dropped
 
     def _redis_key(self) -> str:
         return f"assay:{self._settings.environment}:node:{self._settings.node}"
@@ -273,6 +287,7 @@ class Node:
     async def _say_goodbye(self) -> None:
         """A node that stops in order leaves the quorum at once, and none of its counters behind."""
         if self._settings.redis is not None:
+            await self._log.close()
             await self._flusher.flush()
             await self._shipper(self._counters, "counters").ship()
             try:
@@ -281,6 +296,12 @@ class Node:
                 log.debug("no goodbye to Redis: %s", error)
         if self._settings.socket is not None:
             self._settings.socket.unlink(missing_ok=True)
+
+
+def _listeners(settings: Settings) -> list[socket.socket]:
+    if settings.socket is not None:
+        return listening.unix(settings.socket, settings.workers)
+    return listening.tcp(settings.host, settings.port or 0, settings.workers)
 
 
 _SPOOL_DOWN = (

@@ -15,6 +15,7 @@ from scoring.rehearsal import rehearse
 from scoring.replies import Replies
 from scoring.runtime.onnx import Options, load
 from scoring.runtime.pipe import Pipe
+from scoring.samples import Sampler
 from scoring.types import Signature
 
 
@@ -53,6 +54,7 @@ class Loaded:
     sheets: Sheets
     replies: Replies
     run_seconds: float
+    sampler: Sampler
 
     def put(self, exchange: Exchange) -> None:
         self.lane.put(exchange)
@@ -64,6 +66,7 @@ def load_version(
     worker: bytes,
     options: Options,
     shop: Workshop,
+    sampler: Sampler,
     cleared: Callable[[int], None] = lambda fingerprint: None,
 ) -> Loaded:
     """Load, check, warm and rehearse one version. Slow: call it from a thread that is not in a hurry.
@@ -76,7 +79,7 @@ def load_version(
     reader = InputReader(order.signature)
     run_seconds = rehearse(pipe, order.signature, reader, files.answers)
     sheets = Sheets(order.model, order.number, order.signature.outputs)
-    replies = Replies(sheets, order.signature, worker, shop.limits)
+    replies = Replies(sheets, order.signature, worker, shop.limits, sampler)
     batcher = Batcher(pipe, order.signature, batching=order.batching, limits=shop.limits)
 
     def deliver(ran: Ran) -> None:
@@ -85,4 +88,6 @@ def load_version(
             exchange.line.ready()
 
     lane = Lane(batcher, deliver, shop, run_seconds, order.mark, cleared)
-    return Loaded(order, order.number, order.signature, reader, batcher, lane, sheets, replies, run_seconds)
+    return Loaded(
+        order, order.number, order.signature, reader, batcher, lane, sheets, replies, run_seconds, sampler
+    )

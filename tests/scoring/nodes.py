@@ -106,7 +106,8 @@ def plan(
     sequence: int, models: dict[str, ModelPlan], tokens: Sequence[PlannedToken] | None = None, **more
 ) -> RoutingPlan:
     chosen = (token(),) if tokens is None else tuple(tokens)
-    return RoutingPlan("production", sequence, 1_790_000_000.0, models, chosen, **more)
+    environment = more.pop("environment", "production")
+    return RoutingPlan(environment, sequence, 1_790_000_000.0, models, chosen, **more)
 
 
 def envelope(document: RoutingPlan) -> bytes:

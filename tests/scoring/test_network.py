@@ -104,7 +104,7 @@ def test_a_plan_in_redis_is_followed_and_the_heartbeat_says_so(valkey, node, sto
     assert facts["node"] == "n1"
     assert facts["environment"] == "production"
     assert facts["sequence"] == 2
-    assert facts["models"]["m"] == {"revision": 2, "ready": [1, 2], "failed": {}}
+    assert facts["models"]["m"] == {"revision": 2, "ready": [1, 2], "loading": [], "failed": {}}
     assert [worker["sequence"] for worker in facts["workers"]] == [2, 2]
     assert facts["stale"] is False
     assert 0 < valkey.client.ttl("assay:production:node:n1") <= 60
