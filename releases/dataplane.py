@@ -17,6 +17,7 @@ from typing import Any
 import redis
 
 ALIVE_WITHIN_S = 10.0
+Unreachable = redis.RedisError
 _READ_BATCHES = 100
 
 # The plan never goes back: a slow publisher must not overwrite what a faster one has sent.
@@ -36,6 +37,7 @@ class NodeModel:
 
     revision: int = 0
     ready: frozenset[int] = frozenset()
+    loading: frozenset[int] = frozenset()
     failed: Mapping[int, str] = field(default_factory=dict)
     broken: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -90,6 +92,7 @@ def heartbeat(document: Mapping[str, Any]) -> Heartbeat:
         name: NodeModel(
             revision=int(model["revision"]),
             ready=frozenset(int(number) for number in model.get("ready", ())),
+            loading=frozenset(int(number) for number in model.get("loading", ())),
             failed={int(number): str(why) for number, why in model.get("failed", {}).items()},
             broken={int(number): dict(told) for number, told in model.get("broken", {}).items()},
         )

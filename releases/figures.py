@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db.models import QuerySet
+
 from registry.models import RegisteredModel
-from releases.models import Environment, NodeTraffic, Traffic
+from releases.models import Environment, NodeTraffic, PredictionSegment, Traffic
 from scoring.telemetry import quantile
 
 HOUR = timedelta(hours=1)
@@ -93,6 +95,12 @@ def by_arm(
     for row in rows.select_related("environment").iterator():
         found.setdefault((row.environment.name, row.version, row.arm), Figures()).add(row)
     return [ArmFigures(*key, found[key]) for key in sorted(found, key=lambda key: (key[0], -key[1], key[2]))]
+
+
+def segments(model: RegisteredModel) -> QuerySet[PredictionSegment]:
+    """Archives of logged answers, the newest first."""
+    found = PredictionSegment.objects.filter(model=model).select_related("environment", "model")
+    return found.order_by("-pk")
 
 
 def of_model(model: RegisteredModel, environment: Environment, version: int | None = None) -> Observed:

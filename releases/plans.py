@@ -12,7 +12,7 @@ from typing import Any
 
 from scoring.plans import ArtifactRef, ModelPlan, PlannedVersion
 from scoring.routing import WHOLE, Arm
-from scoring.types import Signature
+from scoring.types import HASHED, OMITTED, Signature
 
 
 def planned_version(
@@ -40,6 +40,20 @@ def planned_version(
         cache_bytes=cache_bytes,
         log_share=log_share,
     )
+
+
+def with_sensitivity(signature: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored signature with what the manifest says about sensitive tensors, for the prediction log."""
+    told = manifest.get("signature") or {}
+    return {
+        side: [{**spec, "sensitive": _sensitivity(told.get(side) or {}, spec["name"])} for spec in specs]
+        for side, specs in signature.items()
+    }
+
+
+def _sensitivity(facts: Mapping[str, Any], name: str) -> str:
+    word = (facts.get(name) or {}).get("sensitive", False)
+    return HASHED if word == HASHED else OMITTED if word else ""
 
 
 def prepared(before: ModelPlan | None, version: PlannedVersion, *, revision: int, salt: bytes) -> ModelPlan:

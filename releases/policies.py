@@ -145,3 +145,12 @@ def choices(access: Access, facts: Facts) -> list[tuple[Action, str]]:
     """What the law allows from here for people, each with the reason why this person may not, or nothing."""
     possible = (action for action in actions(facts.state) if action not in BY_ITSELF)
     return [(action, refuse_action(action, access, facts)) for action in possible]
+
+
+def refuse_predictions(access: Access) -> str:
+    """What clients sent and were told: for those who answer for the release or for privacy, and auditors."""
+    if not access.allows("audit-read"):
+        return "This token lacks the scope audit-read for this model."
+    if access.has_role("release_manager", "privacy_reviewer", "auditor"):
+        return ""
+    return "Reading logged answers needs the role release manager, privacy reviewer or auditor."

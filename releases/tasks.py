@@ -17,7 +17,7 @@ from registry.services.dispatching import Reactions, Wanted, dispatch
 from registry.wakeups import ring_job
 from releases import selectors
 from releases.events import Kind
-from releases.services import breaking, feedback, gating, publishing, saga, traffic
+from releases.services import breaking, feedback, gating, predictions, publishing, saga, traffic
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = timedelta(seconds=2)
@@ -126,5 +126,6 @@ def tick() -> None:
 
 @shared_task(name="releases.roll_up", ignore_result=True)
 def roll_up() -> None:
-    """Once a minute: what is counted per minute stays small."""
+    """Once a minute: what is counted per minute stays small, and no answer is kept longer than promised."""
     traffic.roll_up()
+    predictions.forget_old()

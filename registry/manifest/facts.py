@@ -95,7 +95,8 @@ class TensorFacts:
     """What the graph cannot say about one input or output.
 
     `choices` and `range` are what a client may send; `default` goes with `optional`.
-    `finite` false allows NaN and infinities in an output.
+    `finite` false allows NaN and infinities in an output. `sensitive` keeps a tensor out of the
+    prediction log; `hash` keeps a keyed hash of each row there.
     """
 
     description: str | None = None
@@ -103,7 +104,7 @@ class TensorFacts:
     features: tuple[str, ...] = ()
     range: tuple[float, float] | None = None
     choices: tuple[str | float | bool, ...] = ()
-    sensitive: bool = False
+    sensitive: bool | str = False
     optional: bool = False
     default: str | float | bool | None = None
     consume: str | None = None

@@ -180,7 +180,7 @@ def _tensor(parent: Section, name: str) -> facts.TensorFacts:
         features=section.texts("features"),
         range=section.range("range"),
         choices=section.scalars("choices"),
-        sensitive=section.flag("sensitive", False),
+        sensitive=_sensitive(section),
         optional=section.flag("optional", False),
         default=_scalar(section, "default"),
         consume=section.text("consume", limit=LONG_TEXT),
@@ -190,6 +190,15 @@ def _tensor(parent: Section, name: str) -> facts.TensorFacts:
     if made.default is not None and not made.optional:
         section.problem("default", "goes with 'optional: true'")
     return made
+
+
+def _sensitive(section: Section) -> bool | str:
+    if section.raw("sensitive") == "hash":
+        return "hash"
+    if not isinstance(section.raw("sensitive"), bool | None):
+        section.problem("sensitive", "must be true, false or hash")
+        return True
+    return section.flag("sensitive", False)
 
 
 def built(parent: Section) -> facts.Built:

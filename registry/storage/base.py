@@ -39,6 +39,14 @@ class ArtifactStore(Protocol):
     def exists(self, digest: str) -> bool: ...
 
 
+class Forgets(Protocol):
+    """A store that can also let bytes go: for what was promised to be kept for a time only."""
+
+    def forget(self, digest: str) -> None:
+        """Delete the bytes, if they are there. Whoever calls knows that nothing names them any more."""
+        ...
+
+
 class CountedReader:
     """Reads a stream in chunks while it hashes and counts; refuses the byte after `limit`."""
 

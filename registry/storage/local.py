@@ -35,6 +35,9 @@ class LocalStore:
     def exists(self, digest: str) -> bool:
         return self.path(digest).is_file()
 
+    def forget(self, digest: str) -> None:
+        self.path(digest).unlink(missing_ok=True)
+
     def path(self, digest: str) -> Path:
         """Where the bytes are, or would be: for hard links, never for writing."""
         return self.root / blob_path(digest)

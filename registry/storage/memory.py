@@ -26,5 +26,8 @@ class MemoryStore:
             raise FileNotFoundError(f"No artifact with digest {digest}")
         return io.BytesIO(self._blobs[digest])
 
+    def forget(self, digest: str) -> None:
+        self._blobs.pop(digest, None)
+
     def exists(self, digest: str) -> bool:
         return digest in self._blobs

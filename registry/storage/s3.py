@@ -75,6 +75,10 @@ class S3Store:
         with self._said_plainly():
             return self._size(self._key(digest)) is not None
 
+    def forget(self, digest: str) -> None:
+        with self._said_plainly():
+            self._client.delete_object(Bucket=self.bucket, Key=self._key(digest))
+
     def _put_small(self, content: bytes, stored: Stored) -> None:
         with _put_if_absent():
             self._client.put_object(

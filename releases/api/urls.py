@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from releases.api import environments, feedback, releasing, uploads, waiting
+from releases.api import environments, feedback, observing, releasing, uploads, waiting
 
 urlpatterns = [
     path("models/<str:model>/versions", uploads.Versions.as_view(), name="api-versions"),
@@ -21,6 +21,14 @@ urlpatterns = [
         "environments/<str:environment>/models/<str:model>",
         environments.Standing.as_view(),
         name="api-environment-model",
+    ),
+    path("environments/<str:environment>/nodes", observing.Nodes.as_view(), name="api-nodes"),
+    path("models/<str:model>/traffic", observing.Traffic.as_view(), name="api-model-traffic"),
+    path("models/<str:model>/predictions", observing.Predictions.as_view(), name="api-predictions"),
+    path(
+        "models/<str:model>/predictions/<str:digest>",
+        observing.PredictionSegment.as_view(),
+        name="api-prediction-segment",
     ),
     path("models/<str:model>/feedback", feedback.ModelFeedback.as_view(), name="api-model-feedback"),
     path("feedback", feedback.Feedback.as_view(), name="api-feedback"),

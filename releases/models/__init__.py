@@ -3,7 +3,14 @@
 from releases.models.environments import Environment
 from releases.models.releases import GateRun, Release, Review
 from releases.models.rollouts import Rollout, Route
-from releases.models.traffic import CounterShipment, FeedbackBatch, NodeTraffic, Reward, Traffic
+from releases.models.traffic import (
+    CounterShipment,
+    FeedbackBatch,
+    NodeTraffic,
+    PredictionSegment,
+    Reward,
+    Traffic,
+)
 
 __all__ = [
     "CounterShipment",
@@ -11,6 +18,7 @@ __all__ = [
     "FeedbackBatch",
     "GateRun",
     "NodeTraffic",
+    "PredictionSegment",
     "Release",
     "Review",
     "Reward",

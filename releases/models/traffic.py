@@ -106,3 +106,30 @@ class NodeTraffic(Counted):
             models.UniqueConstraint(fields=["environment", "node", "span", "at"], name="one_row_per_node")
         ]
         indexes = [models.Index(fields=["span", "at"], name="node_traffic_by_age")]
+
+
+class PredictionSegment(models.Model):
+    """An archive of logged answers of one version from one node; `requests` of them, with `rows` in all.
+
+    No `Artifact`: those are kept for ever, and this one goes when its time is over.
+    """
+
+    environment = models.ForeignKey("releases.Environment", models.CASCADE, related_name="+")
+    model = models.ForeignKey("registry.RegisteredModel", models.CASCADE, related_name="prediction_segments")
+    version = models.PositiveIntegerField()
+    node = models.CharField(max_length=120)
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField()
+    requests = models.PositiveIntegerField()
+    rows = models.PositiveBigIntegerField()
+    digest = models.CharField(max_length=64, unique=True)
+    size = models.PositiveBigIntegerField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["model", "version", "to_at"], name="predictions_by_version"),
+            models.Index(fields=["to_at"], name="predictions_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.requests} answers until {self.to_at}"

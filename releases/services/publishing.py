@@ -82,7 +82,7 @@ def planned(release: Release) -> PlannedVersion:
         number=version.number,
         digest=version.digest,
         files=files,
-        signature=version.signature,
+        signature=plans.with_sensitivity(version.signature, version.manifest),
         rows=version.end_to_end_set.kind,
         batching=serving.batching and bool(proof.get("batchable", False)),
         answers=ArtifactRef.from_json(answers) if answers else None,

@@ -16,6 +16,7 @@ from registry.models import RegisteredModel
 from registry.transactions import write
 from releases import dataplane
 from releases.models import CounterShipment, Environment, NodeTraffic, Traffic
+from releases.services import predictions
 from releases.services.publishing import client
 from scoring.crashpoints import crashpoint
 from scoring.telemetry import Cell, Meter, Meters
@@ -45,6 +46,7 @@ def ingest(environment: Environment) -> int:
     with write():
         fresh, upto = _in_order(batches)
         _add(environment, fresh)
+        predictions.register(environment, fresh)
     crashpoint("counters.ingested")
     dataplane.acknowledge(client(), environment.name, "counters", batches, upto)
     return len(fresh)

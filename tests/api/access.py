@@ -13,6 +13,7 @@ SEES_THE_MODEL = WITH_A_ROLE | TOKENS
 UPLOADS = frozenset({"contributor", "ci token"})
 OPENS = frozenset({"contributor", "release_manager"})
 READS_THE_LOG = frozenset({"auditor", "admin"})
+READS_ANSWERS = frozenset({"release_manager", "auditor"})
 SIGNS = frozenset({"technical_reviewer"})
 NOBODY: frozenset[str] = frozenset()
 
@@ -64,6 +65,10 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "api-events-head": {"GET": SESSION_OR_TOKEN},
     "api-tokens": {"GET": SESSION_OR_TOKEN, "POST": WITH_A_ROLE},
     "api-token": {"DELETE": NOBODY},
+    "api-nodes": {"GET": SESSION_OR_TOKEN},
+    "api-model-traffic": {"GET": SEES_THE_MODEL},
+    "api-predictions": {"GET": READS_ANSWERS},
+    "api-prediction-segment": {"GET": NOBODY},
     "api-feedback": {"POST": PEOPLE | {"ci token"}},
     "api-healthz": {"GET": ALL},
     "api-readyz": {"GET": ALL},

@@ -30,6 +30,7 @@ VALUES = {
     "key": "card",
     "environment": "production",
     "identifier": "00000000",
+    "digest": "0" * 64,
 }
 
 

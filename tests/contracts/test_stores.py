@@ -143,6 +143,16 @@ def test_damage_in_the_store_is_found_when_the_bytes_are_taken_out(store, tmp_pa
     assert list(tmp_path.glob("model.onnx")) == []
 
 
+def test_what_is_forgotten_is_gone_and_may_be_put_again(store):
+    kept, let_go = (store.put(io.BytesIO(content)).digest for content in (b"kept", b"let go"))
+    store.forget(let_go)
+    store.forget(let_go)
+
+    assert (store.exists(kept), store.exists(let_go)) == (True, False)
+    assert store.put(io.BytesIO(b"let go")).digest == let_go
+    assert store.exists(let_go)
+
+
 @pytest.mark.parametrize("size", [5, LARGE], ids=["small", "large"])
 def test_s3_never_overwrites_an_object(s3_store, size, monkeypatch):
     content = os.urandom(size)

@@ -5,6 +5,7 @@ import pytest
 from releases import plans
 from scoring.plans import ArtifactRef, ModelPlan
 from scoring.routing import WHOLE
+from scoring.types import Signature
 
 SIGNATURE = {
     "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}],
@@ -84,3 +85,16 @@ def test_a_rollback_serves_the_earlier_version_alone(live):
 
 def test_every_entry_survives_its_json_form(live):
     assert ModelPlan.from_json(live.to_json()) == live
+
+
+def test_what_the_manifest_calls_sensitive_travels_with_the_signature():
+    spec = {"datatype": "FP32", "shape": [-1, 2], "features": [], "optional": False}
+    signature = {"inputs": [{"name": n, **spec} for n in "abcd"], "outputs": [{"name": "a", **spec}]}
+    facts = {"a": {"sensitive": True}, "b": {"sensitive": "hash"}, "c": {"sensitive": False}}
+    told = plans.with_sensitivity(signature, {"signature": {"inputs": facts}})
+
+    found = Signature.from_json(told)
+    assert [each.sensitive for each in found.inputs] == ["omit", "hash", "", ""]
+    assert [each.sensitive for each in found.outputs] == [""]
+    assert Signature.from_json(found.to_json()) == found
+    assert plans.with_sensitivity(signature, {})["inputs"][0]["sensitive"] == ""

@@ -81,6 +81,7 @@ def test_what_does_not_belong_to_the_identity_does_not_change_it(change):
         {"training__hyperparameters": {"C": 1.5}},
         {"training__hyperparameters": {"C": 1, "penalty": "none", "solvers": ["lbfgs", "saga"]}},
         {"signature__inputs__pixels__sensitive": True},
+        {"signature__inputs__pixels__sensitive": "hash"},
         {"built__by": "somebody@example.org"},
         {"data__training__version": "2026-12"},
         {"rows": "requests"},
@@ -153,7 +154,7 @@ def test_an_identity_over_other_files_than_the_manifest_names_is_refused():
         (
             {"signature__inputs__pixels__sensitive": "no"},
             "signature.inputs.pixels.sensitive",
-            "true or false",
+            "true, false or hash",
         ),
         ({"signature__inputs__pixels__default": 0}, "signature.inputs.pixels.default", "optional"),
         ({"built__at": "2026-11-20T10:00:00"}, "built.at", "zone"),

@@ -1,0 +1,179 @@
+"""The scoring nodes as they last spoke, beside what they should have in force and what they were asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Max
+
+from releases import dataplane, figures, selectors
+from releases.figures import Observed
+from releases.models import Environment, NodeTraffic
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model on a node: the revision in force against the one wanted, and its versions there."""
+
+    name: str
+    revision: int
+    wanted: int
+    ready: tuple[int, ...] = ()
+    loading: tuple[int, ...] = ()
+    failed: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def behind(self) -> bool:
+        return self.revision < self.wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """`state` is ready, starting, catching_up, failed, stale, late or gone; `at` is when it last spoke."""
+
+    name: str
+    environment: str
+    state: str
+    sentence: str
+    at: datetime
+    observed: Observed
+    address: str = ""
+    started_at: datetime | None = None
+    sequence: int = -1
+    wanted_sequence: int = 0
+    models: tuple[Model, ...] = ()
+    workers: tuple[Mapping[str, Any], ...] = ()
+    restarts: int = 0
+    memory_bytes: int = 0
+    spool_bytes: int = 0
+    log_dropped: int = 0
+    log_problem: str = ""
+
+    @property
+    def rate(self) -> float:
+        """Requests a second in the last whole minute."""
+        return self.observed.line.rate[-2]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All nodes of some environments. Where Redis is away, `problem` says so and none is known."""
+
+    nodes: tuple[Node, ...] = ()
+    problem: str = ""
+
+
+def known(environments: Collection[Environment], visible: Collection[str] | None = None) -> Known:
+    """Every node that has spoken in the last minute or counted in the last hour, by name.
+
+    visible  names of the models to tell of; None for all.
+    """
+    client = dataplane.connect(settings.REDIS_URL)
+    try:
+        found = [node for each in environments for node in _of(client, each, visible)]
+    except dataplane.Unreachable as trouble:
+        return Known(problem=f"{type(trouble).__name__}: {str(trouble)[:200]}")
+    finally:
+        client.close()
+    return Known(tuple(found))
+
+
+def _of(client: Any, environment: Environment, visible: Collection[str] | None) -> list[Node]:
+    beats = dataplane.heartbeats(client, environment.name)
+    sequence = dataplane.published_sequence(client, environment.name)
+    wanted = {row.model.name: row.revision for row in selectors.current_routes(environment)}
+    counted = _last_counted(environment)
+    names = sorted({beat.node for beat in beats} | set(counted))
+    observed = figures.of_nodes(environment, names)
+    spoken = {beat.node: beat for beat in beats}
+    return [
+        _node(spoken[name], environment, sequence, wanted, observed[name], visible)
+        if name in spoken
+        else _gone(name, environment, counted[name], observed[name])
+        for name in names
+    ]
+
+
+def _last_counted(environment: Environment) -> dict[str, datetime]:
+    """When the nodes that counted in the last hour did so last."""
+    rows = NodeTraffic.objects.filter(environment=environment, at__gte=datetime.now(UTC) - timedelta(hours=1))
+    return dict(rows.values_list("node").annotate(last=Max("at")).values_list("node", "last"))
+
+
+def _gone(name: str, environment: Environment, last: datetime, observed: Observed) -> Node:
+    sentence = "It has stopped or is cut off: it has said nothing for a minute or more."
+    return Node(name, environment.name, "gone", sentence, last, observed)
+
+
+def _node(
+    beat: dataplane.Heartbeat,
+    environment: Environment,
+    sequence: int,
+    wanted: Mapping[str, int],
+    observed: Observed,
+    visible: Collection[str] | None,
+) -> Node:
+    facts = beat.facts
+    models = tuple(_model(name, beat, wanted) for name in sorted({*beat.models, *wanted}))
+    state, sentence = _state(beat, models, visible, time.time())
+    log = facts.get("log") or {}
+    started = facts.get("started_at")
+    return Node(
+        name=beat.node,
+        environment=environment.name,
+        state=state,
+        sentence=sentence,
+        at=datetime.fromtimestamp(beat.at, UTC),
+        observed=observed,
+        address=beat.address,
+        started_at=datetime.fromtimestamp(started, UTC) if started else None,
+        sequence=beat.sequence,
+        wanted_sequence=sequence,
+        models=tuple(m for m in models if visible is None or m.name in visible),
+        workers=tuple(facts.get("workers") or ()),
+        restarts=int(facts.get("restarts") or 0),
+        memory_bytes=int(facts.get("memory_bytes") or 0),
+        spool_bytes=int(facts.get("spool_bytes") or 0),
+        log_dropped=int(log.get("dropped") or 0),
+        log_problem=str(log.get("problem") or ""),
+    )
+
+
+def _model(name: str, beat: dataplane.Heartbeat, wanted: Mapping[str, int]) -> Model:
+    told = beat.of(name)
+    return Model(
+        name=name,
+        revision=told.revision,
+        wanted=wanted.get(name, told.revision),
+        ready=tuple(sorted(told.ready)),
+        loading=tuple(sorted(told.loading)),
+        failed=dict(sorted(told.failed.items())),
+    )
+
+
+def _state(
+    beat: dataplane.Heartbeat, models: Collection[Model], visible: Collection[str] | None, now: float
+) -> tuple[str, str]:
+    """The worst that is true of a node, and what it means for clients."""
+
+    def named(model: Model) -> str:
+        return model.name if visible is None or model.name in visible else "a model that you may not see"
+
+    failed = [m for m in models if m.failed]
+    behind = [m for m in models if m.behind]
+    if not beat.alive(now):
+        return "late", "It has not spoken for more than 10 seconds and counts for no release."
+    if beat.facts.get("stale"):
+        return "stale", "It answers from its last plan: nobody confirms it any more."
+    if failed:
+        return "failed", f"It could not make a version of {named(failed[0])} ready."
+    if not beat.facts.get("ready", True):
+        return "starting", "It loads what its plan names and takes no clients through a load balancer yet."
+    if behind:
+        return "catching_up", f"It has yet to follow revision {behind[0].wanted} of {named(behind[0])}."
+    return "ready", "It follows the newest plan."
