@@ -69,5 +69,6 @@ class Exchange:
         self.decoded: float
 
     def finish(self, reply: bytes) -> None:
-        self.reply = reply
+        """Answer with `reply`, of which HEAD gets the head: more would be read as the next answer."""
+        self.reply = reply if self.head.method != b"HEAD" else reply[: reply.index(b"\r\n\r\n") + 4]
         self.line.ready()

@@ -115,7 +115,7 @@ class NodeRoutes:
     def _finish(self, exchange: Exchange, document: object) -> None:
         head = exchange.head
         reply = answer(200, orjson.dumps(document), worker=self._worker, keep_alive=head.keep_alive)
-        exchange.finish(reply if head.method != b"HEAD" else reply[: reply.index(b"\r\n\r\n") + 4])
+        exchange.finish(reply)
 
 
 def _parts(path: bytes) -> list[str]:

@@ -75,6 +75,8 @@ class Connection(asyncio.Protocol):
         self._deaf = False
         self._ended = False
         self._last_raw = b""
+        # The first one stays: whatever the same bytes hold behind a refused request is not read.
+        self._failure: ScoringError | None = None
         self.on_message_begin()
         self._since = 0.0
 
@@ -130,7 +132,6 @@ class Connection(asyncio.Protocol):
         self._body = b""
         self._chunks: list[bytes] | None = None
         self._size = 0
-        self._failure: ScoringError | None = None
         self._since = perf_counter()
 
     def on_url(self, url: bytes) -> None:
@@ -148,8 +149,11 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         parser = self._parser
         keep_alive = parser.should_keep_alive() and not self._shared.draining
-        if parser.get_http_version() == "1.0":
+        version = parser.get_http_version()
+        if version != "1.1":
             keep_alive = False
+            if version != "1.0":
+                self._failure = BadRequest(f"HTTP/{version} is not spoken here: HTTP/1.1 is")
         if self._head_bytes > self._limits.head_bytes:
             self._failure = self._head_too_large()
         if self._failure is not None or parser.should_upgrade():
@@ -160,11 +164,17 @@ class Connection(asyncio.Protocol):
             self._failure = error
             return
         self._head = head
-        self._most = self._limits.json_bytes if head.header_length is None else self._limits.binary_bytes
-        if head.content_length is not None and head.content_length > self._most:
-            self._failure = self._too_large()
-        elif head.expects_continue:
+        self._bound(head)
+        if head.expects_continue and self._failure is None:
             self._push(http.CONTINUE, _INTERIM)
+
+    def _bound(self, head: Head) -> None:
+        limits = self._limits
+        self._most = limits.json_bytes if head.header_length is None else limits.binary_bytes
+        if (head.content_length or 0) > self._most:
+            self._failure = self._too_large()
+        elif (head.header_length or 0) > limits.json_bytes:
+            self._failure = BodyTooLarge(f"the JSON header is larger than {limits.json_bytes} bytes")
 
     def on_body(self, chunk: bytes) -> None:
         self._size += len(chunk)
@@ -297,6 +307,8 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, error: ScoringError) -> None:
         """Answer in turn, then close: after this error nobody knows where the next message begins."""
+        if self._deaf:
+            return
         self._deaf = True
         self._shared.refused(error)
         self._push(error_answer(error, worker=self._shared.worker, keep_alive=False), _LAST)

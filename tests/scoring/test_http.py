@@ -127,6 +127,16 @@ def test_a_client_that_asks_first_for_too_much_is_told_not_to(wire):
     assert wire.closed()
 
 
+def test_a_head_request_gets_no_body_whatever_the_answer(wire):
+    for path in ("/nowhere", "/v2/models/nobody", "/metrics", "/v2"):
+        wire.send(f"HEAD {path} HTTP/1.1\r\n{HEAD}\r\n".encode() + request(body(6, 0)))
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += wire.socket.recv(1)
+        assert head.startswith(b"HTTP/1.1 ")
+        assert first(wire.answer()) == 6
+
+
 def test_http_1_0_and_connection_close_end_after_the_answer(node):
     for message in (request(version="1.0"), request(more="Connection: close\r\n")):
         with node.connect() as connection:

@@ -82,6 +82,39 @@ def test_the_same_requests_are_read_however_they_are_cut(messages, cuts):
     assert wire.transport.written.count(b"HTTP/1.1 200") == len(messages)
 
 
+@pytest.mark.parametrize(
+    "first", [b"Content-Encoding: gzip", b"X-Assay-Unit: \xff", b"Content-Length: 99999999"]
+)
+def test_a_refused_request_is_answered_whatever_stands_behind_it(first):
+    """Once its refusal was forgotten when the next request began, whose answer then came first."""
+    wire = Wire()
+    wire.feed(b"POST /a HTTP/1.1\r\n" + first + b"\r\n\r\nPOST /b HTTP/1.1\r\nContent-Length: 1\r\n\r\nx")
+
+    assert wire.seen == []
+    assert len(wire.errors) == 1
+    assert wire.transport.written.startswith(b"HTTP/1.1 4")
+    assert wire.transport.written.count(b"HTTP/1.1 ") == 1
+    assert wire.transport.closed
+
+
+def test_what_stands_behind_a_last_request_is_not_answered_after_the_end():
+    wire = Wire()
+    wire.feed(b"POST /a HTTP/1.1\r\nConnection: close\r\nContent-Length: 1\r\n\r\nxnoise\r\n\r\n")
+
+    assert wire.seen == [(b"/a", b"x")]
+    assert wire.transport.written.count(b"HTTP/1.1 ") == 1
+    assert wire.transport.closed
+
+
+@pytest.mark.parametrize("version", [b"", b" HTTP/0.9", b" HTTP/2.0"])
+def test_no_other_version_is_taken_for_ours(version):
+    wire = Wire()
+    wire.feed(b"POST /a" + version + b"\r\nContent-Length: 0\r\n\r\n")
+
+    assert wire.seen == []
+    assert [error.code for error in wire.errors] == ["bad_request"]
+
+
 def test_a_repeated_head_is_remembered_and_a_single_one_is_not():
     wire = Wire()
     for number in range(5):
