@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -14,6 +14,7 @@ from scoring.request_ids import INTERNAL, parse
 
 ACCEPTED, LATE, INVALID = "accepted", "late", "invalid"
 _FROM_THE_FUTURE_MS = 60_000
+_Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class Item(msgspec.Struct, forbid_unknown_fields=True):
@@ -21,7 +22,7 @@ class Item(msgspec.Struct, forbid_unknown_fields=True):
 
     request_id: str
     reward: float | UnsetType = UNSET
-    label: str | bool | int | float | UnsetType = UNSET
+    label: str | bool | _Whole | float | UnsetType = UNSET
 
     def facts(self, at: float) -> dict[str, Any]:
         """What goes into the spool. `at` is epoch seconds."""

@@ -57,6 +57,9 @@ JSON = b"application/json"
 TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 BINARY = b"application/octet-stream"
 
+_SENTENCE = 1000
+"""Sentences may quote what the client sent, which may be megabytes."""
+
 READ = frozenset(
     {
         b"authorization",
@@ -128,7 +131,7 @@ def status_of(error: ScoringError) -> int:
 
 def error_answer(error: ScoringError, *, worker: bytes, keep_alive: bool) -> bytes:
     """The whole answer for an error, in the protocol's form: `error` is a sentence, `code` is stable."""
-    body = orjson.dumps({"error": str(error), "code": error.code})
+    body = orjson.dumps({"error": str(error)[:_SENTENCE], "code": error.code})
     status = status_of(error)
     extra = b""
     if status in {503, 504}:

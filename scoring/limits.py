@@ -13,7 +13,6 @@ class Limits:
     binary_bytes: int = 64 << 20
     output_bytes: int = 64 << 20
     head_bytes: int = 32 << 10
-    nesting: int = 8
     rows_per_run: int = 8192
     queue: int = 1024
     pipelined: int = 64

@@ -179,8 +179,8 @@ class PlannedToken:
         return cls(
             id=str(document["id"]),
             sha256=str(document["sha256"]),
-            scopes=frozenset(document["scopes"]),
-            models=frozenset(document["models"]),
+            scopes=_texts(document["scopes"]),
+            models=_texts(document["models"]),
             expires=None if expires is None else float(expires),
             internal=bool(document.get("internal", False)),
         )
@@ -220,7 +220,7 @@ def parse(payload: str) -> RoutingPlan:
         document = json.loads(payload)
         if document["format"] != FORMAT:
             raise BadPlan(f"the plan has format {document['format']}, this node reads format {FORMAT}")
-        return RoutingPlan(
+        plan = RoutingPlan(
             environment=str(document["environment"]),
             sequence=int(document["sequence"]),
             issued_at=float(document["issued_at"]),
@@ -228,8 +228,17 @@ def parse(payload: str) -> RoutingPlan:
             tokens=tuple(PlannedToken.from_json(token) for token in document.get("tokens", ())),
             public=bool(document.get("public", False)),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # Half a character, as an escape can make it, and NaN could be read here and written nowhere.
+        json.dumps(plan.to_json(), ensure_ascii=False, allow_nan=False).encode()
+        return plan
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise BadPlan(f"the plan is malformed: {type(error).__name__}: {error}") from error
+
+
+def _texts(words: Any) -> frozenset[str]:
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise TypeError(f"{words!r} is not a list of texts")
+    return frozenset(words)
 
 
 def key_id(key: PublicKey) -> str:
@@ -263,7 +272,7 @@ def unsigned(envelope: str | bytes) -> str:
 def _read_envelope(envelope: str | bytes) -> dict[str, Any]:
     try:
         document = json.loads(envelope)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadPlan(f"the plan's envelope is not JSON: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("payload"), str):
         raise BadPlan("the plan's envelope has no payload")

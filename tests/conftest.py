@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from registry.sandbox.errors import NoSandbox
 from tests import databases, live
+from tests.fuzz.amount import SOAK
 from tests.servers import S3Server, Servers
 
 PACKAGES = {"chromium": "chromium", "bwrap": "bubblewrap"}
@@ -29,6 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVERS] = _servers(config)
+    if config.getoption("--soak"):
+        settings.register_profile(SOAK)
+        settings.load_profile(SOAK)
     if config.getoption("--postgres") or os.environ.get("ASSAY_TEST_DATABASE_URL"):
         databases.use(config.stash[SERVERS].postgres_url())
 

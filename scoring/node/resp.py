@@ -14,6 +14,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 DEADLINE_SECONDS = 2.0
 _LIMIT = 64 << 20
+_DEEPEST = 8
+_BROKEN = (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError)
 
 
 class RedisDown(OSError):
@@ -45,7 +47,7 @@ class Redis:
                     return await _call(reader, writer, *words)
             except RedisRefused:
                 raise
-            except (OSError, EOFError, TimeoutError, ValueError) as error:
+            except _BROKEN as error:
                 self.close()
                 raise RedisDown(f"{type(error).__name__}: {error}") from error
             except asyncio.CancelledError:
@@ -62,7 +64,7 @@ class Redis:
                 message = await _read(reader)
                 if isinstance(message, list) and message[:1] == [b"message"]:
                     yield message[2]
-        except (OSError, EOFError, TimeoutError, ValueError, RedisRefused) as error:
+        except (*_BROKEN, RedisRefused) as error:
             raise RedisDown(f"{type(error).__name__}: {error}") from error
         finally:
             self.close()
@@ -101,7 +103,7 @@ async def _call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *wor
     return await _read(reader)
 
 
-async def _read(reader: asyncio.StreamReader) -> Any:
+async def _read(reader: asyncio.StreamReader, depth: int = 0) -> Any:
     line = await reader.readuntil(b"\r\n")
     kind, text = line[:1], line[1:-2]
     if kind == b"+":
@@ -111,7 +113,13 @@ async def _read(reader: asyncio.StreamReader) -> Any:
     if kind == b":":
         return int(text)
     if kind == b"$":
-        return None if text == b"-1" else (await reader.readexactly(int(text) + 2))[:-2]
-    if kind == b"*":
-        return None if text == b"-1" else [await _read(reader) for _ in range(int(text))]
+        return None if text == b"-1" else (await reader.readexactly(_size(text) + 2))[:-2]
+    if kind == b"*" and depth < _DEEPEST:
+        return None if text == b"-1" else [await _read(reader, depth + 1) for _ in range(_size(text))]
     raise ValueError(f"this is not Redis' language: {line[:40]!r}")
+
+
+def _size(text: bytes) -> int:
+    if not text.isdigit() or len(text) > 10 or int(text) > _LIMIT:
+        raise ValueError(f"no size that Redis would say: {text[:40]!r}")
+    return int(text)

@@ -155,9 +155,10 @@ class SpecReader:
         return list(values)
 
     def _texts(self, raw: bytes, count: int) -> list[str]:
-        texts, place = [], 0
+        texts: list[str] = []
+        place = 0
         try:
-            while place < len(raw):
+            while place < len(raw) and len(texts) <= count:
                 (length,) = struct.unpack_from("<I", raw, place)
                 place += 4 + length
                 texts.append(raw[place - length : place].decode())

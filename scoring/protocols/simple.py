@@ -41,8 +41,7 @@ def blocks(request: ScoreRequest, reader: InputReader) -> list[Block | None]:
     """The request's tensors in the order of the signature. Raises BadTensor."""
     if _names_features_only(request.inputs, reader):
         only = reader.readers[0]
-        row = {name: msgspec.json.decode(data) for name, data in request.inputs.items()}
-        return [_from_features(only, [row])]
+        return [_from_features(only, [{name: _value(only, data) for name, data in request.inputs.items()}])]
     found: list[Block | None] = [None] * len(reader.readers)
     for name, data in request.inputs.items():
         place = reader.find(name)
@@ -75,6 +74,13 @@ def _names_features_only(inputs: Mapping[str, Any], reader: InputReader) -> bool
         return False
     features = reader.readers[0].spec.features
     return bool(features) and reader.readers[0].spec.name not in inputs and set(inputs) <= set(features)
+
+
+def _value(reader: SpecReader, data: msgspec.Raw) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadTensor(f"input {reader.spec.name!r} takes {reader.spec.datatype}: {error}") from None
 
 
 def _feature_rows(spec: TensorSpec, data: msgspec.Raw) -> list[dict[str, Any]]:
