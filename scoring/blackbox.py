@@ -21,13 +21,13 @@ from threading import get_ident
 
 from scoring.exchange import Exchange
 
-LOOP, THREAD, LOADER = range(3)
+LOOP, THREAD, LOADER, MIRROR = PLACES = range(4)
 MOST_FINGERPRINTS = 504
 _HEAD = 8
 _PLACE = _HEAD + MOST_FINGERPRINTS
 _MARK, _CELL, _COUNT, _BEGAN, _WHO = range(5)
 _WORD = 8
-FILE_BYTES = 3 * _PLACE * _WORD
+FILE_BYTES = len(PLACES) * _PLACE * _WORD
 
 
 class Place:
@@ -87,11 +87,11 @@ def blank(path: Path) -> None:
 
 
 def places(path: Path) -> list[Place]:
-    """The places of a box, to write in: the loop's, the slow thread's, the loader's."""
+    """The places of a box, to write in: the loop's, the slow thread's, the loader's, the mirrors'."""
     with path.open("r+b") as stream:
         mapped = memoryview(mmap.mmap(stream.fileno(), FILE_BYTES))
     words, seconds = mapped.cast("q"), mapped.cast("d")
-    return [Place(words, seconds, place) for place in (LOOP, THREAD, LOADER)]
+    return [Place(words, seconds, place) for place in PLACES]
 
 
 def read(path: Path) -> list[Note]:
@@ -100,7 +100,7 @@ def read(path: Path) -> list[Note]:
     if len(content) != FILE_BYTES:
         return []
     words, seconds = memoryview(content).cast("q"), memoryview(content).cast("d")
-    return [_note(words, seconds, place) for place in (LOOP, THREAD, LOADER) if words[place * _PLACE]]
+    return [_note(words, seconds, place) for place in PLACES if words[place * _PLACE]]
 
 
 def _note(words: memoryview[int], seconds: memoryview[float], place: int) -> Note:

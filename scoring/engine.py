@@ -86,3 +86,5 @@ def score(serving: Serving, endpoint: Endpoint, exchange: Exchange) -> None:
     form.take(exchange, version)
     exchange.decoded = perf_counter()
     version.put(exchange)
+    if endpoint.mirrors and serving.mirroring is not None and not token.internal:
+        serving.mirroring.ask(exchange, endpoint.mirrors)

@@ -127,6 +127,12 @@ class Overloaded(ScoringError):
     code = "overloaded"
 
 
+class MirrorDropped(ScoringError):
+    """A mirrored request that nobody had time for. No client ever sees it."""
+
+    code = "mirror_dropped"
+
+
 class DeadlineExceeded(ScoringError):
     code = "deadline_exceeded"
 

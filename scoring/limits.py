@@ -15,6 +15,7 @@ class Limits:
     head_bytes: int = 32 << 10
     rows_per_run: int = 8192
     queue: int = 1024
+    mirrored: int = 256
     pipelined: int = 64
     connections: int = 4096
     head_seconds: float = 10.0

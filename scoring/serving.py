@@ -19,6 +19,7 @@ from scoring.tensors import Array
 from scoring.types import Signature
 
 if TYPE_CHECKING:
+    from scoring.mirrors import Mirror, Mirrors
     from scoring.protocols.inputs import InputReader
     from scoring.protocols.oip_answers import Sheets
 
@@ -59,6 +60,8 @@ class BrokenVersion:
 
     def put(self, exchange: Exchange) -> None:
         raise self.error()
+
+    mirror = put
 
     def error(self) -> VersionBroken:
         return VersionBroken(f"version {self.number} is not run on this node any more: {self._why}")
@@ -102,6 +105,7 @@ class Endpoint:
     arms: Sequence[Arm] = ()
     salt: bytes = b""
     hashing: str = "interval"
+    mirrors: Sequence[Mirror] = ()
     permitted: set[str] = field(default_factory=set)
     _hashed: Callable[[str], int] = field(init=False)
     _split: Callable[[int], int] = field(init=False)
@@ -144,6 +148,7 @@ class Serving:
     endpoints: Mapping[bytes, Endpoint] = field(default_factory=dict)
     models: Mapping[str, ModelView] = field(default_factory=dict)
     ready: bool = False
+    mirroring: Mirrors | None = None
 
 
 class _Places:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from scoring.access import Access
+from scoring.mirrors import ARM, Mirror, Mirrors
 from scoring.plans import ModelPlan, RoutingPlan
 from scoring.protocols.forms import MLFLOW, OIP, SIMPLE
 from scoring.request_ids import BY_NAME, INTERNAL, Issuer, model_tag
@@ -35,6 +36,7 @@ class Maker:
     loaded: Mapping[Key, Any]
     key: bytes
     meters: Meters
+    mirroring: Mirrors | None = None
     cells: dict[Cell, int] = field(default_factory=dict)
 
     def serving(
@@ -67,7 +69,9 @@ class Maker:
             self._share_out(name, model)
         for name in waiting:
             models.setdefault(name, ModelView(name, 0, {}, (), waiting=True))
-        return Serving(plan.sequence, Access(plan.tokens, public=plan.public), endpoints, models, ready)
+        return Serving(
+            plan.sequence, Access(plan.tokens, public=plan.public), endpoints, models, ready, self.mirroring
+        )
 
     def _endpoints(self, name: str, model: ModelPlan) -> dict[bytes, Endpoint]:
         made: dict[bytes, Endpoint] = {}
@@ -78,6 +82,7 @@ class Maker:
                 for place, arm in enumerate(model.arms)
             ]
             internal = [self._target(name, model, arm.version, INTERNAL, "internal") for arm in model.arms]
+            mirrors = self._mirrors(name, model)
             doors = (
                 (path + b"/infer", OIP),
                 (b"/score/" + name.encode(), SIMPLE),
@@ -85,12 +90,22 @@ class Maker:
             )
             for target, form in doors:
                 made[target] = Endpoint(
-                    name, "score", form, arms, internal, model.arms, model.salt, model.hashing
+                    name, "score", form, arms, internal, model.arms, model.salt, model.hashing, mirrors
                 )
         for number, version in model.versions.items():
             if not version.staged:
                 made[path + b"/versions/%d/infer" % number] = self._by_name(name, model, number)
         return made
+
+    def _mirrors(self, name: str, model: ModelPlan) -> list[Mirror]:
+        answering = {model.versions[arm.version].signature.inputs for arm in model.arms}
+        return [
+            Mirror(
+                self._target(name, model, number, INTERNAL, ARM),
+                answering == {model.versions[number].signature.inputs},
+            )
+            for number in model.mirrors
+        ]
 
     def _by_name(self, name: str, model: ModelPlan, number: int) -> Endpoint:
         named = self._target(name, model, number, BY_NAME, "named")

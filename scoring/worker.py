@@ -15,6 +15,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter, time
 from typing import Any
@@ -50,10 +51,11 @@ from scoring.errors import NotReady, ScoringError
 from scoring.exchange import Exchange
 from scoring.http import answer
 from scoring.lanes import Watch, Workshop
+from scoring.mirrors import Mirrors
 from scoring.plans import RoutingPlan, parse
 from scoring.routes import NodeRoutes
 from scoring.runtime.onnx import Options, run_options
-from scoring.runtime.pool import Files, Loaded, Order, load_version
+from scoring.runtime.pool import Files, Loaded, Order, Shops, load_version
 from scoring.samples import MOST_BYTES, SEND_SECONDS, Sampler, Samples
 from scoring.server import Connection, Connections
 from scoring.switch import Key, Maker, keys
@@ -133,7 +135,7 @@ class Worker:
         marked = dict.fromkeys(order.suspects, False) | dict.fromkeys(order.blocked, True)
         self._marked[order.key] = marked
         if order.key in self._loaded:
-            self._loaded[order.key].lane.marked = marked
+            self._loaded[order.key].mark(marked)
 
     def _set_up(self, setup: Setup) -> None:
         self._setup = setup
@@ -143,10 +145,10 @@ class Worker:
         self._key = bytes.fromhex(setup.request_key)
         self._trace = open(setup.trace, "wb", buffering=0)  # noqa: SIM115 - open until the very end
         faulthandler.enable(self._trace)
-        in_loop, in_thread, self._in_loader = blackbox.places(Path(setup.box))
+        in_loop, in_thread, self._in_loader, in_mirror = blackbox.places(Path(setup.box))
         in_loop.claim()
         loop = asyncio.get_running_loop()
-        self._shop = Workshop(
+        shop = Workshop(
             loop.call_soon,
             loop.call_soon_threadsafe,
             ThreadPoolExecutor(1, "slow versions", initializer=in_thread.claim),
@@ -156,8 +158,15 @@ class Worker:
             in_loop,
             in_thread,
         )
+        behind = replace(
+            shop,
+            thread=ThreadPoolExecutor(1, "mirrors", initializer=lambda: _behind(in_mirror)),
+            limits=replace(setup.limits, slow_seconds=0.0),
+            in_thread=in_mirror,
+        )
+        self._shops = Shops(shop, behind, Mirrors(setup.limits.mirrored))
         self._engine = Engine(NodeRoutes(self._name, self), self._meters, self._name)
-        self._maker = Maker(self._loaded, self._key, self._meters)
+        self._maker = Maker(self._loaded, self._key, self._meters, self._shops.mirroring)
         self._connections = Connections(self._engine.handle, self._count_refused, self._name, setup.limits)
         self._begin(self._report())
         self._begin(self._hand_on())
@@ -172,7 +181,7 @@ class Worker:
             log.exception("%s/%s could not be loaded", order.key[0], order.key[1])
             self._link.send(Failed(order.key, "load_failed", f"{type(error).__name__}: {error}"))
         else:
-            loaded.lane.marked = self._marked.get(order.key, {})
+            loaded.mark(self._marked.get(order.key, {}))
             self._loaded[order.key] = loaded
             self._link.send(Ready(order.key, loaded.run_seconds))
 
@@ -195,7 +204,7 @@ class Worker:
                 wanted,
                 worker=self._name,
                 options=self._options,
-                shop=self._shop,
+                shops=self._shops,
                 cleared=lambda fingerprint: self._link.send(Cleared(order.key, fingerprint)),
                 sampler=Sampler(self._samples, name, number, self._key),
             )
@@ -323,6 +332,11 @@ def _step_back() -> None:
     """Loading must not take time from answering: this thread runs when the others do not need the core."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOADING_NICENESS)
     np.seterr(over="ignore", invalid="ignore")
+
+
+def _behind(place: blackbox.Place) -> None:
+    place.claim()
+    _step_back()
 
 
 def _memory_bytes() -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from scoring.batching import Batcher, Ran
 from scoring.exchange import Exchange
 from scoring.lanes import Lane, Workshop
+from scoring.mirrors import Mirrors
 from scoring.protocols.inputs import InputReader
 from scoring.protocols.oip_answers import Sheets
 from scoring.rehearsal import rehearse
@@ -41,6 +42,15 @@ class Order:
     mark: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Shops:
+    """Where versions run: for clients, and for the mirrors, whose runs never come into the loop."""
+
+    clients: Workshop
+    mirrors: Workshop
+    mirroring: Mirrors
+
+
 @dataclass(slots=True)
 class Loaded:
     """A version that answers. Held by the plans that name it and by its own last requests."""
@@ -51,6 +61,7 @@ class Loaded:
     reader: InputReader
     batcher: Batcher
     lane: Lane
+    shadow: Lane
     sheets: Sheets
     replies: Replies
     run_seconds: float
@@ -59,13 +70,21 @@ class Loaded:
     def put(self, exchange: Exchange) -> None:
         self.lane.put(exchange)
 
+    def mirror(self, exchange: Exchange) -> None:
+        """Ask in the background. Raises Overloaded when too many wait."""
+        self.shadow.put(exchange)
+
+    def mark(self, marked: dict[int, bool]) -> None:
+        """Which bodies are suspects (False) or poison (True), by fingerprint."""
+        self.lane.marked = self.shadow.marked = marked
+
 
 def load_version(
     order: Order,
     *,
     worker: bytes,
     options: Options,
-    shop: Workshop,
+    shops: Shops,
     sampler: Sampler,
     cleared: Callable[[int], None] = lambda fingerprint: None,
 ) -> Loaded:
@@ -79,6 +98,7 @@ def load_version(
     reader = InputReader(order.signature)
     run_seconds = rehearse(pipe, order.signature, reader, files.answers)
     sheets = Sheets(order.model, order.number, order.signature.outputs)
+    shop = shops.clients
     replies = Replies(sheets, order.signature, worker, shop.limits, sampler)
     batcher = Batcher(pipe, order.signature, batching=order.batching, limits=shop.limits)
 
@@ -87,7 +107,16 @@ def load_version(
         for exchange in ran.exchanges:
             exchange.line.ready()
 
-    lane = Lane(batcher, deliver, shop, run_seconds, order.mark, cleared)
     return Loaded(
-        order, order.number, order.signature, reader, batcher, lane, sheets, replies, run_seconds, sampler
+        order,
+        order.number,
+        order.signature,
+        reader,
+        batcher,
+        Lane(batcher, deliver, shop, run_seconds, order.mark, cleared),
+        Lane(batcher, shops.mirroring.answer, shops.mirrors, run_seconds, order.mark, cleared),
+        sheets,
+        replies,
+        run_seconds,
+        sampler,
     )
