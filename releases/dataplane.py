@@ -16,16 +16,21 @@ from typing import Any
 
 import redis
 
+from scoring.plans import RoutingPlan
+
 ALIVE_WITHIN_S = 10.0
 Unreachable = redis.RedisError
 _READ_BATCHES = 100
 
 # The plan never goes back: a slow publisher must not overwrite what a faster one has sent.
+# A database that was made anew counts from the beginning, so only its own plans are compared.
 _PUBLISH = """
 local known = redis.call('GET', KEYS[2])
-if known and tonumber(known) > tonumber(ARGV[2]) then return 0 end
+local by = redis.call('GET', KEYS[3])
+if known and (not by or by == ARGV[3]) and tonumber(known) > tonumber(ARGV[2]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1])
 redis.call('SET', KEYS[2], ARGV[2])
+redis.call('SET', KEYS[3], ARGV[3])
 redis.call('PUBLISH', KEYS[1], ARGV[2])
 return 1
 """
@@ -67,16 +72,25 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2)
 
 
-def publish(client: redis.Redis, path: Path, environment: str, envelope: str, sequence: int) -> None:
-    """Send a signed plan to Redis and to the plan file, unless a newer one is there."""
+def publish(client: redis.Redis, path: Path, envelope: str, plan: RoutingPlan) -> None:
+    """Send a signed plan to Redis and to the plan file, unless a newer one of its installation is there."""
+    key = f"assay:{plan.environment}:plan"
+    keys = (key, f"{key}:sequence", f"{key}:installation")
+    client.eval(_PUBLISH, len(keys), *keys, envelope, plan.sequence, plan.installation)
+    _replace(path, envelope, plan)
+
+
+def published_sequence(client: redis.Redis, environment: str, installation: str = "") -> int:
+    """The sequence of the plan in Redis, 0 where Redis has none (a new or emptied server).
+
+    With an installation, also 0 where the plan is another's.
+    """
     key = f"assay:{environment}:plan"
-    client.eval(_PUBLISH, 2, key, f"{key}:sequence", envelope, sequence)
-    _replace(path, envelope)
-
-
-def published_sequence(client: redis.Redis, environment: str) -> int:
-    """The sequence of the plan in Redis, 0 where Redis has none (a new or emptied server)."""
-    return int(client.get(f"assay:{environment}:plan:sequence") or 0)
+    found: Any = client.mget(f"{key}:sequence", f"{key}:installation")
+    sequence, by = found
+    if installation and by is not None and by.decode() != installation:
+        return 0
+    return int(sequence or 0)
 
 
 def heartbeats(client: redis.Redis, environment: str) -> list[Heartbeat]:
@@ -160,10 +174,10 @@ def acknowledge(
     pipe.execute()
 
 
-def _replace(path: Path, envelope: str) -> None:
+def _replace(path: Path, envelope: str, plan: RoutingPlan) -> None:
     """The plan file is swapped whole, and never for an older one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if _sequence(path) > json.loads(json.loads(envelope)["payload"])["sequence"]:
+    if _sequence(path, plan.installation) > plan.sequence:
         return
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(handle, "w") as out:
@@ -173,8 +187,9 @@ def _replace(path: Path, envelope: str) -> None:
     Path(name).replace(path)
 
 
-def _sequence(path: Path) -> int:
+def _sequence(path: Path, installation: str) -> int:
     try:
-        return int(json.loads(json.loads(path.read_text())["payload"])["sequence"])
+        plan = json.loads(json.loads(path.read_text())["payload"])
+        return int(plan["sequence"]) if plan.get("installation", "") in {"", installation} else -1
     except (FileNotFoundError, ValueError, KeyError):
         return -1

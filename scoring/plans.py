@@ -188,7 +188,10 @@ class PlannedToken:
 
 @dataclass(frozen=True, slots=True)
 class RoutingPlan:
-    """All that scoring knows of one environment. `sequence` only ever grows; `revision` too, per model."""
+    """All that scoring knows of one environment. `sequence` only ever grows; `revision` too, per model.
+
+    Both count within one `installation`: a database that was made anew counts from the beginning.
+    """
 
     environment: str
     sequence: int
@@ -196,11 +199,13 @@ class RoutingPlan:
     models: Mapping[str, ModelPlan]
     tokens: tuple[PlannedToken, ...] = ()
     public: bool = False
+    installation: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {
             "format": FORMAT,
             "environment": self.environment,
+            "installation": self.installation,
             "sequence": self.sequence,
             "issued_at": self.issued_at,
             "public": self.public,
@@ -227,6 +232,7 @@ def parse(payload: str) -> RoutingPlan:
             models={str(name): ModelPlan.from_json(model) for name, model in document["models"].items()},
             tokens=tuple(PlannedToken.from_json(token) for token in document.get("tokens", ())),
             public=bool(document.get("public", False)),
+            installation=str(document.get("installation", "")),
         )
         # Half a character, as an escape can make it, and NaN could be read here and written nowhere.
         json.dumps(plan.to_json(), ensure_ascii=False, allow_nan=False).encode()

@@ -13,6 +13,7 @@ from registry.models.catalog import (
 from registry.models.evaluation import ConfidenceSet, EndToEndSet
 from registry.models.events import Event, Grounds, LogHead, Outbox
 from registry.models.idempotency import IdempotencyKey
+from registry.models.installation import Installation
 from registry.models.jobs import Job
 from registry.models.lineage import DatasetVersion, ExtractorVersion
 from registry.models.people import Person
@@ -28,6 +29,7 @@ __all__ = [
     "ExtractorVersion",
     "Grounds",
     "IdempotencyKey",
+    "Installation",
     "Job",
     "LogHead",
     "Membership",

@@ -15,6 +15,7 @@ from registry import model_policy
 from registry.events import record
 from registry.models import LogHead, ModelVersion, RegisteredModel
 from registry.selectors import scoring_tokens
+from registry.services.installation import installation_name
 from registry.transactions import write
 from releases import dataplane, plans, selectors
 from releases.events import Kind
@@ -104,6 +105,7 @@ def build(environment: Environment) -> RoutingPlan:
         models=entries,
         tokens=(_internal_token(), *_client_tokens()),
         public=settings.SCORING_PUBLIC,
+        installation=installation_name(),
     )
 
 
@@ -112,14 +114,14 @@ def publish(environment: Environment) -> int:
     plan = build(environment)
     envelope = sign(serialise(plan), settings.PLAN_KEY())
     path = settings.PLAN_FILE.with_name(f"{environment.name}.json")
-    dataplane.publish(client(), path, environment.name, envelope, plan.sequence)
+    dataplane.publish(client(), path, envelope, plan)
     return plan.sequence
 
 
 def ensure_published(environment: Environment) -> None:
     """Publish where Redis has no plan or an older one than the newest route: after a loss, or a lost job."""
     newest = max((row.event_id for row in selectors.current_routes(environment)), default=0)
-    known = dataplane.published_sequence(client(), environment.name)
+    known = dataplane.published_sequence(client(), environment.name, installation_name())
     if known == 0 or known < newest:
         publish(environment)
 

@@ -22,14 +22,26 @@ class Desired:
     adopted: Mapping[str, ModelPlan] = field(default_factory=dict)
 
     def is_news(self, plan: RoutingPlan) -> bool:
-        """True for a plan that is newer than the wanted one."""
-        return self.wanted is None or plan.sequence > self.wanted.sequence
+        """True for a plan that is newer than the wanted one: by its sequence, or by its time and
+        signature alone where another installation has taken this one's place."""
+        if self.wanted is None:
+            return True
+        if self.is_of_another(plan):
+            return plan.issued_at > self.wanted.issued_at
+        return plan.sequence > self.wanted.sequence
+
+    def is_of_another(self, plan: RoutingPlan) -> bool:
+        """True when two databases have made the wanted plan and this one."""
+        before = self.wanted.installation if self.wanted is not None else ""
+        return bool(before and plan.installation and before != plan.installation)
 
     def follow(self, plan: RoutingPlan) -> Desired:
         """Want a newer plan. A lower sequence changes nothing; a model's lower revision leaves that model."""
         if not self.is_news(plan):
             return self
-        models = {name: self._newest(name, model) for name, model in plan.models.items()}
+        models = dict(plan.models)
+        if not self.is_of_another(plan):
+            models = {name: self._newest(name, model) for name, model in models.items()}
         adopted = {name: model for name, model in self.adopted.items() if name in models}
         return Desired(replace(plan, models=models), adopted)
 

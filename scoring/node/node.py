@@ -140,7 +140,10 @@ class Node:
         except BadPlan as error:
             log.error("a plan was refused: %s", error)
             return
-        if self._following.desired.is_news(plan):
+        desired = self._following.desired
+        if desired.is_news(plan):
+            if desired.is_of_another(plan):
+                log.warning(_ANOTHER, plan.installation, plan.sequence)
             self._keep(envelope)
             self._following.follow(plan)
 
@@ -304,6 +307,7 @@ def _listeners(settings: Settings) -> list[socket.socket]:
     return listening.tcp(settings.host, settings.port or 0, settings.workers)
 
 
+_ANOTHER = "ANOTHER INSTALLATION has signed the newest plan: following %s from its sequence %s on"
 _SPOOL_DOWN = (
     '{"error":"feedback cannot be stored on this node now: send it again later","code":"spool_down"}'
 )

@@ -8,12 +8,14 @@ import signal
 import socket
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
+from scoring.node.files import write_atomically
 from tests.scoring import models
 from tests.scoring.load import Load
-from tests.scoring.nodes import TOKEN, Node, model, wait_for
+from tests.scoring.nodes import TOKEN, Node, envelope, model, plan, wait_for
 
 
 @pytest.fixture
@@ -86,3 +88,24 @@ def test_workers_do_not_outlive_their_node(pair):
         wait_for(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), f"worker {pid} to end")
     pair.start()
     pair.wait_revision("m", 1)
+
+
+def test_a_node_follows_a_database_that_was_made_anew(pair, store):
+    """Its folder holds a last plan with a higher sequence, and higher revisions."""
+    pair.sequence = 500
+    pair.serve({"m": model(40, [store.version(1, models.linear())])}, installation="before")
+    pair.stop()
+    pair.sequence = 2
+    pair.start()
+    with closing(pair.client()) as client:
+        wait_for(lambda: client.infer("m")[0] == 200, "the last plan")
+    again = replace(
+        plan(3, {"m": model(1, [store.version(2, models.linear())])}, installation="after"),
+        issued_at=1_790_000_001.0,
+    )
+    write_atomically(pair.plan_path, envelope(again), durable=False)
+
+    wait_for(lambda: pair.facts()["sequence"] == 3, "the new plan")
+    with closing(pair.client()) as client:
+        assert client.infer("m")[2]["model_version"] == "2"
+    assert "ANOTHER INSTALLATION" in pair.output()

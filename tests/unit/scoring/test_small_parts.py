@@ -220,3 +220,24 @@ def test_the_environment_and_the_tokens_are_the_newest():
     assert desired.follow(plan(2, m=entry(1, 1))).plan().public is False
     with pytest.raises(BadPlan):
         parse("{}")
+
+
+def of(installation, sequence, at, **models):
+    return RoutingPlan("production", sequence, at, models, installation=installation)
+
+
+def test_a_database_made_anew_is_followed_and_its_predecessor_no_more():
+    old = Desired().follow(of("a", 500, 10.0, m=entry(40, 1))).adopt([("m", 1, "d1")])
+
+    new = old.follow(of("b", 3, 11.0, m=entry(1, 2)))
+    assert (new.wanted.sequence, new.wanted.models["m"].revision) == (3, 1)
+    assert new.adopt([("m", 2, "d2")]).in_force() == {("m", 2, "d2")}
+    assert new.follow(of("a", 501, 10.5, m=entry(41, 1))) is new
+    assert new.follow(of("b", 2, 12.0, m=entry(2, 2))) is new
+
+
+def test_plans_that_name_no_installation_are_compared_as_before():
+    old = Desired().follow(of("", 5, 10.0, m=entry(1, 1)))
+
+    assert old.follow(of("b", 4, 11.0, m=entry(2, 1))) is old
+    assert old.follow(of("b", 6, 11.0, m=entry(2, 1))).wanted.sequence == 6
