@@ -26,7 +26,7 @@ def write() -> Iterator[None]:
     beside the database queues them fairly instead.
     """
     if connection.in_atomic_block and getattr(connection, "holds_log_head", False):
-        with transaction.atomic():
+        with _undone_together(), transaction.atomic():
             yield
         return
     with _file_lock(), transaction.atomic():
@@ -38,6 +38,17 @@ def write() -> Iterator[None]:
             connection.holds_log_head = False  # type: ignore[attr-defined]
         if connection.new_head is not None:  # type: ignore[attr-defined]
             transaction.on_commit(partial(_committed, *connection.new_head))  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _undone_together() -> Iterator[None]:
+    """A savepoint that is rolled back takes back what it recorded: its head was never the log's."""
+    before = connection.new_head  # type: ignore[attr-defined]
+    try:
+        yield
+    except BaseException:
+        connection.new_head = before  # type: ignore[attr-defined]
+        raise
 
 
 def _committed(seq: int, digest: str) -> None:

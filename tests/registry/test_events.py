@@ -136,3 +136,24 @@ def test_the_witness_keeps_what_it_saw_and_ignores_a_torn_line(tmp_path):
     with path.open("a") as torn:
         torn.write("3 cc")
     assert witness.read(path) == {1: "a" * 64, 2: "b" * 64}
+
+
+def test_what_an_inner_change_recorded_and_took_back_is_never_witnessed(
+    settings, tmp_path, django_capture_on_commit_callbacks
+):
+    settings.WITNESS_FILE = tmp_path / "heads.log"
+
+    def fail():
+        with write():
+            record(Kind.MODEL_UPDATED, "model/m", actor="person/ana")
+            raise RuntimeError
+
+    with django_capture_on_commit_callbacks(execute=True), write():
+        with pytest.raises(RuntimeError):
+            fail()
+    with django_capture_on_commit_callbacks(execute=True), write():
+        record(Kind.MODEL_CREATED, "model/m", actor="person/ana")
+        last = record(Kind.MODEL_UPDATED, "model/m", actor="person/ana")
+
+    assert witness.read(settings.WITNESS_FILE) == {2: last.digest}
+    assert events.verify().intact
