@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from registry import wakeups
 from registry.models import Event, Job
+from registry.services.leases import renewed
 
 LEASE = timedelta(seconds=15)
 RENEW_EVERY_S = 4.0
@@ -76,24 +75,7 @@ def waiting(limit: int = 200) -> list[tuple[str, int]]:
     return list(Job.objects.filter(free & due).order_by("pk").values_list("queue", "pk")[:limit])
 
 
-@contextmanager
-def lease(job: Job) -> Iterator[None]:
+def lease(job: Job) -> AbstractContextManager[None]:
     """Keep the lease alive from a thread while the block runs."""
-    stop = threading.Event()
-    keeper = threading.Thread(target=_renew, args=(job, stop), daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        keeper.join()
-
-
-def _renew(job: Job, stop: threading.Event) -> None:
-    try:
-        while not stop.wait(RENEW_EVERY_S):
-            mine = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, attempt=job.attempt)
-            if not mine.update(lease_until=Now() + LEASE):
-                return
-    finally:
-        connection.close()
+    mine = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, attempt=job.attempt)
+    return renewed(lambda: bool(mine.update(lease_until=Now() + LEASE)), RENEW_EVERY_S)
