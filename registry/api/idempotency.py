@@ -14,7 +14,9 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from registry.api.asking import actor_of
 from registry.services import idempotency
-from registry.services.idempotency import Answer
+from registry.services.idempotency import Answer, Call
+from registry.transactions import write
+from scoring.crashpoints import crashpoint
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -22,9 +24,18 @@ REPLAYED = "Idempotency-Replayed"
 Handler = Callable[..., Response]
 
 
-def idempotent(*, secret: str = "") -> Callable[[Handler], Handler]:
+class _FailedByOurFault(Exception):
+    """Takes the change back together with everything that it did; the key stays free."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+
+
+def idempotent(*, secret: str = "", reserved: bool = False) -> Callable[[Handler], Handler]:
     """Answer a call whose key has been seen with the answer that it got before.
 
+    The handler and its answer are one transaction. `reserved` is for a handler that works before its
+    transaction and that may run twice without harm: it has the key to itself while it works.
     Refusals are kept like successes; what failed by our fault (5xx) is not. `secret` names a
     field of the answer that is told once and never stored.
     """
@@ -35,19 +46,48 @@ def idempotent(*, secret: str = "") -> Callable[[Handler], Handler]:
             key = request.headers.get(HEADER)
             if key is None:
                 return handler(view, request, *args, **kwargs)
-            held = idempotency.reserve(
-                actor_of(request),
-                key,
-                call=f"{request.method} {request.path}",
-                body_sha256=_fingerprint(request.data),
+            call = Call(
+                actor_of(request), key, f"{request.method} {request.path}", _fingerprint(request.data)
             )
-            if isinstance(held, Answer):
-                return _replayed(held)
-            return _kept(held, secret, lambda: _attempt(handler, view, request, *args, **kwargs))
+            attempt = functools.partial(_attempt, handler, view, request, *args, **kwargs)
+            return (_reserved if reserved else _in_one_transaction)(call, attempt, secret)
 
         return answered
 
     return decorate
+
+
+def _in_one_transaction(call: Call, attempt: Callable[[], Response], secret: str) -> Response:
+    try:
+        with write():
+            known = idempotency.answered(call)
+            if known is not None:
+                return _replayed(known)
+            response = attempt()
+            if response.status_code >= 500:
+                raise _FailedByOurFault(response)
+            idempotency.keep(call, _answer(response, secret))
+        crashpoint("answer.kept")
+        return response
+    except _FailedByOurFault as failed:
+        return failed.response
+
+
+def _reserved(call: Call, attempt: Callable[[], Response], secret: str) -> Response:
+    reservation = idempotency.reserve(call)
+    if isinstance(reservation, Answer):
+        return _replayed(reservation)
+    response = None
+    try:
+        with idempotency.held(reservation):
+            response = attempt()
+    finally:
+        if response is None or response.status_code >= 500:
+            idempotency.release(reservation)
+    if response.status_code < 500:
+        idempotency.fulfil(reservation, _answer(response, secret))
+        crashpoint("answer.fulfilled")
+    return response
 
 
 def _attempt(handler: Handler, view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -58,19 +98,11 @@ def _attempt(handler: Handler, view: Any, request: Request, *args: Any, **kwargs
         return refused
 
 
-def _kept(held: idempotency.Reservation, secret: str, attempt: Callable[[], Response]) -> Response:
-    response = None
-    try:
-        response = attempt()
-    finally:
-        if response is None or response.status_code >= 500:
-            idempotency.release(held)
-    if response.status_code < 500:
-        body = json.loads(json.dumps(response.data, cls=JSONEncoder))
-        if secret and secret in body:
-            body[secret] = None
-        idempotency.keep(held, Answer(response.status_code, body, response.headers.get("Location", "")))
-    return response
+def _answer(response: Response, secret: str) -> Answer:
+    body = json.loads(json.dumps(response.data, cls=JSONEncoder))
+    if secret and secret in body:
+        body[secret] = None
+    return Answer(response.status_code, body, response.headers.get("Location", ""))
 
 
 def _replayed(answer: Answer) -> Response:

@@ -1,20 +1,28 @@
-"""Idempotency keys: the same unsafe call again gets the answer that it got the first time."""
+"""Idempotency keys: the same unsafe call again gets the answer that it got the first time.
+
+A call that is one transaction keeps its answer in that transaction, so that the change and the answer
+are both there or neither is. A call that works before its transaction (an upload) reserves its key and
+keeps the reservation alive while it works; whoever is killed leaves it to the next call.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from registry.errors import BadInput, Conflict, DomainError
 from registry.models import IdempotencyKey
+from registry.services.leases import renewed
 
 LONGEST_KEY = 200
-GIVEN_UP_AFTER = timedelta(minutes=15)
+GIVEN_UP_AFTER = timedelta(seconds=15)
+RENEW_EVERY_S = 4.0
 FORGOTTEN_AFTER = timedelta(days=1)
 
 
@@ -40,53 +48,80 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A call as its key knows it: who, which key, method and path, and which body."""
+
+    actor: str
+    key: str
+    what: str
+    body_sha256: str
+
+    def __post_init__(self) -> None:
+        """Raises BadInput for a key that cannot be kept."""
+        if not 0 < len(self.key) <= LONGEST_KEY or not self.key.isprintable():
+            raise BadInput(
+                f"An Idempotency-Key has 1 to {LONGEST_KEY} printable characters.", field="Idempotency-Key"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Reservation:
-    """The right to answer a key; held by exactly one call at a time."""
+    """The right to answer a key; held by one call at a time."""
 
     pk: int
 
 
-def reserve(actor: str, key: str, *, call: str, body_sha256: str) -> Reservation | Answer:
-    """Take the key, or give the answer that it got before.
+def answered(call: Call) -> Answer | None:
+    """The answer that the call got before; None for a new key.
 
-    `call` is method and path, `body_sha256` says which body. Raises BadInput for the key itself,
-    KeyReused for another call or body, InProgress while the first one runs.
+    Raises KeyReused for another call or body, InProgress while the first one works.
     """
-    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
-        raise BadInput(
-            f"An Idempotency-Key has 1 to {LONGEST_KEY} printable characters.", field="Idempotency-Key"
-        )
-    now = timezone.now()
-    IdempotencyKey.objects.filter(created_at__lt=now - FORGOTTEN_AFTER).delete()
+    IdempotencyKey.objects.filter(created_at__lt=Now() - FORGOTTEN_AFTER).delete()
+    row = IdempotencyKey.objects.filter(actor=call.actor, key=call.key).first()
+    if row is None:
+        return None
+    if (row.call, row.body_sha256) != (call.what[:300], call.body_sha256):
+        raise KeyReused(f"This key was used for {row.call} with another body: take a new key.", key=call.key)
+    if row.status is None:
+        raise _in_progress(call)
+    kept = row.answer or {}
+    return Answer(row.status, kept["body"], kept["location"])
+
+
+def keep(call: Call, answer: Answer) -> None:
+    """Keep the answer for whoever calls with the key again, inside the transaction of the change."""
+    _row(call, status=answer.status, answer=_kept(answer))
+
+
+def reserve(call: Call) -> Reservation | Answer:
+    """Take the key for work that outlasts a transaction, or give the answer that it got before.
+
+    Raises what `answered` raises. A key whose holder has been silent for too long is taken over.
+    """
+    same = {"call": call.what[:300], "body_sha256": call.body_sha256, "status": None}
+    abandoned = IdempotencyKey.objects.filter(actor=call.actor, key=call.key, **same)
+    abandoned.filter(created_at__lt=Now() - GIVEN_UP_AFTER).delete()
+    known = answered(call)
+    if known is not None:
+        return known
     try:
         with transaction.atomic():
-            row = IdempotencyKey.objects.create(
-                actor=actor, key=key, call=call[:300], body_sha256=body_sha256
-            )
-        return Reservation(row.pk)
+            return Reservation(_row(call).pk)
     except IntegrityError:
-        return _known(actor, key, call[:300], body_sha256)
+        raise _in_progress(call) from None
 
 
-def _known(actor: str, key: str, call: str, body_sha256: str) -> Reservation | Answer:
-    row = IdempotencyKey.objects.filter(actor=actor, key=key).first()
-    if row is None:
-        raise InProgress("The first call with this key has just ended without an answer: send it again.")
-    if (row.call, row.body_sha256) != (call, body_sha256):
-        raise KeyReused(f"This key was used for {row.call} with another body: take a new key.", key=key)
-    if row.status is not None:
-        return _answer(row.status, row.answer or {})
-    now = timezone.now()
-    taken = IdempotencyKey.objects.filter(pk=row.pk, status=None, created_at__lt=now - GIVEN_UP_AFTER)
-    if taken.update(created_at=now):
-        return Reservation(row.pk)
-    raise InProgress("The first call with this key is still being answered: ask again in a moment.", key=key)
+def held(reservation: Reservation) -> AbstractContextManager[None]:
+    """Keep a reservation from being given up while the block works."""
+    mine = IdempotencyKey.objects.filter(pk=reservation.pk, status=None)
+    # `created_at` of a key without an answer says when its call was last seen alive.
+    return renewed(lambda: bool(mine.update(created_at=Now())), RENEW_EVERY_S)
 
 
-def keep(reservation: Reservation, answer: Answer) -> None:
-    """Keep the answer for whoever calls with the key again."""
-    kept: Mapping[str, Any] = {"body": answer.body, "location": answer.location}
-    IdempotencyKey.objects.filter(pk=reservation.pk).update(status=answer.status, answer=kept)
+def fulfil(reservation: Reservation, answer: Answer) -> None:
+    """Keep the answer of a reserved call, unless somebody has taken over and answered."""
+    held_by_us = IdempotencyKey.objects.filter(pk=reservation.pk, status=None)
+    held_by_us.update(status=answer.status, answer=_kept(answer))
 
 
 def release(reservation: Reservation) -> None:
@@ -94,5 +129,17 @@ def release(reservation: Reservation) -> None:
     IdempotencyKey.objects.filter(pk=reservation.pk, status=None).delete()
 
 
-def _answer(status: int, kept: Mapping[str, Any]) -> Answer:
-    return Answer(status, kept["body"], kept["location"])
+def _row(call: Call, **answered: Any) -> IdempotencyKey:
+    return IdempotencyKey.objects.create(
+        actor=call.actor, key=call.key, call=call.what[:300], body_sha256=call.body_sha256, **answered
+    )
+
+
+def _kept(answer: Answer) -> Mapping[str, Any]:
+    return {"body": answer.body, "location": answer.location}
+
+
+def _in_progress(call: Call) -> InProgress:
+    return InProgress(
+        "The first call with this key is still being answered: ask again in a moment.", key=call.key
+    )

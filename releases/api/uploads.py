@@ -56,7 +56,7 @@ class Versions(SpoolFolder, APIView):
         request={"multipart/form-data": _PARTS},
         responses={201: UploadedShape, 200: UploadedShape, 422: OpenApiTypes.OBJECT},
     )
-    @idempotent()
+    @idempotent(reserved=True)
     def post(self, request: Request, model: str) -> Response:
         """Part `manifest` (model.yaml or JSON) and one part per file, named by its key under `files`.
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from registry.models import IdempotencyKey
 from registry.services import idempotency
+from tests.api import parts
 from tests.api.conftest import Caller
 
 pytestmark = pytest.mark.django_db
@@ -56,12 +57,30 @@ def test_a_call_that_still_runs_is_told_so(ci):
     assert (again.status_code, again.json()["code"]) == (409, "in_progress")
 
 
-def test_a_call_that_died_long_ago_may_be_made_again(ci):
-    ci.post("/models", {"name": "digits"}, **KEY)
+def test_the_key_of_an_upload_that_died_is_free_again_soon(ci, digits):
+    ci.upload(digits, parts.form(digits), **KEY)
     long_ago = timezone.now() - idempotency.GIVEN_UP_AFTER - timedelta(seconds=1)
-    IdempotencyKey.objects.update(status=None, answer=None, created_at=long_ago)
+    IdempotencyKey.objects.update(status=None, answer=None)
+    assert ci.upload(digits, parts.form(digits), **KEY).json()["code"] == "in_progress"
+    IdempotencyKey.objects.update(created_at=long_ago)
 
-    assert ci.post("/models", {"name": "digits"}, **KEY).json()["code"] == "already_exists"
+    again = ci.upload(digits, parts.form(digits), **KEY)
+
+    assert (again.status_code, again.json()["unchanged"]) == (200, True)
+    assert IdempotencyKey.objects.get().status == 200
+
+
+def test_a_change_whose_answer_cannot_be_kept_is_taken_back(ci, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("disk on fire")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(idempotency, "keep", broken)
+        failed = ci.post("/models", {"name": "digits"}, **KEY)
+
+    assert failed.status_code == 500
+    assert ci.get("/models/digits").status_code == 404
+    assert ci.post("/models", {"name": "digits"}, **KEY).status_code == 201
 
 
 def test_a_key_that_failed_by_our_fault_is_free_again(ci, monkeypatch):

@@ -148,9 +148,8 @@ def test_what_an_inner_change_recorded_and_took_back_is_never_witnessed(
             record(Kind.MODEL_UPDATED, "model/m", actor="person/ana")
             raise RuntimeError
 
-    with django_capture_on_commit_callbacks(execute=True), write():
-        with pytest.raises(RuntimeError):
-            fail()
+    with django_capture_on_commit_callbacks(execute=True), write(), pytest.raises(RuntimeError):
+        fail()
     with django_capture_on_commit_callbacks(execute=True), write():
         record(Kind.MODEL_CREATED, "model/m", actor="person/ana")
         last = record(Kind.MODEL_UPDATED, "model/m", actor="person/ana")
