@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -22,6 +23,39 @@ def private_folder(prefix: str = "cell-", *, within: Path | None = None) -> Iter
         yield folder
     finally:
         remove(folder)
+
+
+@contextmanager
+def held_folder(prefix: str, within: Path) -> Iterator[Path]:
+    """A folder that `sweep_abandoned` leaves alone while this process lives; gone at the end.
+
+    The lock on it is the process's own, so a kill lets go of it at once.
+    """
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=within))
+        with suppress(FileNotFoundError):  # a sweep came between: another one
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if folder.exists():
+                break
+            os.close(handle)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+        os.close(handle)
+
+
+def sweep_abandoned(prefix: str, within: Path) -> None:
+    """Delete the folders of `held_folder` whose process was killed."""
+    for folder in within.glob(f"{prefix}*"):
+        with suppress(FileNotFoundError, BlockingIOError):
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove(folder)
+            finally:
+                os.close(handle)
 
 
 def remove(folder: Path) -> None:

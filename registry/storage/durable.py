@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import IO
 from registry.storage.errors import StoreFull
 
 READABLE_BY_ALL = 0o444
+PREFIX, LEFT_BEHIND_AFTER_S = "put-", 24 * 3600
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -23,8 +25,9 @@ def temporary_file(folder: Path) -> Iterator[IO[bytes]]:
     Raises StoreFull when the disk has no room for what is written.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix="put-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=PREFIX, delete=False) as file:
             try:
                 yield file.file
             finally:
@@ -59,6 +62,14 @@ def publish(file: IO[bytes], target: Path, *, root: Path, replace: bool = False)
         if folder == root:
             break
     return made
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what killed processes have left; by age, because other machines may write here too."""
+    for path in folder.glob(f"{PREFIX}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > LEFT_BEHIND_AFTER_S:
+                path.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import errno
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,10 +19,12 @@ from rest_framework.parsers import BaseParser
 
 from registry.errors import BadInput, DigestMismatch, TooLarge
 from registry.manifest import FILE_KEYS, MAX_BYTES, Manifest, parse
+from registry.sandbox.folders import held_folder, sweep_abandoned
 from registry.services.uploads import SpooledFile
 from registry.storage.errors import StoreFull
 
 MANIFEST = "manifest"
+PREFIX = "upload-"
 UNKNOWN_LENGTH = 2**62
 """What the web server puts where a client sends its body in chunks, without saying how long it is."""
 _TAIL = 512
@@ -160,7 +161,10 @@ class Spool(FileUploadHandler):
 
 
 class SpoolFolder:
-    """Mix-in of a view: one folder per request, gone when the answer is made, whatever happened."""
+    """Mix-in of a view: one folder per request, gone when the answer is made, whatever happened.
+
+    What a killed process could not delete, the next upload on this machine does.
+    """
 
     _spool: Path | None = None
 
@@ -168,15 +172,13 @@ class SpoolFolder:
         """The request's folder, made on first use."""
         if self._spool is None:
             settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
-            self._spool = Path(tempfile.mkdtemp(dir=settings.WORK_DIR, prefix="upload-"))
+            sweep_abandoned(PREFIX, settings.WORK_DIR)
+            self._spool = self._ending.enter_context(held_folder(PREFIX, settings.WORK_DIR))
         return self._spool
 
     def dispatch(self, *args: Any, **kwargs: Any) -> Any:
-        try:
+        with ExitStack() as self._ending:
             return super().dispatch(*args, **kwargs)  # type: ignore[misc]
-        finally:
-            if self._spool is not None:
-                shutil.rmtree(self._spool, ignore_errors=True)
 
 
 class _Counted:

@@ -77,3 +77,16 @@ def test_nobody_can_write_to_a_stored_artifact(tmp_path):
     digest = store.put(io.BytesIO(b"x")).digest
 
     assert store.path(digest).stat().st_mode & 0o777 == 0o444
+
+
+def test_what_a_killed_put_left_goes_away_with_a_later_one(tmp_path):
+    store = LocalStore(tmp_path)
+    (tmp_path / "tmp").mkdir()
+    old, new = tmp_path / "tmp" / "put-old", tmp_path / "tmp" / "put-new"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+
+    store.put(io.BytesIO(b"x"))
+
+    assert list((tmp_path / "tmp").iterdir()) == [new]
