@@ -60,7 +60,7 @@ def record(kind: StrEnum, subject: str, *, actor: str, model: str = "", **facts:
     )
     Outbox.objects.create(event=event)
     LogHead.objects.filter(pk=1).update(seq=seq, digest=event.digest)
-    connection.new_head = seq, event.digest  # type: ignore[attr-defined]
+    connection.new_head = seq, event.digest, str(kind)  # type: ignore[attr-defined]
     return event
 
 

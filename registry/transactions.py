@@ -16,11 +16,14 @@ from django.db import connection, transaction
 
 from registry import wakeups, witness
 from registry.models import LogHead
+from scoring.crashpoints import crashpoint
 
 
 @contextmanager
 def write() -> Iterator[None]:
     """A transaction that holds the log's head. Inside another one it is a savepoint.
+
+    Crash points know a change by the kind of its last event.
 
     SQLite's busy handler polls and starves some writers for seconds; a blocking lock on a file
     beside the database queues them fairly instead.
@@ -37,7 +40,9 @@ def write() -> Iterator[None]:
         finally:
             connection.holds_log_head = False  # type: ignore[attr-defined]
         if connection.new_head is not None:  # type: ignore[attr-defined]
-            transaction.on_commit(partial(_committed, *connection.new_head))  # type: ignore[attr-defined]
+            seq, digest, kind = connection.new_head  # type: ignore[attr-defined]
+            crashpoint(f"{kind} written")
+            transaction.on_commit(partial(_committed, seq, digest, kind))
 
 
 @contextmanager
@@ -51,8 +56,9 @@ def _undone_together() -> Iterator[None]:
         raise
 
 
-def _committed(seq: int, digest: str) -> None:
+def _committed(seq: int, digest: str, kind: str) -> None:
     """One line for the witness and one wake-up for the dispatcher, however many events the change had."""
+    crashpoint(f"{kind} committed")
     witness.note(settings.WITNESS_FILE, seq, digest)
     wakeups.ring_dispatcher()
 

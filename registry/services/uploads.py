@@ -36,6 +36,7 @@ from registry.models import (
 from registry.selectors import access, version_by_digest
 from registry.stores import artifact_store
 from registry.transactions import write
+from scoring.crashpoints import crashpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def prepare(manifest: Manifest, files: Mapping[str, SpooledFile]) -> Prepared:
             field=first.field,
             errors=[{"code": r.code, "field": r.field, "message": r.message} for r in found.refusals],
         )
+    crashpoint("upload.inspected")
     store = artifact_store()
     for key, spooled in files.items():
         with spooled.path.open("rb") as stream:
@@ -90,6 +92,7 @@ def prepare(manifest: Manifest, files: Mapping[str, SpooledFile]) -> Prepared:
                 raise DigestMismatch(
                     f"{key} changed while it was stored: send it again.", field=f"files.{key}"
                 )
+        crashpoint("upload.stored")
     return Prepared(manifest, facts, identity(manifest, facts), found.to_json())
 
 

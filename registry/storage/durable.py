@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from registry.storage.errors import StoreFull
+from scoring.crashpoints import crashpoint
 
 READABLE_BY_ALL = 0o444
 PREFIX, LEFT_BEHIND_AFTER_S = "put-", 24 * 3600
@@ -48,6 +49,7 @@ def publish(file: IO[bytes], target: Path, *, root: Path, replace: bool = False)
     file.flush()
     os.fchmod(file.fileno(), READABLE_BY_ALL)
     os.fsync(file.fileno())
+    crashpoint("store.publishing")
     target.parent.mkdir(parents=True, exist_ok=True)
     made = True
     try:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from registry.web import freshness
 from registry.web.forms import LogInForm, PasswordAgainForm
+from scoring.crashpoints import crashpoint
 
 THEMES = ("auto", "light", "dark")
 
@@ -28,6 +29,7 @@ class LogIn(auth_views.LoginView):
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
         freshness.mark(self.request)
+        crashpoint("login.taken")
         return response
 
     def form_invalid(self, form: Any) -> HttpResponse:

@@ -22,6 +22,7 @@ from registry.manifest import FILE_KEYS, MAX_BYTES, Manifest, parse
 from registry.sandbox.folders import held_folder, sweep_abandoned
 from registry.services.uploads import SpooledFile
 from registry.storage.errors import StoreFull
+from scoring.crashpoints import crashpoint
 
 MANIFEST = "manifest"
 PREFIX = "upload-"
@@ -102,6 +103,7 @@ class SpoolingParser(BaseParser):
         finally:
             spool.close()
         _refuse_early_end(counted, length, str(request.META.get("CONTENT_TYPE", "")))
+        crashpoint("upload.spooled")
         return Upload(_manifest_text(spool, fields), spool.files)
 
 
@@ -139,6 +141,7 @@ class Spool(FileUploadHandler):
             self._out.write(raw_data)
         except OSError as error:
             raise _no_room(error) from error
+        crashpoint("upload.arriving")
 
     def file_complete(self, file_size: int) -> None:
         self.close()

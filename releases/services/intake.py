@@ -13,6 +13,7 @@ from registry.transactions import write
 from releases import selectors
 from releases.models import Release
 from releases.services.opening import open_release
+from scoring.crashpoints import crashpoint
 
 
 def take_upload(
@@ -38,6 +39,7 @@ def take_upload(
     if version := uploads.existing(model, manifest, files):
         return version, selectors.releases_of_version(version).first(), False
     prepared = uploads.prepare(manifest, files)
+    crashpoint("upload.prepared")
     with write():
         version, created = uploads.create_version(model, prepared, by=by, token=token)
         if not created or wish is None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+from scoring.crashpoints import crashpoint
 from scoring.node.resp import Redis, RedisDown, RedisRefused
 from scoring.node.spool import Batch, Spool
 
@@ -67,6 +68,7 @@ class FeedbackDesk:
         except OSError as error:
             log.error("feedback could not be written: %s", error)
             return False
+        crashpoint("feedback.kept")
         return True
 
 
@@ -88,6 +90,7 @@ class Shipper:
         self._outbox = outbox
         self._redis = redis
         self._stream = stream
+        self._kind = stream.rpartition(":")[2]
         self._node = node
         self._poll_seconds = poll_seconds
         self._sent: dict[str, _Sent] = {}
@@ -114,8 +117,10 @@ class Shipper:
             told = {"node": self._node, "boot": boot, "after": acknowledged, "sequence": batch.sequence}
             text = json.dumps({**told, **batch.body}, separators=(",", ":"))
             entry = await self._redis.command("XADD", self._stream, "*", "batch", text)
+            crashpoint(f"{self._kind} shipped")
             self._sent[boot] = _Sent(batch.sequence, monotonic(), entry)
         if acknowledged:
+            crashpoint(f"{self._kind} acknowledged")
             await self._outbox.call(self._outbox.spool.forget, boot, acknowledged)
 
     async def _gone_out(self, boot: str, acknowledged: int) -> int:

@@ -18,8 +18,25 @@ COUNTING = ("counters.ingested",)
 NODE_FOLLOWING = ("node.accepted", "node.kept")
 NODE_LOADING = ("node.fetched", "node.loaded")
 WORKER = ("worker.loading", "worker.serving", "worker.replying")
+NODE_FEEDBACK = ("feedback.kept", "feedback shipped", "feedback acknowledged")
+
+UPLOADING = (
+    "upload.arriving",
+    "upload.spooled",
+    "upload.inspected",
+    "store.publishing",
+    "upload.stored",
+    "upload.prepared",
+)
+ANSWERING = ("answer.kept", "answer.fulfilled")
+LOGGING_IN = ("login.taken",)
+
+# Every change has two more, by the kind of its last event: before its commit and right after it.
+WRITTEN, COMMITTED = "{} written", "{} committed"
 
 TRIED = {
     *(*PROVING, *ROLLING_OUT, *REVERTING, *INGESTING, *COUNTING),
-    *(*NODE_FOLLOWING, *NODE_LOADING, *WORKER),
+    *(*NODE_FOLLOWING, *NODE_LOADING, "feedback.kept", *WORKER),
+    *(*UPLOADING, *ANSWERING, *LOGGING_IN),
+    *("{kind} written", "{kind} committed", "{self._kind} shipped", "{self._kind} acknowledged"),
 }

@@ -1,0 +1,134 @@
+"""A running product that kills itself where a test says, and whoever plays with it."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from config.demo import lab, models
+from config.demo.browser import Browser
+from config.demo.journey import Journey
+from config.demo.people import PEOPLE
+from config.demo.scoring import Load as Clients
+from config.demo.telling import Teller
+from tests import live
+from tests.servers import wait_until
+
+TOKEN = "assay_c0ffee00_kill-nine-is-a-normal-day-for-us"
+PASSWORD = "correct horse battery"
+_runs = itertools.count(1)
+
+
+class Crashes:
+    """A running product, a journey in it, and the file that asks for a kill."""
+
+    def __init__(self, tree: live.LiveTree, journey: Journey, asked: Path) -> None:
+        self.tree, self.journey, self.asked = tree, journey, asked
+
+    def at(self, name: str) -> None:
+        self.asked.write_text(name)
+
+    def happened(self) -> None:
+        """The process that reached the point has died there."""
+        wait_until(lambda: not self.asked.exists(), "the crash point to be reached", 60)
+
+    def release(self) -> dict:
+        return self.journey.ci.get(f"/releases/{self.journey.releases['wine-1']}")
+
+    def live_version(self) -> int | None:
+        arms = self.journey.ci.get("/environments/production/models/wine")["arms"]
+        return arms[0]["version"] if len(arms) == 1 else None
+
+    def kinds(self) -> Counter[str]:
+        """How often the log has each kind for this release."""
+        return Counter(event["kind"] for event in self.release()["timeline"])
+
+    def web_processes(self) -> list[psutil.Process]:
+        """The web server's own processes, those that have started to answer."""
+        children = psutil.Process(self.tree.pids()["web"]).children()
+        return [one for one in children if any(each.status == psutil.CONN_LISTEN for each in peers(one))]
+
+
+def peers(process: psutil.Process) -> list[Any]:
+    """A process's connections; none of one that has just died."""
+    with suppress(psutil.Error):
+        return process.net_connections("tcp")
+    return []
+
+
+@contextmanager
+def crashing(folder: Path, **more: str) -> Iterator[Crashes]:
+    """The product with its people logged in and the model `wine` registered."""
+    asked = folder / "crash"
+    settings = {
+        "ASSAY_CRASHPOINT_FILE": str(asked),
+        "ASSAY_BENCHMARK_SECONDS": "1",
+        "ASSAY_DEMO_TOKEN": TOKEN,
+        "ASSAY_DEMO_PASSWORD": PASSWORD,
+    }
+    with live.running(**settings | more) as tree:
+        tree.manage("shell", "-c", "from config.demo.seeding import seed; seed()")
+        journey = Journey(Teller(), tree.web, tree.scoring, TOKEN, PASSWORD, folder)
+        for person in PEOPLE:
+            journey.people[person.name] = Browser(tree.web, person.name)
+            journey.people[person.name].log_in(PASSWORD)
+        journey.ci.post("/models", {"name": "wine", "description": "", "task": ""})
+        version = next(v for v in models.VERSIONS if v.folder == "wine-1")
+        journey.folders["wine-1"] = version.make(folder / "wine-1")
+        yield Crashes(tree, journey, asked)
+        journey.close()
+
+
+def new_version(crashes: Crashes) -> Path:
+    """The folder of a version that is not there yet: the same model from another run of its training."""
+    folder = crashes.journey.folders["wine-1"]
+    document = yaml.safe_load((folder / "model.yaml").read_text())
+    document["built"]["run"] = f"run {next(_runs)}"
+    (folder / "model.yaml").write_text(yaml.safe_dump(document))
+    return folder
+
+
+def upload(crashes: Crashes) -> None:
+    """The next version and its release."""
+    new_version(crashes)
+    crashes.journey.upload("wine-1")
+
+
+def approved(crashes: Crashes) -> None:
+    """One more version, proven and signed."""
+    upload(crashes)
+    crashes.journey.prove("wine-1")
+    crashes.journey.sign("wine-1")
+
+
+class Load:
+    """Clients that score all the while, where something is live."""
+
+    def __init__(self, crashes: Crashes) -> None:
+        rows, _ = lab.wine().judge
+        body = {"inputs": {"measurements": [rows[0].tolist()]}}
+        serving = crashes.live_version() is not None
+        self._clients = Clients(crashes.tree.scoring, TOKEN, "wine", body, clients=2 if serving else 0)
+        self._running = self._clients.running(pause_s=0.01)
+
+    def __enter__(self) -> Load:
+        self._running.__enter__()
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._running.__exit__(*error)
+
+    @property
+    def failed(self) -> list[str]:
+        return self._clients.tally.failed
+
+    @property
+    def versions(self) -> set[int]:
+        return set(self._clients.tally.versions)
