@@ -224,7 +224,7 @@ def parse(payload: str) -> RoutingPlan:
     try:
         document = json.loads(payload)
         if document["format"] != FORMAT:
-            raise BadPlan(f"the plan has format {document['format']}, this node reads format {FORMAT}")
+            raise BadPlan(f"the plan has format {document['format']!r}, this node reads format {FORMAT}")
         plan = RoutingPlan(
             environment=str(document["environment"]),
             sequence=int(document["sequence"]),
