@@ -6,11 +6,13 @@ import logging
 from time import perf_counter
 from typing import Protocol
 
-from scoring.access import permit
+from scoring.access import Access, permit
 from scoring.errors import BadRequest, ScoringError
 from scoring.exchange import Exchange
-from scoring.http import error_answer
-from scoring.serving import Endpoint, Serving, unit_of
+from scoring.http import Head, error_answer
+from scoring.plans import PlannedToken
+from scoring.replies import Replies
+from scoring.serving import Endpoint, Serving, random_place
 from scoring.telemetry import Meters
 
 _LONGEST_UNIT = 1024
@@ -59,32 +61,45 @@ class Engine:
 def score(serving: Serving, endpoint: Endpoint, exchange: Exchange) -> None:
     """Put an exchange into the queue of the version that answers it. Raises any ScoringError of the edge."""
     head = exchange.head
-    access = serving.access
-    if head.access is access:
-        token = head.token
-    else:
-        token = access.token(head.authorization)
-        if token.expires is None:
-            head.access, head.token = access, token
+    token = head.token if head.access is serving.access else _known(serving.access, head)
     if token.sha256 not in endpoint.permitted:
         permit(token, endpoint.scope, endpoint.model)
         endpoint.permitted.add(token.sha256)
     form = exchange.form = endpoint.form
-    unit = unit_of(head, form.parse(exchange))
-    if unit is not None and len(unit) > _LONGEST_UNIT:
-        raise BadRequest(f"a unit has at most {_LONGEST_UNIT} characters")
-    exchange.unit = endpoint.place(unit)
+    unit = form.parse(exchange)
+    if unit is None:
+        unit = head.unit
+    exchange.unit = random_place() if unit is None else _place(endpoint, unit)
     target = exchange.target = endpoint.target(exchange.unit, internal=token.internal)
     version = target.version
-    replies = version.replies
-    if replies.cache.most_bytes and not token.internal:
-        asked = exchange.asked = (form, head.header_length, exchange.body)
-        found = replies.cache.get(asked)
-        if found is not None:
-            replies.recall(exchange, found)
-            return
+    if version.replies.cache.most_bytes and not token.internal and _recalled(version.replies, exchange):
+        return
     form.take(exchange, version)
     exchange.decoded = perf_counter()
     version.put(exchange)
     if endpoint.mirrors and serving.mirroring is not None and not token.internal:
         serving.mirroring.ask(exchange, endpoint.mirrors)
+
+
+def _known(access: Access, head: Head) -> PlannedToken:
+    """The request's token, remembered with its head where it cannot expire."""
+    token = access.token(head.authorization)
+    if token.expires is None:
+        head.access, head.token = access, token
+    return token
+
+
+def _place(endpoint: Endpoint, unit: str) -> int:
+    if len(unit) > _LONGEST_UNIT:
+        raise BadRequest(f"a unit has at most {_LONGEST_UNIT} characters")
+    return endpoint.place(unit)
+
+
+def _recalled(replies: Replies, exchange: Exchange) -> bool:
+    """True when the answer was given before, and is given again."""
+    asked = exchange.asked = (exchange.form, exchange.head.header_length, exchange.body)
+    found = replies.cache.get(asked)
+    if found is None:
+        return False
+    replies.recall(exchange, found)
+    return True

@@ -23,12 +23,15 @@ from scoring.types import FREE, Signature
 
 _HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: %%b\r\nX-Assay-Worker: %b\r\nX-Assay-Request-Id: %%b\r\n"
-    b"Server-Timing: decode;dur=%%b, queue;dur=%%b, %%b"
+    b"Server-Timing: decode;dur=%%b, queue;dur=%%b, %%b\r\n"
     b"%%b%%bContent-Length: %%d\r\n\r\n%%b"
 )
 _CLOSE = b"Connection: close\r\n"
-_RECALLED = b"infer;dur=0, encode;dur=%b, cache;desc=hit\r\n"
+_MISSED = b", cache;desc=miss"
+_RECALLED = b"infer;dur=0, encode;dur=%b, cache;desc=hit"
 _TABLED = 10_000
+_Answer = tuple[bytes, tuple[bytes, bytes, bytes]]
+"""A request id, and the parts of `Written`."""
 log = logging.getLogger(__name__)
 
 
@@ -73,7 +76,7 @@ class Replies:
         at_ms = int(time() * 1000)
         counter = self._counter
         self._counter += len(ran.exchanges)
-        written: list[tuple[bytes, Written]] = []
+        written: list[_Answer] = []
         rows = self._rows(ran)
         row = 0
         for exchange in ran.exchanges:
@@ -81,7 +84,7 @@ class Replies:
             request_id = exchange.target.issuer.issue(exchange.unit, at_ms, counter)
             if rows is not None and exchange.rows == 1 and exchange.chosen == rows.chosen:
                 body = rows.sheet.fill_row(exchange.named, request_id, rows.columns, row)
-                written.append((request_id, Written(body, JSON)))
+                written.append((request_id, (body, JSON, b"")))
             else:
                 arrays: Sequence[Array] = ran.arrays
                 if len(ran.exchanges) > 1:
@@ -89,7 +92,8 @@ class Replies:
                 written.append((request_id, exchange.form.write(exchange, arrays, request_id)))
             row += exchange.rows
         now = perf_counter()
-        self._head_up(ran, written, now)
+        infer, encode = milliseconds(ran.ended - ran.started), milliseconds(now - ran.ended)
+        self._head_up(ran.exchanges, written, ran.started, b"infer;dur=%b, encode;dur=%b" % (infer, encode))
         count(ran.exchanges, now, row)
         if self._sampler.threshold:
             self._sampler.look(ran, written, at_ms, now)
@@ -99,51 +103,45 @@ class Replies:
     def recall(self, exchange: Exchange, found: Remembered) -> None:
         """Answer at once what was answered before, under an id of its own."""
         decoded = exchange.decoded = perf_counter()
+        exchange.asked = None
         self._counter += 1
         request_id = exchange.target.issuer.issue(exchange.unit, int(time() * 1000), self._counter)
         body = found.body(request_id)
         now = perf_counter()
         timing = _RECALLED % milliseconds(now - decoded)
-        written = Written(body, found.content_type, found.extra)
+        written = (request_id, (body, found.content_type, found.extra))
         meter = exchange.target.meter
         meter.answered((now - exchange.arrived,), found.rows)
         meter.hits += 1
-        exchange.finish(self._with_head(exchange, request_id, written, decoded, timing))
+        self._head_up((exchange,), (written,), decoded, timing)
+        exchange.line.ready()
 
-    def _remember(self, ran: Ran, written: Sequence[tuple[bytes, Written]]) -> None:
+    def _remember(self, ran: Ran, written: Sequence[_Answer]) -> None:
         for exchange, (request_id, answer) in zip(ran.exchanges, written, strict=True):
             key = exchange.asked
             if key is not None:
                 exchange.target.meter.misses += 1
-                self.cache.put(key, len(exchange.body), answer, request_id, exchange.rows)
+                self.cache.put(key, len(exchange.body), Written(*answer), request_id, exchange.rows)
 
-    def _head_up(self, ran: Ran, written: Sequence[tuple[bytes, Written]], now: float) -> None:
-        started = ran.started
-        timing = b"infer;dur=%b, encode;dur=%b\r\n" % (
-            milliseconds(ran.ended - started),
-            milliseconds(now - ran.ended),
-        )
-        missed = timing[:-2] + b", cache;desc=miss\r\n"
-        for exchange, (request_id, answer) in zip(ran.exchanges, written, strict=True):
-            ends = timing if exchange.asked is None else missed
-            exchange.reply = self._with_head(exchange, request_id, answer, started, ends)
-
-    def _with_head(
-        self, exchange: Exchange, request_id: bytes, answer: Written, started: float, ends: bytes
-    ) -> bytes:
-        body, content_type, extra = answer
-        decoded = exchange.decoded
-        return self._head % (
-            content_type,
-            request_id,
-            milliseconds(decoded - exchange.arrived),
-            milliseconds(started - decoded),
-            ends,
-            extra,
-            b"" if exchange.head.keep_alive else _CLOSE,
-            len(body),
-            body,
-        )
+    def _head_up(
+        self, exchanges: Sequence[Exchange], written: Sequence[_Answer], started: float, timing: bytes
+    ) -> None:
+        head, texts = self._head, _TEXTS
+        for exchange, (request_id, (body, content_type, extra)) in zip(exchanges, written, strict=True):
+            decoded = exchange.decoded
+            # What nearly every request takes is looked up here; a call for it costs more than the rest.
+            reading, queued = int((decoded - exchange.arrived) * 1e6), int((started - decoded) * 1e6)
+            exchange.reply = head % (
+                content_type,
+                request_id,
+                texts[reading] if reading < _TABLED else milliseconds(decoded - exchange.arrived),
+                texts[queued] if queued < _TABLED else milliseconds(started - decoded),
+                timing if exchange.asked is None else timing + _MISSED,
+                extra,
+                b"" if exchange.head.keep_alive else _CLOSE,
+                len(body),
+                body,
+            )
 
     def _rows(self, ran: Ran) -> _Rows | None:
         """All rows of a run as texts, where most of its requests are one row and want the same as JSON."""

@@ -204,6 +204,13 @@ class Connection(asyncio.Protocol):
     def ready(self) -> None:
         """Write the replies at the front of the line, in the order of their requests."""
         pending = self._pending
+        if len(pending) == 1 and not self._paused and not self._ended:
+            only = pending[0]
+            if only.reply is not None and only.head.keep_alive:
+                pending.clear()
+                self._quiet_since = perf_counter()
+                self._transport.write(only.reply)
+                return
         written = []
         while pending and (reply := pending[0].reply) is not None:
             written.append(reply)

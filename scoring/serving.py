@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Never, Protocol
 from scoring.access import Access
 from scoring.errors import VersionBroken
 from scoring.exchange import Exchange
-from scoring.http import Head, Written
+from scoring.http import Written
 from scoring.request_ids import Issuer
 from scoring.routing import Arm, rendezvous, splitter, unit_hasher
 from scoring.telemetry import Meter
@@ -114,9 +114,9 @@ class Endpoint:
         self._hashed = unit_hasher(self.salt)
         self._split = splitter(self.arms)
 
-    def place(self, unit: str | None) -> int:
-        """The unit's 64 bits; random ones for a unit that nobody named."""
-        return random_place() if unit is None else self._hashed(unit)
+    def place(self, unit: str) -> int:
+        """The 64 bits of a unit that somebody named."""
+        return self._hashed(unit)
 
     def target(self, place: int, *, internal: bool) -> Target:
         """Who answers. `internal` calls are counted apart, and their ids earn no reward."""
@@ -164,8 +164,3 @@ class _Places:
 
 
 random_place = _Places()
-
-
-def unit_of(head: Head, named: str | None) -> str | None:
-    """The body's unit before the header's."""
-    return head.unit if named is None else named

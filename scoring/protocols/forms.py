@@ -26,8 +26,7 @@ class Oip:
 
     def parse(self, exchange: Exchange) -> str | None:
         body, length = exchange.body, exchange.head.header_length
-        start = beginning(body) if length is None else length
-        opening = body[:start]
+        opening = body[: beginning(body) if length is None else length]
         if opening in self._known and (length is not None or body.endswith(CLOSING)):
             exchange.opening = opening
             return None

@@ -29,7 +29,7 @@ def box(tmp_path):
 
 
 def test_what_is_under_way_stands_in_the_box_until_it_is_done(box):
-    loop, _, loader = places(box)
+    loop, _, loader, _ = places(box)
     loop.claim()
     assert read(box) == []
 
@@ -48,7 +48,7 @@ def test_what_is_under_way_stands_in_the_box_until_it_is_done(box):
 
 
 def test_a_run_of_more_requests_than_fit_stays_in_its_place(box):
-    loop, thread, _ = places(box)
+    loop, thread, _, _ = places(box)
     thread.run(1, exchanges(b"t"), 1.0)
     bodies = [b"%d" % number for number in range(MOST_FINGERPRINTS + 5)]
 
