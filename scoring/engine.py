@@ -49,6 +49,10 @@ class Engine:
             log.exception("a request to %r met a mistake of ours", exchange.head.target)
             self.refuse(exchange, ScoringError("something went wrong here: the node's log says what"))
 
+    def admit(self, head: Head) -> None:
+        """Raises MissingToken for a caller whose large body nobody should have to take in."""
+        self.serving.access.token(head.authorization)
+
     def refuse(self, exchange: Exchange, error: ScoringError) -> None:
         target = exchange.target
         if target is None:

@@ -12,6 +12,7 @@ class Limits:
     json_bytes: int = 4 << 20
     binary_bytes: int = 64 << 20
     output_bytes: int = 64 << 20
+    held_bytes: int = 512 << 20
     head_bytes: int = 32 << 10
     rows_per_run: int = 8192
     queue: int = 1024

@@ -25,6 +25,7 @@ from scoring.limits import Limits
 
 _LINGER_SECONDS = 1.0
 _REMEMBERED = 512
+_FOR_STRANGERS = 64 << 10
 _LAST = Head(b"", b"", {}, keep_alive=False)
 _INTERIM = Head(b"", b"", {}, keep_alive=True)
 
@@ -38,12 +39,16 @@ class Connections:
         refused: Callable[[ScoringError], None],
         worker: bytes,
         limits: Limits,
+        admit: Callable[[Head], object],
     ) -> None:
+        """`admit` raises the error with which a caller is refused before its body is taken in."""
         self.handle = handle
+        self.admit = admit
         self.refused = refused
         self.worker = worker
         self.limits = limits
         self.draining = False
+        self.held_bytes = 0
         self.open: set[Connection] = set()
         self.heads: dict[bytes, Head] = {}
 
@@ -77,6 +82,7 @@ class Connection(asyncio.Protocol):
         self._last_raw = b""
         # The first one stays: whatever the same bytes hold behind a refused request is not read.
         self._failure: ScoringError | None = None
+        self._held = 0
         self.on_message_begin()
         self._since = 0.0
 
@@ -90,6 +96,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deaf = True
+        self._let_go()
         self._shared.open.discard(self)
         self._pending.clear()
 
@@ -175,13 +182,23 @@ class Connection(asyncio.Protocol):
             self._failure = self._too_large()
         elif (head.header_length or 0) > limits.json_bytes:
             self._failure = BodyTooLarge(f"the JSON header is larger than {limits.json_bytes} bytes")
+        elif head.chunked or (head.content_length or 0) > _FOR_STRANGERS:
+            try:
+                self._shared.admit(head)
+            except ScoringError as error:
+                self._failure = error
 
     def on_body(self, chunk: bytes) -> None:
         self._size += len(chunk)
         if self._failure is not None:
             return
+        self._shared.held_bytes += len(chunk)
+        self._held += len(chunk)
         if self._size > self._most:
             self._failure = self._too_large()
+            self._chunks = None
+        elif self._shared.held_bytes > self._limits.held_bytes:
+            self._failure = Overloaded("this node holds too many unfinished requests: come again in a second")
             self._chunks = None
         elif not self._body:
             self._body = chunk
@@ -194,6 +211,7 @@ class Connection(asyncio.Protocol):
         if self._failure is not None or self._head is None or self._deaf:
             return
         body = self._body if self._chunks is None else b"".join(self._chunks)
+        self._let_go()
         exchange = Exchange(self, self._head, body, perf_counter())
         self._since = 0.0
         self._pending.append(exchange)
@@ -317,8 +335,16 @@ class Connection(asyncio.Protocol):
         if self._deaf:
             return
         self._deaf = True
+        self._let_go()
         self._shared.refused(error)
         self._push(error_answer(error, worker=self._shared.worker, keep_alive=False), _LAST)
+
+    def _let_go(self) -> None:
+        """Nothing of an unfinished body is held any more."""
+        self._shared.held_bytes -= self._held
+        self._held = 0
+        self._body = b""
+        self._chunks = None
 
     def _hang_up(self) -> None:
         self._deaf = True

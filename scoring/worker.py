@@ -167,7 +167,10 @@ class Worker:
         self._shops = Shops(shop, behind, Mirrors(setup.limits.mirrored))
         self._engine = Engine(NodeRoutes(self._name, self), self._meters, self._name)
         self._maker = Maker(self._loaded, self._key, self._meters, self._shops.mirroring)
-        self._connections = Connections(self._engine.handle, self._count_refused, self._name, setup.limits)
+        engine = self._engine
+        self._connections = Connections(
+            engine.handle, self._count_refused, self._name, setup.limits, engine.admit
+        )
         self._begin(self._report())
         self._begin(self._hand_on())
 

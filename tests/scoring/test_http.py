@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 from contextlib import closing, suppress
 
@@ -276,3 +277,47 @@ def test_a_connection_too_many_is_told_to_come_again(hasty):
             return client.infer("linear")[0] == 200
 
     wait_for(served, "a free place")
+
+
+@pytest.fixture
+def narrow(tmp_path, store):
+    """A node that holds little of what has not yet come in whole."""
+    node = Node(tmp_path, store, workers=1, extra=["--held-bytes", "1000000"]).start()
+    try:
+        node.serve({"linear": model(1, [store.version(1, models.linear())])})
+        yield node
+    finally:
+        node.stop()
+
+
+LARGE = f"POST /v2/models/linear/infer HTTP/1.1\r\n{HEAD}Content-Length: 3000000\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 3000000\r\n", "Transfer-Encoding: chunked\r\n"])
+def test_a_strangers_large_body_is_refused_before_it_comes(wire, framing):
+    wire.send(f"POST /v2/models/linear/infer HTTP/1.1\r\nHost: a\r\n{framing}\r\n".encode())
+
+    status, _, content = wire.answer()
+    assert (status, json.loads(content)["code"]) == (401, "missing_token")
+    assert wire.closed()
+
+
+def test_unfinished_bodies_have_one_bound_together(narrow):
+    with narrow.connect() as one, narrow.connect() as other, narrow.connect() as third:
+        for connection in (one, other):
+            connection.sendall(LARGE + b" " * 600_000)
+        refused, _, _ = select.select([one, other], [], [], 10)
+        status, headers, content = Wire(refused[0]).answer()
+        assert (status, headers["retry-after"], json.loads(content)["code"]) == (503, "1", "overloaded")
+        third.sendall(request())
+        assert first(Wire(third).answer()) == 5
+
+    def taken() -> bool:
+        """What the closed connections held is free again."""
+        with narrow.connect() as connection:
+            wire = Wire(connection)
+            wire.send(request(b" " * 900_000 + body()))
+            return wire.answer()[0] == 200
+
+    wait_for(taken, "the room to be free again")
+    assert all(taken() for _ in range(3))

@@ -50,7 +50,9 @@ class Wire:
     def __init__(self, shared: Connections | None = None) -> None:
         self.seen: list[tuple[bytes, bytes]] = []
         self.errors: list[ScoringError] = []
-        self.shared = shared or Connections(self.handle, self.errors.append, b"n/0", Limits())
+        self.shared = shared or Connections(
+            self.handle, self.errors.append, b"n/0", Limits(), lambda head: None
+        )
         self.shared.handle = self.handle
         self.transport = Transport()
         self.connection = Connection(self.shared)
