@@ -41,6 +41,11 @@ class Figures:
         return sum(self.codes.values())
 
     @property
+    def by_code(self) -> list[tuple[str, int]]:
+        """Errors by code, the most frequent first."""
+        return self.codes.most_common()
+
+    @property
     def error_rate(self) -> float | None:
         return self.errors / self.requests if self.requests else None
 

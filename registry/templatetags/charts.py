@@ -205,3 +205,34 @@ def histogram(edges: Sequence[float], counts: Sequence[int], label: str) -> Geom
         "label": label,
         "edges": (edges[0], edges[-1]) if edges else None,
     }
+
+
+@register.inclusion_tag("components/charts/minutes.html")
+def minutes(values: Sequence[float | None], label: str, unit: str, series: int = 1) -> Geometry:
+    """Values of consecutive minutes up to now, from zero up, in a box of 100 by 40; None leaves a gap."""
+    known = [value for value in values if value is not None]
+    top = max(known, default=None)
+    height, last = (top or 1.0) * 1.08, max(len(values) - 1, 1)
+    dots = [None if v is None else (round(i / last * 100, 2), round(39 - v / height * 38, 2))
+            for i, v in enumerate(values)]  # fmt: skip
+    runs: list[list[tuple[float, float]]] = [[]]
+    for dot in dots:
+        if dot is not None:
+            runs[-1].append(dot)
+        elif runs[-1]:
+            runs.append([])
+    drawn = [run if len(run) > 1 else [run[0], (run[0][0] + 0.8, run[0][1])] for run in runs if run]
+    whole = drawn[0] if len(drawn) == 1 and len(known) == len(values) else []
+    tens = [values[start : start + 10] for start in range(0, len(values), 10)]
+    return {
+        "label": label,
+        "unit": unit,
+        "series": series,
+        "top": top,
+        "lines": [" ".join(f"{x},{y}" for x, y in run) for run in drawn],
+        "area": " ".join(f"{x},{y}" for x, y in [*whole, (100, 39), (0, 39)]) if whole else "",
+        "tens": [
+            (len(values) - 10 * place, max((v for v in ten if v is not None), default=None))
+            for place, ten in enumerate(tens)
+        ],
+    }

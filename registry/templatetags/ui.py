@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -39,6 +40,16 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     "pending": ("clock", "neutral"),
     "running": ("spin", "info"),
     "errored": ("warning", "caution"),
+}
+
+NODES: dict[str, tuple[str, str]] = {
+    "ready": ("check", "positive"),
+    "starting": ("spin", "info"),
+    "catching_up": ("spin", "info"),
+    "failed": ("warning", "caution"),
+    "stale": ("warning", "caution"),
+    "late": ("cross", "danger"),
+    "gone": ("ban", "neutral"),
 }
 
 VERDICTS: dict[str, tuple[str, str]] = {
@@ -103,6 +114,12 @@ def state(value: object) -> Look:
 def outcome(value: object) -> Look:
     """The one place where a gate's outcome turns into a word, an icon and a colour."""
     return look(OUTCOMES, value)
+
+
+@register.inclusion_tag("components/chip.html")
+def node_state(value: object) -> Look:
+    """The one place where the state of a scoring node turns into a word, an icon and a colour."""
+    return look(NODES, value, {"failed": "a version failed", "stale": "stale plan"}.get(str(value), ""))
 
 
 @register.inclusion_tag("components/chip.html")
@@ -212,6 +229,17 @@ def figure(value: object) -> str:
     if value and (abs(value) >= 1e7 or abs(value) < 1e-4):
         return f"{value:.3g}"
     return f"{value:,.0f}".replace(",", "\u202f") if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+@register.filter
+def rough(value: float | None) -> str:
+    """A measured number that is known to two digits and claims no more."""
+    if value is None:
+        return DASH
+    if not value:
+        return "0"
+    places = max(1 - math.floor(math.log10(abs(value))), 0)
+    return figure(float(round(value, places))) if abs(value) < 100 else figure(round(value))
 
 
 @register.filter

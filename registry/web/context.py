@@ -9,7 +9,7 @@ from django.utils.functional import SimpleLazyObject
 
 from registry import selectors
 
-SECTIONS = ("releases", "audit", "health", "tokens")
+SECTIONS = ("releases", "nodes", "audit", "health", "tokens")
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from registry.web.paging import keyset
 from releases import policies, selectors
 from releases.events import Kind
 from releases.lifecycle import Action
-from releases.web import evidence, snippets
+from releases.web import evidence, nodes, snippets
 from releases.web.roster import members
 
 PAGE_SIZE = 25
@@ -88,6 +88,7 @@ def model(request: HttpRequest, name: str) -> HttpResponseBase:
         "trend": [row.quality.value if row.quality else None for row in rows[:TREND]][::-1],
         "releases": selectors.releases_of(found)[:10],
         "members": members(found),
+        **nodes.asked(found),
         "feedback": selectors.feedback_by_version(found),
         "tags": found.tags.filter(version=None),
         "aliases": found.aliases.select_related("version"),

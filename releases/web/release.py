@@ -17,7 +17,7 @@ from releases import policies, selectors
 from releases.events import Kind
 from releases.lifecycle import Action, State
 from releases.services import gating, reviews
-from releases.web import comparing, evidence, facts, sentences
+from releases.web import comparing, evidence, facts, nodes, sentences
 from releases.web.deeds import DEEDS
 from releases.web.roster import members
 
@@ -159,6 +159,8 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
         "timeline_entries": sentences.entries(events, _words(events)),
         "rolled_away": rollout is not None and facts.went_back(rollout),
         "version_text": str(found.version.number),
+        "model": found.model,
+        **nodes.asked(found.model, found.version.number),
         "feedback": selectors.feedback_by_version(found.model).get(found.version.number),
         "moving": found.state in MOVING or (rollout is not None and rollout.closed_at is None),
         "stamp": stamp(found),

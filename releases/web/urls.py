@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from releases.web import comparison, health, inbox, models, release, version
+from releases.web import comparison, health, inbox, models, nodes, release, version
 
 urlpatterns = [
     path("", models.models, name="models"),
@@ -19,5 +19,7 @@ urlpatterns = [
     path("releases/<int:pk>/reviews", release.review, name="release-review"),
     path("releases/<int:pk>/actions/<str:name>", release.act, name="release-action"),
     path("releases/<int:pk>/retry", release.retry, name="release-retry"),
+    path("nodes/", nodes.nodes, name="nodes"),
+    path("models/<str:name>/traffic", nodes.traffic, name="model-traffic"),
     path("health/", health.health, name="health"),
 ]

@@ -41,6 +41,8 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "release-action": {"POST": OPENS},
     "release-retry": {"POST": NOBODY},
     "health": {"GET": PEOPLE},
+    "nodes": {"GET": PEOPLE},
+    "model-traffic": {"GET": WITH_A_ROLE},
     "admin": dict.fromkeys(METHODS, READS_THE_LOG),
     # operations
     "healthz": {"GET": ALL},

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+import uuid
+from contextlib import closing
 
 import pytest
+import redis
 from playwright.sync_api import expect
 
-from registry.models import ApiToken
+from registry.models import ApiToken, Event
+from releases.models import Route
+from releases.services import publishing, traffic
+from tests import makers, spoken
 from tests.browser.conftest import findings, overflow
 from tests.makers import PASSWORD
 from tests.web import world as worlds
@@ -26,6 +32,7 @@ def addresses(world: worlds.World) -> list[str]:
         "/audit/",
         "/tokens/",
         "/health/",
+        "/nodes/",
         "/reauthenticate",
         "/models/none/",
     ]
@@ -40,6 +47,53 @@ def test_every_page_fits_its_window_and_has_no_axe_finding(world, visit, width, 
         page.evaluate("document.fonts.ready.then(() => null)")
         assert overflow(page) <= 0, address
         assert findings(page) == [], address
+
+
+@pytest.fixture
+def asked(world, redis_url, settings):
+    """Nodes in every state, and an hour of requests."""
+    settings.REDIS_URL = redis_url
+    publishing.client.cache_clear()
+    environment = makers.environment()
+    environment.name = f"e{uuid.uuid4().hex[:12]}"
+    environment.save()
+    last = Event.objects.order_by("-seq")[0]
+    Route.objects.create(model=world.model, environment=environment, revision=9, entry={}, event=last)
+    with closing(redis.Redis.from_url(redis_url)) as client:
+        good = {"digits": {"revision": 9, "ready": [1, 2], "loading": [3], "failed": {}}}
+        broken = {"digits": {"revision": 8, "ready": [1], "loading": [], "failed": {"2": "no artifact"}}}
+        spoken.beat(client, environment.name, "scoring-eu-1", models=good)
+        spoken.beat(client, environment.name, "scoring-eu-2", models=broken, restarts=2)
+        spoken.beat(client, environment.name, "scoring-us-1", models=good, ago=25)
+        cells = {("digits", 2, "champion"): 0.0021, ("digits", 3, "canary:0.05"): 0.0034}
+        spoken.an_hour(client, environment.name, "scoring-eu-1", cells)
+    traffic.ingest(environment)
+    yield
+    publishing.client.cache_clear()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nodes_and_traffic_fit_and_have_no_finding(world, asked, visit, width, scheme):
+    page = visit("chloe", width, scheme)
+    for address in ("/nodes/", "/models/digits/", f"/releases/{world.live.pk}/"):
+        page.goto(address)
+        expect(page.get_by_text("Requests a second").first).to_be_visible()
+        assert overflow(page) <= 0, address
+        assert findings(page) == [], address
+
+
+def test_nodes_are_told_anew_by_themselves(world, asked, visit, redis_url):
+    page = visit("vera")
+    page.goto("/nodes/")
+    expect(page.locator(".node", has_text="scoring-us-1").locator(".chip")).to_contain_text("late")
+    environment = makers.Environment.objects.get(name__startswith="e")
+    with closing(redis.Redis.from_url(redis_url)) as client:
+        good = {"digits": {"revision": 9, "ready": [1, 2], "loading": [], "failed": {}}}
+        spoken.beat(client, environment.name, "scoring-us-1", models=good)
+    expect(page.locator(".node", has_text="scoring-us-1").locator(".chip")).to_contain_text(
+        "ready", timeout=12_000
+    )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

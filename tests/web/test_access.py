@@ -26,6 +26,8 @@ PAGES = {
     "release": ("/releases/{live}/", SEEING),
     "release-panel": ("/releases/{live}/panel", SEEING),
     "health": ("/health/", EVERYBODY),
+    "nodes": ("/nodes/", EVERYBODY),
+    "model-traffic": ("/models/digits/traffic", SEEING),
     "audit": ("/audit/", EVERYBODY),
     "audit-verify": ("/audit/verify", frozenset({"dara", "admin"})),
     "audit-export": ("/audit/export?format=jsonl", EVERYBODY),

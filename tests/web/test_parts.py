@@ -9,8 +9,10 @@ import pytest
 from django.template import Context, Template
 
 from registry.templatetags import charts, ui
+from releases.api import observed
 from releases.lifecycle import State
 from releases.models import GateRun, Review
+from releases.web import nodes
 
 CSS = Path(__file__).parents[2] / "static" / "css"
 ICONS = Path(__file__).parents[2] / "static" / "icons.svg"
@@ -150,3 +152,35 @@ def test_colours_are_named_in_tokens_css_and_nowhere_else():
     others = [path for path in CSS.glob("*.css") if path.name != "tokens.css"]
     found = {path.name: re.findall(r"#[0-9a-fA-F]{3,8}\b|rgba?\(", path.read_text()) for path in others}
     assert {name: colours for name, colours in found.items() if colours} == {"base.css": ["#fff"]}
+
+
+def test_minutes_leave_a_gap_where_nothing_was_measured():
+    drawn = charts.minutes([1.0, None, 2.0, 4.0], "p99", "ms")
+    assert [len(line.split()) for line in drawn["lines"]] == [2, 2]
+    assert (drawn["area"], drawn["top"]) == ("", 4.0)
+    whole = charts.minutes([0.0] * 59 + [3.0], "rate", "a second")
+    assert len(whole["lines"]) == 1
+    assert whole["area"].endswith("100,39 0,39")
+    assert whole["tens"] == [(60, 0.0), (50, 0.0), (40, 0.0), (30, 0.0), (20, 0.0), (10, 3.0)]
+    assert charts.minutes([None] * 60, "p99", "ms")["lines"] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, ui.DASH),
+        (0.0, "0"),
+        (0.0123, "0.012"),
+        (1.23, "1.2"),
+        (23.456, "23"),
+        (1234.5, "1\u202f234"),
+    ],
+)
+def test_a_measured_number_claims_two_digits(value, said):
+    assert ui.rough(value) == said
+
+
+def test_every_state_of_a_node_has_a_look_and_a_place():
+    assert set(ui.NODES) == set(nodes.WORST_FIRST)
+    shape = observed.NodeShape().fields["state"]
+    assert set(shape.choices) == set(ui.NODES)

@@ -1,0 +1,118 @@
+"""The nodes page and the traffic on model and release pages, as their readers see them."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import pytest
+import redis
+
+from registry.models import Event
+from releases.models import Route
+from releases.services import publishing, traffic
+from tests import makers, spoken
+from tests.web.conftest import HTMX
+
+GOOD = {"digits": {"revision": 9, "ready": [1, 2], "loading": [], "failed": {}}}
+
+
+@pytest.fixture
+def place(world, redis_url, settings):
+    """Production, with a Redis that carries what its nodes say."""
+    settings.REDIS_URL = redis_url
+    publishing.client.cache_clear()
+    client = redis.Redis.from_url(redis_url)
+    environment = makers.environment()
+    environment.name = f"e{uuid.uuid4().hex[:12]}"
+    environment.save()
+    last = Event.objects.order_by("-seq")[0]
+    Route.objects.create(model=world.model, environment=environment, revision=9, entry={}, event=last)
+    yield client, environment
+    client.close()
+    publishing.client.cache_clear()
+
+
+def words(response) -> str:
+    assert response.status_code == 200, response.content
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", response.content.decode()))
+
+
+def test_each_node_says_what_it_lacks_the_worst_first(place, as_):
+    client, environment = place
+    broken = {"digits": {"revision": 8, "ready": [1], "loading": [3], "failed": {"2": "no artifact"}}}
+    spoken.beat(client, environment.name, "alpha", models=GOOD)
+    spoken.beat(client, environment.name, "beta", models=broken, restarts=2)
+    spoken.an_hour(client, environment.name, "alpha", {("digits", 2, "champion"): 0.002})
+    traffic.ingest(environment)
+    said = words(as_("vera").get("/nodes/"))
+
+    assert said.index("beta") < said.index("alpha")
+    assert "1 of 2 ready" in said
+    assert "It could not make a version of digits ready." in said
+    assert "Version 2 no artifact" in said
+    assert "8 of 9" in said
+    assert "2 restarts" in said
+    assert "inference failed 1" in said
+    assert words(as_("vera").get("/nodes/?environment=nowhere")).count("alpha") == 0
+
+
+def test_the_part_that_refreshes_comes_alone(place, as_):
+    client, environment = place
+    spoken.beat(client, environment.name, "alpha")
+    html = as_("vera").get("/nodes/", headers=HTMX).content.decode()
+    assert "<html" not in html
+    assert 'hx-trigger="every 5s"' in html
+
+
+def test_who_may_not_see_a_model_is_not_told_of_it(place, as_):
+    client, environment = place
+    failed = {"digits": {"revision": 8, "ready": [], "loading": [], "failed": {"2": "digits is broken"}}}
+    spoken.beat(client, environment.name, "alpha", models=failed)
+    said = words(as_("nobody").get("/nodes/"))
+    assert "a version failed" in said
+    assert "digits" not in said
+
+
+def test_a_long_list_of_nodes_comes_in_pages(place, as_):
+    client, environment = place
+    for number in range(45):
+        spoken.beat(client, environment.name, f"node-{number:02}", models=GOOD)
+    viewer = as_("vera")
+    pages = [words(viewer.get(f"/nodes/?cursor={cursor}")) for cursor in ("", "20", "40", "nonsense")]
+    assert [len(set(re.findall(r"node-\d\d", each))) for each in pages] == [20, 20, 5, 20]
+    assert "45 of 45 ready" in pages[2]
+
+
+def test_without_nodes_and_without_redis_the_page_says_what_to_do(place, as_, settings):
+    assert "manage.py serve scoring" in words(as_("vera").get("/nodes/"))
+    settings.REDIS_URL = "unix:///nowhere.sock"
+    said = words(as_("vera").get("/nodes/"))
+    assert "Redis does not answer" in said
+    assert "manage.py serve scoring" not in said
+
+
+def test_model_and_release_say_what_each_version_was_asked(place, world, as_):
+    client, environment = place
+    cells = {("digits", 2, "champion"): 0.002, ("digits", 3, "canary:0.05"): 0.004}
+    spoken.an_hour(client, environment.name, "alpha", cells, busy=20)
+    spoken.flush(client, environment.name, "alpha", 61, {("digits", 1, "internal"): [0.1]})
+    traffic.ingest(environment)
+    viewer = as_("vera")
+
+    said = words(viewer.get("/models/digits/"))
+    assert "Version 3 canary" in said
+    assert "Version 2 champion" in said
+    assert "internal" not in said
+    html = viewer.get(f"/releases/{world.live.pk}/").content.decode()
+    assert "/models/digits/traffic?version=2" in html
+    part = words(viewer.get("/models/digits/traffic?version=2"))
+    assert "Version 2 champion" in part
+    assert "Version 3" not in part
+
+
+def test_where_nobody_asked_the_pages_say_how_to(place, world, as_):
+    viewer = as_("vera")
+    assert "POST /score/digits" in words(viewer.get("/models/digits/"))
+    assert "answers its first client" in words(viewer.get(f"/releases/{world.live.pk}/"))
+    assert "Nobody asked" not in words(viewer.get(f"/releases/{world.rejected.pk}/"))
