@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 from registry.events import Kind as RegistryKind
 from releases.events import Kind as ReleaseKind
 from releases.lifecycle import STEPS
+from scoring.http import STATUS
+from scoring.limits import Limits
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -28,3 +31,21 @@ def test_the_lifecycle_page_has_exactly_the_steps_of_the_law():
 def test_the_events_page_has_exactly_the_kinds_of_the_code():
     told = [row[0] for row in rows("events.md", 3)[1:]]
     assert sorted(told) == sorted([*RegistryKind, *ReleaseKind])
+
+
+def test_the_scoring_page_has_exactly_the_errors_that_a_client_can_meet():
+    told = {(row[0].strip("`"), int(row[1])) for row in rows("scoring.md", 3) if re.fullmatch("[45]..", row[1])}
+    assert told == {(error.code, status) for error, status in STATUS.items()}
+
+
+def test_the_scoring_page_has_exactly_the_limits_of_the_code():
+    said = {row[0].strip("`"): row[1] for row in rows("scoring.md", 3)}
+    for limit in fields(Limits):
+        assert _value(said.pop(limit.name)) == limit.default, limit.name
+    assert not [name for name in said if name.endswith(("_bytes", "_seconds"))]
+
+
+def _value(text: str) -> float:
+    number, _, unit = text.partition(" ")
+    units = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "s": 1, "ms": 1e-3, "days": 86400}
+    return float(number) * units[unit]
