@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,11 @@ class Heartbeat:
     models: Mapping[str, NodeModel]
     slots: tuple[int, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    pattern: str = "*"
+
+    def serves(self, model: str) -> bool:
+        """Whether the node takes this model at all."""
+        return fnmatchcase(model, self.pattern)
 
     def alive(self, now: float) -> bool:
         return now - self.at < ALIVE_WITHIN_S
@@ -120,6 +126,7 @@ def heartbeat(document: Mapping[str, Any]) -> Heartbeat:
         sequence=int(document.get("sequence", 0)),
         models=models,
         slots=tuple(int(worker["slot"]) for worker in document.get("workers", ())),
+        pattern=str(document.get("serves", "*")),
         facts={k: v for k, v in document.items() if k not in {"models", "node", "boot", "address"}},
     )
 

@@ -31,6 +31,7 @@ class Setup(msgspec.Struct, tag=True):
     trace: str
     threads: int = 1
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    provider_options: dict[str, dict[str, Any]] = {}
     crashes: str | None = None
 
 

@@ -15,6 +15,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter, time
@@ -64,6 +65,7 @@ from scoring.types import Signature
 
 LOADING_NICENESS = 10
 STATS_SECONDS = 0.5
+OOM_SCORE = 500
 _BACKLOG = 1024
 log = logging.getLogger(__name__)
 
@@ -141,7 +143,7 @@ class Worker:
         self._setup = setup
         crashpoints.arm(Path(setup.crashes) if setup.crashes else None)
         self._name = f"{setup.node}/{setup.slot}".encode()
-        self._options = Options(threads=setup.threads, providers=setup.providers)
+        self._options = Options(setup.threads, setup.providers, setup.provider_options)
         self._key = bytes.fromhex(setup.request_key)
         self._trace = open(setup.trace, "wb", buffering=0)  # noqa: SIM115 - open until the very end
         faulthandler.enable(self._trace)
@@ -347,7 +349,14 @@ def _memory_bytes() -> int:
         return int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def _die_first() -> None:
+    """When memory runs out, the kernel is to take a worker and not the node that would replace it."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE))
+
+
 def main() -> None:
+    _die_first()
     parser = argparse.ArgumentParser(prog="python -m scoring.worker")
     parser.add_argument("--control", type=int, required=True)
     parser.add_argument("--listen", required=True)

@@ -234,7 +234,7 @@ def _await_nodes(
     """
     deadline = time.monotonic() + (timeout_s or settings.SWITCH_TIMEOUT_S)
     while True:
-        known = dataplane.heartbeats(client(), rollout.environment.name)
+        known = _nodes_of(rollout)
         alive = [node for node in known if node.alive(time.time())]
         _refuse_broken(rollout, alive)
         waiting = [node.node for node in alive if not done(node)]
@@ -246,6 +246,12 @@ def _await_nodes(
             raise NodesFailed(f"The nodes did not follow in time: {late}.")
         _still_in_phase(rollout)
         time.sleep(POLL_S)
+
+
+def _nodes_of(rollout: Rollout) -> list[Heartbeat]:
+    """The nodes that serve the rollout's model."""
+    known = dataplane.heartbeats(client(), rollout.environment.name)
+    return [node for node in known if node.serves(rollout.model.name)]
 
 
 def _refuse_broken(rollout: Rollout, nodes: Iterable[Heartbeat]) -> None:
@@ -271,7 +277,7 @@ def _call_nodes(rollout: Rollout, path: str, *, most_rows: int | None) -> int:
     with artifact_store().open(version.answers.sha256) as stream:
         answers = verification.Answers.parse(stream.read().splitlines())
     asked = verification.Answers(answers.atol, answers.rtol, answers.rows[:most_rows])
-    for node in dataplane.heartbeats(client(), rollout.environment.name):
+    for node in _nodes_of(rollout):
         if node.alive(time.time()):
             target = verification.Target(
                 node.node, node.address, node.slots, path, internal_token(), version.number

@@ -12,6 +12,7 @@ from scoring.control import Failed, Key, Load
 from scoring.errors import CorruptArtifact
 from scoring.node.crashes import Crash
 from scoring.node.fleet import Fleet, Worker
+from scoring.node.memory import Memory, NoRoom
 from scoring.plans import ArtifactRef, PlannedVersion
 
 FETCHES_AT_ONCE = 2
@@ -28,9 +29,12 @@ class Loading:
     clients yet.
     """
 
-    def __init__(self, cache: ArtifactCache, fleet: Fleet, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, cache: ArtifactCache, fleet: Fleet, memory: Memory, changed: Callable[[], None]
+    ) -> None:
         self._cache = cache
         self._fleet = fleet
+        self._memory = memory
         self._changed = changed
         self._fetchers = ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch")
         self._needed: Mapping[Key, PlannedVersion] = {}
@@ -130,12 +134,14 @@ class Loading:
         try:
             while (version := self._needed.get(key)) is not None:
                 try:
+                    self._memory.check(version, self._promised())
                     mark = self._marks.setdefault(key, len(self._marks) + 1)
                     self._orders[key] = await loop.run_in_executor(
                         self._fetchers, self._order, key, mark, version
                     )
                 except Exception as error:
-                    self.failed[key] = f"its artifacts cannot be fetched: {error}"
+                    told = "" if isinstance(error, NoRoom) else "its artifacts cannot be fetched: "
+                    self.failed[key] = f"{told}{error}"
                     log.warning("%s: %s", key, self.failed[key])
                     self._changed()
                     await asyncio.sleep(pause)
@@ -146,6 +152,12 @@ class Loading:
         finally:
             del self._fetching[key]
         self.want(self._needed)
+
+    def _promised(self) -> int:
+        """What the versions will take that are on their way into the workers."""
+        workers = list(self._fleet.workers.values())
+        coming = [key for key in self._orders if not all(key in each.loaded for each in workers)]
+        return sum(self._memory.needs(self._needed[key]) for key in coming if key in self._needed)
 
     def _order(self, key: Key, mark: int, version: PlannedVersion) -> Load:
         return Load(

@@ -7,7 +7,9 @@ import logging
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from importlib import import_module
 from time import time
 from typing import Any
@@ -17,7 +19,7 @@ from scoring.artifacts import ArtifactCache
 from scoring.control import Ask, Cleared, Failed, Setup, Stats, Told
 from scoring.crashpoints import crashpoint
 from scoring.errors import BadPlan
-from scoring.node import exposition, listening, stores
+from scoring.node import exposition, listening, providers, stores
 from scoring.node.crashes import box_of, trace_of
 from scoring.node.files import sweep, write_atomically
 from scoring.node.fleet import Events, Fleet, Worker
@@ -26,13 +28,14 @@ from scoring.node.following import Following
 from scoring.node.guard import Guard
 from scoring.node.heartbeat import Heart
 from scoring.node.loading import Loading
+from scoring.node.memory import Memory, ceiling
 from scoring.node.prediction_log import PredictionLog
 from scoring.node.resp import Redis, RedisDown, RedisRefused
 from scoring.node.settings import Settings, read_request_key
 from scoring.node.shipping import FeedbackDesk, Outbox, Shipper
 from scoring.node.sources import RedisFollower, follow_file
 from scoring.node.spool import Spool
-from scoring.plans import PublicKey, parse, unsigned, verify
+from scoring.plans import ModelPlan, PublicKey, parse, unsigned, verify
 
 STALE_AFTER_SECONDS = 10.0
 log = logging.getLogger(__name__)
@@ -49,6 +52,7 @@ class Node:
         self._settings = settings
         self._boot = secrets.token_hex(8)
         self._keys: dict[str, PublicKey] = {}
+        providers.check(settings.providers)
         if settings.plan_key is not None:
             self._keys = import_module("scoring.node.keys").read_plan_keys(settings.plan_key)
         self._request_key = read_request_key(settings)
@@ -59,7 +63,8 @@ class Node:
         self._fleet = Fleet(listeners, self._setup, self._events(), self._boxes)
         cache = settings.data.resolve() / "artifacts"
         cache.mkdir(exist_ok=True)
-        self._loading = Loading(ArtifactCache(cache, store), self._fleet, self._fleet_changed)
+        self._memory = Memory(ceiling(settings.memory_bytes), self._fleet.workers.values, settings.workers)
+        self._loading = Loading(ArtifactCache(cache, store), self._fleet, self._memory, self._fleet_changed)
         self._heart = Heart(self._facts, settings.data / "node.json")
         self._guard = Guard(self._fleet, self._loading, self._boxes, self._fleet_changed)
         self._following = Following(self._fleet, self._loading, self._guard.broken, self._heart.beat)
@@ -135,6 +140,7 @@ class Node:
         try:
             payload = unsigned(envelope) if self._settings.unsigned else verify(envelope, self._keys)
             plan = parse(payload)
+            plan = replace(plan, models=self._mine(plan.models))
             if plan.environment != self._settings.environment:
                 raise BadPlan(f"the plan is for {plan.environment!r}, this node serves another environment")
         except BadPlan as error:
@@ -146,6 +152,9 @@ class Node:
                 log.warning(_ANOTHER, plan.installation, plan.sequence)
             self._keep(envelope)
             self._following.follow(plan)
+
+    def _mine(self, models: Mapping[str, ModelPlan]) -> dict[str, ModelPlan]:
+        return {name: each for name, each in models.items() if fnmatchcase(name, self._settings.models)}
 
     def _keep(self, envelope: bytes) -> None:
         """Before any worker follows it: a node that restarts alone must not fall behind what clients saw."""
@@ -174,6 +183,7 @@ class Node:
             str(trace_of(self._boxes, slot)),
             settings.threads,
             settings.providers,
+            settings.provider_options,
             str(settings.crashpoint_file) if settings.crashpoint_file else None,
         )
 
@@ -254,6 +264,7 @@ class Node:
             "started_at": self._started_at,
             "address": self.address,
             "environment": self._settings.environment,
+            "serves": self._settings.models,
             "sequence": in_force.sequence,
             "ready": self._following.ready(),
             "models": models,
@@ -261,6 +272,7 @@ class Node:
             "restarts": self._fleet.restarts,
             "crashes": self._guard.facts(),
             "memory_bytes": sum(each.memory_bytes for each in stats),
+            "memory_most_bytes": self._memory.most_bytes,
             "requests": meters.requests(),
             "errors": meters.errors(),
             "spool_bytes": self._feedback.bytes,

@@ -7,8 +7,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from scoring.limits import Limits
+from scoring.node import providers
 from scoring.node.files import write_atomically
 from scoring.request_ids import KEY_BYTES
 
@@ -34,6 +36,9 @@ class Settings:
     workers: int
     threads: int
     providers: tuple[str, ...]
+    provider_options: dict[str, dict[str, Any]]
+    models: str
+    memory_bytes: int
     redis: str | None
     s3_endpoint: str | None
     request_key: Path | None
@@ -56,7 +61,7 @@ def read(arguments: Sequence[str]) -> Settings:
         raise BadSettings("--workers is at least 1, and --node is a name without a slash")
     values = vars(given)
     limits = Limits(**{each.name: values.pop(each.name) for each in fields(Limits)})
-    values["providers"] = tuple(given.providers.split(","))
+    values["providers"], values["provider_options"] = providers.read(given.providers, given.provider_options)
     return Settings(limits=limits, **values)
 
 
@@ -93,7 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--address", help="how others reach this node, for its heartbeat")
     add("--workers", type=int, default=2)
     add("--threads", type=int, default=1, help="threads of onnxruntime in each worker")
-    add("--providers", default="CPUExecutionProvider", help="execution providers, by comma")
+    add("--providers", default=providers.CPU, help="execution providers by comma, tried in this order")
+    add("--provider-options", default="", help="JSON: provider -> its options")
+    add("--models", default="*", help="serve only models whose name matches, such as 'gpu-*'")
+    add("--memory-bytes", type=int, default=0, help="ceiling for all workers; 0 takes it from the machine")
     add("--crashpoint-file", type=Path, help=argparse.SUPPRESS)
     for each in fields(Limits):
         kind = type(each.default)

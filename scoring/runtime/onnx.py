@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,13 @@ class Options:
 
     threads: int = 1
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    provider_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prepack: bool = True
+
+    def session_providers(self) -> list[Any]:
+        """The providers in order, with their options, as a session takes them."""
+        options = self.provider_options
+        return [(name, dict(options[name])) if name in options else name for name in self.providers]
 
     def session_options(self) -> Any:
         options = onnxruntime.SessionOptions()
@@ -113,7 +119,7 @@ def load(path: Path, digest: str, options: Options | None = None) -> Graph:
     wanted = options or Options()
     try:
         session = onnxruntime.InferenceSession(
-            source, wanted.session_options(), providers=list(wanted.providers)
+            source, wanted.session_options(), providers=wanted.session_providers()
         )
     except Exception as error:
         raise BadModel(f"onnxruntime refuses the graph: {error}") from error

@@ -1,0 +1,60 @@
+"""What a node takes: memory up to a ceiling, the models it is told, the providers there are."""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.scoring import models
+from tests.scoring.nodes import ROOT, Node, model, wait_for
+
+
+@pytest.fixture
+def small(tmp_path, store):
+    """A node of one worker with 300 MiB, for models named gpu-*."""
+    extra = ["--memory-bytes", str(300 << 20), "--models", "gpu-*"]
+    node = Node(tmp_path, store, workers=1, extra=extra).start()
+    yield node
+    node.stop()
+
+
+def test_a_version_that_does_not_fit_is_refused_with_a_sentence_and_nothing_else(small, store):
+    fits = store.version(1, models.linear())
+    whale = replace(fits, number=2, digest="d2", model=replace(fits.model, size=1 << 30), staged=True)
+    small.serve({"gpu-m": model(1, [fits])})
+    small.publish({"gpu-m": model(2, [fits, whale])})
+
+    told = wait_for(lambda: small.facts()["models"]["gpu-m"]["failed"].get("2"), "the refusal")
+    assert "needs about 2,048 MiB in 1 workers" in told
+    assert "of 300 MiB" in told
+    with closing(small.client()) as client:
+        assert client.infer("gpu-m")[0] == 200
+
+
+def test_a_node_takes_only_the_models_it_is_told(small, store):
+    entry = model(1, [store.version(1, models.linear())])
+    small.publish({"gpu-m": entry, "other": entry})
+    small.wait_revision("gpu-m", 1)
+
+    assert list(small.facts()["models"]) == ["gpu-m"]
+    assert small.facts()["serves"] == "gpu-*"
+    with closing(small.client()) as client:
+        assert client.infer("gpu-m")[0] == 200
+        assert client.infer("other")[0] == 404
+
+
+def test_workers_die_before_their_node_when_memory_runs_out(node):
+    scores = [int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in node.pids()]
+    assert scores == [500, 500]
+
+
+def test_a_node_without_its_provider_does_not_start(tmp_path, store):
+    node = Node(tmp_path, store, extra=["--providers", "NoExecutionProvider"])
+    ended = subprocess.run(node.command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert ended.returncode == 2
+    assert "onnxruntime has no NoExecutionProvider on this machine: it offers" in ended.stderr
