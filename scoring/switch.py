@@ -122,9 +122,10 @@ class Maker:
     def _share_out(self, name: str, model: ModelPlan) -> None:
         """Tell each loaded version which share of its answers the prediction log keeps from now on."""
         for number, key in keys(name, model).items():
-            if key in self.loaded:
+            loaded = self.loaded.get(key)
+            if loaded is not None and not isinstance(loaded, BrokenVersion):
                 version = model.versions[number]
-                self.loaded[key].sampler.follow(version.log_share, version.signature)
+                loaded.sampler.follow(version.log_share, version.signature)
 
     def _view(self, name: str, model: ModelPlan) -> ModelView:
         versions = {
