@@ -46,8 +46,9 @@ bench-peers: setup-dev ## install the servers to compare with, in an environment
 	@$(VENV)/bin/uv pip install --quiet --python $(PEERS)/bin/python fastapi uvicorn uvloop httptools \
 		onnxruntime numpy
 
-soak: setup-dev ## the long figures: crash points, races, loads, hostile bytes; SEED=7 replays a run
-	@$(PY) -m pytest -m "faults or fuzz or journey" --soak $(if $(SEED),--seed $(SEED)) $(T)
+soak: setup-dev ## the long figures: crash points, races, loads, hostile bytes; SEED=7 replays a run, SECONDS=60 shortens
+	@$(PY) -m pytest -m "faults or fuzz or journey or soak" --soak $(if $(SEED),--seed $(SEED)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(T)
 
 ##@ Work
 fmt: setup-dev ## put the source into its one format

@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--postgres", action="store_true", help="run on PostgreSQL, a private one if none is given"
     )
     parser.addoption("--soak", action="store_true", help="the long figures")
+    parser.addoption("--seconds", type=int, default=600, help="how long each load of the long figures lasts")
     parser.addoption("--seed", type=int, default=None, help="replay one run")
 
 
@@ -57,6 +58,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    if item.get_closest_marker("soak") and not item.config.getoption("--soak"):
+        pytest.skip("only with --soak")
     for marker, program in (("browser", "chromium"), ("isolated", "bwrap")):
         if item.get_closest_marker(marker) and not shutil.which(program):
             pytest.skip(f"needs {program}")
@@ -143,6 +146,12 @@ def live_tree(request: pytest.FixtureRequest, servers: Servers) -> Iterator[live
 def soak(request: pytest.FixtureRequest) -> bool:
     """True for the long figures of `make soak`."""
     return bool(request.config.getoption("--soak"))
+
+
+@pytest.fixture(scope="session")
+def seconds(request: pytest.FixtureRequest) -> int:
+    """How long each load of the long figures lasts."""
+    return int(request.config.getoption("--seconds"))
 
 
 @pytest.fixture(scope="session")

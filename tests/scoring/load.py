@@ -30,13 +30,16 @@ class Load:
     A connection that the server closed between two requests is opened again, as any client does;
     a request that was sent and not answered is a failure, and is `lost` when the same request on a
     fresh connection, which follows at once, fails too. `spread` lays the connections evenly on
-    two workers; the kernel alone may give all of them to one.
+    two workers; the kernel alone may give all of them to one. `varied` asks something else each time,
+    with `pause_s` between an answer and the next question.
     """
 
     node: Node
     name: str
     clients: int = 4
     spread: bool = False
+    varied: bool = False
+    pause_s: float = 0.0
     seen: list[Seen] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
@@ -59,10 +62,14 @@ class Load:
             thread.join()
 
     def _run(self, port: int, number: int) -> None:
-        body = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]})
+        body = _body(1, 2)
         connection = self._connect(port, f"{self.node.name}/{number % 2}" if self.spread else None)
         failed = False
-        while not self._stopped.is_set():
+        asking = 0
+        while not self._stopped.wait(self.pause_s):
+            if self.varied and not failed:
+                asking += 1
+                body = _body(number, asking)
             asked = time.monotonic()
             try:
                 connection.request(
@@ -108,3 +115,8 @@ class Load:
                 answer.headers["X-Assay-Worker"],
             )
         )
+
+
+def _body(*row: int) -> str:
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1, len(row)], "data": row}
+    return json.dumps({"inputs": [tensor]})
