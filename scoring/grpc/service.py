@@ -20,7 +20,6 @@ from scoring.protocols import oip_grpc
 HEALTH = "grpc.health.v1.Health"
 _SERVING, _NOT_SERVING = b"\x08\x01", b"\x08\x02"
 _SENTENCE = 500
-_LOWEST_VISIBLE, _HIGHEST_VISIBLE = 0x20, 0x7E
 log = logging.getLogger(__name__)
 
 Method = Callable[[bytes, Any], Awaitable[bytes]]
@@ -178,7 +177,7 @@ def _passed_on(context: Any) -> list[str]:
     for name, value in context.invocation_metadata() or ():
         if name in {"authorization", "traceparent", "tracestate"} or name.startswith("x-assay-"):
             text = value if isinstance(value, str) else value.decode("latin-1")
-            if any(not _LOWEST_VISIBLE <= ord(letter) <= _HIGHEST_VISIBLE for letter in text):
+            if not (text.isascii() and text.isprintable()):
                 raise BadRequest(f"the metadata {name} holds what no header can hold")
             lines.append(f"{name}: {text}")
     return lines

@@ -217,11 +217,12 @@ def test_grpcs_own_health_check(door):
 
 def test_a_long_sentence_still_arrives(stub):
     message = request()
-    message.inputs[0].name = "ä" * 100_000
+    message.inputs[0].name = "\U0001f600" * 100_000
     code, words, _ = refused(stub.ModelInfer, message, metadata=META)
 
     assert code == grpc.StatusCode.INVALID_ARGUMENT
-    assert words.startswith("there is no input 'ä")
+    assert words.startswith("there is no input '\U0001f600")
+    assert len(words) == 500
 
 
 @pytest.fixture
