@@ -34,7 +34,9 @@ def test_the_events_page_has_exactly_the_kinds_of_the_code():
 
 
 def test_the_scoring_page_has_exactly_the_errors_that_a_client_can_meet():
-    told = {(row[0].strip("`"), int(row[1])) for row in rows("scoring.md", 3) if re.fullmatch("[45]..", row[1])}
+    told = {
+        (row[0].strip("`"), int(row[1])) for row in rows("scoring.md", 3) if re.fullmatch("[45]..", row[1])
+    }
     assert told == {(error.code, status) for error, status in STATUS.items()}
 
 
