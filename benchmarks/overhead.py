@@ -9,15 +9,22 @@ import argparse
 import sys
 from collections.abc import Callable
 from time import perf_counter, process_time, time
-from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
+from scoring.batching import Ran
+from scoring.exchange import Exchange
 from scoring.request_ids import Issuer, model_tag
 from scoring.routing import WHOLE, Arm
-from scoring.serving import Endpoint, Target
+from scoring.samples import Sampler, Samples
+from scoring.serving import Endpoint, Target, random_place
 from scoring.telemetry import Cell, Meters, count
+from scoring.tensors import Block
+from scoring.types import Signature, TensorSpec
 
 KEY = bytes(range(32))
+SIGNATURE = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 1)),))
 
 
 def main() -> int:
@@ -46,13 +53,12 @@ def _parts(size: int) -> dict[str, Callable[[], object]]:
         (Arm(2, WHOLE // 20, "c"), Arm(1, WHOLE - WHOLE // 20, "champion")),
         b"salt",  # type: ignore[arg-type]
     )
-    exchanges: list[Any] = [
-        SimpleNamespace(arrived=perf_counter(), rows=1, target=target, unit=7) for _ in range(size)
-    ]
+    exchanges = [_exchange(target) for _ in range(size)]
 
     def routed(endpoint: Endpoint, unit: str | None) -> None:
         for _ in exchanges:
-            endpoint.target(endpoint.place(unit), internal=False)
+            place = random_place() if unit is None else endpoint.place(unit)
+            endpoint.target(place, internal=False)
 
     def issued() -> None:
         at = int(time() * 1000)
@@ -62,6 +68,14 @@ def _parts(size: int) -> dict[str, Callable[[], object]]:
     def counted() -> None:
         count(exchanges, perf_counter(), len(exchanges))
 
+    ids = [(issuer.issue(7, int(time() * 1000), number), None) for number in range(size)]
+    ran = Ran(exchanges, [np.zeros((size, 1), dtype="<f4")], None, 0.0, 0.0)
+
+    def logged(share: float) -> Callable[[], object]:
+        sampler = Sampler(Samples(), "m", 1, KEY)
+        sampler.follow(share, SIGNATURE)
+        return lambda: sampler.threshold and sampler.look(ran, ids, 0, 1.0)
+
     return {
         "nothing: the loop itself": lambda: [None for _ in exchanges],
         "routing, one arm, unit unnamed": lambda: routed(one, None),
@@ -69,7 +83,16 @@ def _parts(size: int) -> dict[str, Callable[[], object]]:
         "routing, two arms, unit named": lambda: routed(two, "user-17"),
         "request id": issued,
         "counters": counted,
+        "prediction log, off": logged(0.0),
+        "prediction log, 1 in 100": logged(0.01),
     }
+
+
+def _exchange(target: Target) -> Exchange:
+    made: Any = Exchange(None, None, b"", perf_counter())  # type: ignore[arg-type]
+    made.rows, made.target, made.unit = 1, target, 7
+    made.blocks = [Block((1, 2), bytes(8))]
+    return made  # type: ignore[no-any-return]
 
 
 def _timed(work: Callable[[], object], seconds: float) -> float:
