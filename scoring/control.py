@@ -45,6 +45,7 @@ class Load(msgspec.Struct, tag=True):
     model: tuple[str, str]
     extractor: tuple[str, str] | None = None
     answers: tuple[str, str] | None = None
+    weights: tuple[str, str] | None = None
 
 
 class Serve(msgspec.Struct, tag=True):

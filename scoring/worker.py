@@ -197,7 +197,7 @@ class Worker:
             number,
             digest,
             Signature.from_json(order.signature),
-            Files(*(_file(pair) for pair in (order.model, order.extractor, order.answers))),  # type: ignore[arg-type]
+            Files(*(_file(pair) for pair in (order.model, order.extractor, order.answers, order.weights))),  # type: ignore[arg-type]
             order.batching,
             order.mark,
         )

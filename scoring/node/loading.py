@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from scoring.artifacts import ArtifactCache
 from scoring.control import Failed, Key, Load
@@ -13,6 +14,7 @@ from scoring.errors import CorruptArtifact
 from scoring.node.crashes import Crash
 from scoring.node.fleet import Fleet, Worker
 from scoring.node.memory import Memory, NoRoom
+from scoring.node.weights import apart
 from scoring.plans import ArtifactRef, PlannedVersion
 
 FETCHES_AT_ONCE = 2
@@ -30,9 +32,15 @@ class Loading:
     """
 
     def __init__(
-        self, cache: ArtifactCache, fleet: Fleet, memory: Memory, changed: Callable[[], None]
+        self,
+        cache: ArtifactCache,
+        copies: Path,
+        fleet: Fleet,
+        memory: Memory,
+        changed: Callable[[], None],
     ) -> None:
         self._cache = cache
+        self._copies = copies
         self._fleet = fleet
         self._memory = memory
         self._changed = changed
@@ -160,14 +168,17 @@ class Loading:
         return sum(self._memory.needs(self._needed[key]) for key in coming if key in self._needed)
 
     def _order(self, key: Key, mark: int, version: PlannedVersion) -> Load:
+        path, digest = self._file(version.model)
+        parts = apart(self._copies, Path(path), digest)
         return Load(
             key,
             mark,
             version.signature.to_json(),
             version.batching,
-            self._file(version.model),
+            parts.graph if parts else (path, digest),
             self._file(version.extractor) if version.extractor else None,
             self._file(version.answers) if version.answers else None,
+            parts.weights if parts else None,
         )
 
     def _file(self, ref: ArtifactRef) -> tuple[str, str]:

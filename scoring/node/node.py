@@ -64,7 +64,9 @@ class Node:
         cache = settings.data.resolve() / "artifacts"
         cache.mkdir(exist_ok=True)
         self._memory = Memory(ceiling(settings.memory_bytes), self._fleet.workers.values, settings.workers)
-        self._loading = Loading(ArtifactCache(cache, store), self._fleet, self._memory, self._fleet_changed)
+        self._loading = Loading(
+            ArtifactCache(cache, store), cache / "apart", self._fleet, self._memory, self._fleet_changed
+        )
         self._heart = Heart(self._facts, settings.data / "node.json")
         self._guard = Guard(self._fleet, self._loading, self._boxes, self._fleet_changed)
         self._following = Following(self._fleet, self._loading, self._guard.broken, self._heart.beat)

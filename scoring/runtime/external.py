@@ -49,8 +49,11 @@ def split(source: memoryview, location: str) -> Split:
     """Move every large initializer of an ONNX file into a file `location` beside it.
 
     The weights' file holds each piece at its place, which is a multiple of a page, and zeros between.
+    A file that is not mostly such weights (trees, say) is left alone: no pieces, and no graph.
     Raises Malformed.
     """
+    if 2 * sum(_large(source)) < len(source):
+        return Split(b"", ())
     pieces: list[Piece] = []
     out = bytearray()
     for field in _fields(source, 0, len(source)):
@@ -59,6 +62,19 @@ def split(source: memoryview, location: str) -> Split:
         else:
             out += source[field.start : field.end]
     return Split(bytes(out), tuple(pieces))
+
+
+def _large(source: memoryview) -> Iterator[int]:
+    """The sizes of what would be moved, found without copying anything."""
+    for graph in _fields(source, 0, len(source)):
+        if (graph.number, graph.kind) != (_GRAPH, _BYTES):
+            continue
+        for tensor in _fields(source, graph.content, graph.end):
+            if (tensor.number, tensor.kind) == (_INITIALIZER, _BYTES):
+                for field in _fields(source, tensor.content, tensor.end):
+                    size = field.end - field.content
+                    if (field.number, field.kind) == (_RAW_DATA, _BYTES) and size >= LEAST_BYTES:
+                        yield size
 
 
 def _graph(source: memoryview, graph: _Field, location: str, pieces: list[Piece]) -> bytes:

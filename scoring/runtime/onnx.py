@@ -101,15 +101,22 @@ class Graph:
         return stem if stem in self._maps else name
 
 
-def load(path: Path, digest: str, options: Options | None = None) -> Graph:
+def load(
+    path: Path, digest: str, options: Options | None = None, weights: tuple[Path, str] | None = None
+) -> Graph:
     """The graph in a file whose SHA-256 is `digest`.
+
+    weights  file beside it that the graph speaks of, and its SHA-256; onnxruntime maps it into memory.
 
     Raises CorruptArtifact when the bytes are others, BadModel when onnxruntime refuses them.
     """
     source: Any
-    if path.stat().st_size > MAPPED_BYTES:
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if weights is not None and _digest(weights[0]) != weights[1]:
+        raise CorruptArtifact(
+            f"the weights of {digest[:12]} on this node have another digest: fetch them again"
+        )
+    if weights is not None or path.stat().st_size > MAPPED_BYTES:
+        found = _digest(path)
         source = str(path)
     else:
         source = path.read_bytes()
@@ -124,6 +131,11 @@ def load(path: Path, digest: str, options: Options | None = None) -> Graph:
     except Exception as error:
         raise BadModel(f"onnxruntime refuses the graph: {error}") from error
     return Graph(session)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def run_options() -> Any:

@@ -22,11 +22,12 @@ from scoring.types import Signature
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A version's files on this node, each with the digest that it must have."""
+    """A version's files on this node, each with the digest that it must have. `weights` are the model's."""
 
     model: tuple[Path, str]
     extractor: tuple[Path, str] | None = None
     answers: tuple[Path, str] | None = None
+    weights: tuple[Path, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def load_version(
     """
     files = order.files
     extractor = load(*files.extractor, options) if files.extractor else None
-    pipe = Pipe(order.signature, load(*files.model, options), extractor)
+    pipe = Pipe(order.signature, load(*files.model, options, files.weights), extractor)
     reader = InputReader(order.signature)
     run_seconds = rehearse(pipe, order.signature, reader, files.answers)
     sheets = Sheets(order.model, order.number, order.signature.outputs)

@@ -138,6 +138,23 @@ def failing() -> bytes:
     )
 
 
+def large(megabytes: int) -> bytes:
+    """y = the mean of tanh(x . w) with as many megabytes of weights."""
+    width = int((megabytes * (1 << 20) / 4) ** 0.5) + 1
+    weights = np.random.default_rng(1).normal(size=(width, width)).astype(np.float32)
+    return graph(
+        [
+            helper.make_node("MatMul", ["x", "row"], ["h"]),
+            helper.make_node("MatMul", ["h", "w"], ["m"]),
+            helper.make_node("Tanh", ["m"], ["t"]),
+            helper.make_node("ReduceMean", ["t"], ["y"], axes=[1], keepdims=1),
+        ],
+        [("x", FLOAT, ["n", 2])],
+        [("y", FLOAT, ["n", 1])],
+        {"row": np.full((2, width), 1 / width, np.float32), "w": weights},
+    )
+
+
 def divides(rounds: int = 0) -> bytes:
     """y = x / d in whole numbers: the least of them by -1 kills the process. `rounds` make it slow."""
     nodes, last = [helper.make_node("Cast", ["x"], ["f"], to=FLOAT)], "h0"

@@ -7,8 +7,11 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from scoring.artifacts import blob_path
+from scoring.runtime.onnx import load
 from tests.scoring import models
 from tests.scoring.nodes import ROOT, Node, model, wait_for
 
@@ -58,3 +61,24 @@ def test_a_node_without_its_provider_does_not_start(tmp_path, store):
 
     assert ended.returncode == 2
     assert "onnxruntime has no NoExecutionProvider on this machine: it offers" in ended.stderr
+
+
+def test_a_large_model_is_served_with_its_weights_apart_and_answers_the_same(tmp_path, store):
+    content = models.large(40)
+    version = store.version(1, content)
+    whole = load(store.root / blob_path(version.model.sha256), version.model.sha256)
+    (expected,) = whole.run(["y"], {"x": np.array([[1.0, 2.0]], np.float32)})
+    node = Node(tmp_path, store, workers=1).start()
+    try:
+        node.serve({"large": model(1, [version])})
+        with closing(node.client()) as client:
+            told = client.infer("large")[2]["outputs"][0]["data"]
+        memory = node.facts()["memory_bytes"]
+    finally:
+        node.stop()
+
+    assert np.array(told, np.float32).tobytes() == expected.tobytes()
+    apart = node.data / "artifacts" / "apart" / version.model.sha256
+    assert (apart / "weights.bin").stat().st_size >= 40 << 20
+    assert (apart / "model.onnx").stat().st_size < 1 << 20
+    assert memory < 200 << 20
