@@ -28,7 +28,7 @@ Method = Callable[[bytes, Any], Awaitable[bytes]]
 class Service:
     """Translates and passes on; tokens, routing, limits, ids and figures are the node's.
 
-    concurrency   calls at once; more are refused before they cost the node anything.
+    concurrency   calls at once; more inferences are refused before they cost the node anything.
     seconds       the longest that a call may take, whatever the client allows.
     """
 
@@ -97,7 +97,8 @@ class Service:
 
     async def call(self, method: Method, raw: bytes, context: Any) -> bytes:
         """One call with its bounds and its errors."""
-        if self._running >= self._concurrency:
+        # A busy server is alive: who asks for its health is not sent away.
+        if self._running >= self._concurrency and method == self.model_infer:
             await refuse(context, Overloaded("too many calls are under way here: come again in a second"))
         self._running += 1
         try:

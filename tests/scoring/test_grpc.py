@@ -254,10 +254,13 @@ def test_limits_deadline_death_and_return_of_the_node(own, tmp_path):
 
             long = stub.ModelInfer.future(counting(10**9), metadata=META, timeout=30)
             wait_for(lambda: busy(stub), "a refusal while the only place is taken")
+            asked = stub.ServerLive.future(messages.ServerLiveRequest(), timeout=20)
             os.kill(own.pids()[0], signal.SIGKILL)
             code, words, trailing = refused(long.result)
             assert (code, trailing["x-assay-code"]) == (grpc.StatusCode.UNAVAILABLE, "not_ready")
             assert "is gone" in words
+            # Who asks for its health is not refused for want of places, whatever the answer.
+            assert isinstance(asked.result().live, bool)
 
             # The next worker answers on the same port, without anybody reconnecting.
             wait_for(lambda: answered(stub), "an answer of the next worker")
