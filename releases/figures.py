@@ -16,7 +16,9 @@ from scoring.telemetry import quantile
 
 HOUR = timedelta(hours=1)
 MINUTES = 60
-INTERNAL = "internal"
+INTERNAL, MIRROR = "internal", "mirror"
+NOT_CLIENTS = (INTERNAL, MIRROR)
+"""Arms of calls that no client waits for: our own at verification, and copies for a shadow version."""
 
 
 @dataclass
@@ -113,7 +115,7 @@ def of_model(model: RegisteredModel, environment: Environment, version: int | No
     rows = Traffic.objects.filter(model=model, environment=environment, span=60, at__gte=_an_hour_ago())
     if version is not None:
         rows = rows.filter(version=version)
-    return _observed(rows.exclude(arm=INTERNAL))
+    return _observed(rows.exclude(arm__in=NOT_CLIENTS))
 
 
 def of_nodes(environment: Environment, nodes: Sequence[str]) -> dict[str, Observed]:

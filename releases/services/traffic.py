@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from registry.models import RegisteredModel
 from registry.transactions import write
 from releases import dataplane
+from releases.figures import NOT_CLIENTS
 from releases.models import CounterShipment, Environment, NodeTraffic, Traffic
 from releases.services import predictions
 from releases.services.publishing import client
@@ -25,7 +26,6 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 KEPT = {MINUTE: timedelta(hours=26), HOUR: timedelta(days=62), DAY: timedelta(days=731)}
 """How long rows of a span are kept: at most 1,560 + 1,488 + 731 for one arm of one version. Nodes
 have no days."""
-INTERNAL = "internal"
 COUNTED = ("requests", "rows", "seconds", "codes", "buckets")
 _ROLLED_AT_ONCE = 5000
 _OLDEST_FLUSH = timedelta(days=7)
@@ -89,7 +89,7 @@ def _add(environment: Environment, batches: Iterable[dataplane.Batch]) -> None:
         at, counted = read
         for cell, meter in counted.cells.items():
             _merge(versions, (models.get(cell.model), cell.version, _arm(cell), at), meter)
-            if cell.arm != INTERNAL:
+            if _arm(cell) not in NOT_CLIENTS:
                 _merge(nodes, (batch.node, at), meter)
         if counted.refused:
             _merge(nodes, (batch.node, at), _refused(counted))

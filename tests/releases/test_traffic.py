@@ -133,6 +133,18 @@ def test_our_own_calls_are_kept_apart_and_no_client_figure_has_them(stream, mode
     assert len(figures.by_arm(model, internal=True)) == 2
 
 
+def test_copies_for_a_shadow_version_have_a_line_of_their_own_and_are_no_clients(stream, model):
+    stream.send(1, arm="mirror", refused={})
+    stream.send(2, refused={})
+    stream.ingest()
+
+    assert [(line.arm, line.figures.requests) for line in figures.by_arm(model)] == [
+        ("champion", 4), ("mirror", 4),
+    ]  # fmt: skip
+    assert requests(NodeTraffic) == 4
+    assert figures.of_model(model, stream.environment).figures.requests == 4
+
+
 def test_what_nobody_can_read_or_nobody_knows_holds_up_nothing(stream, model):
     stream.send(1, cells="nonsense")
     stream.send(2, model="gone")
