@@ -301,13 +301,16 @@ def answered(stub) -> bool:
 def test_a_call_under_way_ends_before_the_process_does(own, tmp_path):
     door = GrpcDoor(tmp_path, f"http://127.0.0.1:{own.port}", "--concurrency", "1", "--drain-seconds", "9")
     door.start()
-    with grpc.insecure_channel(door.address) as channel:
-        stub = stubs.GRPCInferenceServiceStub(channel)
-        long = stub.ModelInfer.future(counting(100_000), metadata=META, timeout=10)
-        wait_for(lambda: busy(stub) or long.done(), "the call to be under way")
-        assert not long.done()
-        assert door.stop() == 0
-        assert long.result().raw_output_contents
+    try:
+        with grpc.insecure_channel(door.address) as channel:
+            stub = stubs.GRPCInferenceServiceStub(channel)
+            long = stub.ModelInfer.future(counting(100_000), metadata=META, timeout=10)
+            wait_for(lambda: busy(stub) or long.done(), "the call to be under way")
+            assert not long.done()
+            assert door.stop() == 0
+            assert long.result().raw_output_contents
+    finally:
+        door.stop()
 
 
 def test_a_taken_port_is_refused_with_one_sentence(door):
