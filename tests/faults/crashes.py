@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,26 @@ class Crashes:
         self.tree, self.journey, self.asked = tree, journey, asked
 
     def at(self, name: str) -> None:
+        self._name = name
         self.asked.write_text(name)
 
     def happened(self) -> None:
         """The process that reached the point has died there."""
-        wait_until(lambda: not self.asked.exists(), "the crash point to be reached", 60)
+        wait_until(lambda: not self.asked.exists(), f"{self._name} to be reached", 60)
+
+    @contextmanager
+    def one_after_another(self, names: Sequence[str]) -> Iterator[None]:
+        """Ask for each crash as soon as the one before has happened; all have at the end."""
+
+        def ask() -> None:
+            for name in names:
+                self.at(name)
+                self.happened()
+
+        with ThreadPoolExecutor(1) as thread:
+            asking = thread.submit(ask)
+            yield
+            asking.result()
 
     def release(self) -> dict:
         return self.journey.ci.get(f"/releases/{self.journey.releases['wine-1']}")

@@ -73,6 +73,32 @@ def test_a_rollout_that_is_killed_goes_on_and_ends_live_once(crashes, name):
     assert crashes.kinds()["rollout.finished"] == 1
 
 
+# Without node.fetched: the versions here share their bytes, so that nothing is fetched a second time.
+DEATHS_OF_SCORING = (
+    *("worker.loading", "node.loaded", "node.accepted", "node.kept"),
+    *("worker.serving", "worker.replying"),
+)
+
+
+def test_a_rollout_under_which_scoring_dies_at_every_step_ends_once_or_turns_back_with_a_reason(serving):
+    crashes = serving
+    approved(crashes)
+    before, number = crashes.live_version(), crashes.journey.releases["wine-1"]
+    with Load(crashes) as load, crashes.one_after_another(DEATHS_OF_SCORING):
+        crashes.journey.people["chloe"].act(number, "start_rollout", "through all of it", "wine")
+        release = crashes.journey.ci.wait_for_state(number, {"live", "rolled_back"}, 120)
+
+    new, kinds = crashes.journey.numbers["wine-1"], crashes.kinds()
+    assert kinds["release.live"] + kinds["release.rolled_back"] == kinds["rollout.finished"] == 1
+    assert crashes.live_version() == (new if release["state"] == "live" else before)
+    assert release["state"] == "live" or release["rollout"]["reason"]
+    assert load.versions <= {before, new}
+    assert [one for one in load.failed if one[0].isdigit() and not one.startswith("503")] == []
+    with Load(crashes) as after:
+        wait_until(lambda: crashes.live_version() is not None, "the plan to be read once more")
+    assert (after.failed, after.versions <= {crashes.live_version()}) == ([], True)
+
+
 @pytest.mark.parametrize("name", points.REVERTING)
 def test_a_rollout_that_turns_back_and_is_killed_still_turns_back(crashes, name):
     approved(crashes)
