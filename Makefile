@@ -8,7 +8,6 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-PEERS := .venv-peers
 JOBS ?= 2
 # What stands in .env counts for demo and run, as it does for docker compose; tests never read it.
 WITH_ENV := set -a; if [ -f .env ]; then . ./.env; fi; set +a;
@@ -38,13 +37,11 @@ check: setup-dev ## what CI runs: format, lint, types, imports, migrations, docs
 	$(PY) -m pytest -n $(JOBS) --dist loadgroup
 	$(PY) -m pytest -n $(JOBS) --dist loadgroup --postgres -m journey
 
-bench: setup-dev ## CPU per scoring request, as ratios to FastAPI (if bench-peers installed it) and to the bounds
-	@$(PY) -m benchmarks.scoring $(if $(wildcard $(PEERS)/bin/python),--peers-python $(PEERS)/bin/python)
+bench: setup-dev ## CPU per scoring request beside the installed peers and the bounds; WRITE=1 keeps it in docs/
+	@$(PY) -m benchmarks $(if $(PEERS),--peers $(PEERS)) $(if $(WRITE),--write) $(BENCH)
 
-bench-peers: setup-dev ## install the servers to compare with, in an environment of their own
-	@$(VENV)/bin/uv venv --quiet --allow-existing $(PEERS)
-	@$(VENV)/bin/uv pip install --quiet --python $(PEERS)/bin/python fastapi uvicorn uvloop httptools \
-		onnxruntime numpy
+bench-peers: setup-dev ## install the servers to compare with, in .venv-peers; PEERS=fastapi,mlserver picks
+	@$(PY) -m benchmarks.peers $(PEERS)
 
 soak: setup-dev ## the long figures: crash points, races, loads, hostile bytes; SEED=7 replays a run, SECONDS=60 shortens
 	@$(PY) -m pytest -m "faults or fuzz or journey or soak" --soak $(if $(SEED),--seed $(SEED)) \

@@ -43,15 +43,16 @@ def _parts(size: int) -> dict[str, Callable[[], object]]:
     meter = meters.cell(Cell("m", 1, "champion"))
     issuer = Issuer(KEY, model_tag("m"), 1, 1, 0)
     target = Target("m", None, issuer, meter)
-    one = Endpoint("m", "score", None, [target], [target], (Arm(1, WHOLE, "champion"),), b"salt")  # type: ignore[arg-type]
+    form: Any = None
+    one = Endpoint("m", "score", form, [target], [target], (Arm(1, WHOLE, "champion"),), b"salt")
     two = Endpoint(
         "m",
         "score",
-        None,
+        form,
         [target, target],
         [],
         (Arm(2, WHOLE // 20, "c"), Arm(1, WHOLE - WHOLE // 20, "champion")),
-        b"salt",  # type: ignore[arg-type]
+        b"salt",
     )
     exchanges = [_exchange(target) for _ in range(size)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -10,12 +11,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
+from benchmarks.closed_loop import BadAnswer, ask_once, message
 from benchmarks.workloads import Workload
 from scoring.artifacts import blob_path
+from scoring.node.files import write_atomically
 from scoring.plans import ArtifactRef, ModelPlan, PlannedToken, PlannedVersion, RoutingPlan, serialise
 from scoring.routing import WHOLE, Arm
 from scoring.runtime.onnx import load
@@ -23,27 +27,46 @@ from scoring.runtime.pipe import signature_of
 
 ROOT = Path(__file__).parents[1]
 TOKEN = "assay_bench_token"  # noqa: S105 - opens nothing but the benchmark
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 MODEL = "bench"
-_START_SECONDS = 60.0
+SERVER_CPU, CLIENT_CPU = (0, 1) if (os.cpu_count() or 1) > 1 else (None, None)
+_START_SECONDS = 120.0
+# Nobody who measures has asked to be counted, and the threads of numpy's library are not the server's.
+_QUIET = {
+    "BENTOML_DO_NOT_TRACK": "True",
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 
 class Server:
-    """A process tree on a port. `cpu_us` is what all of it has used."""
+    """A process tree on a port, ready once it answers each request of `ready` with 200."""
 
-    def __init__(self, command: Sequence[str], port: int, cpu: int | None, *, ready_path: str) -> None:
+    def __init__(self, command: Sequence[str], port: int, ready: Sequence[bytes], log: Path) -> None:
         self.port = port
-        self._process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+        self._log = log
+        started = time.perf_counter()
+        with log.open("wb") as stream:
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**os.environ, **_QUIET},
+                start_new_session=True,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
         try:
-            self._wait(ready_path)
+            self._wait(ready)
+            self.start_seconds = time.perf_counter() - started
+            self._pin()
         except BaseException:
             self.stop()
             raise
-        if cpu is not None:
-            for pid in self.pids():
-                for task in Path(f"/proc/{pid}/task").iterdir():
-                    os.sched_setaffinity(int(task.name), {cpu})
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -54,83 +77,122 @@ class Server:
     def pids(self) -> list[int]:
         found = [self._process.pid]
         for pid in found:
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                found += map(int, (task / "children").read_text().split())
+            for task in _tasks(pid):
+                with contextlib.suppress(OSError):
+                    found += map(int, (task / "children").read_text().split())
         return found
 
     def cpu_us(self) -> float:
+        """CPU time that the whole tree has used."""
         total = 0
         for pid in self.pids():
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                total += int((task / "schedstat").read_text().split()[0])
+            for task in _tasks(pid):
+                with contextlib.suppress(OSError):
+                    total += int((task / "schedstat").read_text().split()[0])
         return total / 1000
 
     def stop(self) -> None:
+        pids = self.pids()
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGTERM)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+        for pid in pids:
+            if pid != self._process.pid or self._process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        self._process.wait()
 
-    def _wait(self, path: str) -> None:
+    def _pin(self) -> None:
+        if SERVER_CPU is None:
+            return
+        for pid in self.pids():
+            for task in _tasks(pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.sched_setaffinity(int(task.name), {SERVER_CPU})
+
+    def _probe(self, ready: Sequence[bytes]) -> None:
+        """Raises OSError or BadAnswer while the server does not answer."""
+        for request in ready:
+            ask_once(self.port, request)
+
+    def _wait(self, ready: Sequence[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        request = f"GET {path} HTTP/1.1\r\nHost: b\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
         while True:
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the server did not start: {self._process.args!r}")
             try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=2) as probe:
-                    probe.sendall(request)
-                    if probe.recv(64).split()[1] in {b"200", b"404"} and path != "/v2/models/bench":
-                        return
-                    if probe.recv(1) and self._answers(request):
-                        return
-            except (OSError, IndexError):
-                pass
-            time.sleep(0.05)
-
-    def _answers(self, request: bytes) -> bool:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=2) as probe:
-            probe.sendall(request)
-            return probe.recv(64).startswith(b"HTTP/1.1 200")
+                self._probe(ready)
+                return
+            except (OSError, BadAnswer) as error:
+                reason = str(error)
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                said = self._log.read_text(errors="replace").strip()[-600:]
+                raise RuntimeError(f"{self._process.args!r} did not start: {reason}. It said: {said}")
+            time.sleep(0.01)
 
 
-def ours(folder: Path, workload: Workload, cpu: int | None) -> Server:
+class Node(Server):
     """A scoring node of one worker with everything on: routing, tokens, request ids, metrics."""
-    folder.mkdir(parents=True, exist_ok=True)
-    ref = _stored(folder / "store", workload.model)
-    graph = load(folder / "store" / blob_path(ref.sha256), ref.sha256)
-    version = PlannedVersion(1, ref.sha256, ref, signature_of(None, graph), batching=True)
-    token = PlannedToken(
-        "bench", hashlib.sha256(TOKEN.encode()).hexdigest(), frozenset({"score"}), frozenset({"*"})
+
+    def __init__(
+        self, folder: Path, models: Mapping[str, ModelPlan], ready: Sequence[bytes], *more: str
+    ) -> None:
+        self._plan = folder / "plan.json"
+        self._sequence = 0
+        self.plan(models)
+        port = free_port()
+        command = [
+            *(sys.executable, "-m", "scoring", "--unsigned", "--plan", str(self._plan)),
+            *("--data", str(folder / "data"), "--store", f"file:{folder / 'store'}"),
+            *("--port", str(port), "--workers", "1", *more),
+        ]
+        super().__init__(command, port, ready, folder / "node.log")
+
+    def plan(self, models: Mapping[str, ModelPlan]) -> None:
+        """Hand the node its next plan."""
+        self._sequence += 1
+        digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+        token = PlannedToken("bench", digest, frozenset({"score"}), frozenset({"*"}))
+        payload = serialise(RoutingPlan("production", self._sequence, 0.0, models, (token,)))
+        write_atomically(self._plan, json.dumps({"payload": payload}).encode())
+
+    def workers(self) -> list[int]:
+        words = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in self.pids()}
+        return [pid for pid, line in words.items() if b"scoring.worker" in line]
+
+
+def version(folder: Path, model: bytes, number: int = 1, *, cache_bytes: int = 0) -> PlannedVersion:
+    """A version of a model, put into the store that the node of this folder reads."""
+    digest = hashlib.sha256(model).hexdigest()
+    place = folder / "store" / blob_path(digest)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(model)
+    signature = signature_of(None, load(place, digest))
+    return PlannedVersion(
+        number, digest, ArtifactRef(digest, len(model)), signature, batching=True, cache_bytes=cache_bytes
     )
-    plan = ModelPlan(1, b"bench", (Arm(1, WHOLE, "champion"),), {1: version})
-    payload = serialise(RoutingPlan("production", 1, 0.0, {MODEL: plan}, (token,)))
-    (folder / "plan.json").write_text(json.dumps({"payload": payload}))
+
+
+def released(only: PlannedVersion, revision: int = 1) -> ModelPlan:
+    """A plan that sends all traffic of a model to one version."""
+    return ModelPlan(revision, b"bench", (Arm(only.number, WHOLE, "champion"),), {only.number: only})
+
+
+def infer_path(model: str = MODEL) -> str:
+    return f"/v2/models/{model}/infer"
+
+
+def ours(folder: Path, workload: Workload, *more: str, cache_bytes: int = 0) -> Node:
+    """A node that serves one workload under the name `MODEL`."""
+    only = version(folder, workload.model, cache_bytes=cache_bytes)
+    ready = message(infer_path(), workload.json_body(1), BEARER)
+    return Node(folder, {MODEL: released(only)}, [ready], *more)
+
+
+def hello(folder: Path) -> Server:
     port = free_port()
-    command = [
-        *(sys.executable, "-m", "scoring", "--unsigned", "--plan", str(folder / "plan.json")),
-        *("--data", str(folder / "data"), "--store", f"file:{folder / 'store'}"),
-        *("--port", str(port), "--workers", "1"),
-    ]
-    return Server(command, port, cpu, ready_path="/v2/models/bench")
-
-
-def fastapi(folder: Path, python: str, workload: Workload, cpu: int | None) -> Server:
     folder.mkdir(parents=True, exist_ok=True)
-    model = folder / "model.onnx"
-    model.write_bytes(workload.model)
-    port = free_port()
-    app = str(ROOT / "benchmarks" / "peers" / "fastapi_app.py")
-    return Server([python, app, str(port), str(model)], port, cpu, ready_path="/docs")
-
-
-def hello(cpu: int | None) -> Server:
-    port = free_port()
     command = [sys.executable, "-m", "benchmarks.peers.hello", str(port)]
-    return Server(command, port, cpu, ready_path="/")
+    return Server(command, port, [message("/", b"{}")], folder / "hello.log")
 
 
 def free_port() -> int:
@@ -139,9 +201,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _stored(root: Path, content: bytes) -> ArtifactRef:
-    digest = hashlib.sha256(content).hexdigest()
-    place = root / blob_path(digest)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(content)
-    return ArtifactRef(digest, len(content))
+def _tasks(pid: int) -> Iterator[Path]:
+    with contextlib.suppress(OSError):
+        yield from list(Path(f"/proc/{pid}/task").iterdir())

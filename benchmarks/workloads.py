@@ -49,7 +49,7 @@ class Workload:
         return head + rows.tobytes(), len(head)
 
 
-def logistic() -> Workload:
+def logistic(features: int = 2) -> Workload:
     rng = np.random.default_rng(_SEED)
     nodes = [
         helper.make_node("MatMul", ["x", "w"], ["scores"]),
@@ -57,12 +57,14 @@ def logistic() -> Workload:
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
         helper.make_node("ArgMax", ["logits"], ["label"], axis=1, keepdims=0),
     ]
-    constants = {"w": rng.normal(size=(2, 2)), "b": rng.normal(size=2)}
-    return Workload("W1", "logistic regression, 2 features", _classifier(nodes, constants, (2,), 2), (2,))
+    constants = {"w": rng.normal(size=(features, 2)), "b": rng.normal(size=2)}
+    row = (features,)
+    words = f"logistic regression, {features} features"
+    return Workload("W1", words, _classifier(nodes, constants, row, 2), row)
 
 
-def perceptron() -> Workload:
-    rng = np.random.default_rng(_SEED)
+def perceptron(seed: int = _SEED) -> Workload:
+    rng = np.random.default_rng(seed)
     nodes, constants, last = [], {}, "x"
     sizes = (64, 256, 256, 10)
     for place, (fan_in, fan_out) in enumerate(pairwise(sizes)):

@@ -1,18 +1,14 @@
 """FastAPI + pydantic + uvicorn + onnxruntime in their best form: async, no access log, one thread.
 
-Run by an interpreter that has them: `python fastapi_app.py PORT MODEL.onnx`. Speaks the same
-inference requests as ours, JSON only.
+`python fastapi_app.py PORT MODEL.onnx`. Speaks the same inference requests as ours, JSON only.
 """
 
-import os
 import sys
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
 import numpy as np
-import onnxruntime
 import uvicorn
 from fastapi import FastAPI
+from onnx_session import Onnx
 from pydantic import BaseModel
 
 
@@ -41,21 +37,22 @@ class InferResponse(BaseModel):
     outputs: list[Output]
 
 
-options = onnxruntime.SessionOptions()
-options.intra_op_num_threads = options.inter_op_num_threads = 1
-options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-session = onnxruntime.InferenceSession(sys.argv[2], options, providers=["CPUExecutionProvider"])
-names = [output.name for output in session.get_outputs()]
+onnx = Onnx(sys.argv[2])
 app = FastAPI()
 
 
 @app.post("/v2/models/bench/infer")
 async def infer(request: InferRequest) -> InferResponse:
-    feed = {t.name: np.asarray(t.data, np.float32).reshape(t.shape) for t in request.inputs}
-    arrays = session.run(names, feed)
+    tensor = request.inputs[0]
+    found = onnx.run(np.asarray(tensor.data, np.float32).reshape(tensor.shape))
     outputs = [
-        Output(name=name, shape=list(array.shape), datatype="FP32", data=array.ravel().tolist())
-        for name, array in zip(names, arrays, strict=True)
+        Output(
+            name=name,
+            shape=list(array.shape),
+            datatype="INT64" if array.dtype.kind == "i" else "FP32",
+            data=array.ravel().tolist(),
+        )
+        for name, array in found.items()
     ]
     return InferResponse(model_name="bench", model_version="1", outputs=outputs)
 

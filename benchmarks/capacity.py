@@ -1,0 +1,240 @@
+"""CPU per request: ours, the bounds, and whoever of the peers is installed, on the same four workloads.
+
+CPU microseconds per request of a whole server, because wall time on a shared machine is noise. All
+stand side by side, pinned to one core, and are asked in turn; figures are medians of the rounds.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import servers
+from benchmarks.closed_loop import BadAnswer, Load, Measured, ask_once, message, run
+from benchmarks.peers.catalog import Peer, from_protocol
+from benchmarks.servers import BEARER, CLIENT_CPU, Server
+from benchmarks.workloads import Workload
+from scoring.runtime.onnx import Options
+
+# Above this JSON would go beyond what a server takes by default: such a case is left out.
+_LARGEST_BODY = 4 << 20
+_Read = Callable[[bytes, bytes], Any]
+OURS, BINARY, HELLO = "Assay", "Assay, binary tensors", "HTTP hello"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long is measured. `connections` of each load; the first round warms up and is not counted."""
+
+    seconds: float
+    rounds: int
+    connections: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one server in one case, medians of the rounds."""
+
+    cpu_us: float
+    rate: float
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(slots=True)
+class _Runner:
+    """One server with one request; `read` gets the probabilities from head and body of its answer."""
+
+    name: str
+    server: Server
+    request: bytes
+    read: _Read | None
+    found: list[tuple[float, Measured]] = field(default_factory=list)
+
+    def turn(self, pace: Pace, *, counted: bool) -> None:
+        used = self.server.cpu_us()
+        load = Load(self.server.port, [self.request], pace.connections)
+        seen = run(load, seconds=pace.seconds if counted else pace.seconds / 2, cpu=CLIENT_CPU)
+        if counted:
+            self.found.append(((self.server.cpu_us() - used) / seen.requests, seen))
+
+    def figures(self) -> Figures:
+        def middle(of: Callable[[Measured], float]) -> float:
+            return statistics.median(of(seen) for _, seen in self.found)
+
+        return Figures(
+            statistics.median(used for used, _ in self.found),
+            middle(lambda seen: seen.rate),
+            middle(lambda seen: seen.p50_ms),
+            middle(lambda seen: seen.p99_ms),
+        )
+
+
+def measure(
+    workload: Workload,
+    counts: Sequence[int],
+    peers: Sequence[Peer],
+    pace: Pace,
+    folder: Path,
+    absent: dict[str, str],
+) -> Iterator[dict[str, Any]]:
+    """One case for each number of rows per request: what `report` shows as a table.
+
+    A peer that does not start, answers wrongly or fails goes into `absent` with the reason; the
+    others go on.
+    """
+    with ExitStack() as stack:
+        own = stack.enter_context(servers.ours(folder / "ours", workload))
+        bound = stack.enter_context(servers.hello(folder / "hello"))
+        started = _started(peers, workload, folder, stack, absent)
+        for count in counts:
+            if len(workload.json_body(count)) > _LARGEST_BODY:
+                continue
+            runners = [
+                *_ours(own, workload, count),
+                _Runner(HELLO, bound, message("/", workload.json_body(count)), None),
+                *(
+                    _Runner(peer.title, server, peer.request(workload, count), _reader(peer))
+                    for peer, server in started
+                ),
+            ]
+            _prove(workload, count, runners, absent)
+            _take_turns(runners, pace, absent)
+            yield _case(workload, count, runners)
+
+
+def _started(
+    peers: Sequence[Peer], workload: Workload, folder: Path, stack: ExitStack, absent: dict[str, str]
+) -> list[tuple[Peer, Server]]:
+    started = []
+    for peer in peers:
+        try:
+            started.append((peer, stack.enter_context(peer.start(folder / peer.name, workload))))
+        except RuntimeError as error:
+            _leave_out(f"{peer.title}, {workload.name}", error, absent)
+    return started
+
+
+def _take_turns(runners: list[_Runner], pace: Pace, absent: dict[str, str]) -> None:
+    for turn in range(pace.rounds + 1):
+        for runner in list(runners):
+            try:
+                runner.turn(pace, counted=turn > 0)
+            except BadAnswer as error:
+                if runner.name in (OURS, BINARY, HELLO):
+                    raise
+                runners.remove(runner)
+                _leave_out(runner.name, error, absent)
+
+
+def _leave_out(name: str, error: Exception, absent: dict[str, str]) -> None:
+    absent[name] = str(error).splitlines()[0][:300]
+    sys.stderr.write(f"{name} is left out: {error}\n")
+
+
+def _ours(own: Server, workload: Workload, count: int) -> list[_Runner]:
+    binary, length = workload.binary_body(count)
+    head = {**BEARER, "Inference-Header-Content-Length": str(length)}
+    path = servers.infer_path()
+    return [
+        _Runner(OURS, own, message(path, workload.json_body(count), BEARER), _from_json),
+        _Runner(BINARY, own, message(path, binary, head), _from_binary),
+    ]
+
+
+def _prove(workload: Workload, count: int, runners: list[_Runner], absent: dict[str, str]) -> None:
+    """A benchmark of wrong answers is worth nothing: whoever differs from onnxruntime is left out."""
+    (expected,) = _session(workload).run(["probabilities"], _feed(workload, count))
+    for runner in list(runners):
+        if runner.read is None:
+            continue
+        try:
+            answer = runner.read(*ask_once(runner.server.port, runner.request))
+            if answer.shape != expected.shape or not np.allclose(answer, expected, rtol=1e-3, atol=1e-5):
+                raise BadAnswer(f"{runner.name} answers {workload.name} with {count} rows wrongly")
+        except (BadAnswer, OSError, ValueError, KeyError) as error:
+            if runner.name in (OURS, BINARY):
+                raise
+            runners.remove(runner)
+            _leave_out(runner.name, error, absent)
+
+
+def _reader(peer: Peer) -> _Read:
+    return lambda _, body: peer.probabilities(json.loads(body))
+
+
+def _from_json(_: bytes, body: bytes) -> Any:
+    return from_protocol(json.loads(body))
+
+
+def _from_binary(head: bytes, body: bytes) -> Any:
+    place = head.lower().index(b"inference-header-content-length:")
+    length = int(head[place:].split(b"\r\n")[0].partition(b":")[2])
+    rest = memoryview(body)[length:]
+    for tensor in json.loads(body[:length])["outputs"]:
+        size = tensor["parameters"]["binary_data_size"]
+        if tensor["name"] == "probabilities":
+            return np.frombuffer(rest[:size], "<f4").reshape(tensor["shape"])
+        rest = rest[size:]
+    raise BadAnswer("no probabilities among the binary tensors")
+
+
+def _case(workload: Workload, count: int, runners: Sequence[_Runner]) -> dict[str, Any]:
+    """JSON of one case. `to_fastapi`: how many times as many requests one core answers."""
+    found = {runner.name: runner.figures() for runner in runners}
+    run_us = _run_us(workload, count)
+    bounds = found[HELLO].cpu_us + run_us
+    fastapi = found.get("FastAPI")
+    rows = {}
+    for name, figures in found.items():
+        rows[name] = {key: _short(value) for key, value in asdict(figures).items()}
+        if name != HELLO:
+            rows[name]["to_bounds"] = _short(figures.cpu_us / bounds)
+            if fastapi is not None:
+                rows[name]["to_fastapi"] = _short(fastapi.cpu_us / figures.cpu_us)
+    return {
+        "workload": workload.name,
+        "words": workload.words,
+        "rows": count,
+        "run_us": _short(run_us),
+        "servers": rows,
+    }
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _session(workload: Workload) -> Any:
+    import onnxruntime
+
+    options = Options().session_options()
+    return onnxruntime.InferenceSession(workload.model, options, providers=["CPUExecutionProvider"])
+
+
+def _feed(workload: Workload, count: int) -> dict[str, Any]:
+    return {"x": workload.rows(count)}
+
+
+def _run_us(workload: Workload, count: int) -> float:
+    """CPU microseconds of one bare `session.run` in a loop: the other bound."""
+    session, feed = _session(workload), _feed(workload, count)
+    return min(_timed(lambda: session.run(None, feed)) for _ in range(5))
+
+
+def _timed(call: Callable[[], object], seconds: float = 0.1) -> float:
+    call()
+    started, calls = time.process_time(), 0
+    while (spent := time.process_time() - started) < seconds:
+        call()
+        calls += 1
+    return spent / calls * 1e6
