@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter, process_time, time
 from typing import Any
 
@@ -72,11 +72,6 @@ def _parts(size: int) -> dict[str, Callable[[], object]]:
     ids = [(issuer.issue(7, int(time() * 1000), number), None) for number in range(size)]
     ran = Ran(exchanges, [np.zeros((size, 1), dtype="<f4")], None, 0.0, 0.0)
 
-    def logged(share: float) -> Callable[[], object]:
-        sampler = Sampler(Samples(), "m", 1, KEY)
-        sampler.follow(share, SIGNATURE)
-        return lambda: sampler.threshold and sampler.look(ran, ids, 0, 1.0)
-
     return {
         "nothing: the loop itself": lambda: [None for _ in exchanges],
         "routing, one arm, unit unnamed": lambda: routed(one, None),
@@ -84,9 +79,21 @@ def _parts(size: int) -> dict[str, Callable[[], object]]:
         "routing, two arms, unit named": lambda: routed(two, "user-17"),
         "request id": issued,
         "counters": counted,
-        "prediction log, off": logged(0.0),
-        "prediction log, 1 in 100": logged(0.01),
+        "prediction log, off": _looks(0.0, ran, ids),
+        "prediction log, 1 in 100": _looks(0.01, ran, ids),
     }
+
+
+def _looks(share: float, ran: Ran, ids: Sequence[tuple[bytes, str | None]]) -> Callable[[], object]:
+    """What a run's answers cost when `share` of them is kept."""
+    sampler = Sampler(Samples(), "m", 1, KEY)
+    sampler.follow(share, SIGNATURE)
+
+    def look() -> None:
+        if sampler.threshold:
+            sampler.look(ran, ids, 0, 1.0)
+
+    return look
 
 
 def _exchange(target: Target) -> Exchange:
