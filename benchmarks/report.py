@@ -21,6 +21,7 @@ _HEAD = (
     "CPU to the bounds",
 )
 Row = Sequence[str]
+_BUSY = " **The machine was busy with other work: the figures show that all of it runs, no more.**"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ def _machine(document: dict[str, Any]) -> str:
         f"Measured on {document['at']} on {machine['cores']} cores of {machine['cpu']} "
         f"(load average before: {machine['load']:.1f}), Python {machine['python']}, "
         f"onnxruntime {machine['onnxruntime']}: {pace['rounds']} rounds of {pace['seconds']:g} s, "
-        f"{pace['connections']} connections." + (f" Peers: {versions}." if versions else "")
+        f"{pace['connections']} connections."
+        + (f" Peers: {versions}." if versions else "")
+        + (_BUSY if machine["load"] > machine["cores"] / 2 else "")
     )
 
 

@@ -125,8 +125,9 @@ class Server:
             except (OSError, BadAnswer) as error:
                 reason = str(error)
             if self._process.poll() is not None or time.monotonic() > deadline:
-                said = self._log.read_text(errors="replace").strip()[-600:]
-                raise RuntimeError(f"{self._process.args!r} did not start: {reason}. It said: {said}")
+                said = self._log.read_text(errors="replace").strip().replace(f"{ROOT}/", "")
+                last = said.rpartition("\n")[2]
+                raise RuntimeError(f"the server did not start ({reason}): {last}\n{said}")
             time.sleep(0.01)
 
 

@@ -91,6 +91,13 @@ def test_what_was_not_measured_is_named_with_the_reason():
     )
 
 
+def test_figures_of_a_busy_machine_say_so():
+    quiet = document(case())
+    busy = {**quiet, "machine": {**quiet["machine"], "load": 1.5}}
+    assert "busy" in report.markdown(busy)
+    assert "busy" not in report.markdown(quiet)
+
+
 def test_without_fastapi_there_are_figures_and_no_ratios_to_it():
     alone = case()
     del alone["servers"]["FastAPI"], alone["servers"]["Assay"]["to_fastapi"]
