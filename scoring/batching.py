@@ -105,7 +105,7 @@ class Batcher:
             if first is None:
                 continue
             there = [block for block in blocks if block is not None]
-            rows = sum(block.shape[0] for block in there) if not alone else 0
+            rows = sum([block.shape[0] for block in there]) if not alone else 0
             shape = first.shape if alone else (rows, *first.shape[1:])
             feed[spec.name] = to_array(there, spec.datatype, shape)
         return feed

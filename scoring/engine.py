@@ -6,7 +6,7 @@ import logging
 from time import perf_counter
 from typing import Protocol
 
-from scoring.access import Access, permit
+from scoring.access import permit
 from scoring.errors import BadRequest, ScoringError
 from scoring.exchange import Exchange
 from scoring.http import Head, error_answer
@@ -38,8 +38,12 @@ class Engine:
         """Answer an exchange now or later; every outcome is a reply."""
         serving = self.serving
         try:
-            endpoint = serving.endpoints.get(exchange.head.target)
-            if endpoint is None or exchange.head.method != b"POST":
+            head = exchange.head
+            if head.serving is serving:
+                _score(serving, head.endpoint, head.token, exchange)
+                return
+            endpoint = serving.endpoints.get(head.target)
+            if endpoint is None or head.method != b"POST":
                 self._routes.handle(serving, exchange)
             else:
                 score(serving, endpoint, exchange)
@@ -65,10 +69,15 @@ class Engine:
 def score(serving: Serving, endpoint: Endpoint, exchange: Exchange) -> None:
     """Put an exchange into the queue of the version that answers it. Raises any ScoringError of the edge."""
     head = exchange.head
-    token = head.token if head.access is serving.access else _known(serving.access, head)
-    if token.sha256 not in endpoint.permitted:
-        permit(token, endpoint.scope, endpoint.model)
-        endpoint.permitted.add(token.sha256)
+    token = serving.access.token(head.authorization)
+    permit(token, endpoint.scope, endpoint.model)
+    if token.expires is None:
+        head.serving, head.endpoint, head.token = serving, endpoint, token
+    _score(serving, endpoint, token, exchange)
+
+
+def _score(serving: Serving, endpoint: Endpoint, token: PlannedToken, exchange: Exchange) -> None:
+    head = exchange.head
     form = exchange.form = endpoint.form
     unit = form.parse(exchange)
     if unit is None:
@@ -83,14 +92,6 @@ def score(serving: Serving, endpoint: Endpoint, exchange: Exchange) -> None:
     version.put(exchange)
     if endpoint.mirrors and serving.mirroring is not None and not token.internal:
         serving.mirroring.ask(exchange, endpoint.mirrors)
-
-
-def _known(access: Access, head: Head) -> PlannedToken:
-    """The request's token, remembered with its head where it cannot expire."""
-    token = access.token(head.authorization)
-    if token.expires is None:
-        head.access, head.token = access, token
-    return token
 
 
 def _place(endpoint: Endpoint, unit: str) -> int:

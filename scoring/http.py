@@ -87,14 +87,15 @@ class Head:
     """What a request's line and header fields say, checked."""
 
     __slots__ = (
-        "access",
         "authorization",
         "chunked",
         "content_length",
+        "endpoint",
         "expects_continue",
         "header_length",
         "keep_alive",
         "method",
+        "serving",
         "target",
         "token",
         "unit",
@@ -111,14 +112,19 @@ class Head:
         self.expects_continue = fields.get(b"expect", b"").lower() == b"100-continue"
         self.content_length = _length(fields, b"content-length")
         self.header_length = _length(fields, b"inference-header-content-length")
-        # Whose token this is under which plan's access, once it is known: heads that come again keep it.
-        self.access: object = None
+        # Where this head leads and who calls under which plan, once that is settled: the same bytes
+        # need not be asked again until another plan comes.
+        self.serving: object = None
+        self.endpoint: Any = None
         self.token: Any = None
         self.chunked = b"transfer-encoding" in fields
         self.unit = _unit(fields.get(b"x-assay-unit"))
         encoding = fields.get(b"content-encoding", b"identity").lower()
         if encoding not in {b"", b"identity"}:
             raise errors.UnsupportedEncoding("send the body as it is: content encodings are not accepted")
+
+    def forget_route(self) -> None:
+        self.serving = self.endpoint = self.token = None
 
     def can_be_remembered(self) -> bool:
         """True when nothing but the length says where the message ends, and another one may follow."""

@@ -58,6 +58,12 @@ class Connections:
             self.heads.clear()
         self.heads[raw] = head
 
+    def forget_routes(self) -> None:
+        """Another plan is served: what heads led to under the old one must not keep its versions alive."""
+        for head in [*self.heads.values(), *(connection.head for connection in self.open)]:
+            if head is not None:
+                head.forget_route()
+
     def sweep(self, now: float) -> None:
         """Close what is idle, unfinished or unread for too long. `now` in `perf_counter` seconds."""
         for connection in list(self.open):
@@ -109,7 +115,7 @@ class Connection(asyncio.Protocol):
             self._feed(data)
         if self._failure is not None:
             self._fail(self._failure)
-        elif self._head is None and self._since:
+        elif self.head is None and self._since:
             self._partial += len(data)
             if self._partial > self._limits.head_bytes:
                 self._fail(self._head_too_large())
@@ -134,7 +140,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._target = b""
         self._fields: dict[bytes, bytes] = {}
-        self._head: Head | None = None
+        self.head: Head | None = None
         self._head_bytes = self._partial = 0
         self._body = b""
         self._chunks: list[bytes] | None = None
@@ -170,7 +176,7 @@ class Connection(asyncio.Protocol):
         except ScoringError as error:
             self._failure = error
             return
-        self._head = head
+        self.head = head
         self._bound(head)
         if head.expects_continue and self._failure is None:
             self._push(http.CONTINUE, _INTERIM)
@@ -208,11 +214,11 @@ class Connection(asyncio.Protocol):
             self._chunks.append(chunk)
 
     def on_message_complete(self) -> None:
-        if self._failure is not None or self._head is None or self._deaf:
+        if self._failure is not None or self.head is None or self._deaf:
             return
         body = self._body if self._chunks is None else b"".join(self._chunks)
         self._let_go()
-        exchange = Exchange(self, self._head, body, perf_counter())
+        exchange = Exchange(self, self.head, body, perf_counter())
         self._since = 0.0
         self._pending.append(exchange)
         self._shared.handle(exchange)
@@ -254,7 +260,7 @@ class Connection(asyncio.Protocol):
         elif not self._since:
             if now - self._quiet_since > limits.idle_seconds:
                 self._transport.close()
-        elif now - self._since > (limits.head_seconds if self._head is None else limits.body_seconds):
+        elif now - self._since > (limits.head_seconds if self.head is None else limits.body_seconds):
             self._fail(RequestTimeout("the request did not arrive in time"))
 
     def idle(self) -> bool:
@@ -292,7 +298,7 @@ class Connection(asyncio.Protocol):
         self._last_raw = raw
         before = self._parser
         self._feed(raw)
-        head = self._head
+        head = self.head
         if repeated and head is not None and self._failure is None and self._parser is before:
             complete = not self._since
             if head.can_be_remembered() and complete == (not head.content_length):

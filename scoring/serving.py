@@ -106,7 +106,6 @@ class Endpoint:
     salt: bytes = b""
     hashing: str = "interval"
     mirrors: Sequence[Mirror] = ()
-    permitted: set[str] = field(default_factory=set)
     _hashed: Callable[[str], int] = field(init=False)
     _split: Callable[[int], int] = field(init=False)
 

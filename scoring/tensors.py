@@ -55,7 +55,7 @@ def to_array(blocks: Sequence[Block], datatype: str, shape: tuple[int, ...]) -> 
         return array.reshape(shape)
     raw = blocks[0].raw if len(blocks) == 1 else b"".join([block.raw for block in blocks])
     array = np.frombuffer(raw, dtype=DTYPES[datatype]).reshape(shape)
-    if not all(block.finite for block in blocks) and not np.isfinite(array).all():
+    if False in [block.finite for block in blocks] and not np.isfinite(array).all():
         raise BadTensor("an input holds NaN or an infinity: send finite numbers only")
     return array
 

@@ -10,9 +10,11 @@ import socket
 import time
 from contextlib import closing
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from onnx import helper
 
 from scoring.artifacts import blob_path
 from scoring.node.files import write_atomically
@@ -271,3 +273,35 @@ def _refuses(port: int) -> bool:
     except OSError:
         return True
     return False
+
+
+def heavy(seed: int) -> bytes:
+    """A table of 30 MB, small enough to be held in each worker's own memory."""
+    table = np.random.default_rng(seed).random((3_750_000, 2), dtype=np.float32)
+    nodes = [
+        helper.make_node("Cast", ["x"], ["places"], to=models.INT64),
+        helper.make_node("Gather", ["table", "places"], ["y"]),
+    ]
+    return models.graph(
+        nodes, [("x", models.FLOAT, ["n", 2])], [("y", models.FLOAT, ["n", 2, 2])], {"table": table}
+    )
+
+
+def test_a_version_that_nothing_names_any_more_gives_its_memory_back(fresh, store):
+    node = fresh(workers=1)
+
+    def memory() -> int:
+        return node.facts()["memory_bytes"]
+
+    node.serve({"m": model(1, [store.version(1, models.constant(1.0))])})
+    with closing(node.client()) as client, closing(node.client()) as idle:
+        # By the third request a head is known to the byte, and what it leads to.
+        for each in (client, client, client, idle):
+            assert each.infer("m")[0] == 200
+        base = wait_for(memory, "a figure")
+        for number in (2, 3, 4):
+            node.serve({"m": model(number, [store.version(number, heavy(number))])})
+            assert [each.infer("m")[0] for each in (client, idle)] == [200, 200]
+        wait_for(lambda: memory() > base + (25 << 20), "one table to be counted")
+        node.serve({"m": model(5, [store.version(5, models.constant(5.0))])})
+        wait_for(lambda: memory() < base + (20 << 20), "the tables to be gone")
