@@ -33,6 +33,7 @@ EXAMINER_LIMITS = Limits(
     memory_bytes=4 * GIB, cpu_seconds=3600, wall_seconds=3600, processes=128, file_bytes=4 * GIB
 )
 LOAD_TIMEOUT_S = 120.0
+_NOT_LOADED = "The model could not be loaded: the runtime refuses it, or it kills the process that loads it."
 _POLL_S = 0.01
 _SOCKET = "/socket/scoring.sock"
 
@@ -80,7 +81,7 @@ def prove(
     lent = _lay_out(work, subject, sets, champion_predictions)
     started = time.perf_counter()
     with _server(lent, allow_unisolated) as server:
-        if fault := _await_ready(server, lent.socket / "scoring.sock"):
+        if fault := _await_ready(server, lent.socket / "scoring.sock", subject.model):
             return Proof(None, fault, peak_memory_bytes=server.peak_memory_bytes())
         load_ms = (time.perf_counter() - started) * 1000
         finished = _examine(lent, subject, sets, spec, champion_predictions is not None, allow_unisolated)
@@ -188,23 +189,24 @@ def _examine(
     )
 
 
-def _await_ready(server: Cell, path: Path) -> str:
-    """Empty when the server is ready to answer, else what happened to it."""
+def _await_ready(server: Cell, path: Path, model: str) -> str:
+    """Empty when the server is ready to answer for the model, else what happened to it."""
     deadline = time.monotonic() + LOAD_TIMEOUT_S
     while time.monotonic() < deadline:
         if died := server.poll():
             return f"The model could not be loaded: the scoring server {died.sentence}{_last_words(died)}."
-        if _is_ready(path):
-            return ""
+        if _says_yes(path, "/v2/health/ready"):
+            # A node is ready too when it has given the model up.
+            return "" if _says_yes(path, f"/v2/models/{model}/ready") else _NOT_LOADED
         time.sleep(_POLL_S)
     return f"The model was not loaded within {LOAD_TIMEOUT_S:g} s."
 
 
-def _is_ready(path: Path) -> bool:
+def _says_yes(path: Path, target: str) -> bool:
     """The status line alone is read: it comes from a process that may be the model's."""
     try:
         with connect(path, 5) as client:
-            client.sendall(b"GET /v2/health/ready HTTP/1.1\r\nHost: cell\r\nConnection: close\r\n\r\n")
+            client.sendall(f"GET {target} HTTP/1.1\r\nHost: cell\r\nConnection: close\r\n\r\n".encode())
             return client.recv(64).startswith(b"HTTP/1.1 200")
     except OSError:
         return False

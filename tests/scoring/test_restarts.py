@@ -107,5 +107,5 @@ def test_a_node_follows_a_database_that_was_made_anew(pair, store):
 
     wait_for(lambda: pair.facts()["sequence"] == 3, "the new plan")
     with closing(pair.client()) as client:
-        assert client.infer("m")[2]["model_version"] == "2"
+        wait_for(lambda: client.infer("m")[2]["model_version"] == "2", "its version")
     assert "ANOTHER INSTALLATION" in pair.output()
