@@ -70,9 +70,20 @@ class _Running:
 class Supervisor:
     """Starts the children in order, each when those before it are ready, and watches them."""
 
-    def __init__(self, children: Sequence[Child], *, folder: Path, say: Callable[[str], None]) -> None:
-        """`folder` gets logs/ and processes.json (name -> process id); `say` gets what a person must see."""
+    def __init__(
+        self,
+        children: Sequence[Child],
+        *,
+        folder: Path,
+        say: Callable[[str], None],
+        most_deaths: int = CRASHES,
+    ) -> None:
+        """`folder` gets logs/ and processes.json (name -> process id); `say` gets what a person must see.
+
+        most_deaths  how often one child may die within a minute before all of it stops.
+        """
         self._say = say
+        self._most_deaths = most_deaths
         self._register = folder / "processes.json"
         self._running = [
             _Running(child, ChildLog(folder / "logs" / f"{child.name}.log")) for child in children
@@ -165,12 +176,12 @@ class Supervisor:
         one.deaths = [at for at in one.deaths if now - at < CRASH_WINDOW_S] + [now]
         last_words = "".join(f"\n    {line}" for line in one.log.tail(15))
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-        if len(one.deaths) >= CRASHES:
+        if len(one.deaths) >= self._most_deaths:
             raise TreeStopped(
-                f"{one.child.name} died {CRASHES} times within a minute, the last time {how}. "
+                f"{one.child.name} died {self._most_deaths} times within a minute, the last time {how}. "
                 f"Its last words, from {one.log.path}:{last_words}"
             )
-        pause = PAUSES_S[len(one.deaths) - 1]
+        pause = PAUSES_S[min(len(one.deaths), len(PAUSES_S)) - 1]
         one.due = now + pause
         self._say(f"{one.child.name} died {how}; it starts again in {pause:g} s.{last_words}")
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from time import time
 
-from scoring.errors import Forbidden, MissingToken
+from scoring.errors import Forbidden, MissingToken, NotReady
 from scoring.plans import EVERY_MODEL, SCOPES, PlannedToken
 
 ANYONE = PlannedToken("public", "", frozenset({"score", "feedback"}), frozenset({EVERY_MODEL}))
@@ -54,6 +54,13 @@ class Access:
             self._seen.clear()
         self._seen[authorization] = found
         return found
+
+
+class Unplanned(Access):
+    """Before a worker's first plan nobody's token is known: that is no reason to send anybody away."""
+
+    def token(self, authorization: bytes) -> PlannedToken:
+        raise NotReady("this node has no plan yet: come again in a second")
 
 
 def permit(token: PlannedToken, scope: str, model: str | None = None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Never, Protocol
 
-from scoring.access import Access
+from scoring.access import Access, Unplanned
 from scoring.errors import VersionBroken
 from scoring.exchange import Exchange
 from scoring.http import Written
@@ -143,7 +143,7 @@ class Serving:
     """One plan as a worker follows it. `endpoints` by the exact bytes of the request's target."""
 
     sequence: int = -1
-    access: Access = field(default_factory=Access)
+    access: Access = field(default_factory=Unplanned)
     endpoints: Mapping[bytes, Endpoint] = field(default_factory=dict)
     models: Mapping[str, ModelView] = field(default_factory=dict)
     ready: bool = False

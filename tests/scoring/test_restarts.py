@@ -109,3 +109,21 @@ def test_a_node_follows_a_database_that_was_made_anew(pair, store):
     with closing(pair.client()) as client:
         wait_for(lambda: client.infer("m")[2]["model_version"] == "2", "its version")
     assert "ANOTHER INSTALLATION" in pair.output()
+
+
+def test_before_its_first_plan_a_node_sends_nobody_away_for_a_token(tmp_path, store):
+    """A client that is told 401 gives up; one that is told to come again does."""
+    node = Node(tmp_path, store).start()
+    try:
+        with closing(node.client()) as client:
+            assert client.call("GET", "/v2/health/live", auth=None)[0] == 200
+            for answer in (
+                client.infer("m"),
+                client.call("GET", "/v2/models/m"),
+                client.call("POST", "/feedback", []),
+                client.call("POST", "/v2/models/m/infer", b" " * 100_000),
+            ):
+                status, headers, document = answer
+                assert (status, headers["retry-after"], document["code"]) == (503, "1", "not_ready")
+    finally:
+        node.stop()

@@ -18,7 +18,7 @@ from django.core.management.base import BaseCommand, CommandError
 from config import env, processes
 from config.keeper import only_one_tree
 from config.sources import SourceWatch
-from config.supervisor import Supervisor, TreeStopped, die_with_parent, stopped_by_signals
+from config.supervisor import CRASHES, Supervisor, TreeStopped, die_with_parent, stopped_by_signals
 
 Question = Callable[[], bool]
 
@@ -43,7 +43,13 @@ class Command(BaseCommand):
             with only_one_tree(settings.DATA_DIR):
                 processes.require_free_ports()
                 call_command("prepare")
-                supervisor = Supervisor(processes.children(), folder=settings.DATA_DIR, say=self._say)
+                supervisor = Supervisor(
+                    processes.children(),
+                    folder=settings.DATA_DIR,
+                    say=self._say,
+                    # Deaths that were asked for are no sign of trouble.
+                    most_deaths=sys.maxsize if settings.CRASHPOINT_FILE else CRASHES,
+                )
                 with stopped_by_signals(supervisor), _closed(supervisor):
                     supervisor.start(deadline_s=deadline)
                     if not supervisor.stopping:
