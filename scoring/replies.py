@@ -144,7 +144,7 @@ class Replies:
             )
 
     def _rows(self, ran: Ran) -> _Rows | None:
-        """All rows of a run as texts, where most of its requests are one row and want the same as JSON."""
+        """All rows of a run as texts, where its first request is one row that wants JSON: others often do."""
         first = ran.exchanges[0]
         if not self._samples or first.rows != 1 or not first.chosen:
             return None

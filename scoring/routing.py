@@ -26,16 +26,6 @@ class Arm:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What answers one request, and why. `arm` is the index in the plan's list; `propensity` is in (0, 1]."""
-
-    version: int
-    arm: int
-    reason: str
-    propensity: float
-
-
 def unit_hash(unit: str, salt: bytes) -> int:
     """64 bits of a unit under a rollout's salt: the unit's place, and its pseudonym in request ids."""
     return int.from_bytes(blake2b(unit.encode(), key=salt, digest_size=8).digest(), "big")
@@ -88,10 +78,3 @@ def rendezvous(arms: Sequence[Arm], hashed: int, salt: bytes) -> int:
     if best < 0:
         raise ValueError("no arm has a weight")
     return best
-
-
-def choose(arms: Sequence[Arm], hashed: int, salt: bytes, *, hashing: str = "interval") -> Choice:
-    """The arm that answers this unit. Raises ValueError when `arms` is empty or its weights are short."""
-    index = rendezvous(arms, hashed, salt) if hashing == "rendezvous" else split(arms, hashed)
-    arm = arms[index]
-    return Choice(arm.version, index, arm.reason, arm.weight / WHOLE)

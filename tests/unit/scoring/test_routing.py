@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring.routing import WHOLE, Arm, choose, rendezvous, split, splitter, unit_hash, unit_hasher
+from scoring.routing import WHOLE, Arm, rendezvous, split, splitter, unit_hash, unit_hasher
 
 CASES = Path(__file__).parents[2] / "data" / "routing"
 SALT = bytes(range(16))
@@ -25,11 +25,13 @@ def cases():
 @pytest.mark.parametrize("case", list(cases()))
 def test_the_choice_is_the_one_in_the_case_file(case):
     salt = bytes.fromhex(case["salt"])
-    hashed = int(case["hash"]) if "hash" in case else unit_hash(case["unit"], salt)
-    choice = choose([Arm(**arm) for arm in case["arms"]], hashed, salt, hashing=case["hashing"])
+    hashed = int(case["hash"]) if "hash" in case else unit_hasher(salt)(case["unit"])
+    arms = [Arm(**arm) for arm in case["arms"]]
+    by_draw = case["hashing"] == "rendezvous"
+    chosen = arms[rendezvous(arms, hashed, salt) if by_draw else splitter(arms)(hashed)]
 
     expected = case["expected"]
-    assert (choice.version, choice.reason, choice.propensity) == (
+    assert (chosen.version, chosen.reason, chosen.weight / WHOLE) == (
         expected["version"],
         expected["reason"],
         expected["propensity"],
@@ -78,7 +80,7 @@ def test_two_salts_do_not_share_their_unlucky_units():
     assert len(unlucky & other) < len(unlucky) / 3
 
 
-@pytest.mark.parametrize("hashing", ["interval", "rendezvous"])
-def test_nothing_open_is_an_error_not_a_guess(hashing):
+@pytest.mark.parametrize("chosen", [lambda: split([], 0), lambda: rendezvous([], 0, SALT)])
+def test_nothing_open_is_an_error_not_a_guess(chosen):
     with pytest.raises(ValueError, match="arm"):
-        choose([], 0, SALT, hashing=hashing)
+        chosen()
