@@ -49,11 +49,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(_folder(config), ignore_errors=True)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One live tree for all that need one: they go to the same xdist worker."""
+    """One live tree for all that need one: they go to the same xdist worker, whose hook reads the marks next."""
     for item in items:
         if "live_tree" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("live tree"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Two live trees at once would take each other's tasks: a group that xdist did not see ends the run."""
+    if hasattr(session.config, "workerinput") and session.config.getoption("loadgroup", False):
+        for item in session.items:
+            if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+                raise pytest.UsageError(f"pytest-xdist does not keep {item.nodeid} in its group")
 
 
 @pytest.hookimpl(wrapper=True)
