@@ -252,8 +252,7 @@ def test_limits_deadline_death_and_return_of_the_node(own, tmp_path):
             stub = stubs.GRPCInferenceServiceStub(channel)
             assert stub.ModelInfer(counting(3), metadata=META, timeout=10).raw_output_contents
 
-            long = stub.ModelInfer.future(counting(10**9), metadata=META, timeout=30)
-            wait_for(lambda: busy(stub), "a refusal while the only place is taken")
+            long = under_way(stub, 10**9)
             asked = stub.ServerLive.future(messages.ServerLiveRequest(), timeout=20)
             os.kill(own.pids()[0], signal.SIGKILL)
             code, words, trailing = refused(long.result)
@@ -281,6 +280,20 @@ def test_limits_deadline_death_and_return_of_the_node(own, tmp_path):
         assert door.stop() == 0
 
 
+def under_way(stub, rounds: int) -> grpc.Future:
+    """A call that holds the door's only place. Who looks may hold it when the call comes: then it comes again."""
+    call = stub.ModelInfer.future(counting(rounds), metadata=META, timeout=30)
+
+    def holds() -> bool:
+        nonlocal call
+        if call.done():
+            call = stub.ModelInfer.future(counting(rounds), metadata=META, timeout=30)
+        return busy(stub) and not call.done()
+
+    wait_for(holds, "the call to be under way")
+    return call
+
+
 def busy(stub) -> bool:
     try:
         stub.ModelInfer(counting(3), metadata=META, timeout=5)
@@ -304,9 +317,7 @@ def test_a_call_under_way_ends_before_the_process_does(own, tmp_path):
     try:
         with grpc.insecure_channel(door.address) as channel:
             stub = stubs.GRPCInferenceServiceStub(channel)
-            long = stub.ModelInfer.future(counting(100_000), metadata=META, timeout=10)
-            wait_for(lambda: busy(stub) or long.done(), "the call to be under way")
-            assert not long.done()
+            long = under_way(stub, 100_000)
             assert door.stop() == 0
             assert long.result().raw_output_contents
     finally:
