@@ -51,7 +51,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One live tree for all that need one: they go to the same xdist worker, whose hook reads the marks next."""
+    """One live tree for all that need one: they go to the same xdist worker."""
     for item in items:
         if "live_tree" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("live tree"))

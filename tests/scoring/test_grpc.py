@@ -281,7 +281,7 @@ def test_limits_deadline_death_and_return_of_the_node(own, tmp_path):
 
 
 def under_way(stub, rounds: int) -> grpc.Future:
-    """A call that holds the door's only place. Who looks may hold it when the call comes: then it comes again."""
+    """A call that holds the door's only place. Who looks may have held it: then the call comes again."""
     call = stub.ModelInfer.future(counting(rounds), metadata=META, timeout=30)
 
     def holds() -> bool:
