@@ -10,10 +10,8 @@ from typing import Any, cast
 import msgspec
 
 from scoring.limits import Limits
+from scoring.plans import Key
 from scoring.telemetry import Cell
-
-Key = tuple[str, int, str]
-"""A version on a node: model, number, identity digest."""
 
 
 class Setup(msgspec.Struct, tag=True):

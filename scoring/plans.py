@@ -22,6 +22,10 @@ SCOPES = frozenset({"score", "score-version", "feedback"})
 EVERY_MODEL = "*"
 
 
+Key = tuple[str, int, str]
+"""A version on a node: model, number, identity digest."""
+
+
 class PublicKey(Protocol):
     """An Ed25519 public key as the `cryptography` package has it."""
 
@@ -127,6 +131,10 @@ class ModelPlan:
         for number in (*(arm.version for arm in self.arms), *self.mirrors):
             if number not in self.versions or self.versions[number].staged:
                 raise BadPlan(f"version {number} has traffic but is not among the open versions")
+
+    def keys(self, name: str) -> dict[int, Key]:
+        """Its versions by number, as a node knows them. `name` is the model's."""
+        return {number: (name, number, version.digest) for number, version in self.versions.items()}
 
     def to_json(self) -> dict[str, Any]:
         return {

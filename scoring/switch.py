@@ -10,20 +10,13 @@ from typing import Any
 
 from scoring.access import Access
 from scoring.mirrors import ARM, Mirror, Mirrors
-from scoring.plans import ModelPlan, RoutingPlan
+from scoring.plans import Key, ModelPlan, RoutingPlan
 from scoring.protocols.forms import MLFLOW, OIP, SIMPLE
 from scoring.request_ids import BY_NAME, INTERNAL, Issuer, model_tag
 from scoring.serving import BrokenVersion, Endpoint, ModelView, Serving, Target
 from scoring.telemetry import Cell, Meters
 
-Key = tuple[str, int, str]
-"""A version on a node: model, number, identity digest."""
 NOTHING: Mapping[Key, str] = MappingProxyType({})
-
-
-def keys(name: str, model: ModelPlan) -> dict[int, Key]:
-    """The versions of a model's plan by number."""
-    return {number: (name, number, version.digest) for number, version in model.versions.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,7 @@ class Maker:
         stand_ins = {
             key: BrokenVersion(number, model.versions[number].signature, broken[key])
             for name, model in plan.models.items()
-            for number, key in keys(name, model).items()
+            for number, key in model.keys(name).items()
             if key in broken
         }
         if stand_ins:
@@ -113,7 +106,7 @@ class Maker:
         return Endpoint(name, "score-version", OIP, [named], [internal], salt=model.salt)
 
     def _target(self, name: str, model: ModelPlan, number: int, arm: int, reason: str) -> Target:
-        version = self.loaded[keys(name, model)[number]]
+        version = self.loaded[model.keys(name)[number]]
         issuer = Issuer(self.key, model_tag(name), number, model.revision, arm)
         cell = Cell(name, number, reason)
         place = self.cells.setdefault(cell, len(self.cells))
@@ -121,7 +114,7 @@ class Maker:
 
     def _share_out(self, name: str, model: ModelPlan) -> None:
         """Tell each loaded version which share of its answers the prediction log keeps from now on."""
-        for number, key in keys(name, model).items():
+        for number, key in model.keys(name).items():
             loaded = self.loaded.get(key)
             if loaded is not None and not isinstance(loaded, BrokenVersion):
                 version = model.versions[number]
@@ -130,7 +123,7 @@ class Maker:
     def _view(self, name: str, model: ModelPlan) -> ModelView:
         versions = {
             number: self.loaded[key]
-            for number, key in keys(name, model).items()
+            for number, key in model.keys(name).items()
             if not model.versions[number].staged
         }
         return ModelView(name, model.revision, versions, tuple(arm.version for arm in model.arms))

@@ -54,13 +54,13 @@ from scoring.exchange import Exchange
 from scoring.http import answer
 from scoring.lanes import Watch, Workshop
 from scoring.mirrors import Mirrors
-from scoring.plans import RoutingPlan, parse
+from scoring.plans import Key, RoutingPlan, parse
 from scoring.routes import NodeRoutes
 from scoring.runtime.onnx import Options, run_options
 from scoring.runtime.pool import Files, Loaded, Order, Shops, load_version
 from scoring.samples import MOST_BYTES, SEND_SECONDS, Sampler, Samples
 from scoring.server import Connection, Connections
-from scoring.switch import Key, Maker, keys
+from scoring.switch import Maker
 from scoring.telemetry import Meters
 from scoring.types import Signature
 
@@ -126,7 +126,7 @@ class Worker:
     def _make_room(self, plan: RoutingPlan) -> None:
         """Give each version's answer cache the room that the plan says."""
         for name, model in plan.models.items():
-            for number, key in keys(name, model).items():
+            for number, key in model.keys(name).items():
                 if key in self._loaded:
                     self._loaded[key].replies.cache.resize(model.versions[number].cache_bytes)
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scoring.control import Key
 from scoring.node.crashes import Crash
+from scoring.plans import Key
 
 WINDOW_SECONDS = 60.0
 CRASHES = 3

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scoring.blackbox import LOADER, Note
-from scoring.control import Key
+from scoring.plans import Key
 from scoring.telemetry import Cell
 
 _THREAD = re.compile(rb"Current thread 0x([0-9a-f]+)")

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from scoring.plans import ModelPlan, PlannedVersion, RoutingPlan
-from scoring.switch import Key, keys
+from scoring.plans import Key, ModelPlan, PlannedVersion, RoutingPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class Desired:
         found: dict[Key, PlannedVersion] = {}
         for models in (self.adopted, wanted):
             for name, model in models.items():
-                found |= {key: model.versions[number] for number, key in keys(name, model).items()}
+                found |= {key: model.versions[number] for number, key in model.keys(name).items()}
         return found
 
     def in_force(self) -> set[Key]:
@@ -83,4 +82,4 @@ class Desired:
 
 def open_keys(name: str, model: ModelPlan) -> set[Key]:
     """The versions of an entry that somebody may address."""
-    return {key for number, key in keys(name, model).items() if not model.versions[number].staged}
+    return {key for number, key in model.keys(name).items() if not model.versions[number].staged}

@@ -21,7 +21,6 @@ from scoring.control import (
     Cleared,
     Failed,
     Following,
-    Key,
     Link,
     Listen,
     Ready,
@@ -32,6 +31,7 @@ from scoring.control import (
     connect,
 )
 from scoring.node.crashes import box_of, words
+from scoring.plans import Key
 from scoring.telemetry import Cell, Meters
 
 HANGS_AFTER_SECONDS = 30.0

@@ -8,11 +8,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from scoring.control import Failed, Keep, Key, Serve
+from scoring.control import Failed, Keep, Serve
 from scoring.node.desired import Desired, open_keys
 from scoring.node.fleet import Fleet, Worker
 from scoring.node.loading import Loading
-from scoring.plans import PlannedVersion, RoutingPlan, serialise
+from scoring.plans import Key, PlannedVersion, RoutingPlan, serialise
 from scoring.types import Signature
 
 

@@ -9,12 +9,13 @@ from time import perf_counter, time
 from typing import Any
 
 from scoring import blackbox
-from scoring.control import Cleared, Key, Marked, Stats
+from scoring.control import Cleared, Marked, Stats
 from scoring.node.breaker import Breaker
 from scoring.node.crashes import Crash, CrashCounts, box_of, crash_of, thread_of, trace_of
 from scoring.node.fleet import Fleet, Worker
 from scoring.node.loading import Loading
 from scoring.node.poison import Poison
+from scoring.plans import Key
 
 log = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from scoring.artifacts import ArtifactCache
-from scoring.control import Failed, Key, Load
+from scoring.control import Failed, Load
 from scoring.errors import CorruptArtifact
 from scoring.node.crashes import Crash
 from scoring.node.fleet import Fleet, Worker
 from scoring.node.memory import Memory, NoRoom
 from scoring.node.weights import apart
-from scoring.plans import ArtifactRef, PlannedVersion
+from scoring.plans import ArtifactRef, Key, PlannedVersion
 
 FETCHES_AT_ONCE = 2
 DEATHS = 2

@@ -46,6 +46,11 @@ def test_a_scoring_worker_loads_nothing_that_it_does_not_need():
     assert not loaded & {"redis", "boto3", "botocore", "cryptography", "onnx", "sklearn", "scipy"}
 
 
+def test_a_node_that_keeps_no_log_does_without_numpy():
+    """It stands beside its workers and answers nobody: that would be a third of its start and memory."""
+    assert not loaded_by("scoring.node.node") & {"numpy", "onnxruntime"}
+
+
 def loaded_by(name: str, *, missing_ok: bool = False) -> set[str]:
     """Top-level names in a fresh interpreter after importing a package with all its modules."""
     path = name.replace(".", "/")
