@@ -50,17 +50,12 @@ class Workload:
 
 
 def logistic(features: int = 2) -> Workload:
+    from sklearn.linear_model import LogisticRegression
+
     rng = np.random.default_rng(_SEED)
-    nodes = [
-        helper.make_node("MatMul", ["x", "w"], ["scores"]),
-        helper.make_node("Add", ["scores", "b"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
-        helper.make_node("ArgMax", ["logits"], ["label"], axis=1, keepdims=0),
-    ]
-    constants = {"w": rng.normal(size=(features, 2)), "b": rng.normal(size=2)}
-    row = (features,)
-    words = f"logistic regression, {features} features"
-    return Workload("W1", words, _classifier(nodes, constants, row, 2), row)
+    rows = rng.random((500, features), dtype=np.float32)
+    fitted = LogisticRegression().fit(rows, rows.sum(axis=1) > features / 2)
+    return Workload("W1", f"logistic regression, {features} features", _converted(fitted, rows), (features,))
 
 
 def perceptron(seed: int = _SEED) -> Workload:
@@ -81,18 +76,13 @@ def perceptron(seed: int = _SEED) -> Workload:
 
 
 def trees() -> Workload:
-    from skl2onnx import to_onnx
     from sklearn.datasets import make_classification
     from sklearn.ensemble import GradientBoostingClassifier
 
-    features, labels = make_classification(2000, 30, n_informative=12, random_state=_SEED)
-    boosted = GradientBoostingClassifier(n_estimators=200, max_depth=3, random_state=_SEED)
-    boosted.fit(features.astype(np.float32), labels)
-    model = to_onnx(boosted, features[:1].astype(np.float32), options={"zipmap": False}, target_opset=17)
-    for node in model.graph.node:
-        node.input[:] = ["x" if name == "X" else name for name in node.input]
-    model.graph.input[0].name = "x"
-    return Workload("W3", "200 boosted trees, 30 features", model.SerializeToString(), (30,))
+    made, labels = make_classification(2000, 30, n_informative=12, random_state=_SEED)
+    rows = made.astype(np.float32)
+    fitted = GradientBoostingClassifier(n_estimators=200, max_depth=3, random_state=_SEED).fit(rows, labels)
+    return Workload("W3", "200 boosted trees, 30 features", _converted(fitted, rows), (30,))
 
 
 def convolution() -> Workload:
@@ -120,6 +110,18 @@ ALL: dict[str, Callable[[], Workload]] = {
     "W3": trees,
     "W4": convolution,
 }
+
+
+def _converted(fitted: Any, rows: NDArray[np.float32]) -> bytes:
+    """A model of scikit-learn as its users convert it; the input is `x` here as everywhere."""
+    from skl2onnx import to_onnx
+
+    model = to_onnx(fitted, rows[:1], options={"zipmap": False}, target_opset=17)
+    for node in model.graph.node:
+        node.input[:] = ["x" if name == "X" else name for name in node.input]
+    model.graph.input[0].name = "x"
+    made: bytes = model.SerializeToString()
+    return made
 
 
 def _classifier(
