@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from asyncio.events import _get_running_loop, _set_running_loop
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -16,6 +18,9 @@ from registry.sandbox.errors import NoSandbox
 from tests import databases, live
 from tests.fuzz.amount import SOAK
 from tests.servers import S3Server, Servers
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 PACKAGES = {"chromium": "chromium", "bwrap": "bubblewrap"}
 SERVERS = pytest.StashKey[Servers]()
@@ -72,13 +77,19 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     for marker, program in (("browser", "chromium"), ("isolated", "bwrap")):
         if item.get_closest_marker(marker) and not shutil.which(program):
             pytest.skip(f"needs {program}")
-    with _skipped_without_bubblewrap():
+    with _skipped_without_bubblewrap(), _without_playwrights_loop(item):
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    with _skipped_without_bubblewrap():
+    with _skipped_without_bubblewrap(), _without_playwrights_loop(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    with _without_playwrights_loop(item):
         return (yield)
 
 
@@ -93,6 +104,23 @@ def _skipped_without_bubblewrap() -> Iterator[None]:
         pytest.skip("needs bwrap")
 
 
+@contextmanager
+def _without_playwrights_loop(item: pytest.Item) -> Iterator[None]:
+    """playwright's loop counts as running in this thread between its calls: hide it from other tests.
+
+    Where a loop runs, async views under test refuse to, and Django keeps other connections.
+    """
+    if "playwright" in getattr(item, "fixturenames", ()):
+        yield
+        return
+    loop = _get_running_loop()
+    _set_running_loop(None)
+    try:
+        yield
+    finally:
+        _set_running_loop(loop)
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
     """Say at the end what did not run and the line that would let it run."""
     reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
@@ -105,6 +133,14 @@ def pytest_terminal_summary(terminalreporter) -> None:
         terminalreporter.line(
             f"  apt-get update && apt-get install -y --no-install-recommends {' '.join(missing)}"
         )
+
+
+@pytest.fixture(scope="session")
+def browser(browser: Browser) -> Iterator[Browser]:
+    """pytest-playwright's own, which needs its loop to close itself after a test that does without."""
+    loop = _get_running_loop()
+    yield browser
+    _set_running_loop(loop)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,6 @@ from scoring.protocols import inference_pb2, mlflow, oip_binary, oip_grpc, oip_j
 from scoring.protocols.inputs import InputReader
 from scoring.tensors import DTYPES, to_array
 from scoring.types import Signature, TensorSpec
-from tests import asynchronous
 from tests.fuzz import documents
 from tests.fuzz.amount import examples
 from tests.scoring.nodes import REQUEST_KEY, plan
@@ -254,7 +253,7 @@ def test_the_language_of_redis(answer):
             return
         assert value is None or isinstance(value, bytes | int | list)
 
-    asynchronous.run(read())
+    asyncio.run(read())
 
 
 def test_an_endless_line_is_broken_too():
@@ -264,7 +263,7 @@ def test_an_endless_line_is_broken_too():
         with pytest.raises(resp._BROKEN):
             await resp._read(reader)
 
-    asynchronous.run(read())
+    asyncio.run(read())
 
 
 def test_many_keys_of_which_the_last_comes_twice_cost_no_more_than_reading_them():

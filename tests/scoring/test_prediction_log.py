@@ -21,7 +21,6 @@ from scoring.node.prediction_log import PredictionLog
 from scoring.node.stores import LocalStore
 from scoring.samples import is_kept
 from scoring.types import Signature, TensorSpec
-from tests import asynchronous
 from tests.scoring import models
 from tests.scoring.nodes import Node, model, wait_for
 
@@ -153,7 +152,7 @@ def test_a_store_that_is_away_costs_memory_up_to_the_bound_and_then_samples(tmp_
         assert [segment["requests"] for segment in told] == [kept]
         assert (log.bytes, log.problem) == (0, "")
 
-    asynchronous.run(play())
+    asyncio.run(play())
 
 
 def test_samples_that_make_no_segment_hold_up_no_others(tmp_path):
@@ -165,7 +164,7 @@ def test_samples_that_make_no_segment_hold_up_no_others(tmp_path):
         log.take(1, Sampled([sample(2), replace_model(sample(3))], 0))
         await log.close()
 
-    asynchronous.run(play())
+    asyncio.run(play())
     assert [segment["requests"] for segment in told] == [1]
     assert log.dropped == 2
     assert (told[0]["from_ms"], told[0]["to_ms"]) == (1002, 1002)
@@ -189,7 +188,7 @@ def test_a_segment_is_sealed_when_it_is_old_or_large(tmp_path, monkeypatch):
                 await asyncio.sleep(0.01)
         running.cancel()
 
-    asynchronous.run(play())
+    asyncio.run(play())
     assert told[0]["requests"] == 11
 
 

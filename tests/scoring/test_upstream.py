@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 import pytest
 
 from scoring.grpc.upstream import NodeGone, Upstream
-from tests import asynchronous
 from tests.servers import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nX-Number: %d\r\nContent-Length: 2\r\n\r\nok"
@@ -62,7 +61,7 @@ def test_a_connection_is_used_again():
             assert said == ["1", "2", "3", "4", "5"]
             assert server.connections == 1
 
-    asynchronous.run(run())
+    asyncio.run(run())
 
 
 def test_one_that_was_ended_while_nobody_used_it_is_replaced():
@@ -76,7 +75,7 @@ def test_one_that_was_ended_while_nobody_used_it_is_replaced():
             assert (await upstream.ask(REQUEST)).body == b"ok"
             assert (server.connections, server.requests) == (2, 2)
 
-    asynchronous.run(run())
+    asyncio.run(run())
 
 
 def test_what_was_sent_to_a_worker_that_died_is_not_sent_again():
@@ -89,7 +88,7 @@ def test_what_was_sent_to_a_worker_that_died_is_not_sent_again():
             assert server.requests == 2
             assert (await upstream.ask(REQUEST)).headers["x-number"] == "3"
 
-    asynchronous.run(run())
+    asyncio.run(run())
 
 
 def test_the_answer_to_a_call_that_was_given_up_goes_to_nobody():
@@ -101,7 +100,7 @@ def test_the_answer_to_a_call_that_was_given_up_goes_to_nobody():
             assert (await upstream.ask(REQUEST)).headers["x-number"] == "2"
             assert server.connections == 2
 
-    asynchronous.run(run())
+    asyncio.run(run())
 
 
 def test_a_node_that_is_away_for_a_moment_is_waited_for_and_one_that_stays_away_is_not():
@@ -120,7 +119,7 @@ def test_a_node_that_is_away_for_a_moment_is_waited_for_and_one_that_stays_away_
             await Upstream("127.0.0.1", free_port(), idle_seconds=60, connect_seconds=0.2).ask(REQUEST)
         assert time.monotonic() - began < 5
 
-    asynchronous.run(run())
+    asyncio.run(run())
 
 
 def test_what_is_no_http_ends_the_call_and_the_connection():
@@ -131,4 +130,4 @@ def test_what_is_no_http_ends_the_call_and_the_connection():
                 await upstream.ask(REQUEST)
             assert not upstream._idle
 
-    asynchronous.run(run())
+    asyncio.run(run())
