@@ -54,6 +54,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(_folder(config), ignore_errors=True)
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Hostile documents are long: a test's name has their beginning."""
+    return ascii(val[:40]) if isinstance(val, str | bytes) and len(val) > 80 else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One live tree for all that need one: they go to the same xdist worker."""

@@ -178,7 +178,9 @@ def test_an_npz_that_is_no_set_is_refused_with_a_sentence(bench, capfd, members,
 
 
 @pytest.mark.parametrize(
-    "raw", [b"PK\x03\x04nothing", b"PK" + b"\0" * 5000, zipped({"a.npy": GOOD}).replace(b"\x14\0", b"\x99\0")]
+    "raw",
+    [b"PK\x03\x04nothing", b"PK" + b"\0" * 5000, zipped({"a.npy": GOOD}).replace(b"\x14\0", b"\x99\0")],
+    ids=["words", "zeros", "version"],
 )
 def test_a_zip_that_is_none_is_refused(bench, raw):
     bench.sets["confidence"] = bench.folder / "c.npz"
