@@ -61,12 +61,14 @@ def test_a_case_is_a_table_cheapest_first_with_the_bounds_last():
 
 def test_aims_are_judged_by_the_figures():
     found = report.markdown(document(case()))
-    assert "| W1, one row: capacity to FastAPI | 12.5 x | ≥ 12 x | reached |" in found
+    assert "| W1, one row: capacity to FastAPI | 12.5 x (the bounds: 20 x) | ≥ 12 x | reached |" in found
     assert "| W1, one row: CPU to the bounds | 1.6 x | ≤ 1.7 x | reached |" in found
     slow = case()
     slow["servers"]["Assay"] = figures(20.0, to_bounds=2.0, to_fastapi=10.0)
     found = report.markdown(document(slow))
-    assert "| W1, one row: capacity to FastAPI | 10 x | ≥ 12 x | **not reached** |" in found
+    assert (
+        "| W1, one row: capacity to FastAPI | 10 x (the bounds: 20 x) | ≥ 12 x | **not reached** |" in found
+    )
     assert "| W1, one row: CPU to the bounds | 2 x | ≤ 1.7 x | **not reached** |" in found
 
 
