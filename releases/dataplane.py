@@ -22,6 +22,8 @@ from scoring.plans import RoutingPlan
 ALIVE_WITHIN_S = 10.0
 Unreachable = redis.RedisError
 _READ_BATCHES = 100
+_INSTALLATIONS = "assay:installations"
+_HERE_WITHIN_S, _FORGOTTEN_AFTER_S = 180.0, 86_400.0
 
 # The plan never goes back: a slow publisher must not overwrite what a faster one has sent.
 # A database that was made anew counts from the beginning, so only its own plans are compared.
@@ -97,6 +99,18 @@ def published_sequence(client: redis.Redis, environment: str, installation: str 
     if installation and by is not None and by.decode() != installation:
         return 0
     return int(sequence or 0)
+
+
+def say_here(client: redis.Redis, installation: str, now: float) -> None:
+    """Leave word that this installation lives on this Redis. `now` in epoch seconds."""
+    client.zadd(_INSTALLATIONS, {installation: now})
+    client.zremrangebyscore(_INSTALLATIONS, "-inf", now - _FORGOTTEN_AFTER_S)
+
+
+def others_here(client: redis.Redis, installation: str, now: float) -> list[str]:
+    """Other installations that live here too: they and this one take each other's tasks and plans."""
+    found: Any = client.zrangebyscore(_INSTALLATIONS, now - _HERE_WITHIN_S, now + _HERE_WITHIN_S)
+    return [name for name in (each.decode() for each in found) if name != installation]
 
 
 def heartbeats(client: redis.Redis, environment: str) -> list[Heartbeat]:

@@ -126,6 +126,9 @@ def tick() -> None:
 
 @shared_task(name="releases.roll_up", ignore_result=True)
 def roll_up() -> None:
-    """Once a minute: what is counted per minute stays small, and no answer is kept longer than promised."""
+    """Once a minute: what is counted per minute stays small, no answer is kept longer than promised, and
+    whoever shares this Redis by mistake is found out.
+    """
     traffic.roll_up()
     predictions.forget_old()
+    publishing.say_here()

@@ -13,11 +13,16 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
 from registry import sandbox, selectors, witness
+from registry.services.installation import installation_name
 from registry.stores import artifact_store
 from registry.web.pages import page
 from releases import dataplane
 from releases import selectors as release_selectors
 
+_SHARED = (
+    "Another installation (%s…) uses the same database. They take each other's tasks and plans:"
+    " give each its own number, by REDIS_URL."
+)
 NO_BYTES = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
@@ -102,16 +107,21 @@ def _witness() -> Check:
 def _nodes() -> tuple[list[Node], Check]:
     client = dataplane.connect(settings.REDIS_URL)
     found: list[Node] = []
+    others: list[str] = []
 
     def ask() -> str:
         for environment in release_selectors.environments():
             expected = dataplane.published_sequence(client, environment.name)
             beats = dataplane.heartbeats(client, environment.name)
             found.extend(_node(beat, environment.name, expected) for beat in beats)
+        others.extend(dataplane.others_here(client, installation_name(), time.time()))
         return "Carries plans, heartbeats and wake-ups; never the truth."
 
     check = _asked("Valkey / Redis", ask)
     client.close()
+    if others:
+        sentence = _SHARED % others[0][:8]
+        check = Check("Valkey / Redis", "danger", "shared", sentence, check.ms)
     return found, check
 
 

@@ -51,6 +51,21 @@ def test_a_database_made_anew_overwrites_its_predecessors_plan(send, client):
     assert dataplane.published_sequence(client, send.environment) == 3
 
 
+def test_two_installations_on_one_redis_hear_of_each_other(redis_url):
+    client = redis.Redis.from_url(f"{redis_url}?db=7")
+    ours, theirs, gone = (uuid.uuid4().hex for _ in range(3))
+    dataplane.say_here(client, gone, 1_000.0)
+    dataplane.say_here(client, ours, 2_000.0)
+    assert dataplane.others_here(client, ours, 2_001.0) == []
+
+    dataplane.say_here(client, theirs, 2_030.0)
+    assert dataplane.others_here(client, ours, 2_031.0) == [theirs]
+    assert dataplane.others_here(client, theirs, 2_031.0) == [ours]
+    dataplane.say_here(client, ours, 90_000.0)
+    assert client.zrange("assay:installations", 0, -1) == [ours.encode()]
+    client.delete("assay:installations")
+
+
 @pytest.mark.django_db
 def test_every_plan_names_its_database():
     plan = publishing.build(makers.environment())

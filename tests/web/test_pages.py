@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
+import uuid
 
 import pytest
+import redis
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from registry.models import ApiToken, Event, RegisteredModel
 from registry.web.paging import keyset
+from releases import dataplane
 from releases.models import FeedbackBatch, Reward
 from tests import makers
 from tests.web import world as worlds
@@ -258,6 +262,18 @@ def test_a_contributor_sees_only_the_events_of_their_models(world, as_):
     makers.model("secret", makers.person("other", "contributor"))
     html = text(as_("amina").get("/audit/?kind=person.*"))
     assert "No event matches" in html
+
+
+def test_health_says_who_else_lives_on_this_redis(world, as_, settings, redis_url):
+    settings.REDIS_URL = f"{redis_url}?db=8"
+    other = uuid.uuid4().hex
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        dataplane.say_here(client, other, time.time())
+        html = text(as_("vera").get("/health/"))
+        client.zrem("assay:installations", other)
+    assert "Another installation" in html
+    assert "by REDIS_URL" in html
+    assert "Another installation" not in text(as_("vera").get("/health/"))
 
 
 def test_health_names_what_is_down_without_falling(world, as_):
