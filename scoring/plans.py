@@ -20,8 +20,6 @@ from scoring.types import Signature
 FORMAT = 1
 SCOPES = frozenset({"score", "score-version", "feedback"})
 EVERY_MODEL = "*"
-
-
 Key = tuple[str, int, str]
 """A version on a node: model, number, identity digest."""
 

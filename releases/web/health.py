@@ -20,7 +20,7 @@ from releases import dataplane
 from releases import selectors as release_selectors
 
 _SHARED = (
-    "Another installation (%s…) uses the same database. They take each other's tasks and plans:"
+    "Another installation (%s…) uses the same Redis database. They take each other's tasks and plans:"
     " give each its own number, by REDIS_URL."
 )
 NO_BYTES = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
