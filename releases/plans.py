@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 from scoring.plans import ArtifactRef, ModelPlan, PlannedVersion
@@ -71,32 +72,42 @@ def committed_closed(before: ModelPlan, number: int, *, revision: int) -> ModelP
 
 
 def opened_to_all(before: ModelPlan, number: int, *, revision: int) -> ModelPlan:
-    """All traffic goes to `number`; what answered until now stays loaded for an instant return."""
-    serving = {arm.version for arm in before.arms}
-    warm = {n: replace(before.versions[n], staged=True) for n in serving if n != number}
-    versions = {number: replace(before.versions[number], staged=False), **warm}
-    arms = (Arm(number, WHOLE, "champion"),)
-    return replace(before, revision=revision, arms=arms, versions=versions)
+    """All traffic goes to `number`; what answered until now stays loaded for an instant return.
+
+    The one that answered most of it answers again at once on a node that has to give `number` up.
+    """
+    until_now = [arm for arm in before.arms if arm.version != number]
+    warm = {arm.version: replace(before.versions[arm.version], staged=True) for arm in until_now}
+    return replace(
+        before,
+        revision=revision,
+        arms=(Arm(number, WHOLE, "champion"),),
+        versions={number: replace(before.versions[number], staged=False), **warm},
+        fallback=max(until_now, key=attrgetter("weight")).version if until_now else None,
+    )
 
 
 def reverted(before: ModelPlan | None, now: ModelPlan, *, revision: int) -> ModelPlan:
     """What answered before a rollout answers again, under the next revision; nothing, if nothing did."""
     if before is None:
-        return replace(now, revision=revision, arms=(), versions={})
+        return replace(now, revision=revision, arms=(), versions={}, fallback=None)
     return replace(before, revision=revision)
 
 
 def returned_to(version: PlannedVersion, now: ModelPlan, *, revision: int) -> ModelPlan:
     """A rollback: all traffic goes to an earlier version and nothing else stays loaded."""
-    arms = (Arm(version.number, WHOLE, "champion"),)
     return replace(
-        now, revision=revision, arms=arms, versions={version.number: replace(version, staged=False)}
+        now,
+        revision=revision,
+        arms=(Arm(version.number, WHOLE, "champion"),),
+        versions={version.number: replace(version, staged=False)},
+        fallback=None,
     )
 
 
 def taken_offline(now: ModelPlan, *, revision: int) -> ModelPlan:
     """A retired model answers nobody."""
-    return replace(now, revision=revision, arms=(), versions={}, mirrors=())
+    return replace(now, revision=revision, arms=(), versions={}, mirrors=(), fallback=None)
 
 
 def shares(entry: ModelPlan) -> dict[int, float]:

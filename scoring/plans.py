@@ -112,7 +112,10 @@ class PlannedVersion:
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """What one model's traffic does. No arms: nothing is open to clients. `hashing`: interval, rendezvous."""
+    """What one model's traffic does. No arms: nothing is open to clients. `hashing`: interval, rendezvous.
+
+    `fallback` is the version that answers clients on a node that has given up the one they came for.
+    """
 
     revision: int
     salt: bytes
@@ -120,6 +123,7 @@ class ModelPlan:
     versions: Mapping[int, PlannedVersion]
     mirrors: tuple[int, ...] = ()
     hashing: str = "interval"
+    fallback: int | None = None
 
     def __post_init__(self) -> None:
         if self.arms and sum(arm.weight for arm in self.arms) != WHOLE:
@@ -129,6 +133,8 @@ class ModelPlan:
         for number in (*(arm.version for arm in self.arms), *self.mirrors):
             if number not in self.versions or self.versions[number].staged:
                 raise BadPlan(f"version {number} has traffic but is not among the open versions")
+        if self.fallback is not None and self.fallback not in self.versions:
+            raise BadPlan(f"version {self.fallback} is the fallback but is not among the versions")
 
     def keys(self, name: str) -> dict[int, Key]:
         """Its versions by number, as a node knows them. `name` is the model's."""
@@ -141,6 +147,7 @@ class ModelPlan:
             "arms": [{"version": a.version, "weight": a.weight, "reason": a.reason} for a in self.arms],
             "mirrors": list(self.mirrors),
             "hashing": self.hashing,
+            "fallback": self.fallback,
             "versions": {str(number): self.versions[number].to_json() for number in sorted(self.versions)},
         }
 
@@ -148,6 +155,7 @@ class ModelPlan:
     def from_json(cls, document: Mapping[str, Any]) -> ModelPlan:
         arms = [Arm(int(a["version"]), int(a["weight"]), str(a["reason"])) for a in document["arms"]]
         versions = {int(n): PlannedVersion.from_json(int(n), v) for n, v in document["versions"].items()}
+        fallback = document.get("fallback")
         return cls(
             revision=int(document["revision"]),
             salt=bytes.fromhex(document["salt"]),
@@ -155,6 +163,7 @@ class ModelPlan:
             versions=versions,
             mirrors=tuple(int(number) for number in document.get("mirrors", ())),
             hashing=str(document.get("hashing", "interval")),
+            fallback=None if fallback is None else int(fallback),
         )
 
 

@@ -150,13 +150,13 @@ def _version(view: ModelView, number: int | None) -> Any:
         if number not in view.versions:
             raise UnknownVersion(f"version {number} of {view.name!r} is not live and not rolling out")
         return view.versions[number]
-    if not view.open_numbers:
+    if not view.answering:
         raise NotOpen(f"no version of {view.name!r} is open to clients now")
-    return view.versions[view.open_numbers[-1]]
+    return view.answering[-1]
 
 
 def _metadata(view: ModelView, version: Any, number: int | None) -> dict[str, Any]:
-    numbers = sorted(set(view.open_numbers)) if number is None else [number]
+    numbers = sorted({each.number for each in view.answering}) if number is None else [number]
     return {
         "name": view.name,
         "versions": [str(each) for each in numbers],

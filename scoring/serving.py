@@ -129,12 +129,12 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """One model under the plan: its revision, which versions may be named, which one describes it."""
+    """One model under the plan: its revision, which versions may be named, which ones answer clients."""
 
     name: str
     revision: int
     versions: Mapping[int, Any]
-    open_numbers: tuple[int, ...]
+    answering: Sequence[Any]
     waiting: bool = False
 
 

@@ -13,9 +13,12 @@ from scoring.mirrors import ARM, Mirror, Mirrors
 from scoring.plans import Key, ModelPlan, RoutingPlan
 from scoring.protocols.forms import MLFLOW, OIP, SIMPLE
 from scoring.request_ids import BY_NAME, INTERNAL, Issuer, model_tag
+from scoring.routing import Arm
 from scoring.serving import BrokenVersion, Endpoint, ModelView, Serving, Target
 from scoring.telemetry import Cell, Meters
 
+FALLBACK = "fallback"
+"""Arm of what is counted where one version answered in place of another."""
 NOTHING: Mapping[Key, str] = MappingProxyType({})
 
 
@@ -45,14 +48,14 @@ class Maker:
         waiting  models of the environment that this node has yet to load.
         broken   versions that are not run here any more, with the reason.
         """
-        stand_ins = {
+        given_up = {
             key: BrokenVersion(number, model.versions[number].signature, broken[key])
             for name, model in plan.models.items()
             for number, key in model.keys(name).items()
             if key in broken
         }
-        if stand_ins:
-            others = replace(self, loaded=ChainMap(stand_ins, dict(self.loaded)))
+        if given_up:
+            others = replace(self, loaded=ChainMap(given_up, dict(self.loaded)))
             return others.serving(plan, waiting=waiting, ready=ready)
         endpoints: dict[bytes, Endpoint] = {}
         models: dict[str, ModelView] = {}
@@ -72,7 +75,7 @@ class Maker:
         if model.arms:
             arms = [
                 self._target(name, model, arm.version, place, arm.reason)
-                for place, arm in enumerate(model.arms)
+                for place, arm in enumerate(self._answering(name, model))
             ]
             internal = [self._target(name, model, arm.version, INTERNAL, "internal") for arm in model.arms]
             mirrors = self._mirrors(name, model)
@@ -89,6 +92,25 @@ class Maker:
             if not version.staged:
                 made[path + b"/versions/%d/infer" % number] = self._by_name(name, model, number)
         return made
+
+    def _answering(self, name: str, model: ModelPlan) -> list[Arm]:
+        """The arms as clients meet them here: the fallback answers where a version is given up.
+
+        Only where both have the same signature: else a request could be right for one and wrong for
+        the other, and the client would be told of a mistake that it has not made.
+        """
+        keys = model.keys(name)
+        fallback = self.loaded.get(keys[model.fallback]) if model.fallback is not None else None
+        if fallback is None or isinstance(fallback, BrokenVersion):
+            return list(model.arms)
+
+        def answers(arm: Arm) -> Arm:
+            version = self.loaded[keys[arm.version]]
+            if isinstance(version, BrokenVersion) and version.signature == fallback.signature:
+                return replace(arm, version=fallback.number, reason=FALLBACK)
+            return arm
+
+        return [answers(arm) for arm in model.arms]
 
     def _mirrors(self, name: str, model: ModelPlan) -> list[Mirror]:
         answering = {model.versions[arm.version].signature.inputs for arm in model.arms}
@@ -121,9 +143,7 @@ class Maker:
                 loaded.sampler.follow(version.log_share, version.signature)
 
     def _view(self, name: str, model: ModelPlan) -> ModelView:
-        versions = {
-            number: self.loaded[key]
-            for number, key in model.keys(name).items()
-            if not model.versions[number].staged
-        }
-        return ModelView(name, model.revision, versions, tuple(arm.version for arm in model.arms))
+        keys = model.keys(name)
+        versions = {n: self.loaded[key] for n, key in keys.items() if not model.versions[n].staged}
+        answering = [self.loaded[keys[arm.version]] for arm in self._answering(name, model)]
+        return ModelView(name, model.revision, versions, answering)

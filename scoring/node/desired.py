@@ -75,6 +75,15 @@ class Desired:
         """The versions without which a new worker cannot follow the plan in force."""
         return {key for name, model in self.adopted.items() for key in open_keys(name, model)}
 
+    def fallbacks(self, broken: Collection[Key]) -> set[Key]:
+        """The versions that answer clients under the plan in force in place of `broken` ones."""
+        found = set()
+        for name, model in self.adopted.items():
+            keys = model.keys(name)
+            if model.fallback is not None and any(keys[arm.version] in broken for arm in model.arms):
+                found.add(keys[model.fallback])
+        return found
+
     def _newest(self, name: str, model: ModelPlan) -> ModelPlan:
         before = self.wanted.models.get(name) if self.wanted is not None else None
         return before if before is not None and before.revision > model.revision else model

@@ -139,6 +139,12 @@ class Following:
                 return version.signature
         return None
 
+    def _must_be_loaded(self) -> set[Key]:
+        """What a worker answers with under the current round."""
+        broken = self.broken().keys()
+        fallbacks = self.desired.fallbacks(broken) - self._loading.failed.keys()
+        return (self.desired.in_force() | fallbacks) - broken
+
     def _renew(self) -> None:
         """Make the next round when there is something new to serve."""
         plan = self.desired.plan()
@@ -164,7 +170,7 @@ class Following:
         """Order the current round, once, of a worker that has what it takes."""
         if self._serve is None or worker.served >= self._serve.round:
             return
-        if self.desired.in_force() - self.broken().keys() <= worker.loaded:
+        if self._must_be_loaded() <= worker.loaded:
             worker.served = self._serve.round
             worker.link.send(self._serve)
 

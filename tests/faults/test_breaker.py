@@ -1,4 +1,7 @@
-"""A live version, a new one that dies on some rows, clients all the while: it goes back by itself."""
+"""A live version, a new one that dies on some rows, clients all the while: it goes back by itself.
+
+Before anybody decides anything, the node answers with the version that was live before.
+"""
 
 from __future__ import annotations
 
@@ -168,6 +171,9 @@ def test_a_version_that_kills_its_workers_goes_back_and_patient_clients_notice_n
                 lambda deaths=deaths: stage.node.facts()["restarts"] >= deaths and stage.node.all_joined(),
                 "the heir",
             )
+        seen = clients.answered["1"]
+        wait_for(lambda: clients.answered["1"] > seen + 50, "answers of the version before, by itself")
+        assert not back(first, second)
         tripped_at = time.monotonic()
         wait_for(lambda: stage.tick() or back(first, second), "the roll-back")
         wait_for(lambda: stage.node.facts()["models"]["deadly"]["ready"] == [1], "the node")

@@ -12,11 +12,12 @@ from contextlib import closing, suppress
 import numpy as np
 import pytest
 
+from scoring import request_ids
 from scoring.plans import ModelPlan, PlannedVersion
 from scoring.types import Signature, TensorSpec
 from tests.scoring import models
 from tests.scoring.load import Load
-from tests.scoring.nodes import Node, model, wait_for
+from tests.scoring.nodes import REQUEST_KEY, Node, model, token, wait_for
 from tests.unit.inspection import graphs
 
 LEAST = int(np.iinfo(np.int64).min)
@@ -159,6 +160,56 @@ def test_three_crashes_in_a_minute_break_the_version_and_nothing_else(pair):
         assert client.infer("m")[0] == 200
         page = client.call("GET", "/metrics")[2].decode()
     assert 'assay_version_broken{model="deadly",version="3"} 1\n' in page
+
+
+def break_down(node, store, before, **more):
+    """Version 3 is given up, where version 2, of the bytes `before`, is its fallback."""
+    versions = [store.version(3, models.divides()), store.version(2, before, staged=True)]
+    node.serve({**node.models, "deadly": model(2, versions, fallback=2)}, **more)
+    for _ in range(3):
+        kill_a_worker_otherwise(node)
+    wait_for(lambda: stands(node) and not any(answered_by(node) == "3" for _ in range(8)), "the breaker")
+
+
+def answered_by(node):
+    """A connection of its own, so that any worker may answer."""
+    with closing(node.client()) as client:
+        return divide(client, 7, 2)[2].get("model_version")
+
+
+def test_the_fallback_answers_clients_of_a_version_that_is_given_up(pair, store):
+    break_down(pair, store, models.divides_safely())
+
+    with closing(pair.client()) as client:
+        status, headers, answer = divide(client, 7, 2)
+        assert (status, answer["model_version"], answer["outputs"][0]["data"]) == (200, "2", [3])
+        assert request_ids.parse(headers["x-assay-request-id"], REQUEST_KEY).version == 2
+        assert client.call("GET", "/v2/models/deadly/ready")[0] == 200
+        assert client.call("GET", "/v2/models/deadly")[2]["versions"] == ["2"]
+        # Whoever names a version means that one: no other takes its place, and 2 is open to nobody.
+        for number, code in ((3, "version_broken"), (2, "unknown_version")):
+            path = f"/v2/models/deadly/versions/{number}/infer"
+            assert client.call("POST", path, request(7, 2))[2]["code"] == code
+        counted = b'assay_requests_total{model="deadly",version="2",arm="fallback"}'
+        wait_for(lambda: counted in client.call("GET", "/metrics")[2], "the count")
+
+
+def test_our_own_checks_meet_the_broken_version_and_not_its_fallback(pair, store):
+    tokens = [token(), token("assay_i_secret", internal=True)]
+    break_down(pair, store, models.divides_safely(), tokens=tokens)
+
+    with closing(pair.client()) as client:
+        path = "/v2/models/deadly/infer"
+        answer = client.call("POST", path, request(7, 2), auth="assay_i_secret")[2]
+        assert answer["code"] == "version_broken"
+
+
+def test_a_fallback_of_another_signature_does_not_answer(pair, store):
+    break_down(pair, store, models.linear())
+
+    with closing(pair.client()) as client:
+        assert divide(client, 7, 2)[2]["code"] == "version_broken"
+        assert client.call("GET", "/v2/models/deadly/ready")[0] == 503
 
 
 def test_a_broken_version_is_forgotten_when_the_plan_goes_on_without_it(pair, store):

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from releases import plans
 from scoring.plans import ArtifactRef, ModelPlan
-from scoring.routing import WHOLE
+from scoring.routing import WHOLE, Arm
 from scoring.types import Signature
 
 SIGNATURE = {
@@ -60,6 +62,26 @@ def test_opening_moves_all_traffic_and_keeps_the_old_version_warm(live):
     assert served(entry) == {2: WHOLE}
     assert addressable(entry) == {2}
     assert set(entry.versions) == {1, 2}
+    assert (live.fallback, entry.fallback) == (None, 1)
+
+
+def test_the_fallback_is_what_answered_most_and_never_the_new_version_itself(live):
+    both = plans.committed_closed(plans.prepared(live, version(2), revision=4, salt=b""), 2, revision=5)
+    arms = (Arm(2, WHOLE // 4, "canary:0.25"), Arm(1, WHOLE - WHOLE // 4, "champion"))
+    split = replace(both, arms=arms)
+
+    assert plans.opened_to_all(split, 2, revision=6).fallback == 1
+    three = plans.committed_closed(plans.prepared(split, version(3), revision=6, salt=b""), 3, revision=7)
+    assert plans.opened_to_all(three, 3, revision=8).fallback == 1
+
+
+def test_a_fallback_goes_with_the_version_that_it_stood_behind(live):
+    both = plans.committed_closed(plans.prepared(live, version(2), revision=4, salt=b""), 2, revision=5)
+    entry = plans.opened_to_all(both, 2, revision=6)
+
+    assert plans.returned_to(version(1), entry, revision=7).fallback is None
+    assert plans.taken_offline(entry, revision=7).fallback is None
+    assert plans.reverted(None, entry, revision=7).fallback is None
 
 
 def test_reverting_brings_back_what_answered_before_under_a_higher_revision(live):
@@ -84,7 +106,9 @@ def test_a_rollback_serves_the_earlier_version_alone(live):
 
 
 def test_every_entry_survives_its_json_form(live):
-    assert ModelPlan.from_json(live.to_json()) == live
+    both = plans.committed_closed(plans.prepared(live, version(2), revision=4, salt=b""), 2, revision=5)
+    for entry in (live, both, plans.opened_to_all(both, 2, revision=6)):
+        assert ModelPlan.from_json(entry.to_json()) == entry
 
 
 def test_what_the_manifest_calls_sensitive_travels_with_the_signature():

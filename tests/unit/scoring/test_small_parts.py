@@ -192,6 +192,14 @@ def test_an_entry_comes_into_force_when_its_open_versions_are_loaded():
     assert set(adopted.needed()) == {("m", 1, "d1"), ("m", 2, "d2")}
 
 
+def test_a_fallback_is_needed_when_the_version_before_it_is_broken():
+    standing = replace(entry(1, 1, 2, staged=(2,)), fallback=2)
+    desired = Desired().follow(plan(1, m=standing, n=entry(1, 7))).adopt([("m", 1, "d1"), ("n", 7, "d7")])
+
+    assert desired.fallbacks([("m", 1, "d1"), ("n", 7, "d7")]) == {("m", 2, "d2")}
+    assert desired.fallbacks([("n", 7, "d7")]) == set()
+
+
 def test_the_former_entry_stays_until_the_next_can_be_followed():
     desired = Desired().follow(plan(1, m=entry(1, 1))).adopt([("m", 1, "d1")]).follow(plan(2, m=entry(2, 3)))
 
