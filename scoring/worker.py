@@ -19,16 +19,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter, time
+from time import perf_counter
 from typing import Any
 
 import numpy as np
-import orjson
 import uvloop
 
-from scoring import blackbox, crashpoints, feedback
+from scoring import blackbox, crashpoints
+from scoring.asking import Asking
 from scoring.control import (
-    Ask,
     Cleared,
     Drain,
     Failed,
@@ -49,9 +48,7 @@ from scoring.control import (
 )
 from scoring.crashpoints import crashpoint
 from scoring.engine import Engine
-from scoring.errors import NotReady, ScoringError
-from scoring.exchange import Exchange
-from scoring.http import answer
+from scoring.errors import ScoringError
 from scoring.lanes import Watch, Workshop
 from scoring.mirrors import Mirrors
 from scoring.plans import Key, RoutingPlan, parse
@@ -82,8 +79,6 @@ class Worker:
         self._meters = Meters()
         self._samples = Samples()
         self._loader = ThreadPoolExecutor(1, "loader", initializer=_step_back)
-        self._asked: dict[int, tuple[Exchange, list[dict[str, str]]]] = {}
-        self._asks = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
         self._orders: dict[type, Callable[[Any], None]] = {
@@ -93,7 +88,6 @@ class Worker:
             Keep: self._keep,
             Marked: self._mark,
             Listen: lambda order: self._begin(self._listen(order.slots)),
-            Told: self._tell,
             Drain: lambda order: self._drain(),
         }
         self._link = Link(ToWorker, self._obey, self._orphaned)
@@ -170,7 +164,9 @@ class Worker:
             in_thread=in_mirror,
         )
         self._shops = Shops(shop, behind, Mirrors(setup.limits.mirrored))
-        self._engine = Engine(NodeRoutes(self._name, self), self._meters, self._name)
+        asking = Asking(self._link.send, worker=self._name, key=self._key, limits=setup.limits)
+        self._orders[Told] = asking.told
+        self._engine = Engine(NodeRoutes(self._name, asking), self._meters, self._name)
         self._maker = Maker(self._loaded, self._key, self._meters, self._shops.mirroring)
         engine = self._engine
         self._connections = Connections(
@@ -230,48 +226,6 @@ class Worker:
                     sock=self._listeners[slot % len(self._listeners)].dup(),
                     backlog=_BACKLOG,
                 )
-
-    # ---- what only the node can answer
-
-    def metrics(self, exchange: Exchange) -> None:
-        self._ask(exchange, "metrics", [], [])
-
-    def feedback(self, exchange: Exchange) -> None:
-        limits = self._setup.limits
-        judged = feedback.judge(
-            feedback.read(exchange.body, limits.feedback_items),
-            key=self._key,
-            now=time(),
-            window=limits.reward_window_seconds,
-        )
-        if judged.accepted:
-            self._ask(exchange, "feedback", judged.accepted, judged.statuses)
-        else:
-            self._finish(exchange, 202, orjson.dumps({"items": judged.statuses}))
-
-    def _ask(
-        self, exchange: Exchange, what: str, items: list[dict[str, object]], statuses: list[dict[str, str]]
-    ) -> None:
-        if len(self._asked) >= self._setup.limits.queue:
-            raise NotReady("the node process is busy: come again in a second")
-        self._asks += 1
-        self._asked[self._asks] = (exchange, statuses)
-        self._link.send(Ask(self._asks, what, items))
-
-    def _tell(self, told: Told) -> None:
-        exchange, statuses = self._asked.pop(told.number)
-        body = told.body.encode()
-        if told.status == 202:
-            body = orjson.dumps({"items": statuses})
-        self._finish(exchange, told.status, body, told.content_type.encode())
-
-    def _finish(
-        self, exchange: Exchange, status: int, body: bytes, content_type: bytes = b"application/json"
-    ) -> None:
-        keep_alive = exchange.head.keep_alive
-        exchange.finish(
-            answer(status, body, worker=self._name, keep_alive=keep_alive, content_type=content_type)
-        )
 
     # ---- the worker's own life
 
