@@ -7,10 +7,7 @@ import logging
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import replace
-from fnmatch import fnmatchcase
-from importlib import import_module
+from collections.abc import Callable, Coroutine, Iterable
 from time import time
 from typing import Any
 
@@ -18,10 +15,11 @@ from scoring import crashpoints
 from scoring.artifacts import ArtifactCache
 from scoring.control import Ask, Cleared, Failed, Setup, Stats, Told
 from scoring.crashpoints import crashpoint
-from scoring.errors import BadPlan
 from scoring.node import exposition, listening, providers, stores
+from scoring.node.accepting import Accepting
 from scoring.node.crashes import box_of, trace_of
-from scoring.node.files import sweep, write_atomically
+from scoring.node.facts import Facts
+from scoring.node.files import sweep
 from scoring.node.fleet import Events, Fleet, Worker
 from scoring.node.flushing import SPOOL_BYTES, Flusher
 from scoring.node.following import Following
@@ -35,7 +33,6 @@ from scoring.node.settings import Settings, read_request_key
 from scoring.node.shipping import FeedbackDesk, Outbox, Shipper
 from scoring.node.sources import RedisFollower, follow_file
 from scoring.node.spool import Spool
-from scoring.plans import ModelPlan, PublicKey, parse, unsigned, verify
 
 STALE_AFTER_SECONDS = 10.0
 log = logging.getLogger(__name__)
@@ -51,10 +48,7 @@ class Node:
         sweep(settings.data)
         self._settings = settings
         self._boot = secrets.token_hex(8)
-        self._keys: dict[str, PublicKey] = {}
         providers.check(settings.providers)
-        if settings.plan_key is not None:
-            self._keys = import_module("scoring.node.keys").read_plan_keys(settings.plan_key)
         self._request_key = read_request_key(settings)
         store = stores.store(settings.store, settings.s3_endpoint)
         listeners = _listeners(settings)
@@ -67,16 +61,29 @@ class Node:
         self._loading = Loading(
             ArtifactCache(cache, store), cache / "apart", self._fleet, self._memory, self._fleet_changed
         )
-        self._heart = Heart(self._facts, settings.data / "node.json")
+        self._heart = Heart(self._heartbeat, settings.data / "node.json")
         self._guard = Guard(self._fleet, self._loading, self._boxes, self._fleet_changed)
         self._following = Following(self._fleet, self._loading, self._guard.broken, self._heart.beat)
+        self._accepting = Accepting(settings, self._following)
         self._feedback = Outbox(Spool(settings.data / "spool", self._boot, settings.limits.spool_bytes))
         self._desk = FeedbackDesk(self._feedback)
         self._counters = Outbox(Spool(settings.data / "counters", self._boot, SPOOL_BYTES))
         self._flusher = Flusher(self._counters, self._fleet.meters)
         self._log = PredictionLog(store, self._flusher.announce, self._following.signature_of)
-        self._started_at = time()
         self._follower: RedisFollower | None = None
+        self._facts = Facts(
+            settings=settings,
+            boot=self._boot,
+            address=self.address,
+            started_at=time(),
+            fleet=self._fleet,
+            following=self._following,
+            guard=self._guard,
+            memory=self._memory,
+            feedback=self._feedback,
+            log=self._log,
+            stale=self._stale,
+        )
 
     def _events(self) -> Events:
         return Events(
@@ -100,7 +107,7 @@ class Node:
             loop.add_signal_handler(number, stopped.set)
         await self._fleet.start()
         log.info("node %s listens on %s", self._settings.node, self.address)
-        self._start_from_last_plan()
+        self._accepting.offer_last()
         tasks = [asyncio.ensure_future(_forever(work)) for work in self._duties()]
         await stopped.wait()
         await self._fleet.stop(self._settings.limits.drain_seconds + 0.5)
@@ -115,10 +122,10 @@ class Node:
         yield self._watch
         if settings.plan is not None:
             path = settings.plan
-            yield lambda: follow_file(path, self.offer)
+            yield lambda: follow_file(path, self._accepting.offer)
         if settings.redis is not None:
             url, environment = settings.redis, settings.environment
-            follower = self._follower = RedisFollower(Redis(url), environment, self.offer)
+            follower = self._follower = RedisFollower(Redis(url), environment, self._accepting.offer)
             beating = Redis(url)
             yield follower.poll
             yield lambda: follower.listen(url)
@@ -134,43 +141,6 @@ class Node:
         stream = f"assay:{settings.environment}:{what}"
         redis = Redis(settings.redis or "")
         return Shipper(outbox, redis, stream, node=settings.node, poll_seconds=poll_seconds)
-
-    # ---- plans
-
-    def offer(self, envelope: bytes) -> None:
-        """Consider a plan from somewhere. Refused ones are logged and change nothing."""
-        try:
-            payload = unsigned(envelope) if self._settings.unsigned else verify(envelope, self._keys)
-            plan = parse(payload)
-            plan = replace(plan, models=self._mine(plan.models))
-            if plan.environment != self._settings.environment:
-                raise BadPlan(f"the plan is for {plan.environment!r}, this node serves another environment")
-        except BadPlan as error:
-            log.error("a plan was refused: %s", error)
-            return
-        desired = self._following.desired
-        if desired.is_news(plan):
-            if desired.is_of_another(plan):
-                log.warning(_ANOTHER, plan.installation, plan.sequence)
-            self._keep(envelope)
-            self._following.follow(plan)
-
-    def _mine(self, models: Mapping[str, ModelPlan]) -> dict[str, ModelPlan]:
-        return {name: each for name, each in models.items() if fnmatchcase(name, self._settings.models)}
-
-    def _keep(self, envelope: bytes) -> None:
-        """Before any worker follows it: a node that restarts alone must not fall behind what clients saw."""
-        crashpoint("node.accepted")
-        try:
-            write_atomically(self._settings.data / "last_plan.json", envelope)
-        except OSError as error:
-            log.error("the plan could not be kept, a restart may fall behind it: %s", error)
-        crashpoint("node.kept")
-
-    def _start_from_last_plan(self) -> None:
-        last = self._settings.data / "last_plan.json"
-        if last.exists():
-            self.offer(last.read_bytes())
 
     # ---- workers
 
@@ -221,7 +191,7 @@ class Node:
 
     def _answer(self, worker: Worker, ask: Ask) -> None:
         if ask.what == "metrics":
-            text = exposition.render(self._fleet.meters(), self._samples())
+            text = exposition.render(self._fleet.meters(), self._facts.samples())
             worker.link.send(Told(ask.number, 200, text, "text/plain; version=0.0.4; charset=utf-8"))
             return
 
@@ -237,66 +207,13 @@ class Node:
             self._guard.tick()
             await asyncio.sleep(1.0)
 
-    # ---- facts
+    # ---- its own life
+
+    def _heartbeat(self) -> dict[str, Any]:
+        return self._facts.heartbeat()
 
     def _stale(self) -> bool:
         return self._follower is not None and self._follower.seconds_of_silence() > STALE_AFTER_SECONDS
-
-    def _facts(self) -> dict[str, Any]:
-        meters = self._fleet.meters()
-        in_force = self._following.in_force()
-        models = self._following.models()
-        for name, trips in self._guard.trips().items():
-            models.get(name, {})["broken"] = trips
-        workers = [
-            {
-                "slot": worker.slot,
-                "pid": worker.process.pid,
-                "sequence": self._following.sequence_of(worker),
-                "joined": worker.joined,
-                "memory_bytes": worker.stats.memory_bytes if worker.stats else 0,
-            }
-            for worker in self._fleet.workers.values()
-        ]
-        stats = [worker.stats for worker in self._fleet.workers.values() if worker.stats is not None]
-        return {
-            "node": self._settings.node,
-            "boot": self._boot,
-            "at": time(),
-            "started_at": self._started_at,
-            "address": self.address,
-            "environment": self._settings.environment,
-            "serves": self._settings.models,
-            "sequence": in_force.sequence,
-            "ready": self._following.ready(),
-            "models": models,
-            "workers": workers,
-            "restarts": self._fleet.restarts,
-            "crashes": self._guard.facts(),
-            "memory_bytes": sum(each.memory_bytes for each in stats),
-            "memory_most_bytes": self._memory.most_bytes,
-            "requests": meters.requests(),
-            "errors": meters.errors(),
-            "spool_bytes": self._feedback.bytes,
-            "log": {"bytes": self._log.bytes, "dropped": self._log.dropped, "problem": self._log.problem},
-            "stale": self._stale(),
-        }
-
-    def _samples(self) -> Iterable[exposition.Sample]:
-        in_force = self._following.in_force()
-        yield "assay_node_ready", {}, self._following.ready()
-        yield "assay_node_stale", {}, self._stale()
-        yield "assay_plan_sequence", {}, in_force.sequence
-        for name, revision in in_force.revisions.items():
-            yield "assay_plan_revision", {"model": name}, revision
-        yield "assay_workers", {}, len(self._fleet.joined())
-        yield "assay_worker_restarts_total", {}, self._fleet.restarts
-        yield from self._guard.samples()
-        for worker in self._fleet.workers.values():
-            if worker.stats is not None:
-                yield "assay_worker_memory_bytes", {"slot": worker.slot}, worker.stats.memory_bytes
-        yield "assay_spool_bytes", {}, self._feedback.bytes
-        yield "assay_prediction_log_dropped_total", {}, self._log.dropped
 
     def _redis_key(self) -> str:
         return f"assay:{self._settings.environment}:node:{self._settings.node}"
@@ -321,7 +238,6 @@ def _listeners(settings: Settings) -> list[socket.socket]:
     return listening.tcp(settings.host, settings.port or 0, settings.workers)
 
 
-_ANOTHER = "ANOTHER INSTALLATION has signed the newest plan: following %s from its sequence %s on"
 _SPOOL_DOWN = (
     '{"error":"feedback cannot be stored on this node now: send it again later","code":"spool_down"}'
 )
