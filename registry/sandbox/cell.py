@@ -13,6 +13,7 @@ from registry.sandbox.errors import NoSandbox
 from registry.sandbox.finished import Finished
 from registry.sandbox.level import level
 from registry.sandbox.limits import Limits, Mount
+from registry.sandbox.orphans import end_orphans
 from registry.sandbox.watch import Watch
 
 STATUS_BYTES = 1 << 12
@@ -109,6 +110,7 @@ class Cell:
 
 
 def _isolated(argv: Sequence[str], stdin: bytes, mounts: Sequence[Mount], limits: Limits) -> Cell:
+    end_orphans()
     _open_to_the_cell(mounts)
     words = command.bubblewrap_arguments(mounts, limits)
     # not on the command line, where the child could read our paths

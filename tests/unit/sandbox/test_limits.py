@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 from registry.sandbox import Ending, Mount, command, start
 from registry.sandbox.limits import MIB
 from registry.sandbox.meter import family
+from registry.sandbox.orphans import end_orphans
 
 
 def test_memory_beyond_the_limit_ends_it(inside):
@@ -294,8 +297,47 @@ os.kill(os.getpid(), signal.SIGKILL)
     wait_for(lambda: not [pid for pid in members if alive(pid)])
 
 
-def wait_for(question):
-    deadline = time.monotonic() + 20
+@pytest.mark.isolated
+def test_the_next_cell_ends_those_whose_parent_was_killed_at_once(inside):
+    """Bubblewrap had not yet asked to end with its parent when that was gone."""
+    mark = f"120.{secrets.randbelow(10**9):09}"
+    program = f"""
+import os, signal
+from registry.sandbox import start
+start(["/usr/bin/sleep", "{mark}"])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+    def one_is_left():
+        subprocess.run([sys.executable, "-c", program], check=False)
+        return started_with(mark)
+
+    wait_for(one_is_left)
+    assert inside("print(1)").stdout == b"1\n"
+    wait_for(lambda: not started_with(mark))
+
+
+@pytest.mark.isolated
+def test_a_cell_that_somebody_listens_to_is_left_alone():
+    with start([sys.executable, "-c", "import time; time.sleep(60)"]) as cell:
+        wait_for(lambda: len(family(cell.pid)) >= 3)
+        end_orphans()
+        with pytest.raises(AssertionError):
+            wait_for(cell.poll, seconds=0.5)
+
+
+def started_with(word):
+    """The processes that have this word on their command line, bubblewrap's among them."""
+    found = []
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if word.encode() in line.read_bytes().split(b"\0"):
+                found.append(int(line.parent.name))
+    return found
+
+
+def wait_for(question, seconds=20):
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if answer := question():
             return answer
