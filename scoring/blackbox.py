@@ -18,10 +18,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import get_ident
+from typing import NamedTuple
 
 from scoring.exchange import Exchange
 
-LOOP, THREAD, LOADER, MIRROR = PLACES = range(4)
+LOOP, PATIENT, URGENT, LOADER, MIRROR = PLACES = range(5)
 MOST_FINGERPRINTS = 504
 _HEAD = 8
 _PLACE = _HEAD + MOST_FINGERPRINTS
@@ -67,6 +68,16 @@ class Place:
         self._words[self._at] = 0
 
 
+class Places(NamedTuple):
+    """The places of a box, to write in: `patient` and `urgent` are the threads of slow versions."""
+
+    loop: Place
+    patient: Place
+    urgent: Place
+    loader: Place
+    mirrors: Place
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """What a place says. `began` is `perf_counter` seconds of the machine; a load has no fingerprints."""
@@ -86,12 +97,12 @@ def blank(path: Path) -> None:
     path.write_bytes(bytes(FILE_BYTES))
 
 
-def places(path: Path) -> list[Place]:
-    """The places of a box, to write in: the loop's, the slow thread's, the loader's, the mirrors'."""
+def places(path: Path) -> Places:
+    """The places of the box in a file."""
     with path.open("r+b") as stream:
         mapped = memoryview(mmap.mmap(stream.fileno(), FILE_BYTES))
     words, seconds = mapped.cast("q"), mapped.cast("d")
-    return [Place(words, seconds, place) for place in PLACES]
+    return Places(*(Place(words, seconds, place) for place in PLACES))
 
 
 def read(path: Path) -> list[Note]:

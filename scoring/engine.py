@@ -87,6 +87,8 @@ def _score(serving: Serving, endpoint: Endpoint, token: PlannedToken, exchange: 
     version = target.version
     if version.replies.cache.most_bytes and not token.internal and _recalled(version.replies, exchange):
         return
+    # Before its tensors are read, which may take longer than to run them: refusing must cost little.
+    version.lane.check_room()
     form.take(exchange, version)
     exchange.decoded = perf_counter()
     version.put(exchange)

@@ -60,20 +60,29 @@ class CallSoon(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
-    """What all lanes of a worker share. `thread` is first in, first out.
+class Bench:
+    """A thread that runs slow versions, first in, first out, and its place in the black box."""
 
-    `in_loop` and `in_thread` are where the black box notes what is about to run.
+    thread: Executor
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What all lanes of a worker share. `in_loop` is the loop's place in the black box.
+
+    patient  gives way to the loop, so that fast versions do not wait for slow ones.
+    urgent   has the loop's own priority: for requests that have waited long enough.
     """
 
     call_soon: CallSoon
     call_soon_threadsafe: CallSoon
-    thread: Executor
     watch: Watch
     run_options: Callable[[], Any]
     limits: Limits
     in_loop: Place
-    in_thread: Place
+    patient: Bench
+    urgent: Bench
 
 
 class Lane:
@@ -102,19 +111,22 @@ class Lane:
         self._options = shop.run_options()
         self._queue: list[Exchange] = []
         self._busy = False
+        self._place = shop.in_loop
         self._runs = 0
         self._mean_seconds = run_seconds
         self._most_rows = _ALWAYS_JOINED
         self.slow = run_seconds > shop.limits.slow_seconds
 
-    def put(self, exchange: Exchange) -> None:
+    def check_room(self) -> None:
         """Raises Overloaded when the queue is full."""
-        queue = self._queue
-        if not queue:
-            if not self._busy:
-                self._shop.call_soon(self.flush)
-        elif len(queue) >= self._most:
+        if len(self._queue) >= self._most:
             raise Overloaded("too many requests are waiting: come again in a second")
+
+    def put(self, exchange: Exchange) -> None:
+        """Queue an exchange, for which there is room."""
+        queue = self._queue
+        if not queue and not self._busy:
+            self._shop.call_soon(self.flush)
         queue.append(exchange)
 
     def flush(self) -> None:
@@ -138,7 +150,14 @@ class Lane:
         group = next(iter(self._groups(self._queue)))
         self._queue = self._queue[len(group) :]
         self._busy = True
-        self._shop.thread.submit(self._work, group)
+        bench = self._bench(group[0])
+        self._place = bench.place
+        bench.thread.submit(self._work, group)
+
+    def _bench(self, oldest: Exchange) -> Bench:
+        """Fast versions go first, but not for ever: under a full load of theirs nothing else would run."""
+        waited = perf_counter() - oldest.arrived
+        return self._shop.patient if waited < self._shop.limits.patience_seconds else self._shop.urgent
 
     def _work(self, group: Sequence[Exchange]) -> None:
         found = self._run(group)
@@ -146,6 +165,7 @@ class Lane:
 
     def _done(self, group: Sequence[Exchange], found: Sequence[Ran]) -> None:
         self._busy = False
+        self._place = self._shop.in_loop
         for ran in found:
             self._deliver(ran)
         if self.marked:
@@ -189,8 +209,7 @@ class Lane:
         oldest = now - self._shop.limits.deadline_seconds
         if group[0].arrived < oldest:
             return self._run_in_time(group, oldest, now)
-        watch, options = self._shop.watch, self._options
-        place = self._shop.in_thread if self._busy else self._shop.in_loop
+        watch, options, place = self._shop.watch, self._options, self._place
         watch.begin(self, now, options)
         place.run(self._mark, group, now)
         try:

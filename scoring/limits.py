@@ -25,6 +25,7 @@ class Limits:
     deadline_seconds: float = 10.0
     drain_seconds: float = 2.5
     slow_seconds: float = 0.0003
+    patience_seconds: float = 0.05
     reward_window_seconds: float = 7 * 86400.0
     feedback_items: int = 1000
     spool_bytes: int = 1 << 30

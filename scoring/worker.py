@@ -49,7 +49,7 @@ from scoring.control import (
 from scoring.crashpoints import crashpoint
 from scoring.engine import Engine
 from scoring.errors import ScoringError
-from scoring.lanes import Watch, Workshop
+from scoring.lanes import Bench, Watch, Workshop
 from scoring.mirrors import Mirrors
 from scoring.plans import Key, RoutingPlan, parse
 from scoring.routes import NodeRoutes
@@ -62,6 +62,8 @@ from scoring.telemetry import Meters
 from scoring.types import Signature
 
 LOADING_NICENESS = 10
+SLOW_NICENESS = 15
+MIRROR_NICENESS = 19
 STATS_SECONDS = 0.5
 OOM_SCORE = 500
 _BACKLOG = 1024
@@ -78,7 +80,7 @@ class Worker:
         self._marked: dict[Key, dict[int, bool]] = {}
         self._meters = Meters()
         self._samples = Samples()
-        self._loader = ThreadPoolExecutor(1, "loader", initializer=_step_back)
+        self._loader = ThreadPoolExecutor(1, "loader", initializer=_step_back, initargs=(LOADING_NICENESS,))
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
         self._orders: dict[type, Callable[[Any], None]] = {
@@ -144,25 +146,23 @@ class Worker:
         self._key = bytes.fromhex(setup.request_key)
         self._trace = open(setup.trace, "wb", buffering=0)  # noqa: SIM115 - open until the very end
         faulthandler.enable(self._trace)
-        in_loop, in_thread, self._in_loader, in_mirror = blackbox.places(Path(setup.box))
-        in_loop.claim()
+        places = blackbox.places(Path(setup.box))
+        self._in_loader = places.loader
+        places.loop.claim()
         loop = asyncio.get_running_loop()
         shop = Workshop(
             loop.call_soon,
             loop.call_soon_threadsafe,
-            ThreadPoolExecutor(1, "slow versions", initializer=in_thread.claim),
             Watch(setup.limits.deadline_seconds),
             run_options,
             setup.limits,
-            in_loop,
-            in_thread,
+            places.loop,
+            patient=_bench("patient", places.patient, SLOW_NICENESS),
+            urgent=_bench("urgent", places.urgent, 0),
         )
-        behind = replace(
-            shop,
-            thread=ThreadPoolExecutor(1, "mirrors", initializer=lambda: _behind(in_mirror)),
-            limits=replace(setup.limits, slow_seconds=0.0),
-            in_thread=in_mirror,
-        )
+        mirrors = _bench("mirrors", places.mirrors, MIRROR_NICENESS)
+        limits = replace(setup.limits, slow_seconds=0.0)
+        behind = replace(shop, patient=mirrors, urgent=mirrors, limits=limits)
         self._shops = Shops(shop, behind, Mirrors(setup.limits.mirrored))
         asking = Asking(self._link.send, worker=self._name, key=self._key, limits=setup.limits)
         self._orders[Told] = asking.told
@@ -290,15 +290,18 @@ def _file(pair: tuple[str, str] | None) -> tuple[Path, str] | None:
     return None if pair is None else (Path(pair[0]), pair[1])
 
 
-def _step_back() -> None:
-    """Loading must not take time from answering: this thread runs when the others do not need the core."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOADING_NICENESS)
+def _step_back(niceness: int) -> None:
+    """What this thread does must not take time from answering: the loop goes first."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
     np.seterr(over="ignore", invalid="ignore")
 
 
-def _behind(place: blackbox.Place) -> None:
-    place.claim()
-    _step_back()
+def _bench(name: str, place: blackbox.Place, niceness: int) -> Bench:
+    def begin() -> None:
+        place.claim()
+        _step_back(niceness)
+
+    return Bench(ThreadPoolExecutor(1, name, initializer=begin), place)
 
 
 def _give_memory_back() -> None:

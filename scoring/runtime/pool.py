@@ -73,6 +73,7 @@ class Loaded:
 
     def mirror(self, exchange: Exchange) -> None:
         """Ask in the background. Raises Overloaded when too many wait."""
+        self.shadow.check_room()
         self.shadow.put(exchange)
 
     def mark(self, marked: dict[int, bool]) -> None:

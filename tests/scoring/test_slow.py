@@ -76,6 +76,22 @@ def test_a_run_past_its_deadline_is_ended(busy):
         assert client.infer("fast")[0] == 200
 
 
+def test_a_full_queue_refuses_before_it_reads_tensors(busy):
+    """What is refused must cost less than what is answered: these tensors are wrong, and nobody looks."""
+    wrong = slow_body() | {"inputs": [slow_body()["inputs"][0] | {"shape": [1, 3]}]}
+    bodies = [json.dumps(each).encode() for each in [*[slow_body()] * 30, *[wrong] * 5]]
+    head = "POST /v2/models/slow/infer HTTP/1.1\r\nHost: n\r\nAuthorization: Bearer assay_t_secret\r\n"
+    with busy.connect() as connection:
+        connection.settimeout(30)
+        wire = Wire(connection)
+        wire.send(b"".join(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body for body in bodies))
+        statuses = [wire.answer()[0] for _ in bodies]
+
+    assert statuses[-5:] == [503] * 5
+    with closing(busy.client()) as client:
+        assert client.call("POST", "/v2/models/slow/infer", wrong)[0] == 400
+
+
 def test_a_full_queue_says_come_again(busy):
     message = json.dumps(slow_body()).encode()
     head = "POST /v2/models/slow/infer HTTP/1.1\r\nHost: n\r\nAuthorization: Bearer assay_t_secret\r\n"

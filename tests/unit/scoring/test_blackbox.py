@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from scoring.blackbox import LOADER, LOOP, MOST_FINGERPRINTS, THREAD, Note, blank, places, read
+from scoring.blackbox import LOADER, LOOP, MOST_FINGERPRINTS, PATIENT, Note, blank, places, read
 from scoring.node.crashes import CrashCounts, crash_of, thread_of, words
 from scoring.telemetry import Cell
 
@@ -29,7 +29,7 @@ def box(tmp_path):
 
 
 def test_what_is_under_way_stands_in_the_box_until_it_is_done(box):
-    loop, _, loader, _ = places(box)
+    loop, loader = places(box).loop, places(box).loader
     loop.claim()
     assert read(box) == []
 
@@ -48,7 +48,7 @@ def test_what_is_under_way_stands_in_the_box_until_it_is_done(box):
 
 
 def test_a_run_of_more_requests_than_fit_stays_in_its_place(box):
-    loop, thread, _, _ = places(box)
+    loop, thread = places(box).loop, places(box).patient
     thread.run(1, exchanges(b"t"), 1.0)
     bodies = [b"%d" % number for number in range(MOST_FINGERPRINTS + 5)]
 
@@ -69,7 +69,7 @@ def note(place, mark, thread=0, cell=0):
     return Note(place, thread, mark, cell, 1.0, (7,), 1)
 
 
-IN_LOOP, IN_THREAD, LOADING = note(LOOP, 1, 11), note(THREAD, 2, 12, 1), note(LOADER, 2, 13)
+IN_LOOP, IN_THREAD, LOADING = note(LOOP, 1, 11), note(PATIENT, 2, 12, 1), note(LOADER, 2, 13)
 
 
 @pytest.mark.parametrize(

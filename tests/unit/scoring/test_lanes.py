@@ -1,0 +1,90 @@
+"""Which thread a slow version runs in, and what a full queue costs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from scoring import blackbox
+from scoring.batching import Batcher
+from scoring.errors import Overloaded
+from scoring.exchange import Exchange
+from scoring.lanes import Bench, Lane, Watch, Workshop
+from scoring.limits import Limits
+from scoring.tensors import Block
+from scoring.types import Signature, TensorSpec
+
+SIGNATURE = Signature((TensorSpec("x", "FP32", (-1, 1)),), (TensorSpec("y", "FP32", (-1, 1)),))
+
+
+class Runner:
+    """Remembers where it ran."""
+
+    def __init__(self):
+        self.threads = []
+
+    def run(self, feed, options=None):
+        self.threads.append(threading.current_thread().name.partition("_")[0])
+        return [feed["x"]]
+
+
+def exchange(waited=0.0):
+    made = Exchange(None, None, b"body", perf_counter() - waited)
+    made.blocks = [Block((1, 1), np.zeros(1, np.float32).tobytes())]
+    made.rows = 1
+    made.target = SimpleNamespace(cell=0)
+    return made
+
+
+def run(tmp_path, exchanges, *, run_seconds, **limits):
+    """Where these exchanges, put one after the other, were run."""
+    box = tmp_path / "0.box"
+    blackbox.blank(box)
+    places = blackbox.places(box)
+    runner, bounds = Runner(), Limits(**limits)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1, "patient") as patient, ThreadPoolExecutor(1, "urgent") as urgent:
+            shop = Workshop(
+                loop.call_soon,
+                loop.call_soon_threadsafe,
+                Watch(10.0),
+                lambda: SimpleNamespace(terminate=False),
+                bounds,
+                places.loop,
+                Bench(patient, places.patient),
+                Bench(urgent, places.urgent),
+            )
+            for each in exchanges:
+                done = asyncio.Event()
+                batcher = Batcher(runner, SIGNATURE, batching=True, limits=bounds)
+                lane = Lane(batcher, lambda ran, done=done: done.set(), shop, run_seconds)
+                lane.check_room()
+                lane.put(each)
+                await asyncio.wait_for(done.wait(), 10)
+
+    asyncio.run(main())
+    assert blackbox.read(box) == []
+    return runner.threads
+
+
+def test_a_fast_version_runs_in_the_loop(tmp_path):
+    assert run(tmp_path, [exchange(), exchange(waited=1.0)], run_seconds=0.00001) == ["MainThread"] * 2
+
+
+def test_a_slow_version_gives_way_until_a_request_has_waited_long_enough(tmp_path):
+    found = run(tmp_path, [exchange(), exchange(waited=0.2)], run_seconds=1.0, patience_seconds=0.1)
+
+    assert found == ["patient", "urgent"]
+
+
+def test_a_full_queue_has_no_room(tmp_path):
+    with pytest.raises(Overloaded):
+        run(tmp_path, [exchange()], run_seconds=1.0, queue=0)
