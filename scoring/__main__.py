@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from importlib import import_module
 
-from scoring.node.node import Node
+from scoring.node import listening
+from scoring.node.launching import Launcher
 from scoring.node.settings import read
 
 
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s scoring %(levelname)s %(message)s")
     try:
-        node = Node(read(sys.argv[1:]))
+        settings = read(sys.argv[1:])
+        launcher = Launcher(listening.sockets(settings))
+        launcher.prepare(settings.workers)
+        # Only now: the workers import for longer than the node, and there is another core.
+        node = import_module("scoring.node.node").Node(settings, launcher)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"scoring cannot start: {error}\n")
         return 2

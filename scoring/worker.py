@@ -94,6 +94,7 @@ class Worker:
         }
         self._link = Link(ToWorker, self._obey, self._orphaned)
         self._setup: Setup
+        self._is_set_up = False
 
     async def run(self, control: socket.socket) -> None:
         """Serve until drained, or until the node is gone."""
@@ -172,6 +173,7 @@ class Worker:
         self._connections = Connections(
             engine.handle, self._count_refused, self._name, setup.limits, engine.admit
         )
+        self._is_set_up = True
         self._begin(self._report())
         self._begin(self._hand_on())
 
@@ -254,7 +256,9 @@ class Worker:
         self._drain()
 
     def _drain(self) -> None:
-        if not self._connections.draining:
+        if not self._is_set_up:
+            self._ended.set()
+        elif not self._connections.draining:
             self._connections.draining = True
             self._begin(self._drain_now())
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import signal
-import socket
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +28,7 @@ from scoring.control import (
     connect,
 )
 from scoring.node.crashes import box_of, words
+from scoring.node.launching import Launcher
 from scoring.plans import Key
 from scoring.telemetry import Cell, Meters
 
@@ -84,17 +82,17 @@ class Fleet:
 
     def __init__(
         self,
-        listeners: Sequence[socket.socket],
+        launcher: Launcher,
         setup: Callable[[int], Setup],
         events: Events,
         boxes: Path,
     ) -> None:
-        self._listeners = listeners
+        self._launcher = launcher
+        self._listeners = launcher.listeners
         self._setup = setup
         self._events = events
         self._boxes = boxes
-        self._seed = secrets.randbits(32)
-        self._pauses = [_FIRST_PAUSE] * len(listeners)
+        self._pauses = [_FIRST_PAUSE] * len(launcher.listeners)
         self._tasks: set[asyncio.Task[None]] = set()
         self.workers: dict[int, Worker] = {}
         self.departed = Meters()
@@ -153,26 +151,12 @@ class Fleet:
     # ---- one worker's life
 
     async def _spawn(self, slot: int) -> None:
-        ours, theirs = socket.socketpair()
-        numbers = [listener.fileno() for listener in self._listeners]
         blackbox.blank(box_of(self._boxes, slot))
-        command = [
-            # One seed for all workers: a body has the same fingerprint in each (see `blackbox`).
-            *("/usr/bin/env", f"PYTHONHASHSEED={self._seed}"),
-            *(sys.executable, "-m", "scoring.worker"),
-            *("--control", str(theirs.fileno()), "--listen", ",".join(map(str, numbers))),
-        ]
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command,
-            pass_fds=(theirs.fileno(), *numbers),
-            cwd=Path(__file__).resolve().parents[2],
-            stdin=subprocess.DEVNULL,
-        )
-        theirs.close()
+        process, control = self._launcher.launch()
         now = monotonic()
         link = Link(ToNode, lambda message: self._hear(worker, message), lambda: self._lost(worker))
         worker = Worker(slot, process, link, now, now)
-        await connect(link, ours)
+        await connect(link, control)
         self.workers[slot] = worker
         link.send(self._setup(slot))
         self._events.started(worker)

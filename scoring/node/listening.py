@@ -7,11 +7,20 @@ import os
 import socket
 from pathlib import Path
 
+from scoring.node.settings import Settings
+
 BACKLOG = 4096
 
 
 class AddressTaken(OSError):
     """Somebody else listens there."""
+
+
+def sockets(settings: Settings) -> list[socket.socket]:
+    """One listening socket for each worker. Raises AddressTaken."""
+    if settings.socket is not None:
+        return unix(settings.socket, settings.workers)
+    return tcp(settings.host, settings.port or 0, settings.workers)
 
 
 def tcp(host: str, port: int, slots: int) -> list[socket.socket]:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 import signal
-import socket
 from collections.abc import Callable, Coroutine, Iterable
 from time import time
 from typing import Any
@@ -25,6 +24,7 @@ from scoring.node.flushing import SPOOL_BYTES, Flusher
 from scoring.node.following import Following
 from scoring.node.guard import Guard
 from scoring.node.heartbeat import Heart
+from scoring.node.launching import Launcher
 from scoring.node.loading import Loading
 from scoring.node.memory import Memory, ceiling
 from scoring.node.prediction_log import PredictionLog
@@ -41,8 +41,8 @@ log = logging.getLogger(__name__)
 class Node:
     """One scoring process group. `run` ends after SIGTERM or SIGINT, when the last client has its answer."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises AddressTaken, BadSettings, BadKey or ValueError, each with a sentence."""
+    def __init__(self, settings: Settings, launcher: Launcher) -> None:
+        """Raises BadSettings, BadKey or ValueError, each with a sentence."""
         crashpoints.arm(settings.crashpoint_file)
         settings.data.mkdir(parents=True, exist_ok=True)
         sweep(settings.data)
@@ -51,10 +51,9 @@ class Node:
         providers.check(settings.providers)
         self._request_key = read_request_key(settings)
         store = stores.store(settings.store, settings.s3_endpoint)
-        listeners = _listeners(settings)
-        self.address = settings.address or listening.address_of(listeners[0])
+        self.address = settings.address or listening.address_of(launcher.listeners[0])
         self._boxes = settings.data.resolve() / "boxes"
-        self._fleet = Fleet(listeners, self._setup, self._events(), self._boxes)
+        self._fleet = Fleet(launcher, self._setup, self._events(), self._boxes)
         cache = settings.data.resolve() / "artifacts"
         cache.mkdir(exist_ok=True)
         self._memory = Memory(ceiling(settings.memory_bytes), self._fleet.workers.values, settings.workers)
@@ -230,12 +229,6 @@ class Node:
                 log.debug("no goodbye to Redis: %s", error)
         if self._settings.socket is not None:
             self._settings.socket.unlink(missing_ok=True)
-
-
-def _listeners(settings: Settings) -> list[socket.socket]:
-    if settings.socket is not None:
-        return listening.unix(settings.socket, settings.workers)
-    return listening.tcp(settings.host, settings.port or 0, settings.workers)
 
 
 _SPOOL_DOWN = (

@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 
 from scoring.node.files import write_atomically
+from scoring.node.launching import Launcher
 from tests.scoring import models
 from tests.scoring.load import Load
 from tests.scoring.nodes import TOKEN, Node, envelope, model, plan, wait_for
@@ -127,3 +128,12 @@ def test_before_its_first_plan_a_node_sends_nobody_away_for_a_token(tmp_path, st
                 assert (status, headers["retry-after"], document["code"]) == (503, "1", "not_ready")
     finally:
         node.stop()
+
+
+def test_a_worker_ends_when_its_node_is_gone_before_the_first_order():
+    """As where a node cannot start: its workers were launched ahead and are still importing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        process, control = Launcher([listener]).launch()
+    control.close()
+
+    assert process.wait(30) == 0
