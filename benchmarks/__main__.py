@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--workloads", default="all", help=f"by comma, of {','.join(workloads.ALL)}")
     add("--rows", default="1,100", help="rows per request, by comma; what is too large for JSON is left out")
     add("--seconds", type=float, default=1.0, help="of each run")
-    add("--rounds", type=int, default=3, help="that count; one more warms up")
+    add("--rounds", type=int, default=5, help="each with every server")
     add("--connections", type=int, default=16)
     add(
         "--peers",

@@ -27,13 +27,14 @@ from scoring.runtime.onnx import Options
 
 # Above this JSON would go beyond what a server takes by default: such a case is left out.
 _LARGEST_BODY = 4 << 20
+_WARM_UP = 0.25
 _Read = Callable[[bytes, bytes], Any]
 OURS, BINARY, HELLO = "Assay", "Assay, binary tensors", "HTTP hello"
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long is measured. `connections` of each load; the first round warms up and is not counted."""
+    """How long is measured. `connections` of each load; what warms up is not counted."""
 
     seconds: float
     rounds: int
@@ -60,12 +61,14 @@ class _Runner:
     read: _Read | None
     found: list[tuple[float, Measured]] = field(default_factory=list)
 
-    def turn(self, pace: Pace, *, counted: bool) -> None:
-        used = self.server.cpu_us()
+    def turn(self, pace: Pace) -> None:
+        """One run. What a server had in memory may have gone while the others were asked: its
+        return is not counted."""
         load = Load(self.server.port, [self.request], pace.connections)
-        seen = run(load, seconds=pace.seconds if counted else pace.seconds / 2, cpu=CLIENT_CPU)
-        if counted:
-            self.found.append(((self.server.cpu_us() - used) / seen.requests, seen))
+        run(load, seconds=pace.seconds * _WARM_UP, cpu=CLIENT_CPU)
+        used = self.server.cpu_us()
+        seen = run(load, seconds=pace.seconds, cpu=CLIENT_CPU)
+        self.found.append(((self.server.cpu_us() - used) / seen.requests, seen))
 
     def figures(self) -> Figures:
         def middle(of: Callable[[Measured], float]) -> float:
@@ -125,10 +128,10 @@ def _started(
 
 
 def _take_turns(runners: list[_Runner], pace: Pace, absent: dict[str, str]) -> None:
-    for turn in range(pace.rounds + 1):
+    for _ in range(pace.rounds):
         for runner in list(runners):
             try:
-                runner.turn(pace, counted=turn > 0)
+                runner.turn(pace)
             except BadAnswer as error:
                 if runner.name in (OURS, BINARY, HELLO):
                     raise
