@@ -61,9 +61,9 @@ from scoring.switch import Maker
 from scoring.telemetry import Meters
 from scoring.types import Signature
 
-LOADING_NICENESS = 10
-SLOW_NICENESS = 15
-MIRROR_NICENESS = 19
+BEHIND = 15
+"""Niceness of loading and of slow versions: about 3 % of a core that the loop keeps busy."""
+FAR_BEHIND = 19
 STATS_SECONDS = 0.5
 OOM_SCORE = 500
 _BACKLOG = 1024
@@ -80,7 +80,7 @@ class Worker:
         self._marked: dict[Key, dict[int, bool]] = {}
         self._meters = Meters()
         self._samples = Samples()
-        self._loader = ThreadPoolExecutor(1, "loader", initializer=_step_back, initargs=(LOADING_NICENESS,))
+        self._loader = ThreadPoolExecutor(1, "loader", initializer=_step_back, initargs=(BEHIND,))
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
         self._orders: dict[type, Callable[[Any], None]] = {
@@ -158,10 +158,10 @@ class Worker:
             run_options,
             setup.limits,
             places.loop,
-            patient=_bench("patient", places.patient, SLOW_NICENESS),
+            patient=_bench("patient", places.patient, BEHIND),
             urgent=_bench("urgent", places.urgent, 0),
         )
-        mirrors = _bench("mirrors", places.mirrors, MIRROR_NICENESS)
+        mirrors = _bench("mirrors", places.mirrors, FAR_BEHIND)
         limits = replace(setup.limits, slow_seconds=0.0)
         behind = replace(shop, patient=mirrors, urgent=mirrors, limits=limits)
         self._shops = Shops(shop, behind, Mirrors(setup.limits.mirrored))
