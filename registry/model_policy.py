@@ -17,11 +17,13 @@ MOST_CACHE_MB = 4096
 class Serving:
     """How nodes serve a version. `batching` joins requests into one run where the proof allows it;
     `cache_mb` bounds the answers that each worker remembers (0: none); `log_share` is the share of
-    requests that is kept in the prediction log, 0 to 1: nothing that users send is stored unasked."""
+    requests that is kept in the prediction log, 0 to 1: nothing that users send is stored unasked;
+    `prepack` keeps a copy of large weights in each worker, laid out for speed, instead of sharing them."""
 
     batching: bool = True
     cache_mb: int = 0
     log_share: float = 0.0
+    prepack: bool = True
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -103,20 +105,22 @@ def _positive(value: object, field_name: str) -> float:
 
 def _serving(value: object) -> Serving:
     if not isinstance(value, Mapping):
-        raise BadInput("Write an object: batching, cache_mb, log_share.", field="policy.serving")
+        words = ", ".join(f.name for f in fields(Serving))
+        raise BadInput(f"Write an object: {words}.", field="policy.serving")
     known = {f.name for f in fields(Serving)}
     for name in value:
         if name not in known:
             raise BadInput(f"Serving has {', '.join(sorted(known))}.", field=f"policy.serving.{name}")
-    batching = value.get("batching", True)
+    flags = {name: value.get(name, True) for name in ("batching", "prepack")}
     cache_mb, share = value.get("cache_mb", 0), value.get("log_share", 0.0)
-    if not isinstance(batching, bool):
-        raise BadInput("Write true or false.", field="policy.serving.batching")
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise BadInput("Write true or false.", field=f"policy.serving.{name}")
     if isinstance(cache_mb, bool) or not isinstance(cache_mb, int) or not 0 <= cache_mb <= MOST_CACHE_MB:
         raise BadInput(f"Write whole megabytes, 0 to {MOST_CACHE_MB}.", field="policy.serving.cache_mb")
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise BadInput("Write a share from 0 to 1.", field="policy.serving.log_share")
-    return Serving(batching, cache_mb, float(share))
+    return Serving(cache_mb=cache_mb, log_share=float(share), **flags)
 
 
 def _margin(value: object) -> float | None:

@@ -27,6 +27,7 @@ def planned_version(
     answers: ArtifactRef | None,
     cache_bytes: int = 0,
     log_share: float = 0.0,
+    prepack: bool = True,
 ) -> PlannedVersion:
     """A version as nodes load it. `files` maps the manifest's keys; only model and extractor travel."""
     return PlannedVersion(
@@ -40,6 +41,7 @@ def planned_version(
         answers=answers,
         cache_bytes=cache_bytes,
         log_share=log_share,
+        prepack=prepack,
     )
 
 

@@ -44,6 +44,7 @@ class Load(msgspec.Struct, tag=True):
     extractor: tuple[str, str] | None = None
     answers: tuple[str, str] | None = None
     weights: tuple[str, str] | None = None
+    prepack: bool = True
 
 
 class Serve(msgspec.Struct, tag=True):

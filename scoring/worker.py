@@ -209,7 +209,7 @@ class Worker:
             return load_version(
                 wanted,
                 worker=self._name,
-                options=self._options,
+                options=replace(self._options, prepack=order.prepack),
                 shops=self._shops,
                 cleared=lambda fingerprint: self._link.send(Cleared(order.key, fingerprint)),
                 sampler=Sampler(self._samples, name, number, self._key),

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from registry import inspection
+from registry import inspection, model_policy
 from registry.inspection.policy import operator
 from registry.models import ModelVersion
 from registry.sandbox import NoSandbox
@@ -102,7 +102,7 @@ class Bench:
         return _part(self._data(), "confidence")
 
     def _benchmark(self) -> Mapping[str, Any]:
-        proof = self._prove("benchmark", self.version, self._own_files(), ["benchmark"])
+        proof = self._prove("benchmark", self.release, self._own_files(), ["benchmark"])
         found = _part(proof, "benchmark")
         if "reason" in found:
             return found
@@ -119,7 +119,7 @@ class Bench:
         """Both data gates in one pair of cells; the champion answers the same rows first."""
         if self._data_proof is None:
             self._data_proof = self._prove(
-                "data", self.version, self._own_files(), ["end_to_end", "confidence"], self._paired()
+                "data", self.release, self._own_files(), ["end_to_end", "confidence"], self._paired()
             )
         return self._data_proof
 
@@ -128,21 +128,21 @@ class Bench:
         if self.champion is None:
             return None
         sets = {**self._fetched(self.champion.version), "confidence": self._own_files()["confidence"]}
-        proof = self._prove("champion", self.champion.version, sets, ["confidence"])
+        proof = self._prove("champion", self.champion, sets, ["confidence"])
         path = proof.scratch / "predictions.npy" if proof.scratch else None
         return path if path is not None and path.is_file() and not path.is_symlink() else None
 
     def _prove(
         self,
         name: str,
-        version: ModelVersion,
+        of: Release,
         files: Mapping[str, Path],
         do: list[str],
         champion_predictions: Path | None = None,
     ) -> Proof:
         return prove(
             self.folder / name,
-            _subject(self.release.model.name, version, files),
+            _subject(of, files),
             {key: files[key] for key in ("end_to_end", "confidence")},
             {
                 "rows": self.version.manifest.get("rows"),
@@ -199,7 +199,9 @@ def _operator(name: str) -> tuple[str, str]:
     return operator(domain, bare)
 
 
-def _subject(model: str, version: ModelVersion, files: Mapping[str, Path]) -> Subject:
+def _subject(of: Release, files: Mapping[str, Path]) -> Subject:
+    """What the server cell serves, in all that touches its answers as nodes will serve it; one row a run."""
+    version: ModelVersion = of.version
     rows = {f.key: f for f in version.files.all()}
     refs = {
         key: ArtifactRef(rows[key].artifact_id, rows[key].artifact.size) for key in _SERVED if key in rows
@@ -212,5 +214,6 @@ def _subject(model: str, version: ModelVersion, files: Mapping[str, Path]) -> Su
         rows=version.end_to_end_set.kind,
         batching=False,
         answers=None,
+        prepack=model_policy.parse(of.policy).serving.prepack,
     )
-    return Subject(model, planned, {ref.sha256: files[key] for key, ref in refs.items()})
+    return Subject(of.model.name, planned, {ref.sha256: files[key] for key, ref in refs.items()})

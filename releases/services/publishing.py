@@ -89,6 +89,7 @@ def planned(release: Release) -> PlannedVersion:
         answers=ArtifactRef.from_json(answers) if answers else None,
         cache_bytes=serving.cache_mb << 20,
         log_share=serving.log_share,
+        prepack=serving.prepack,
     )
 
 

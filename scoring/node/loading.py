@@ -179,6 +179,7 @@ class Loading:
             self._file(version.extractor) if version.extractor else None,
             self._file(version.answers) if version.answers else None,
             parts.weights if parts else None,
+            version.prepack,
         )
 
     def _file(self, ref: ArtifactRef) -> tuple[str, str]:

@@ -59,7 +59,8 @@ class Memory:
     def needs(self, version: PlannedVersion) -> int:
         """About how many bytes the version takes in all workers together."""
         graphs = [version.model, *([version.extractor] if version.extractor else [])]
-        return COPIES * sum(graph.size for graph in graphs) * self._count
+        copies = COPIES if version.prepack else 1
+        return copies * sum(graph.size for graph in graphs) * self._count
 
 
 def _number(path: Path) -> int:

@@ -42,6 +42,7 @@ def test_a_name_is_taken_once(ci, digits):
         ({"name": "a", "policy": {"serving": []}}, "policy.serving"),
         ({"name": "a", "policy": {"serving": {"cash_mb": 1}}}, "policy.serving.cash_mb"),
         ({"name": "a", "policy": {"serving": {"batching": 1}}}, "policy.serving.batching"),
+        ({"name": "a", "policy": {"serving": {"prepack": "no"}}}, "policy.serving.prepack"),
         ({"name": "a", "policy": {"serving": {"cache_mb": -1}}}, "policy.serving.cache_mb"),
         ({"name": "a", "policy": {"serving": {"log_share": 1.5}}}, "policy.serving.log_share"),
         ([], "body"),

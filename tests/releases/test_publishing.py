@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import redis
@@ -12,7 +13,7 @@ import redis
 from registry.models import Installation
 from registry.services.installation import installation_name
 from releases import dataplane
-from releases.services import publishing
+from releases.services import measuring, publishing
 from scoring.plans import RoutingPlan
 from tests import makers
 
@@ -73,3 +74,17 @@ def test_every_plan_names_its_database():
     assert plan.installation == installation_name() == Installation.objects.get().name
     assert len(plan.installation) == 32
     assert replace(plan, installation="") != plan
+
+
+@pytest.mark.django_db
+def test_a_version_is_proven_and_served_as_the_policy_of_its_release_says():
+    """Prepacking changes the last bits: what is proven must be what is served."""
+    for prepack in (True, False):
+        policy = {"serving": {"prepack": prepack, "cache_mb": 2, "log_share": 0.25, "batching": True}}
+        release = makers.prove(makers.release(makers.version(makers.model(policy=policy))), batchable=True)
+        files = dict.fromkeys(("model", "extractor"), Path("/nowhere"))
+
+        served = publishing.planned(release)
+        assert served.prepack is prepack
+        assert (served.cache_bytes, served.log_share, served.batching) == (2 << 20, 0.25, True)
+        assert measuring._subject(release, files).version.prepack is prepack

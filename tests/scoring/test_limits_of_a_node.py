@@ -82,3 +82,27 @@ def test_a_large_model_is_served_with_its_weights_apart_and_answers_the_same(tmp
     assert (apart / "weights.bin").stat().st_size >= 40 << 20
     assert (apart / "model.onnx").stat().st_size < 1 << 20
     assert memory < 200 << 20
+
+
+def test_workers_share_the_weights_of_a_version_that_is_not_prepacked(tmp_path, store):
+    content = models.large(40)
+    told, memory = {}, {}
+    for prepack in (True, False):
+        node = Node(tmp_path / str(prepack), store, workers=2).start()
+        try:
+            node.serve({"large": model(1, [store.version(1, content, prepack=prepack)])})
+            with closing(node.client()) as client:
+                told[prepack] = client.infer("large")[2]["outputs"][0]["data"]
+            memory[prepack] = sum(proportional_bytes(pid) for pid in node.pids())
+        finally:
+            node.stop()
+
+    assert np.allclose(told[True], told[False], rtol=1e-4)
+    # Each its own copy, or one for both.
+    assert memory[True] - memory[False] > 30 << 20
+
+
+def proportional_bytes(pid):
+    """Pages that others have too count in part."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) << 10
