@@ -16,6 +16,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s scoring %(levelname)s %(message)s")
     try:
         settings = read(sys.argv[1:])
+        settings.data.mkdir(parents=True, exist_ok=True)
         launcher = Launcher(listening.sockets(settings))
         launcher.prepare(settings.workers)
         # Only now: the workers import for longer than the node, and there is another core.

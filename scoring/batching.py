@@ -34,7 +34,8 @@ class Batcher:
 
     `batching` joins requests along axis 0; it is off where the signature has no free leading
     axis on every tensor, whatever the plan says. `faults` counts the requests that failed by
-    the model's own fault, whatever they asked: the node gives up a version that does little else.
+    the model's own fault, whatever they asked: the node gives up a version that does little else. A
+    lane adds those that ran out of time.
     """
 
     def __init__(self, runner: Runner, signature: Signature, *, batching: bool, limits: Limits) -> None:
@@ -89,7 +90,7 @@ class Batcher:
             if len(group) > 1:
                 self._check(arrays, sum(exchange.rows for exchange in group))
         except Exception as error:
-            if getattr(options, "terminate", False) or isinstance(error, BadOutput):
+            if isinstance(error, BadOutput):
                 self.faults += len(group)
             if len(group) > 1 and not getattr(options, "terminate", False):
                 return [ran for exchange in group for ran in self.run((exchange,), options)]

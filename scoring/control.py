@@ -48,13 +48,17 @@ class Load(msgspec.Struct, tag=True):
 
 
 class Serve(msgspec.Struct, tag=True):
-    """Follow this plan from now on. Every open version in it is loaded here, or `broken`, with a sentence."""
+    """Follow this plan from now on. Every open version in it is loaded here, or `broken`, with a sentence.
+
+    `fallbacks` are loaded too, and answer clients where a version is broken.
+    """
 
     round: int
     payload: str
     waiting: list[str]
     ready: bool
     broken: list[tuple[Key, str]] = []
+    fallbacks: list[Key] = []
 
 
 class Keep(msgspec.Struct, tag=True):

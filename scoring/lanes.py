@@ -7,15 +7,17 @@ measured when the version was loaded, and is revised by what its runs take.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
+from math import inf
 from time import perf_counter, thread_time
 from typing import Any, Protocol
 
 from scoring.batching import Batcher, Ran
 from scoring.blackbox import Place
-from scoring.errors import DeadlineExceeded, Overloaded, PoisonRequest
+from scoring.errors import DeadlineExceeded, Overloaded, PoisonRequest, RunTimedOut
 from scoring.exchange import Exchange
 from scoring.limits import Limits
 
@@ -27,6 +29,8 @@ _MEMORY = 1 / 16
 _CLIP = 4.0
 _AT_ONCE = 30.0
 _BACK_TO_FAST = 1 / 3
+_OWN = 0.1
+"""Share of the deadline for which a run must have had a core, for its time-out to be the version's fault."""
 _POISON = "this very request has ended two workers of this version: it is not run again for some minutes"
 
 
@@ -59,12 +63,25 @@ class CallSoon(Protocol):
     def __call__(self, callback: Callable[..., object], *arguments: Any) -> object: ...
 
 
-@dataclass(frozen=True, slots=True)
 class Bench:
     """A thread that runs slow versions, first in, first out, and its place in the black box."""
 
-    thread: Executor
-    place: Place
+    def __init__(self, thread: Executor, place: Place) -> None:
+        self.place = place
+        self._thread = thread
+        self._begun: dict[Hashable, float] = {}
+
+    def begin(self, lane: Hashable, work: Callable[[], object]) -> None:
+        """Do the work of a lane, after what was handed over before."""
+        self._begun[lane] = perf_counter()
+        self._thread.submit(work)
+
+    def end(self, lane: Hashable) -> None:
+        self._begun.pop(lane, None)
+
+    def busy_since(self) -> float:
+        """When the oldest group that is here was handed over, `perf_counter` seconds; infinity for none."""
+        return min(self._begun.values(), default=inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +89,7 @@ class Workshop:
     """What all lanes of a worker share. `in_loop` is the loop's place in the black box.
 
     patient  gives way to the loop, so that fast versions do not wait for slow ones.
-    urgent   has the loop's own priority: for requests that have waited long enough.
+    urgent   has the loop's own priority: for runs that would begin after `patience_seconds` of waiting.
     """
 
     call_soon: CallSoon
@@ -110,8 +127,7 @@ class Lane:
         self.marked: dict[int, bool] = {}
         self._options = shop.run_options()
         self._queue: list[Exchange] = []
-        self._busy = False
-        self._place = shop.in_loop
+        self._bench: Bench | None = None
         self._runs = 0
         self._mean_seconds = run_seconds
         self._most_rows = _ALWAYS_JOINED
@@ -125,7 +141,7 @@ class Lane:
     def put(self, exchange: Exchange) -> None:
         """Queue an exchange, for which there is room."""
         queue = self._queue
-        if not queue and not self._busy:
+        if not queue and self._bench is None:
             self._shop.call_soon(self.flush)
         queue.append(exchange)
 
@@ -149,23 +165,23 @@ class Lane:
             return
         group = next(iter(self._groups(self._queue)))
         self._queue = self._queue[len(group) :]
-        self._busy = True
-        bench = self._bench(group[0])
-        self._place = bench.place
-        bench.thread.submit(self._work, group)
+        bench = self._bench = self._choose(group[0])
+        bench.begin(self, partial(self._work, group))
 
-    def _bench(self, oldest: Exchange) -> Bench:
+    def _choose(self, oldest: Exchange) -> Bench:
         """Fast versions go first, but not for ever: under a full load of theirs nothing else would run."""
-        waited = perf_counter() - oldest.arrived
-        return self._shop.patient if waited < self._shop.limits.patience_seconds else self._shop.urgent
+        patient = self._shop.patient
+        since = min(oldest.arrived, patient.busy_since())
+        return patient if perf_counter() - since < self._shop.limits.patience_seconds else self._shop.urgent
 
     def _work(self, group: Sequence[Exchange]) -> None:
         found = self._run(group)
         self._shop.call_soon_threadsafe(self._done, group, found)
 
     def _done(self, group: Sequence[Exchange], found: Sequence[Ran]) -> None:
-        self._busy = False
-        self._place = self._shop.in_loop
+        if self._bench is not None:
+            self._bench.end(self)
+            self._bench = None
         for ran in found:
             self._deliver(ran)
         if self.marked:
@@ -209,7 +225,9 @@ class Lane:
         oldest = now - self._shop.limits.deadline_seconds
         if group[0].arrived < oldest:
             return self._run_in_time(group, oldest, now)
-        watch, options, place = self._shop.watch, self._options, self._place
+        watch, options, bench = self._shop.watch, self._options, self._bench
+        place = self._shop.in_loop if bench is None else bench.place
+        began = 0.0 if bench is None else thread_time()
         watch.begin(self, now, options)
         place.run(self._mark, group, now)
         try:
@@ -224,6 +242,9 @@ class Lane:
         self._runs += 1
         if options.terminate:
             self._options = self._shop.run_options()
+            starved = bench is not None and thread_time() - began < self._shop.limits.deadline_seconds * _OWN
+            if isinstance(ran[0].error, RunTimedOut) and not starved:
+                self._batcher.faults += len(group)
         return ran
 
     def _timed(self, group: Sequence[Exchange], options: Any) -> list[Ran]:

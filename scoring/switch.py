@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +34,7 @@ class Maker:
     meters: Meters
     mirroring: Mirrors | None = None
     cells: dict[Cell, int] = field(default_factory=dict)
+    fallbacks: Collection[Key] = ()
 
     def serving(
         self,
@@ -42,11 +43,13 @@ class Maker:
         waiting: Iterable[str] = (),
         ready: bool = True,
         broken: Mapping[Key, str] = NOTHING,
+        fallbacks: Collection[Key] = (),
     ) -> Serving:
         """What to serve under `plan`. Raises KeyError when an open version of it is not loaded.
 
         waiting  models of the environment that this node has yet to load.
         broken   versions that are not run here any more, with the reason.
+        fallbacks  versions that answer clients where others are broken.
         """
         given_up = {
             key: BrokenVersion(number, model.versions[number].signature, broken[key])
@@ -55,7 +58,7 @@ class Maker:
             if key in broken
         }
         if given_up:
-            others = replace(self, loaded=ChainMap(given_up, dict(self.loaded)))
+            others = replace(self, loaded=ChainMap(given_up, dict(self.loaded)), fallbacks=fallbacks)
             return others.serving(plan, waiting=waiting, ready=ready)
         endpoints: dict[bytes, Endpoint] = {}
         models: dict[str, ModelView] = {}
@@ -97,12 +100,13 @@ class Maker:
         """The arms as clients meet them here: the fallback answers where a version is given up.
 
         Only where both have the same signature: else a request could be right for one and wrong for
-        the other, and the client would be told of a mistake that it has not made.
+        the other, and the client would be told of a mistake that it has not made; or an input that has
+        become sensitive since would be kept as if it were not.
         """
         keys = model.keys(name)
-        fallback = self.loaded.get(keys[model.fallback]) if model.fallback is not None else None
-        if fallback is None or isinstance(fallback, BrokenVersion):
+        if model.fallback is None or keys[model.fallback] not in self.fallbacks:
             return list(model.arms)
+        fallback = self.loaded[keys[model.fallback]]
 
         def answers(arm: Arm) -> Arm:
             version = self.loaded[keys[arm.version]]

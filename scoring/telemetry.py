@@ -33,7 +33,10 @@ coarse bounds are exact and a quantile is known within 6 % (11 % below 50 micros
 
 
 class Cell(NamedTuple):
-    """What is counted apart: one arm of one version. `arm` is the plan's reason, `named` or `internal`."""
+    """What is counted apart: one arm of one version.
+
+    `arm` is the plan's reason, or `named`, `internal`, `mirror` or `fallback`.
+    """
 
     model: str
     version: int

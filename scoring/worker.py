@@ -61,9 +61,8 @@ from scoring.switch import Maker
 from scoring.telemetry import Meters
 from scoring.types import Signature
 
-BEHIND = 15
-"""Niceness of loading and of slow versions: about 3 % of a core that the loop keeps busy."""
-FAR_BEHIND = 19
+LOADING, SLOW, MIRRORS = 12, 15, 19
+"""Niceness beyond the loop's own: about 6, 3 and 1 % of a core that the loop keeps busy."""
 STATS_SECONDS = 0.5
 OOM_SCORE = 500
 _BACKLOG = 1024
@@ -80,7 +79,7 @@ class Worker:
         self._marked: dict[Key, dict[int, bool]] = {}
         self._meters = Meters()
         self._samples = Samples()
-        self._loader = ThreadPoolExecutor(1, "loader", initializer=_step_back, initargs=(BEHIND,))
+        self._loader = ThreadPoolExecutor(1, "loader", initializer=_step_back, initargs=(LOADING,))
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
         self._orders: dict[type, Callable[[Any], None]] = {
@@ -114,7 +113,11 @@ class Worker:
         plan = parse(order.payload)
         self._make_room(plan)
         self._engine.serving = self._maker.serving(
-            plan, waiting=order.waiting, ready=order.ready, broken=dict(order.broken)
+            plan,
+            waiting=order.waiting,
+            ready=order.ready,
+            broken=dict(order.broken),
+            fallbacks=order.fallbacks,
         )
         self._connections.forget_routes()
         crashpoint("worker.serving")
@@ -158,10 +161,10 @@ class Worker:
             run_options,
             setup.limits,
             places.loop,
-            patient=_bench("patient", places.patient, BEHIND),
-            urgent=_bench("urgent", places.urgent, 0),
+            patient=_bench("patient", places.patient, SLOW),
+            urgent=Bench(ThreadPoolExecutor(1, "urgent", initializer=places.urgent.claim), places.urgent),
         )
-        mirrors = _bench("mirrors", places.mirrors, FAR_BEHIND)
+        mirrors = _bench("mirrors", places.mirrors, MIRRORS)
         limits = replace(setup.limits, slow_seconds=0.0)
         behind = replace(shop, patient=mirrors, urgent=mirrors, limits=limits)
         self._shops = Shops(shop, behind, Mirrors(setup.limits.mirrored))
@@ -295,7 +298,11 @@ def _file(pair: tuple[str, str] | None) -> tuple[Path, str] | None:
 
 
 def _step_back(niceness: int) -> None:
-    """What this thread does must not take time from answering: the loop goes first."""
+    """What this thread does must not take time from answering: the loop goes first.
+
+    A thread begins as nice as its node was started, and may only become nicer.
+    """
+    niceness = min(os.getpriority(os.PRIO_PROCESS, 0) + niceness, 19)
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
     np.seterr(over="ignore", invalid="ignore")
 

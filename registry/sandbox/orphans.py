@@ -18,7 +18,7 @@ _MARK = f"{CODE}/{STAGE}".encode()
 
 
 def end_orphans() -> None:
-    """End every cell of this user on this machine whose standard output nobody can read any more."""
+    """End every cell on this machine that we may end and whose standard output nobody can read any more."""
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             words = (entry / "cmdline").read_bytes().split(b"\0")

@@ -50,11 +50,10 @@ class Following:
 
     def advance(self) -> None:
         """Something is loaded, has failed, or is gone: bring into force what can be."""
-        counting = self._fleet.joined() or list(self._fleet.workers.values())
-        if counting:
-            loaded = set.intersection(*(worker.loaded for worker in counting))
+        loaded = self._loaded()
+        if self._fleet.workers:
             self.desired = self.desired.adopt(loaded | self.broken().keys())
-        self._renew()
+        self._renew(loaded)
         for worker in self._fleet.workers.values():
             self._send(worker)
         self._changed()
@@ -139,24 +138,27 @@ class Following:
                 return version.signature
         return None
 
-    def _must_be_loaded(self) -> set[Key]:
-        """What a worker answers with under the current round."""
-        broken = self.broken().keys()
-        fallbacks = self.desired.fallbacks(broken) - self._loading.failed.keys()
-        return (self.desired.in_force() | fallbacks) - broken
+    def _loaded(self) -> set[Key]:
+        """What all workers have that count: those that take clients, or all while none does."""
+        counting = self._fleet.joined() or self._fleet.workers.values()
+        return set.intersection(*(worker.loaded for worker in counting)) if counting else set()
 
-    def _renew(self) -> None:
-        """Make the next round when there is something new to serve."""
+    def _renew(self, loaded: set[Key]) -> None:
+        """Make the next round when there is something new to serve.
+
+        A fallback is part of it as soon as it is loaded: nobody waits for it to stop a broken version.
+        """
         plan = self.desired.plan()
         if plan is None:
             return
-        last = self._serve
+        last, broken = self._serve, self.broken()
         fresh = Serve(
             round=last.round + 1 if last else 0,
             payload=serialise(plan),
             waiting=self.desired.waiting(),
             ready=self.ready(),
-            broken=sorted(self.broken().items()),
+            broken=sorted(broken.items()),
+            fallbacks=sorted((self.desired.fallbacks(broken) & loaded) - broken.keys()),
         )
         if last and replace(last, round=fresh.round) == fresh:
             return
@@ -170,7 +172,7 @@ class Following:
         """Order the current round, once, of a worker that has what it takes."""
         if self._serve is None or worker.served >= self._serve.round:
             return
-        if self._must_be_loaded() <= worker.loaded:
+        if (self.desired.in_force() | set(self._serve.fallbacks)) - self.broken().keys() <= worker.loaded:
             worker.served = self._serve.round
             worker.link.send(self._serve)
 

@@ -44,7 +44,6 @@ class Node:
     def __init__(self, settings: Settings, launcher: Launcher) -> None:
         """Raises BadSettings, BadKey or ValueError, each with a sentence."""
         crashpoints.arm(settings.crashpoint_file)
-        settings.data.mkdir(parents=True, exist_ok=True)
         sweep(settings.data)
         self._settings = settings
         self._boot = secrets.token_hex(8)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from scoring import request_ids
+from scoring.artifacts import blob_path
 from scoring.plans import ModelPlan, PlannedVersion
 from scoring.types import Signature, TensorSpec
 from tests.scoring import models
@@ -162,9 +163,8 @@ def test_three_crashes_in_a_minute_break_the_version_and_nothing_else(pair):
     assert 'assay_version_broken{model="deadly",version="3"} 1\n' in page
 
 
-def break_down(node, store, before, **more):
-    """Version 3 is given up, where version 2, of the bytes `before`, is its fallback."""
-    versions = [store.version(3, models.divides()), store.version(2, before, staged=True)]
+def break_down(node, versions, **more):
+    """The first of two versions, which divides, is given up; the second, 2, is its fallback."""
     node.serve({**node.models, "deadly": model(2, versions, fallback=2)}, **more)
     for _ in range(3):
         kill_a_worker_otherwise(node)
@@ -177,8 +177,13 @@ def answered_by(node):
         return divide(client, 7, 2)[2].get("model_version")
 
 
+def divided(store, before):
+    """Version 3, and version 2 of the bytes `before`."""
+    return [store.version(3, models.divides()), store.version(2, before, staged=True)]
+
+
 def test_the_fallback_answers_clients_of_a_version_that_is_given_up(pair, store):
-    break_down(pair, store, models.divides_safely())
+    break_down(pair, divided(store, models.divides_safely()))
 
     with closing(pair.client()) as client:
         status, headers, answer = divide(client, 7, 2)
@@ -194,9 +199,23 @@ def test_the_fallback_answers_clients_of_a_version_that_is_given_up(pair, store)
         wait_for(lambda: counted in client.call("GET", "/metrics")[2], "the count")
 
 
+def test_a_fallback_that_comes_late_answers_when_it_is_there(pair, store):
+    """Until then the broken version is stopped all the same: nobody waits for the fallback."""
+    before = store.version(2, models.divides_safely(), staged=True)
+    blob = store.root / blob_path(before.model.sha256)
+    content = blob.read_bytes()
+    blob.unlink()
+    break_down(pair, [store.version(3, models.divides()), before])
+
+    with closing(pair.client()) as client:
+        assert divide(client, 7, 2)[2]["code"] == "version_broken"
+        blob.write_bytes(content)
+        wait_for(lambda: divide(client, 7, 2)[2].get("model_version") == "2", "the fallback")
+
+
 def test_our_own_checks_meet_the_broken_version_and_not_its_fallback(pair, store):
     tokens = [token(), token("assay_i_secret", internal=True)]
-    break_down(pair, store, models.divides_safely(), tokens=tokens)
+    break_down(pair, divided(store, models.divides_safely()), tokens=tokens)
 
     with closing(pair.client()) as client:
         path = "/v2/models/deadly/infer"
@@ -205,7 +224,7 @@ def test_our_own_checks_meet_the_broken_version_and_not_its_fallback(pair, store
 
 
 def test_a_fallback_of_another_signature_does_not_answer(pair, store):
-    break_down(pair, store, models.linear())
+    break_down(pair, divided(store, models.linear()))
 
     with closing(pair.client()) as client:
         assert divide(client, 7, 2)[2]["code"] == "version_broken"

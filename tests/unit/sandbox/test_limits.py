@@ -310,6 +310,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
     def one_is_left():
         subprocess.run([sys.executable, "-c", program], check=False)
+        time.sleep(0.3)  # those that bubblewrap ends by itself are gone by then
         return started_with(mark)
 
     wait_for(one_is_left)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from types import SimpleNamespace
@@ -42,16 +44,16 @@ def exchange(waited=0.0):
     return made
 
 
-def run(tmp_path, exchanges, *, run_seconds, **limits):
+def run(tmp_path, exchanges, *, run_seconds, patient=None, runner=None, batchers=None, **limits):
     """Where these exchanges, put one after the other, were run."""
     box = tmp_path / "0.box"
     blackbox.blank(box)
     places = blackbox.places(box)
-    runner, bounds = Runner(), Limits(**limits)
+    runner, bounds = runner or Runner(), Limits(**limits)
 
     async def main():
         loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(1, "patient") as patient, ThreadPoolExecutor(1, "urgent") as urgent:
+        with ThreadPoolExecutor(1, "patient") as other, ThreadPoolExecutor(1, "urgent") as urgent:
             shop = Workshop(
                 loop.call_soon,
                 loop.call_soon_threadsafe,
@@ -59,12 +61,14 @@ def run(tmp_path, exchanges, *, run_seconds, **limits):
                 lambda: SimpleNamespace(terminate=False),
                 bounds,
                 places.loop,
-                Bench(patient, places.patient),
+                patient or Bench(other, places.patient),
                 Bench(urgent, places.urgent),
             )
             for each in exchanges:
                 done = asyncio.Event()
                 batcher = Batcher(runner, SIGNATURE, batching=True, limits=bounds)
+                if batchers is not None:
+                    batchers.append(batcher)
                 lane = Lane(batcher, lambda ran, done=done: done.set(), shop, run_seconds)
                 lane.check_room()
                 lane.put(each)
@@ -88,3 +92,44 @@ def test_a_slow_version_gives_way_until_a_request_has_waited_long_enough(tmp_pat
 def test_a_full_queue_has_no_room(tmp_path):
     with pytest.raises(Overloaded):
         run(tmp_path, [exchange()], run_seconds=1.0, queue=0)
+
+
+def test_a_slow_version_does_not_wait_behind_another_that_gives_way_for_long(tmp_path):
+    """The patient thread is held up, as a starved run would hold it: what comes after goes elsewhere."""
+    bench, released = Bench(ThreadPoolExecutor(1, "patient"), None), threading.Event()
+    bench.begin("another lane", released.wait)
+    time.sleep(0.06)
+    try:
+        found = run(tmp_path, [exchange()], run_seconds=1.0, patience_seconds=0.05, patient=bench)
+    finally:
+        released.set()
+    assert found == ["urgent"]
+    assert perf_counter() - bench.busy_since() > 0.05
+    bench.end("another lane")
+    assert bench.busy_since() == math.inf
+
+
+def test_a_run_that_had_no_core_is_no_fault_of_its_version(tmp_path):
+    """It sleeps past its deadline, as one does that the kernel does not let run; another one works."""
+    assert timed_out(tmp_path, lambda: time.sleep(0.3)) == 0
+    assert timed_out(tmp_path, work) == 1
+
+
+def work():
+    began = time.thread_time()
+    while time.thread_time() - began < 0.3:
+        pass
+
+
+def timed_out(tmp_path, takes):
+    """The faults of a version whose run takes longer than its deadline of 0.2 s."""
+    found = []
+
+    class Late(Runner):
+        def run(self, feed, options=None):
+            takes()
+            options.terminate = True
+            raise RuntimeError("terminated")
+
+    run(tmp_path, [exchange()], run_seconds=1.0, deadline_seconds=0.2, runner=Late(), batchers=found)
+    return found[0].faults
