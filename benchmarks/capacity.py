@@ -156,7 +156,7 @@ def _ours(own: Server, workload: Workload, count: int) -> list[_Runner]:
 
 def _prove(workload: Workload, count: int, runners: list[_Runner], absent: dict[str, str]) -> None:
     """A benchmark of wrong answers is worth nothing: whoever differs from onnxruntime is left out."""
-    (expected,) = _session(workload).run(["probabilities"], _feed(workload, count))
+    (expected,) = session(workload).run(["probabilities"], _feed(workload, count))
     for runner in list(runners):
         if runner.read is None:
             continue
@@ -217,7 +217,8 @@ def _short(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _session(workload: Workload) -> Any:
+def session(workload: Workload) -> Any:
+    """A bare session of onnxruntime with the options that ours has."""
     import onnxruntime
 
     options = Options().session_options()
@@ -230,8 +231,8 @@ def _feed(workload: Workload, count: int) -> dict[str, Any]:
 
 def _run_us(workload: Workload, count: int) -> float:
     """CPU microseconds of one bare `session.run` in a loop: the other bound."""
-    session, feed = _session(workload), _feed(workload, count)
-    return min(_timed(lambda: session.run(None, feed)) for _ in range(5))
+    bare, feed = session(workload), _feed(workload, count)
+    return min(_timed(lambda: bare.run(None, feed)) for _ in range(5))
 
 
 def _timed(call: Callable[[], object], seconds: float = 0.1) -> float:

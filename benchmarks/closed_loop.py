@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -164,10 +165,13 @@ def run(load: Load, *, seconds: float, cpu: int | None = None) -> Measured:
     return seen
 
 
-def ask_once(port: int, request: bytes, seconds: float = 30.0) -> tuple[bytes, bytes]:
-    """The head and body of the answer to one request. Raises BadAnswer unless it is a 200."""
+def ask_once(where: int | Path, request: bytes, seconds: float = 30.0) -> tuple[bytes, bytes]:
+    """The head and body of the answer to one request, on a port or a Unix socket.
+
+    Raises BadAnswer unless it is a 200.
+    """
     answer = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
+    with _connected(where, seconds) as connection:
         connection.sendall(request)
         while _missing(answer) != 0:
             data = connection.recv(_CHUNK)
@@ -178,6 +182,19 @@ def ask_once(port: int, request: bytes, seconds: float = 30.0) -> tuple[bytes, b
         raise BadAnswer(f"not a 200: {_shown(answer)}")
     head, _, body = answer.partition(b"\r\n\r\n")
     return head, body
+
+
+def _connected(where: int | Path, seconds: float) -> socket.socket:
+    if isinstance(where, int):
+        return socket.create_connection(("127.0.0.1", where), timeout=seconds)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(seconds)
+    try:
+        connection.connect(str(where))
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def _missing(data: bytes) -> int | None:

@@ -33,12 +33,13 @@ class Measure:
 
 def all_measures() -> dict[str, Callable[[Path, Pace], list[Measure]]]:
     """By the name that `--measures` takes."""
-    from benchmarks import caching, footprint, grpc_calls, neighbours, switching
+    from benchmarks import caching, confidence, footprint, grpc_calls, neighbours, switching
 
     return {
         "neighbours": neighbours.measure,
         "switching": switching.measure,
         "footprint": footprint.measure,
         "caching": caching.measure,
+        "confidence": confidence.measure,
         "grpc": grpc_calls.measure,
     }

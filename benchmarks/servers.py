@@ -43,10 +43,10 @@ _QUIET = {
 
 
 class Server:
-    """A process tree on a port, ready once it answers each request of `ready` with 200."""
+    """A process tree on a port or a Unix socket, ready once it answers each of `ready` with 200."""
 
-    def __init__(self, command: Sequence[str], port: int, ready: Sequence[bytes], log: Path) -> None:
-        self.port = port
+    def __init__(self, command: Sequence[str], where: int | Path, ready: Sequence[bytes], log: Path) -> None:
+        self._where = where
         self._log = log
         started = time.perf_counter()
         with log.open("wb") as stream:
@@ -73,6 +73,11 @@ class Server:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def port(self) -> int:
+        assert isinstance(self._where, int)
+        return self._where
 
     def pids(self) -> list[int]:
         found = [self._process.pid]
@@ -114,7 +119,7 @@ class Server:
     def _probe(self, ready: Sequence[bytes]) -> None:
         """Raises OSError or BadAnswer while the server does not answer."""
         for request in ready:
-            ask_once(self.port, request)
+            ask_once(self._where, request)
 
     def _wait(self, ready: Sequence[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -135,18 +140,23 @@ class Node(Server):
     """A scoring node of one worker with everything on: routing, tokens, request ids, metrics."""
 
     def __init__(
-        self, folder: Path, models: Mapping[str, ModelPlan], ready: Sequence[bytes], *more: str
+        self,
+        folder: Path,
+        models: Mapping[str, ModelPlan],
+        ready: Sequence[bytes],
+        *more: str,
+        socket: Path | None = None,
     ) -> None:
         self._plan = folder / "plan.json"
         self._sequence = 0
         self.plan(models)
-        port = free_port()
+        where = socket or free_port()
         command = [
             *(sys.executable, "-m", "scoring", "--unsigned", "--plan", str(self._plan)),
             *("--data", str(folder / "data"), "--store", f"file:{folder / 'store'}"),
-            *("--port", str(port), "--workers", "1", *more),
+            *("--socket" if socket else "--port", str(where), "--workers", "1", *more),
         ]
-        super().__init__(command, port, ready, folder / "node.log")
+        super().__init__(command, where, ready, folder / "node.log")
 
     def plan(self, models: Mapping[str, ModelPlan]) -> None:
         """Hand the node its next plan."""
