@@ -30,6 +30,7 @@ _LARGEST_BODY = 4 << 20
 _WARM_UP = 0.25
 _Read = Callable[[bytes, bytes], Any]
 OURS, BINARY, HELLO = "Assay", "Assay, binary tensors", "HTTP hello"
+BARE = "the same libraries, bare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,14 @@ def measure(
     with ExitStack() as stack:
         own = stack.enter_context(servers.ours(folder / "ours", workload))
         bound = stack.enter_context(servers.hello(folder / "hello"))
+        bare = stack.enter_context(servers.bare(folder / "bare", workload))
         started = _started(peers, workload, folder, stack, absent)
         for count in counts:
             if len(workload.json_body(count)) > _LARGEST_BODY:
                 continue
             runners = [
                 *_ours(own, workload, count),
+                _Runner(BARE, bare, message("/", workload.json_body(count)), _from_json),
                 _Runner(HELLO, bound, message("/", workload.json_body(count)), None),
                 *(
                     _Runner(peer.title, server, peer.request(workload, count), _reader(peer))

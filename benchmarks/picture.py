@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from benchmarks.capacity import HELLO, OURS
+from benchmarks.capacity import BARE, HELLO, OURS
 
 _WIDTH, _LEFT, _RIGHT = 760, 190, 90
 _BAR, _STEP, _HEAD, _GAP = 16, 24, 34, 20
@@ -59,6 +59,6 @@ def _servers(case: dict[str, Any]) -> list[tuple[str, float, float | None]]:
     found = [
         (name, 1e6 / figures["cpu_us"], figures.get("to_fastapi"))
         for name, figures in case["servers"].items()
-        if name != HELLO
+        if name not in (BARE, HELLO)
     ]
     return sorted(found, key=lambda server: -server[1])

@@ -206,6 +206,15 @@ def hello(folder: Path) -> Server:
     return Server(command, port, [message("/", b"{}")], folder / "hello.log")
 
 
+def bare(folder: Path, workload: Workload) -> Server:
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    model = folder / "model.onnx"
+    model.write_bytes(workload.model)
+    command = [sys.executable, "-m", "benchmarks.peers.bare", str(port), str(model)]
+    return Server(command, port, [message("/", workload.json_body(1))], folder / "bare.log")
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
