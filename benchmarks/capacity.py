@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import servers
-from benchmarks.closed_loop import BadAnswer, Load, Measured, ask_once, message, run
+from benchmarks.closed_loop import BadAnswer, Load, Measured, ask_once, message, on_core, run
 from benchmarks.peers.catalog import Peer, from_protocol
 from benchmarks.servers import BEARER, CLIENT_CPU, Server
 from benchmarks.workloads import Workload
@@ -28,6 +28,8 @@ from scoring.runtime.onnx import Options
 # Above this JSON would go beyond what a server takes by default: such a case is left out.
 _LARGEST_BODY = 4 << 20
 _WARM_UP = 0.25
+# Asking for the time is a system call, and costs a good part of a small model's run.
+_AT_ONCE = 8
 _Read = Callable[[bytes, bytes], Any]
 OURS, BINARY, HELLO = "Assay", "Assay, binary tensors", "HTTP hello"
 BARE = "the same libraries, bare"
@@ -83,6 +85,24 @@ class _Runner:
         )
 
 
+class _BareRuns:
+    """`session.run` in a loop, without any server: the other bound. Takes its turn like the servers."""
+
+    def __init__(self, workload: Workload, count: int) -> None:
+        self._run = session(workload).run
+        self._feed = _feed(workload, count)
+        self._found: list[float] = []
+
+    def turn(self, pace: Pace) -> None:
+        with on_core(CLIENT_CPU):
+            _cpu_us(lambda: self._run(None, self._feed), pace.seconds * _WARM_UP)
+            self._found.append(_cpu_us(lambda: self._run(None, self._feed), pace.seconds * _WARM_UP))
+
+    def cpu_us(self) -> float:
+        """CPU microseconds of one run, median of the rounds."""
+        return statistics.median(self._found)
+
+
 def measure(
     workload: Workload,
     counts: Sequence[int],
@@ -114,8 +134,9 @@ def measure(
                 ),
             ]
             _prove(workload, count, runners, absent)
-            _take_turns(runners, pace, absent)
-            yield _case(workload, count, runners)
+            bare_runs = _BareRuns(workload, count)
+            _take_turns(runners, bare_runs, pace, absent)
+            yield _case(workload, count, runners, bare_runs.cpu_us())
 
 
 def _started(
@@ -130,8 +151,9 @@ def _started(
     return started
 
 
-def _take_turns(runners: list[_Runner], pace: Pace, absent: dict[str, str]) -> None:
+def _take_turns(runners: list[_Runner], bare_runs: _BareRuns, pace: Pace, absent: dict[str, str]) -> None:
     for _ in range(pace.rounds):
+        bare_runs.turn(pace)
         for runner in list(runners):
             try:
                 runner.turn(pace)
@@ -194,10 +216,9 @@ def _from_binary(head: bytes, body: bytes) -> Any:
     raise BadAnswer("no probabilities among the binary tensors")
 
 
-def _case(workload: Workload, count: int, runners: Sequence[_Runner]) -> dict[str, Any]:
+def _case(workload: Workload, count: int, runners: Sequence[_Runner], run_us: float) -> dict[str, Any]:
     """JSON of one case. `to_fastapi`: how many times as many requests one core answers."""
     found = {runner.name: runner.figures() for runner in runners}
-    run_us = _run_us(workload, count)
     bounds = found[HELLO].cpu_us + run_us
     fastapi = found.get("FastAPI")
     rows = {}
@@ -232,16 +253,11 @@ def _feed(workload: Workload, count: int) -> dict[str, Any]:
     return {"x": workload.rows(count)}
 
 
-def _run_us(workload: Workload, count: int) -> float:
-    """CPU microseconds of one bare `session.run` in a loop: the other bound."""
-    bare, feed = session(workload), _feed(workload, count)
-    return min(_timed(lambda: bare.run(None, feed)) for _ in range(5))
-
-
-def _timed(call: Callable[[], object], seconds: float = 0.1) -> float:
-    call()
+def _cpu_us(call: Callable[[], object], seconds: float) -> float:
+    """CPU microseconds of one call, over as many as take `seconds`; a few of them between two looks."""
     started, calls = time.process_time(), 0
     while (spent := time.process_time() - started) < seconds:
-        call()
-        calls += 1
+        for _ in range(_AT_ONCE):
+            call()
+        calls += _AT_ONCE
     return spent / calls * 1e6
