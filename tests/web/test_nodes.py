@@ -116,3 +116,13 @@ def test_where_nobody_asked_the_pages_say_how_to(place, world, as_):
     assert "POST /score/digits" in words(viewer.get("/models/digits/"))
     assert "answers its first client" in words(viewer.get(f"/releases/{world.live.pk}/"))
     assert "Nobody asked" not in words(viewer.get(f"/releases/{world.rejected.pk}/"))
+
+
+def test_who_answered_in_place_of_a_version_given_up_is_said_in_words(place, as_):
+    client, environment = place
+    asked = {("digits", 2, "champion"): 0.002, ("digits", 1, "fallback"): 0.003}
+    spoken.an_hour(client, environment.name, "alpha", asked)
+    traffic.ingest(environment)
+    said = words(as_("vera").get("/models/digits/"))
+    assert re.search(r"Version 1 in place of a version given up \d", said)
+    assert re.search(r"Version 2 champion \d", said)
