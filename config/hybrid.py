@@ -13,8 +13,9 @@ import io
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import IO, Any
 from wsgiref.types import WSGIApplication
 
@@ -24,6 +25,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 SMALL_BODY_BYTES = 1 << 20
+AHEAD_BYTES = 2 << 20
 PIECE_BYTES = 1 << 18
 UNKNOWN_LENGTH = str(2**62)  # Django reads no body without a length, and no further than its end
 READ_TIMEOUT_S = 120
@@ -73,13 +75,15 @@ class Hybrid:
             begun, complete = await _beginning(headers, receive)
         except ConnectionResetError:
             return
+        arriving = None
         if complete:
             pool = self._pages
             body: io.IOBase = io.BytesIO(begun)
             headers["content-length"] = str(len(begun))
         else:
             pool = self._uploads
-            body = io.BufferedReader(_Arriving(begun, receive, loop), 1 << 16)
+            arriving = _Arriving(begun, receive, loop)
+            body = io.BufferedReader(arriving, 1 << 16)
             headers.setdefault("content-length", UNKNOWN_LENGTH)
         response = _Response(self._wsgi, _environ(scope, headers, body))
         try:
@@ -91,6 +95,8 @@ class Hybrid:
                 chunk = await loop.run_in_executor(pool, response.next_chunk)
                 await send({"type": "http.response.body", "body": chunk, "more_body": not response.over})
         finally:
+            if arriving is not None:
+                arriving.stop()
             if not response.over:
                 await loop.run_in_executor(pool, response.close)
 
@@ -152,11 +158,19 @@ class _Response:
 
 
 class _Arriving(io.RawIOBase):
-    """A body as it comes from the network, read by a thread that may wait for it."""
+    """A body as it comes from the network, read by a thread that may wait for it.
+
+    From the first read on, the loop takes in what comes, and stops where the reader falls behind by
+    AHEAD_BYTES: neither waits for the other as long as both keep up, and memory stays what it is.
+    """
 
     def __init__(self, begun: bytes, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
         self._receive, self._loop = receive, loop
-        self._rest, self._more = begun, True
+        self._come: SimpleQueue[Message] = SimpleQueue()
+        self._rest, self._more = memoryview(begun), True
+        self._fetching: Future[None] | None = None
+        self._ahead = 0
+        self._room = asyncio.Event()
 
     def readable(self) -> bool:
         return True
@@ -164,16 +178,47 @@ class _Arriving(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Raises ConnectionResetError when the client went away, TimeoutError when it fell silent."""
         while not self._rest and self._more:
-            message = asyncio.run_coroutine_threadsafe(self._next(), self._loop).result(READ_TIMEOUT_S)
-            if message["type"] == "http.disconnect":
-                raise ConnectionResetError("the client went away before its request was complete")
-            self._rest, self._more = message.get("body", b""), message.get("more_body", False)
+            self._take()
         size = min(len(buffer), len(self._rest))
         buffer[:size], self._rest = self._rest[:size], self._rest[size:]
         return size
 
-    async def _next(self) -> Message:
-        return await self._receive()
+    def stop(self) -> None:
+        """Nobody reads any more: what may still come is left to the web server. Never waits."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+
+    def _take(self) -> None:
+        if self._fetching is None:
+            self._fetching = asyncio.run_coroutine_threadsafe(self._fetch(), self._loop)
+        try:
+            message = self._come.get(timeout=READ_TIMEOUT_S)
+        except Empty:
+            raise TimeoutError("the client fell silent before its request was complete") from None
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError("the client went away before its request was complete")
+        self._rest, self._more = memoryview(message.get("body", b"")), message.get("more_body", False)
+        if len(self._rest) > 0:
+            self._loop.call_soon_threadsafe(self._taken, len(self._rest))
+
+    async def _fetch(self) -> None:
+        more = True
+        try:
+            while more:
+                message = await self._receive()
+                self._come.put(message)
+                more = message["type"] != "http.disconnect" and message.get("more_body", False)
+                self._ahead += len(message.get("body", b""))
+                while more and self._ahead > AHEAD_BYTES:
+                    self._room.clear()
+                    await self._room.wait()
+        finally:
+            if more:  # broken off: whoever reads must not wait for what never comes
+                self._come.put({"type": "http.disconnect"})
+
+    def _taken(self, size: int) -> None:
+        self._ahead -= size
+        self._room.set()
 
 
 async def _beginning(headers: dict[str, str], receive: Receive) -> tuple[bytes, bool]:

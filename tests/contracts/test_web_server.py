@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config import probes
+from config import hybrid, probes
 from tests.servers import free_port, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -99,3 +100,45 @@ def test_a_client_that_goes_away_leaves_no_thread_behind(port, client):
             gone.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\nx")
     content = b"y" * (2 << 20)
     assert client.post("/", content=content).text.split("|")[6] == str(len(content))
+
+
+def in_a_thread(receive, read):
+    """What `read` makes in a thread of a body that the loop gets by `receive`."""
+
+    async def both():
+        body = hybrid._Arriving(b"", receive, asyncio.get_running_loop())
+        try:
+            return await asyncio.to_thread(read, body)
+        finally:
+            body.stop()
+
+    return asyncio.run(both())
+
+
+def test_the_server_does_not_run_ahead_of_a_slow_reader():
+    come = []
+
+    async def receive():
+        come.append(1)
+        return {"type": "http.request", "body": b"x" * (1 << 20), "more_body": len(come) < 64}
+
+    def read(body):
+        piece, most, total = bytearray(1 << 18), 0, 0
+        while size := body.readinto(piece):
+            total += size
+            time.sleep(0.001)  # time enough to run ahead
+            most = max(most, (len(come) << 20) - total)
+        return most, total
+
+    most, total = in_a_thread(receive, read)
+
+    assert total == 64 << 20
+    assert (1 << 20) < most <= hybrid.AHEAD_BYTES + (2 << 20)
+
+
+def test_a_reader_does_not_wait_for_what_the_server_can_no_longer_give():
+    async def receive():
+        raise RuntimeError("the connection is no more")
+
+    with pytest.raises(ConnectionResetError):
+        in_a_thread(receive, lambda body: body.readinto(bytearray(10)))
