@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from registry.storage.base import ArtifactStore, Stored
+from registry.storage.base import Adopts, ArtifactStore, Stored
 from registry.storage.cache import materialise
 from registry.storage.location import from_url
 
-__all__ = ["ArtifactStore", "Stored", "from_url", "materialise"]
+__all__ = ["Adopts", "ArtifactStore", "Stored", "from_url", "materialise"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from registry.errors import TooLarge
 
@@ -44,6 +45,24 @@ class Forgets(Protocol):
 
     def forget(self, digest: str) -> None:
         """Delete the bytes, if they are there. Whoever calls knows that nothing names them any more."""
+        ...
+
+
+@runtime_checkable
+class Adopts(Protocol):
+    """A store that can take a finished file whose digest is known, for less than what `put` costs.
+
+    `keeps_the_file` says that it is then the very file that is kept, and that it pays to sync it early.
+    """
+
+    keeps_the_file: bool
+
+    def adopt(self, path: Path, stored: Stored) -> bool:
+        """Keep the file's bytes as `put` would have; False where only `put` can.
+
+        `stored` is what was counted and hashed while the file was written, by ourselves, and nobody
+        has changed it since. When it returns True, the bytes survive a crash. Raises what `put` raises.
+        """
         ...
 
 

@@ -27,13 +27,22 @@ def temporary_file(folder: Path) -> Iterator[IO[bytes]]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
+    with (
+        full_disk_said(folder),
+        tempfile.NamedTemporaryFile(dir=folder, prefix=PREFIX, delete=False) as file,
+    ):
+        try:
+            yield file.file
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(file.name)
+
+
+@contextmanager
+def full_disk_said(folder: Path) -> Iterator[None]:
+    """A disk without room for `folder` is a StoreFull."""
     try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=PREFIX, delete=False) as file:
-            try:
-                yield file.file
-            finally:
-                with suppress(FileNotFoundError):
-                    os.unlink(file.name)
+        yield
     except OSError as error:
         if error.errno in FULL:
             raise StoreFull(f"There is no room left in {folder}.", folder=str(folder)) from error

@@ -13,6 +13,7 @@ import pytest
 from registry.errors import TooLarge
 from registry.storage import Stored, materialise
 from registry.storage.errors import DamagedArtifact, StoreUnavailable
+from registry.storage.local import LocalStore
 from registry.storage.s3 import PART_BYTES, S3Store
 
 ABSENT = "0" * 64
@@ -112,6 +113,86 @@ def test_racing_uploads_of_the_same_bytes_all_succeed(store, size, racers):
 
     assert set(answers) == {Stored(hashlib.sha256(content).hexdigest(), len(content))}
     assert len(remains(store)) == 1
+
+
+@pytest.fixture(params=["local", "s3"])
+def adopting(request, tmp_path):
+    return (
+        LocalStore(tmp_path / "artifacts")
+        if request.param == "local"
+        else request.getfixturevalue("s3_store")
+    )
+
+
+def finished(folder, content):
+    """A file as an upload leaves it, and what was counted and hashed while it came in."""
+    path = folder / f"spooled-{len(content)}"
+    path.write_bytes(content)
+    return path, Stored(hashlib.sha256(content).hexdigest(), len(content))
+
+
+@pytest.mark.parametrize(
+    "size", [0, 5, LARGE, 2 * PART_BYTES], ids=["empty", "small", "large", "whole parts"]
+)
+def test_an_adopted_file_is_there_as_if_it_had_been_put(adopting, tmp_path, size):
+    content = os.urandom(size)
+    path, stored = finished(tmp_path, content)
+
+    assert adopting.adopt(path, stored)
+    assert adopting.adopt(path, stored), "the same again is nothing new"
+
+    path.unlink()
+    with adopting.open(stored.digest) as stream:
+        assert stream.read() == content
+    assert len(remains(adopting)) == 1
+    assert adopting.put(io.BytesIO(content)) == stored
+
+
+def test_racing_adoptions_of_the_same_bytes_all_succeed(adopting, tmp_path):
+    content = os.urandom(LARGE)
+    path, stored = finished(tmp_path, content)
+
+    with ThreadPoolExecutor(3) as pool:
+        assert all(pool.map(lambda _: adopting.adopt(path, stored), range(3)))
+
+    assert len(remains(adopting)) == 1
+
+
+def test_s3_keeps_nothing_of_an_adoption_that_breaks_off(s3_store, tmp_path, monkeypatch):
+    path, stored = finished(tmp_path, os.urandom(LARGE))
+    send = s3_store._send_part
+
+    def broken(upload, number, part):
+        if number == 2:
+            raise ConnectionResetError("the network is gone")
+        return send(upload, number, part)
+
+    monkeypatch.setattr(s3_store, "_send_part", broken)
+    with pytest.raises(ConnectionResetError):
+        s3_store.adopt(path, stored)
+
+    assert remains(s3_store) == []
+
+
+def test_s3_never_overwrites_an_object_with_an_adopted_file(s3_store, tmp_path, monkeypatch):
+    path, stored = finished(tmp_path, os.urandom(LARGE))
+    damage(s3_store, stored.digest, b"-" * LARGE)
+    look, seen = s3_store._size, iter([None])  # somebody else's put lands after our look
+    monkeypatch.setattr(s3_store, "_size", lambda key: next(seen, look(key)))
+
+    assert s3_store.adopt(path, stored)
+
+    with s3_store.open(stored.digest) as stream:
+        assert stream.read() == b"-" * LARGE
+    assert len(remains(s3_store)) == 1
+
+
+def test_s3_says_what_it_has_when_that_is_not_the_adopted_file(s3_store, tmp_path):
+    path, stored = finished(tmp_path, os.urandom(LARGE))
+    damage(s3_store, stored.digest, b"half")
+
+    with pytest.raises(DamagedArtifact):
+        s3_store.adopt(path, stored)
 
 
 def test_a_key_that_is_no_digest_reaches_nothing(store):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import signal
@@ -11,15 +12,16 @@ import sys
 
 import pytest
 
+from registry.storage import Stored
 from registry.storage.errors import StoreFull
 from registry.storage.local import LocalStore
 
 PUT_AND_DIE = """
-import io, os, signal, sys
+import hashlib, io, os, signal, sys
 from pathlib import Path
 from registry.storage.local import LocalStore
 
-name, when = sys.argv[2:]
+name, when = sys.argv[2:4]
 real = getattr(os, name)
 
 def dying(*arguments, **named):
@@ -29,7 +31,13 @@ def dying(*arguments, **named):
     os.kill(os.getpid(), signal.SIGKILL)
 
 setattr(os, name, dying)
-LocalStore(Path(sys.argv[1])).put(io.BytesIO(b"x" * 100_000))
+content = b"x" * 100_000
+if len(sys.argv) == 5:
+    from registry.storage import Stored
+    spooled = Path(sys.argv[4])
+    spooled.write_bytes(content)
+    LocalStore(Path(sys.argv[1])).adopt(spooled, Stored(hashlib.sha256(content).hexdigest(), len(content)))
+LocalStore(Path(sys.argv[1])).put(io.BytesIO(content))
 """
 
 
@@ -47,6 +55,74 @@ def test_a_kill_at_any_step_leaves_a_whole_artifact_or_none(tmp_path, name, when
     stored = store.put(io.BytesIO(b"x" * 100_000))
     with store.open(stored.digest) as stream:
         assert stream.read() == b"x" * 100_000
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", ["fchmod", "fsync", "link"])
+def test_a_kill_at_any_step_of_an_adoption_leaves_a_whole_artifact_or_none(tmp_path, name, when):
+    store, spooled = tmp_path / "store", tmp_path / "spooled"
+    died = subprocess.run([sys.executable, "-c", PUT_AND_DIE, store, name, when, spooled], check=False)
+    assert died.returncode == -signal.SIGKILL
+
+    visible = [path for path in store.glob("sha256/*/*/*") if path.is_file()]
+    assert len(visible) == ((name, when) == ("link", "after"))
+    assert all(path.read_bytes() == b"x" * 100_000 for path in visible)
+
+
+def adoptable(folder, content=b"weights"):
+    path = folder / "spooled"
+    path.write_bytes(content)
+    return path, Stored(hashlib.sha256(content).hexdigest(), len(content))
+
+
+def test_an_adopted_file_is_the_very_file_synced_before_it_is_visible(tmp_path, monkeypatch):
+    path, stored = adoptable(tmp_path)
+    store, steps = LocalStore(tmp_path / "store"), []
+    for name in ("fsync", "link"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *given, n=name, r=real: (steps.append(n), r(*given))[1])
+
+    assert store.adopt(path, stored)
+
+    assert store.path(stored.digest).samefile(path)
+    assert store.path(stored.digest).stat().st_mode & 0o777 == 0o444
+    assert steps[:3] == ["fsync", "link", "fsync"], "bytes, name, folder"
+
+
+@pytest.mark.parametrize("reason", [errno.EXDEV, errno.EPERM, errno.EMLINK])
+def test_a_file_that_cannot_be_linked_is_not_adopted(tmp_path, monkeypatch, reason):
+    def refused(*arguments: object) -> None:
+        raise OSError(reason, "not here")
+
+    monkeypatch.setattr(os, "link", refused)
+    path, stored = adoptable(tmp_path)
+
+    assert not LocalStore(tmp_path / "store").adopt(path, stored)
+    assert path.exists()
+
+
+@pytest.mark.parametrize("where", ["fsync", "link"])
+def test_a_full_disk_is_said_so_to_who_gives_a_file(tmp_path, monkeypatch, where):
+    def no_room(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path, stored = adoptable(tmp_path)
+    monkeypatch.setattr(os, where, no_room)
+
+    with pytest.raises(StoreFull, match="no room"):
+        LocalStore(tmp_path / "store").adopt(path, stored)
+
+
+def test_an_adopted_file_heals_an_artifact_that_was_cut_short(tmp_path):
+    store = LocalStore(tmp_path / "store")
+    path, stored = adoptable(tmp_path)
+    damaged = store.path(stored.digest)
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"wei")
+
+    assert store.adopt(path, stored)
+
+    assert damaged.read_bytes() == b"weights"
 
 
 def test_an_artifact_cut_short_by_the_disk_is_healed_by_the_next_upload(tmp_path):
