@@ -34,6 +34,8 @@ from registry.models import (
     VersionUploader,
 )
 from registry.selectors import access, version_by_digest
+from registry.storage import Adopts, ArtifactStore, Stored
+from registry.storage.arriving import Mark, mark_of
 from registry.stores import artifact_store
 from registry.transactions import write
 from scoring.crashpoints import crashpoint
@@ -41,11 +43,28 @@ from scoring.crashpoints import crashpoint
 
 @dataclass(frozen=True, slots=True)
 class SpooledFile:
-    """A file of an upload as it lies in the spool: hashed and counted while it came in."""
+    """A file of an upload as it lies in the spool: hashed and counted while it came in.
+
+    `mark` tells the file as it was then from any other, and from what somebody wrote into it later.
+    """
 
     path: Path
     size: int
     sha256: str
+    mark: Mark = ()
+
+    @classmethod
+    def of(cls, path: Path, stored: Stored) -> SpooledFile:
+        return cls(path, stored.size, stored.digest, mark_of(path))
+
+    def keep_in(self, store: ArtifactStore) -> Stored:
+        """What the store has after it: the very file where it can be had, else a copy, counted anew."""
+        stored = Stored(self.sha256, self.size)
+        untouched = self.mark == mark_of(self.path)
+        if untouched and isinstance(store, Adopts) and store.adopt(self.path, stored):
+            return stored
+        with self.path.open("rb") as stream:
+            return store.put(stream)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +106,8 @@ def prepare(manifest: Manifest, files: Mapping[str, SpooledFile]) -> Prepared:
     crashpoint("upload.inspected")
     store = artifact_store()
     for key, spooled in files.items():
-        with spooled.path.open("rb") as stream:
-            if store.put(stream).digest != spooled.sha256:
-                raise DigestMismatch(
-                    f"{key} changed while it was stored: send it again.", field=f"files.{key}"
-                )
+        if spooled.keep_in(store).digest != spooled.sha256:
+            raise DigestMismatch(f"{key} changed while it was stored: send it again.", field=f"files.{key}")
         crashpoint("upload.stored")
     return Prepared(manifest, facts, identity(manifest, facts), found.to_json())
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler
@@ -21,7 +21,9 @@ from registry.errors import BadInput, DigestMismatch, TooLarge
 from registry.manifest import FILE_KEYS, MAX_BYTES, Manifest, parse
 from registry.sandbox.folders import held_folder, sweep_abandoned
 from registry.services.uploads import SpooledFile
+from registry.storage.arriving import ArrivingFile
 from registry.storage.errors import StoreFull
+from registry.stores import sync_early
 from scoring.crashpoints import crashpoint
 
 MANIFEST = "manifest"
@@ -110,7 +112,7 @@ class SpoolingParser(BaseParser):
 class Spool(FileUploadHandler):
     """Writes each part to a file named by its key; refuses unknown, repeated and oversized parts."""
 
-    chunk_size = 1 << 20
+    chunk_size = 1 << 18
 
     def __init__(self, folder: Path, limit: int) -> None:
         super().__init__()
@@ -118,8 +120,7 @@ class Spool(FileUploadHandler):
         self.manifest_text: bytes | None = None
         self._folder = folder
         self._left = limit
-        self._out: BinaryIO | None = None
-        self._hash = sha256()
+        self._out: ArrivingFile | None = None
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
@@ -128,14 +129,12 @@ class Spool(FileUploadHandler):
             raise BadInput(_unknown(key), field=key[:80])
         if key in self.files or (key == MANIFEST and self.manifest_text is not None):
             raise BadInput(f"The part {key!r} came twice.", field=key)
-        self._hash = sha256()
-        self._out = (self._folder / key).open("wb")
+        self._out = ArrivingFile(self._folder / key, sync=sync_early())
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         limit = MAX_BYTES if self.field_name == MANIFEST else self._left
         if start + len(raw_data) > limit:
             raise _too_large(self.field_name, limit)
-        self._hash.update(raw_data)
         try:
             assert self._out is not None  # noqa: S101 - new_file has opened it
             self._out.write(raw_data)
@@ -144,13 +143,18 @@ class Spool(FileUploadHandler):
         crashpoint("upload.arriving")
 
     def file_complete(self, file_size: int) -> None:
-        self.close()
         path = self._folder / self.field_name
+        try:
+            assert self._out is not None  # noqa: S101 - new_file has opened it
+            stored = self._out.finish()
+        except OSError as error:
+            raise _no_room(error) from error
+        self._out = None
         if self.field_name == MANIFEST:
             self.manifest_text = path.read_bytes()
             return
-        self._left -= file_size
-        self.files[self.field_name] = SpooledFile(path, file_size, self._hash.hexdigest())
+        self._left -= stored.size
+        self.files[self.field_name] = SpooledFile.of(path, stored)
 
     def close(self) -> None:
         """Close the part that is being written, if there is one."""

@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import zipfile
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from registry import inspection
 from registry.models import Artifact, Event, ModelVersion, Role, VersionUploader
 from registry.services.people import grant
+from registry.storage.local import LocalStore
+from registry.stores import artifact_store
 from releases.api.spooling import UNKNOWN_LENGTH
 from releases.models import Release
 from tests import makers
@@ -55,6 +59,38 @@ def test_an_upload_becomes_a_version_with_its_triple(ci, robot, digits):
     assert {file["key"] for file in version["files"]} == set(parts.NAMES)
     assert [line["number"] for line in ci.get(f"/models/{digits}/versions").json()["results"]] == [1]
     assert VersionUploader.objects.get().person == robot
+
+
+def test_the_store_gets_the_very_files_that_came(ci, digits, monkeypatch):
+    monkeypatch.setattr(LocalStore, "put", lambda *given, **named: pytest.fail("written twice"))
+
+    assert ci.upload(digits, parts.form(digits)).status_code == 201
+    assert all(artifact_store().exists(artifact.digest) for artifact in Artifact.objects.all())
+
+
+def test_a_store_that_cannot_take_files_gets_their_bytes(ci, digits, monkeypatch):
+    monkeypatch.setattr(LocalStore, "adopt", lambda *given: False)
+
+    assert ci.upload(digits, parts.form(digits)).status_code == 201
+    assert all(artifact_store().exists(artifact.digest) for artifact in Artifact.objects.all())
+
+
+def test_a_file_that_changed_after_it_was_hashed_is_refused(ci, digits, monkeypatch, left_over):
+    before = left_over()
+    honest = inspection.inspect
+
+    def changing(files, **named):
+        found = honest(files, **named)
+        was = files["card"].stat()
+        files["card"].chmod(0o644)
+        files["card"].write_bytes(b"#" * was.st_size)
+        os.utime(files["card"], ns=(was.st_atime_ns, was.st_mtime_ns))
+        return found
+
+    monkeypatch.setattr(inspection, "inspect", changing)
+
+    assert list(refused(ci.upload(digits, parts.form(digits)), 422, "digest_mismatch")) == ["files.card"]
+    assert left_over() == before
 
 
 def test_the_same_again_is_the_same_version(ci, digits):
