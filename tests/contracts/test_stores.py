@@ -162,13 +162,26 @@ def test_s3_keeps_nothing_of_an_adoption_that_breaks_off(s3_store, tmp_path, mon
     path, stored = finished(tmp_path, os.urandom(LARGE))
     send = s3_store._send_part
 
-    def broken(upload, number, part):
+    def broken(upload, number, *part):
         if number == 2:
             raise ConnectionResetError("the network is gone")
-        return send(upload, number, part)
+        return send(upload, number, *part)
 
     monkeypatch.setattr(s3_store, "_send_part", broken)
     with pytest.raises(ConnectionResetError):
+        s3_store.adopt(path, stored)
+
+    assert remains(s3_store) == []
+
+
+def test_s3_refuses_a_part_that_arrives_with_another_digest(s3_store, tmp_path, monkeypatch):
+    path, stored = finished(tmp_path, os.urandom(LARGE))
+    send = s3_store._send_part
+    monkeypatch.setattr(
+        s3_store, "_send_part", lambda upload, number, part, _: send(upload, number, part, ABSENT)
+    )
+
+    with pytest.raises(StoreUnavailable, match="refused"):
         s3_store.adopt(path, stored)
 
     assert remains(s3_store) == []
