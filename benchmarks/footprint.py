@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from benchmarks import servers, workloads
 from benchmarks.capacity import Pace
 from benchmarks.closed_loop import Load, message, run
 from benchmarks.measures import Measure
-from benchmarks.servers import BEARER, CLIENT_CPU, Node
+from benchmarks.servers import BEARER, CLIENT_CPU, Node, pss_mb
 
 
 def measure(folder: Path, pace: Pace) -> list[Measure]:
@@ -30,7 +29,7 @@ def measure(folder: Path, pace: Pace) -> list[Measure]:
             starts.append(node.start_seconds)
             run(Load(node.port, asked), seconds=pace.seconds, cpu=CLIENT_CPU)
             (worker,) = node.workers()
-            memory.append(_pss_mb(worker))
+            memory.append(pss_mb(worker))
     return [
         Measure(
             "memory of a worker with four small models",
@@ -47,10 +46,3 @@ def measure(folder: Path, pace: Pace) -> list[Measure]:
             1.0,
         ),
     ]
-
-
-def _pss_mb(pid: int) -> float:
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
-    assert found is not None
-    return int(found[1]) / 1000

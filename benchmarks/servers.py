@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from benchmarks.closed_loop import BadAnswer, ask_once, message
@@ -45,7 +45,16 @@ _QUIET = {
 class Server:
     """A process tree on a port or a Unix socket, ready once it answers each of `ready` with 200."""
 
-    def __init__(self, command: Sequence[str], where: int | Path, ready: Sequence[bytes], log: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        where: int | Path,
+        ready: Sequence[bytes],
+        log: Path,
+        *,
+        settings: Mapping[str, str] = MappingProxyType({}),
+        pinned: bool = True,
+    ) -> None:
         self._where = where
         self._log = log
         started = time.perf_counter()
@@ -53,7 +62,7 @@ class Server:
             self._process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env={**os.environ, **_QUIET},
+                env={**os.environ, **_QUIET, **settings},
                 start_new_session=True,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -61,7 +70,8 @@ class Server:
         try:
             self._wait(ready)
             self.start_seconds = time.perf_counter() - started
-            self._pin()
+            if pinned:
+                self._pin()
         except BaseException:
             self.stop()
             raise
@@ -219,6 +229,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def pss_mb(pid: int) -> float:
+    """Memory of a process, pages shared with others in part; 0 of one that has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1000 for line in lines if line.startswith("Pss:")), 0.0)
 
 
 def _tasks(pid: int) -> Iterator[Path]:

@@ -58,10 +58,10 @@ def logistic(features: int = 2) -> Workload:
     return Workload("W1", f"logistic regression, {features} features", _converted(fitted, rows), (features,))
 
 
-def perceptron(seed: int = _SEED) -> Workload:
+def perceptron(seed: int = _SEED, width: int = 256) -> Workload:
     rng = np.random.default_rng(seed)
     nodes, constants, last = [], {}, "x"
-    sizes = (64, 256, 256, 10)
+    sizes = (64, width, width, 10)
     for place, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         constants[f"w{place}"] = rng.normal(size=(fan_in, fan_out)) / fan_in**0.5
         constants[f"b{place}"] = rng.normal(size=fan_out)
@@ -72,7 +72,7 @@ def perceptron(seed: int = _SEED) -> Workload:
             last = f"r{place}"
     nodes.append(helper.make_node("Softmax", [last], ["probabilities"], axis=1))
     nodes.append(helper.make_node("ArgMax", [last], ["label"], axis=1, keepdims=0))
-    return Workload("W2", "MLP 64-256-256-10", _classifier(nodes, constants, (64,), 10), (64,))
+    return Workload("W2", f"MLP {'-'.join(map(str, sizes))}", _classifier(nodes, constants, (64,), 10), (64,))
 
 
 def trees() -> Workload:
