@@ -33,7 +33,7 @@ class Measure:
 
 def all_measures() -> dict[str, Callable[[Path, Pace], list[Measure]]]:
     """By the name that `--measures` takes."""
-    from benchmarks import caching, confidence, footprint, grpc_calls, neighbours, switching, uploads
+    from benchmarks import caching, confidence, footprint, grpc_calls, neighbours, pages, switching, uploads
 
     return {
         "neighbours": neighbours.measure,
@@ -43,4 +43,5 @@ def all_measures() -> dict[str, Callable[[Path, Pace], list[Measure]]]:
         "confidence": confidence.measure,
         "grpc": grpc_calls.measure,
         "uploads": uploads.measure,
+        "pages": pages.measure,
     }
