@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from django.db.models import Avg, Count, Prefetch, Q, QuerySet
+from django.db.models import Avg, Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from registry import policies as registry_policies
 from registry import selectors as registry_selectors
 from registry.errors import NotFound
-from registry.models import ApiToken, Event, ModelVersion, RegisteredModel
+from registry.models import ApiToken, Event, Membership, ModelVersion, RegisteredModel, VersionUploader
 from registry.principals import Access
 from releases import policies
-from releases.lifecycle import FINAL, Action, State
+from releases.lifecycle import Action, State
 from releases.models import Environment, GateRun, Release, Review, Reward, Rollout, Route
+
+ON_THEIR_WAY = (State.DRAFT, State.VALIDATING, State.IN_REVIEW, State.APPROVED, State.ROLLING_OUT)
+HEAVY = ("manifest", "signature", "inspection")
+MEASURED = ("confidence", "benchmark")
 
 
 def environment(name: str) -> Environment:
@@ -40,6 +47,15 @@ def _releases() -> QuerySet[Release]:
     )
 
 
+def _lines() -> QuerySet[Release]:
+    """Releases as a list shows them: with their gates' outcomes, without documents and evidence."""
+    return (
+        Release.objects.select_related("version", "model", "environment", "opened_by")
+        .defer("model__description", "model__policy", *(f"version__{name}" for name in HEAVY))
+        .prefetch_related(Prefetch("gate_runs", GateRun.objects.defer("evidence", "summary")))
+    )
+
+
 def release(pk: int, asker: Any, token: ApiToken | None = None) -> Release:
     """One release with gates, reviews and rollouts, if the asker may see its model. Raises NotFound."""
     found = _releases().filter(pk=pk).first()
@@ -48,24 +64,116 @@ def release(pk: int, asker: Any, token: ApiToken | None = None) -> Release:
     return found
 
 
-def releases_of(model: RegisteredModel) -> QuerySet[Release]:
-    return _releases().filter(model=model).order_by("-pk")
-
-
 def releases_of_version(version: ModelVersion) -> QuerySet[Release]:
     return _releases().filter(version=version).order_by("-pk")
 
 
+def lines_of(model: RegisteredModel) -> QuerySet[Release]:
+    """The releases of a model as a list shows them, newest first."""
+    return _lines().filter(model=model).order_by("-pk")
+
+
+def lines_of_version(version: ModelVersion) -> QuerySet[Release]:
+    return _lines().filter(version=version).order_by("-pk")
+
+
+def measured(versions: Collection[ModelVersion]) -> dict[int, Release]:
+    """The newest release of each version, by its key, with what was measured of it."""
+    newest = (
+        Release.objects.filter(version__in=versions).order_by().values("version").annotate(last=Max("pk"))
+    )
+    evidence = Prefetch("gate_runs", GateRun.objects.filter(gate__in=MEASURED).defer("summary"))
+    rows = Release.objects.filter(pk__in=newest.values("last")).defer("policy").prefetch_related(evidence)
+    return {row.version_id: row for row in rows}
+
+
 def open_releases(asker: Any) -> QuerySet[Release]:
     """Releases that are still on their way, newest first, of the models that the asker may see."""
-    models = registry_selectors.visible_models(asker)
-    done = [*FINAL, State.LIVE, State.SUPERSEDED]
-    return _releases().filter(model__in=models).exclude(state__in=done).order_by("-pk")
+    # As an `exclude` it would be asked of every release that ever was: most are done.
+    return _visible(_lines().filter(state__in=ON_THEIR_WAY), asker).order_by("-pk")
 
 
 def latest_releases(asker: Any) -> QuerySet[Release]:
     """All releases, newest first, of the models that the asker may see."""
-    return _releases().filter(model__in=registry_selectors.visible_models(asker)).order_by("-pk")
+    return _visible(_lines(), asker).order_by("-pk")
+
+
+def _visible(rows: QuerySet[Release], asker: Any) -> QuerySet[Release]:
+    if registry_selectors.sees_all_models(asker):
+        return rows
+    models = registry_selectors.visible_models(asker)
+    asked = Q(Exists(models.filter(pk=OuterRef("model"))))
+    return registry_selectors.narrowed(rows, Q(model__in=models), asked)
+
+
+def awaiting(person: Any, most: int) -> tuple[list[Release], bool]:
+    """Releases for which this person can probably do something, the longest waiting first, at most so many;
+    and whether there are more. What they may really do is for the policies to say.
+
+    Each state is read from the longest waiting on, and only as far as needed.
+    """
+    held: dict[str, list[int | None]] = {}
+    for role, model in Membership.objects.filter(person=person).values_list("role", "model"):
+        held.setdefault(role, []).append(model)
+    found: list[tuple[datetime, int]] = []
+    for state, could in _steps_open_to(person, held):
+        rows = Release.objects.filter(could, state=state).order_by("state_since", "pk")
+        found += rows.values_list("state_since", "pk")[: most + 1]
+    keys = [pk for _, pk in sorted(found)]
+    rows = (
+        _lines()
+        .filter(pk__in=keys[:most])
+        .prefetch_related(None)
+        .prefetch_related(
+            Prefetch("gate_runs", GateRun.objects.filter(outcome=GateRun.Outcome.ERRORED).defer("evidence")),
+            Prefetch("reviews", Review.objects.select_related("person")),
+            "version__uploaders__person",
+        )
+    )
+    return sorted(rows, key=lambda row: (row.state_since, row.pk)), len(keys) > most
+
+
+def _steps_open_to(person: Any, held: Mapping[str, list[int | None]]) -> Iterator[tuple[State, Q]]:
+    """Each state in which releases wait for people, with those that could wait for this one."""
+
+    def where(*roles: str) -> Q | None:
+        models = {model for role in roles for model in held.get(role, ())}
+        return None if not models else Q() if None in models else Q(model__in=models)
+
+    slots = [
+        models & _unsigned(slot)
+        for slot, role in policies.SLOT_ROLES.items()
+        if (models := where(role)) is not None
+    ]
+    if slots:
+        yield State.IN_REVIEW, reduce(or_, slots) & ~_by_or_signed_by(person)
+    if (models := where("release_manager")) is not None:
+        taken = Rollout.objects.filter(
+            model=OuterRef("model"), environment=OuterRef("environment"), closed_at=None
+        )
+        yield State.APPROVED, models & ~Exists(taken)
+    if (models := where("contributor", "release_manager")) is not None:
+        errored = GateRun.objects.filter(release=OuterRef("pk"), outcome=GateRun.Outcome.ERRORED)
+        yield State.VALIDATING, models & Q(Exists(errored))
+
+
+def _unsigned(slot: str) -> Q:
+    """The policy wants this slot, and nobody has signed it for the evidence that stands now."""
+    signed = Review.objects.filter(
+        release=OuterRef("pk"), evidence_digest=OuterRef("evidence_digest"), slot=slot, verdict="approve"
+    )
+    return Q(~Exists(signed), policy__slots__icontains=f'"{slot}"')
+
+
+def _by_or_signed_by(person: Any) -> Q:
+    """Four eyes: who uploaded or built it, or has signed it, has nothing more to sign."""
+    mine = Q(Exists(VersionUploader.objects.filter(version=OuterRef("version"), person=person)))
+    for name in filter(None, (person.username, person.email)):
+        mine |= Q(version__built_by__iexact=name)
+    signed = Review.objects.filter(
+        release=OuterRef("pk"), evidence_digest=OuterRef("evidence_digest"), person=person
+    )
+    return mine | Q(Exists(signed))
 
 
 def champion(model: RegisteredModel, of: Environment) -> Release | None:
@@ -77,6 +185,7 @@ def champions(models: QuerySet[RegisteredModel] | list[RegisteredModel]) -> dict
     """Live releases by model id: one query for a whole list page."""
     found: dict[int, list[Release]] = {}
     rows = Release.objects.filter(model__in=models, state=State.LIVE).select_related("version", "environment")
+    rows = rows.defer("policy", *(f"version__{name}" for name in HEAVY))
     for row in rows.order_by("environment__name"):
         found.setdefault(row.model_id, []).append(row)
     return found
@@ -103,28 +212,46 @@ def signatures(of: Release) -> dict[str, Review]:
 
 def facts(of: Release) -> policies.Facts:
     """What a policy may know about the release."""
+    return facts_of([of])[of.pk]
+
+
+def facts_of(releases: Collection[Release]) -> dict[int, policies.Facts]:
+    """What a policy may know about each release, by its key: as many queries for one as for many, but for
+    what is asked of live ones only."""
+    rollouts: dict[tuple[int, int], set[int]] = {}
+    open_now = Rollout.objects.filter(model__in={of.model_id for of in releases}, closed_at=None)
+    for model, environment, pk in open_now.values_list("model", "environment", "release"):
+        rollouts.setdefault((model, environment), set()).add(pk)
+    live: dict[tuple[int, int], set[int]] = {}
+    same = Release.objects.filter(version__in={of.version_id for of in releases}, state=State.LIVE)
+    for version, environment, pk in same.values_list("version", "environment", "pk"):
+        live.setdefault((version, environment), set()).add(pk)
+    return {
+        of.pk: _facts(
+            of,
+            rollouts.get((of.model_id, of.environment_id), set()),
+            live.get((of.version_id, of.environment_id), set()),
+        )
+        for of in releases
+    }
+
+
+def _facts(of: Release, rollouts: Collection[int], live: Collection[int]) -> policies.Facts:
+    """`rollouts` are the releases that have an open one here, `live` are those of the same version."""
     uploaders = {u.person.username for u in of.version.uploaders.all()}
     uploaders |= {u.person.email for u in of.version.uploaders.all()} | {of.version.built_by}
-    rollouts = Rollout.objects.filter(model=of.model_id, environment=of.environment_id, closed_at=None)
-    open_ids = list(rollouts.values_list("release_id", flat=True))
     return policies.Facts(
         state=State(of.state),
         slots=tuple(of.policy.get("slots", ())),
         signed={slot: review.person.username for slot, review in signatures(of).items()},
         uploaders=frozenset(uploaders - {""}),
-        rollout_open=of.pk in open_ids,
-        other_rollout_open=any(pk != of.pk for pk in open_ids),
-        can_restore=restorable(of) is not None,
+        rollout_open=of.pk in rollouts,
+        other_rollout_open=any(pk != of.pk for pk in rollouts),
+        can_restore=of.state == State.LIVE and restorable(of) is not None,
         errored_gates=any(run.outcome == GateRun.Outcome.ERRORED for run in of.gate_runs.all()),
         retire_asked_by=_retirement_asked_by(of),
-        already_live=_is_live_already(of),
+        already_live=any(pk != of.pk for pk in live),
     )
-
-
-def _is_live_already(of: Release) -> bool:
-    """Whether another release of the same version is the champion here."""
-    same = Release.objects.filter(version=of.version_id, environment=of.environment_id, state=State.LIVE)
-    return same.exclude(pk=of.pk).exists()
 
 
 def _retirement_asked_by(of: Release) -> str:
@@ -154,17 +281,22 @@ def route(model: RegisteredModel, of: Environment, at: datetime | None = None) -
 
 
 def current_routes(of: Environment) -> list[Route]:
-    """The newest route of every model in the environment."""
-    newest: dict[int, Route] = {}
-    for row in Route.objects.filter(environment=of).select_related("model").order_by("revision"):
-        newest[row.model_id] = row
-    return sorted(newest.values(), key=lambda row: row.model.name)
+    """The newest route of every model in the environment, by the model's name."""
+    mine = Route.objects.filter(model=OuterRef("pk"), environment=of).order_by("-revision")
+    newest = RegisteredModel.objects.order_by().values_list(Subquery(mine.values("pk")[:1]))
+    rows = Route.objects.filter(pk__in=newest).select_related("model")
+    return list(rows.defer("model__policy", "model__description").order_by("model__name"))
 
 
-def feedback_by_version(model: RegisteredModel) -> dict[int, dict[str, Any]]:
-    """Per version number: how many rewards and labels, and the mean reward."""
+def feedback_by_version(
+    model: RegisteredModel, numbers: Collection[int] | None = None
+) -> dict[int, dict[str, Any]]:
+    """Per version number (all, or these), the newest first: how many rewards and labels, and the mean."""
+    given = Reward.objects.filter(model=model)
+    if numbers is not None:
+        given = given.filter(version__in=numbers)
     rows = (
-        Reward.objects.filter(model=model)
+        given.order_by("-version")
         .values("version")
         .annotate(
             rewards=Count("pk", filter=Q(reward__isnull=False)),

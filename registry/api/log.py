@@ -32,7 +32,7 @@ class Events(APIView):
         if reason := policies.refuse_log(selectors.access(request.user, request.auth)):
             if request.auth is not None:
                 raise NotAllowed(reason)
-            found = found.filter(model__in=selectors.visible_models(request.user).values("name"))
+            found = selectors.visible_events(found, request.user)
         return paged(request, found, EventShape, order="seq", view=self)
 
 

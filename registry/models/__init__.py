@@ -4,6 +4,7 @@ from registry.models.access import ApiToken, Membership, Role, Scope
 from registry.models.catalog import (
     Alias,
     Artifact,
+    Beginning,
     ModelVersion,
     RegisteredModel,
     Tag,
@@ -22,6 +23,7 @@ __all__ = [
     "Alias",
     "ApiToken",
     "Artifact",
+    "Beginning",
     "ConfidenceSet",
     "DatasetVersion",
     "EndToEndSet",

@@ -134,5 +134,5 @@ def _filtered(request: HttpRequest) -> tuple[AuditFilter, QuerySet[Any]]:
     if seq:
         found = found.filter(seq=seq)
     if not _may_read_all(request):
-        found = found.filter(model__in=selectors.visible_models(request.user).values("name"))
+        found = selectors.visible_events(found, request.user)
     return form, found

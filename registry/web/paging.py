@@ -38,8 +38,11 @@ def keyset(rows: QuerySet[Any], key: str, cursor: str, size: int, *, descending:
             way = ""
     else:
         way = ""
-    items = list(found[: size + 1])
-    more, items = len(items) > size, items[:size]
+    # Only keys are sorted; what a row has besides, and what is joined to it, is read for this page alone.
+    keys = list(found.values_list("pk", flat=True)[: size + 1])
+    more = len(keys) > size
+    known = {row.pk: row for row in rows.filter(pk__in=keys[:size])}
+    items = [known[pk] for pk in keys[:size] if pk in known]
     if backwards and way:
         items.reverse()
     return _with_neighbours(items, lambda row: getattr(row, key), way, more)

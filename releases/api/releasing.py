@@ -60,7 +60,7 @@ class VersionReleases(APIView):
     def get(self, request: Request, model: str, number: int) -> Response:
         """Newest first."""
         query(PageQuery, request)
-        rows = selectors.releases_of_version(self._version(request, model, number))
+        rows = selectors.lines_of_version(self._version(request, model, number))
         return paged(request, rows, ReleaseLine, order="-pk", view=self)
 
     @extend_schema(operation_id="releases_create", request=NewRelease, responses={201: ReleaseShape})

@@ -49,7 +49,7 @@ class Versions(SpoolFolder, APIView):
     def get(self, request: Request, model: str) -> Response:
         """Newest first."""
         query(PageQuery, request)
-        return paged(request, selectors.versions(self.model), VersionLine, order="-number", view=self)
+        return paged(request, selectors.version_lines(self.model), VersionLine, order="-number", view=self)
 
     @extend_schema(
         operation_id="versions_create",

@@ -32,7 +32,10 @@ class Release(models.Model):
                 fields=["model", "environment"], condition=Q(state=State.LIVE), name="one_live_release"
             ),
         ]
-        indexes = [models.Index(fields=["state", "-id"], name="releases_by_state")]
+        indexes = [
+            models.Index(fields=["state", "-id"], name="releases_by_state"),
+            models.Index(fields=["state", "state_since"], name="releases_by_wait"),
+        ]
 
     def __str__(self) -> str:
         return f"release/{self.pk}"

@@ -26,7 +26,7 @@ def compare(request: HttpRequest, name: str) -> HttpResponseBase:
         "model": model,
         "base": base,
         "head": head,
-        "versions": versions[:200],
+        "versions": registry_selectors.version_lines(model)[:200],
         "changes": comparing.changes(_document(base), _document(head)),
         "sides": [_measured(base), _measured(head)],
     }

@@ -7,9 +7,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from releases.web.inbox import waiting
+from releases.web.inbox import waiting_for
 
 
 def queue(request: HttpRequest) -> dict[str, Any]:
     """`waiting_count`: releases that wait for something this person may do; asked for only when shown."""
-    return {"waiting_count": SimpleLazyObject(lambda: len(waiting(request.user)))}
+    return {"waiting_count": SimpleLazyObject(lambda: str(waiting_for(request)))}

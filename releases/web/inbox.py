@@ -9,15 +9,14 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
 from registry.principals import Access
-from registry.selectors import access
+from registry.selectors import accesses
 from registry.web.pages import page
 from registry.web.paging import keyset
 from releases import policies, selectors
 from releases.lifecycle import Action, State
 
 PAGE_SIZE = 25
-MOST_WAITING = 50
-ACTING_ROLES = (*policies.SLOT_ROLES.values(), "release_manager", "contributor")
+MOST_WAITING = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +27,40 @@ class Waiting:
     what: str
 
 
-def waiting(person: Any) -> list[Waiting]:
-    """What this person may sign, roll out or run again, the longest waiting first."""
-    if not getattr(person, "is_authenticated", False) or not access(person).has_role(*ACTING_ROLES):
-        return []
-    states = (State.VALIDATING, State.IN_REVIEW, State.APPROVED)
-    rows = selectors.open_releases(person).filter(state__in=states).order_by("state_since")[:MOST_WAITING]
-    seen: dict[int, Access] = {}
-    found = []
-    for release in rows:
-        if release.model_id not in seen:
-            seen[release.model_id] = access(person, None, release.model)
-        if what := _what(release, seen[release.model_id]):
-            found.append(Waiting(release, what))
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """What waits for a person, the longest waiting first; `more`: others were not looked at."""
+
+    items: list[Waiting]
+    more: bool = False
+
+    def __str__(self) -> str:
+        """How many: `7`, or `25+` where nobody has counted on. Nothing where nothing was found."""
+        return f"{len(self.items)}{'+' if self.more else ''}" if self.items else ""
+
+
+def waiting(person: Any) -> Inbox:
+    """What this person may sign, roll out or run again. As many queries for many releases as for one."""
+    if not getattr(person, "is_authenticated", False):
+        return Inbox([])
+    rows, more = selectors.awaiting(person, MOST_WAITING)
+    if not rows:
+        return Inbox([])
+    askers = accesses(person, {release.model_id for release in rows})
+    known = selectors.facts_of(rows)
+    told = [(release, _what(known[release.pk], askers[release.model_id])) for release in rows]
+    return Inbox([Waiting(release, what) for release, what in told if what], more)
+
+
+def waiting_for(request: HttpRequest) -> Inbox:
+    """The same for the person who asks for a page: its frame and the page itself ask once."""
+    if not hasattr(request, "inbox"):
+        request.inbox = waiting(request.user)  # type: ignore[attr-defined]
+    found: Inbox = request.inbox  # type: ignore[attr-defined]
     return found
 
 
-def _what(release: Any, asker: Access) -> str:
-    facts = selectors.facts(release)
+def _what(facts: policies.Facts, asker: Access) -> str:
     if facts.state == State.IN_REVIEW:
         mine = [slot for slot in facts.open_slots if not policies.refuse_review(asker, facts, slot)]
         return f"sign the {' or '.join(mine)} review" if mine else ""
@@ -62,7 +77,7 @@ def releases(request: HttpRequest) -> HttpResponseBase:
     only_open = request.GET.get("show") == "open"
     rows = selectors.open_releases(request.user) if only_open else selectors.latest_releases(request.user)
     context = {
-        "waiting": waiting(request.user),
+        "inbox": waiting_for(request),
         "page": keyset(rows, "pk", request.GET.get("cursor", ""), PAGE_SIZE, descending=True),
         "only_open": only_open,
     }

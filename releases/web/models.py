@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,13 +72,13 @@ def model(request: HttpRequest, name: str) -> HttpResponseBase:
     found = registry_selectors.model(name, request.user)
     live = _live(request.user, found)
     versions = keyset(
-        registry_selectors.versions(found),
+        registry_selectors.version_lines(found),
         "number",
         request.GET.get("cursor", ""),
         PAGE_SIZE,
         descending=True,
     )
-    rows = version_rows(found, versions.items, live)
+    rows = version_rows(versions.items, live)
     shown = next((row.version for row in rows if row.live_in), None) or next(iter(versions.items), None)
     context = {
         "model": found,
@@ -86,24 +86,21 @@ def model(request: HttpRequest, name: str) -> HttpResponseBase:
         "versions": versions,
         "rows": rows,
         "trend": [row.quality.value if row.quality else None for row in rows[:TREND]][::-1],
-        "releases": selectors.releases_of(found)[:10],
+        "releases": selectors.lines_of(found)[:10],
         "members": members(found),
         **nodes.asked(found),
-        "feedback": selectors.feedback_by_version(found),
+        "feedback": selectors.feedback_by_version(found, {v.number for v in versions.items}),
         "tags": found.tags.filter(version=None),
-        "aliases": found.aliases.select_related("version"),
+        "aliases": found.aliases.filter(version__in=versions.items),
         "curl": snippets.curl(name, shown.signature, settings.SCORING_URL) if shown else "",
         "triton": snippets.triton(name, shown.signature, settings.SCORING_URL) if shown else "",
     }
     return render(request, "releases/model.html", context)
 
 
-def version_rows(model: Any, versions: Iterable[Any], live: Iterable[Live] = ()) -> list[Row]:
+def version_rows(versions: Sequence[Any], live: Iterable[Live] = ()) -> list[Row]:
     """Versions with their newest release and its measurements; deltas are against what is live."""
-    versions = list(versions)
-    newest: dict[int, Any] = {}
-    for release in selectors.releases_of(model).filter(version__in=versions).order_by("pk"):
-        newest[release.version_id] = release
+    newest = selectors.measured(versions)
     champions = {entry.release.version_id: entry for entry in live if entry.release}
     base = next((evidence.quality_of(c.release) for c in champions.values()), None)
     rows = []

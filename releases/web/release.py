@@ -161,7 +161,9 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
         "version_text": str(found.version.number),
         "model": found.model,
         **nodes.asked(found.model, found.version.number),
-        "feedback": selectors.feedback_by_version(found.model).get(found.version.number),
+        "feedback": selectors.feedback_by_version(found.model, [found.version.number]).get(
+            found.version.number
+        ),
         "moving": found.state in MOVING or (rollout is not None and rollout.closed_at is None),
         "stamp": stamp(found),
         "typing": needs_typing(found),

@@ -108,7 +108,7 @@ def _context(request: HttpRequest, name: str, number: int) -> dict[str, Any]:
         "live": live,
         "base": base,
         "changes": comparing.changes(base.manifest, manifest) if base else [],
-        "feedback": selectors.feedback_by_version(found.model).get(found.number),
+        "feedback": selectors.feedback_by_version(found.model, [found.number]).get(found.number),
         "environments": selectors.environments(),
         "open_refusal": policies.refuse_open(access(request.user, None, found.model)),
         "findings": (found.inspection or {}).get("findings", []),
