@@ -151,7 +151,7 @@ def _steps_open_to(person: Any, held: Mapping[str, list[int | None]]) -> Iterato
         taken = Rollout.objects.filter(
             model=OuterRef("model"), environment=OuterRef("environment"), closed_at=None
         )
-        yield State.APPROVED, models & ~Exists(taken)
+        yield State.APPROVED, models & Q(~Exists(taken))
     if (models := where("contributor", "release_manager")) is not None:
         errored = GateRun.objects.filter(release=OuterRef("pk"), outcome=GateRun.Outcome.ERRORED)
         yield State.VALIDATING, models & Q(Exists(errored))

@@ -41,11 +41,18 @@ def keyset(rows: QuerySet[Any], key: str, cursor: str, size: int, *, descending:
     # Only keys are sorted; what a row has besides, and what is joined to it, is read for this page alone.
     keys = list(found.values_list("pk", flat=True)[: size + 1])
     more = len(keys) > size
-    known = {row.pk: row for row in rows.filter(pk__in=keys[:size])}
+    known = {row.pk: row for row in _alone(rows).filter(pk__in=keys[:size])}
     items = [known[pk] for pk in keys[:size] if pk in known]
     if backwards and way:
         items.reverse()
     return _with_neighbours(items, lambda row: getattr(row, key), way, more)
+
+
+def _alone(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """The same without conditions: beside keys, SQLite would go by the index of a condition and read all."""
+    found = rows.all()
+    found.query.clear_where()
+    return found
 
 
 def _with_neighbours(items: list[Any], key_of: Callable[[Any], Any], way: str, more: bool) -> Page:

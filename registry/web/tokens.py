@@ -8,9 +8,12 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.forms.utils import flatatt
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods
 
 from registry import selectors
@@ -35,6 +38,21 @@ LIFETIMES = [
 ]
 
 
+class Names(forms.SelectMultiple):
+    """A choice among many names, each its own label: a template for every option would take the most of
+    the page's time."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        chosen = {str(one) for one in value or ()}
+        options = format_html_join(
+            "\n",
+            '<option value="{0}"{1}>{0}</option>',
+            ((str(one), " selected" if str(one) in chosen else "") for one, _ in self.choices),
+        )
+        own = flatatt(self.build_attrs(self.attrs, {**(attrs or {}), "name": name, "multiple": True}))
+        return format_html("<select{}>\n{}\n</select>", own, options)
+
+
 class TokenForm(forms.Form):
     """What a new token is for, and how long."""
 
@@ -52,6 +70,7 @@ class TokenForm(forms.Form):
     models: forms.ModelMultipleChoiceField[Any] = forms.ModelMultipleChoiceField(
         queryset=None,
         required=False,
+        widget=Names,
         label="On which models",
         to_field_name="name",
         help_text="None chosen means all models. Hold Ctrl or Cmd to choose several.",
@@ -60,7 +79,7 @@ class TokenForm(forms.Form):
 
     def __init__(self, asker: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["models"].queryset = selectors.visible_models(asker)  # type: ignore[attr-defined]
+        self.fields["models"].queryset = selectors.visible_models(asker).only("name")  # type: ignore[attr-defined]
 
     def expires_at(self) -> datetime | None:
         days = self.cleaned_data["days"]
