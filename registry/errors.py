@@ -44,6 +44,24 @@ class AlreadyExists(DomainError):
     code = "already_exists"
 
 
+class ProposalOpen(Conflict):
+    """Another change of this model's policy is proposed and not decided yet."""
+
+    code = "proposal_open"
+
+
+class ProposalDecided(Conflict):
+    """The proposal was confirmed, rejected or withdrawn before."""
+
+    code = "proposal_decided"
+
+
+class StalePolicy(Conflict):
+    """The policy that a proposal is based on is not the policy any more."""
+
+    code = "stale_policy"
+
+
 class BadInput(DomainError):
     """A value cannot be taken; `facts["field"]` names it."""
 

@@ -24,6 +24,10 @@ class Kind(StrEnum):
 
     MODEL_CREATED = "model.created"
     MODEL_UPDATED = "model.updated"
+    POLICY_PROPOSED = "policy.proposed"
+    POLICY_CONFIRMED = "policy.confirmed"
+    POLICY_REJECTED = "policy.rejected"
+    POLICY_WITHDRAWN = "policy.withdrawn"
     VERSION_UPLOADED = "version.uploaded"
     TOKEN_CREATED = "token.created"  # noqa: S105 - the name of an event
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the name of an event

@@ -28,7 +28,10 @@ FROZEN = (
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """One trigger. `condition` is SQL over NEW and OLD, alike on SQLite and PostgreSQL where possible."""
+    """One trigger. `condition` is SQL over NEW and OLD, alike on SQLite and PostgreSQL where possible.
+
+    `reads` names a table that the condition asks and that is younger than the guarded one.
+    """
 
     name: str
     table: str
@@ -36,6 +39,7 @@ class Guard:
     message: str
     condition: str = ""
     postgres_condition: str = ""
+    reads: str = ""
 
     def statements(self, vendor: str) -> list[str]:
         """SQL that installs the trigger, whether or not it is there."""
@@ -71,7 +75,69 @@ def frozen(table: str) -> list[Guard]:
     ]
 
 
-GUARDS = [guard for table in FROZEN for guard in frozen(table)]
+PROPOSALS = "registry_policyproposal"
+_MACHINE = "EXISTS (SELECT 1 FROM registry_person p WHERE p.id = {person} AND p.is_machine)"
+_NO_MACHINE = "a machine changes no policy"
+_UNCONFIRMED = """CAST(NEW.policy AS TEXT) <> CAST(OLD.policy AS TEXT) AND NOT EXISTS (
+    SELECT 1 FROM registry_policyproposal p WHERE p.id = (
+        SELECT max(q.id) FROM registry_policyproposal q
+        WHERE q.model_id = NEW.id AND q.decision = 'confirmed')
+    AND CAST(p.old_policy AS TEXT) = CAST(OLD.policy AS TEXT)
+    AND CAST(p.new_policy AS TEXT) = CAST(NEW.policy AS TEXT))"""
+_STALE = """NEW.decision = 'confirmed' AND NOT EXISTS (SELECT 1 FROM registry_registeredmodel m
+    WHERE m.id = NEW.model_id AND CAST(m.policy AS TEXT) = CAST(OLD.old_policy AS TEXT))"""
+_REWRITTEN = """OLD.decision <> '' OR NEW.model_id <> OLD.model_id
+    OR NEW.proposed_by_id <> OLD.proposed_by_id OR NEW.proposed_at <> OLD.proposed_at
+    OR NEW.grounds_id <> OLD.grounds_id
+    OR CAST(NEW.old_policy AS TEXT) <> CAST(OLD.old_policy AS TEXT)
+    OR CAST(NEW.new_policy AS TEXT) <> CAST(OLD.new_policy AS TEXT)"""
+
+POLICY_GUARDS = [
+    Guard(
+        "a_policy_changes_by_two_people",
+        "registry_registeredmodel",
+        "UPDATE",
+        "a policy changes by a confirmed proposal",
+        _UNCONFIRMED,
+        reads=PROPOSALS,
+    ),
+    Guard(
+        "no_machine_proposes_a_policy",
+        PROPOSALS,
+        "INSERT",
+        _NO_MACHINE,
+        _MACHINE.format(person="NEW.proposed_by_id"),
+    ),
+    Guard(
+        "no_machine_decides_on_a_policy",
+        PROPOSALS,
+        "UPDATE",
+        _NO_MACHINE,
+        _MACHINE.format(person="NEW.decided_by_id"),
+    ),
+    Guard(
+        "a_policy_proposal_begins_open",
+        PROPOSALS,
+        "INSERT",
+        "a proposal begins open",
+        "NEW.decision <> ''",
+    ),
+    Guard("a_policy_proposal_stays", PROPOSALS, "UPDATE", "a proposal is decided once", _REWRITTEN),
+    Guard(
+        "a_policy_is_confirmed_as_it_stands",
+        PROPOSALS,
+        "UPDATE",
+        "the policy has changed since it was proposed",
+        _STALE,
+    ),
+    Guard(
+        "no_policy_proposal_is_deleted",
+        PROPOSALS,
+        "DELETE",
+        "a proposal is never deleted",
+    ),
+]
+GUARDS = [*(guard for table in FROZEN for guard in frozen(table)), *POLICY_GUARDS]
 
 
 def install_all(guards: Iterable[Guard], using: str) -> None:
@@ -80,7 +146,7 @@ def install_all(guards: Iterable[Guard], using: str) -> None:
     tables = set(connection.introspection.table_names())
     with connection.cursor() as cursor:
         for guard in guards:
-            if guard.table in tables:
+            if tables.issuperset({guard.table, guard.reads or guard.table}):
                 for statement in guard.statements(connection.vendor):
                     cursor.execute(statement)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeGuard
 
 from registry.errors import BadInput
 
 SLOTS = ("technical", "privacy", "security", "approval")
 MODES = ("auto", "propose")
 MOST_CACHE_MB = 4096
+LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,35 @@ class ModelPolicy:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that differs between two policies, by its dotted name; None: the policy does not say it."""
+
+    field: str
+    old: Any
+    new: Any
+
+
+def changes(old: ModelPolicy, new: ModelPolicy) -> list[Change]:
+    """What differs, in the order in which a policy says it."""
+    before, after = flat(old), flat(new)
+    return [
+        Change(name, before.get(name), after.get(name))
+        for name in {**before, **after}
+        if before.get(name) != after.get(name)
+    ]
+
+
+def flat(policy: ModelPolicy) -> dict[str, Any]:
+    """Everything that the policy says, by dotted name: `mode`, `serving.cache_mb`, `benchmark.any.p99_ms`."""
+    said = policy.to_json()
+    limits, serving = said.pop("benchmark"), said.pop("serving")
+    said |= {
+        f"benchmark.{profile}.{name}": limit for profile in limits for name, limit in limits[profile].items()
+    }
+    return said | {f"serving.{name}": value for name, value in serving.items()}
+
+
 def parse(document: object) -> ModelPolicy:
     """The policy in a JSON document; missing parts take their defaults. Raises BadInput naming the field."""
     if not isinstance(document, Mapping):
@@ -74,33 +105,49 @@ def parse(document: object) -> ModelPolicy:
 
 
 def _slots(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or "approval" not in value or len(set(value)) != len(value):
+    listed = value if isinstance(value, list | tuple) else ()
+    named = {_one_of(slot, SLOTS, "policy.slots") for slot in listed}
+    if "approval" not in named or len(named) != len(listed):
         raise BadInput("Write a list of different slots with approval among them.", field="policy.slots")
-    return tuple(_one_of(slot, SLOTS, "policy.slots") for slot in value)
+    return tuple(slot for slot in SLOTS if slot in named)
 
 
 def _operators(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name for name in value):
+    if not isinstance(value, list | tuple) or not all(_is_name(name) for name in value):
         raise BadInput("Write a list of operator names, such as Loop.", field="policy.operators")
-    return tuple(value)
+    return tuple(sorted(set(value)))
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable() and 0 < len(value) <= LONGEST_NAME
 
 
 def _benchmark(value: object) -> dict[str, dict[str, float]]:
     if not isinstance(value, Mapping):
         raise BadInput("Write an object: profile to limits.", field="policy.benchmark")
-    return {str(profile): _limits(limits, f"policy.benchmark.{profile}") for profile, limits in value.items()}
+    if not all(_is_name(profile) for profile in value):
+        raise BadInput("Name a hardware profile, or write any.", field="policy.benchmark")
+    limits = {profile: _limits(found, f"policy.benchmark.{profile}") for profile, found in value.items()}
+    return {profile: found for profile, found in limits.items() if found}
 
 
 def _limits(value: object, field_name: str) -> dict[str, float]:
     if not isinstance(value, Mapping):
         raise BadInput('Write an object of limits, such as {"p99_ms": 20}.', field=field_name)
-    return {str(name): _positive(limit, f"{field_name}.{name}") for name, limit in value.items()}
+    if not all(_is_name(name) for name in value):
+        raise BadInput("Name what is measured, such as p99_ms.", field=field_name)
+    return {name: _positive(limit, f"{field_name}.{name}") for name, limit in value.items()}
 
 
 def _positive(value: object, field_name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+    if not _is_number(value) or value <= 0:
         raise BadInput("Write a number above 0.", field=field_name)
     return float(value)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """A finite number that a float can hold; a flag is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _serving(value: object) -> Serving:
@@ -118,7 +165,7 @@ def _serving(value: object) -> Serving:
             raise BadInput("Write true or false.", field=f"policy.serving.{name}")
     if isinstance(cache_mb, bool) or not isinstance(cache_mb, int) or not 0 <= cache_mb <= MOST_CACHE_MB:
         raise BadInput(f"Write whole megabytes, 0 to {MOST_CACHE_MB}.", field="policy.serving.cache_mb")
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+    if not _is_number(share) or not 0 <= share <= 1:
         raise BadInput("Write a share from 0 to 1.", field="policy.serving.log_share")
     return Serving(cache_mb=cache_mb, log_share=float(share), **flags)
 
@@ -126,7 +173,7 @@ def _serving(value: object) -> Serving:
 def _margin(value: object) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+    if not _is_number(value) or value < 0:
         raise BadInput("Write a number of at least 0.", field="policy.margin")
     return float(value)
 

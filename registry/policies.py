@@ -15,6 +15,7 @@ VIEWERS = (
     "auditor",
     "admin",
 )
+NO_MACHINE = "A machine changes no policy: a person must log in."
 
 
 def refuse_view(access: Access) -> str:
@@ -40,6 +41,40 @@ def refuse_model_edit(access: Access) -> str:
     if access.has_role("contributor", "release_manager", "admin"):
         return ""
     return "Editing a model needs the role contributor, release manager or admin."
+
+
+def refuse_policy_proposal(access: Access) -> str:
+    """An admin asks for another policy; a second person decides."""
+    if access.is_machine:
+        return NO_MACHINE
+    if access.has_role("admin"):
+        return ""
+    return "Proposing another policy needs the role admin."
+
+
+def _refuse_verdict(access: Access, proposer: str) -> str:
+    """A confirmation is a signature, and an admin signs nothing. The approver is the one signer whom no
+    policy can leave out: whoever confirms neither gains nor loses a say by the change.
+    """
+    if access.username == proposer:
+        return "You proposed this: it needs a second person."
+    if access.has_role("approver"):
+        return ""
+    return "Confirming or rejecting another policy needs the role approver."
+
+
+def _refuse_withdrawal(access: Access, proposer: str) -> str:
+    if access.username == proposer:
+        return ""
+    return f"Only {proposer} can withdraw this; an approver can reject it."
+
+
+POLICY_ACTIONS = {"confirm": _refuse_verdict, "reject": _refuse_verdict, "withdraw": _refuse_withdrawal}
+
+
+def refuse_policy_action(action: str, access: Access, proposer: str) -> str:
+    """Why this person may not confirm, reject or withdraw a policy that `proposer` has asked for."""
+    return NO_MACHINE if access.is_machine else POLICY_ACTIONS[action](access, proposer)
 
 
 def refuse_upload(access: Access) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -12,7 +13,7 @@ from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet, Sub
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from registry import policies
+from registry import ledger, model_policy, policies
 from registry.errors import NotFound
 from registry.models import (
     ApiToken,
@@ -23,6 +24,7 @@ from registry.models import (
     Membership,
     ModelVersion,
     Person,
+    PolicyProposal,
     RegisteredModel,
     Role,
     Tag,
@@ -185,6 +187,41 @@ def model(name: str, asker: Any, token: ApiToken | None = None) -> RegisteredMod
     if found is None or policies.refuse_view(access(asker, token, found)):
         raise NotFound(f"There is no model {name!r} that you may see.", model=name)
     return found
+
+
+def policy_digest(of: RegisteredModel) -> str:
+    """SHA-256 of what the model's policy says, however it is stored: what a proposal is based on."""
+    said = ledger.canonical(model_policy.parse(of.policy).to_json())
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def policy_proposals(of: RegisteredModel) -> QuerySet[PolicyProposal]:
+    """Every change of the policy that was ever asked for, newest first."""
+    found = PolicyProposal.objects.filter(model=of).order_by("-pk")
+    return found.select_related("model", "proposed_by", "grounds", "decided_by", "decision_grounds")
+
+
+def policy_proposal(of: RegisteredModel, pk: int) -> PolicyProposal:
+    """One of them. Raises NotFound."""
+    found = policy_proposals(of).filter(pk=pk).first()
+    if found is None:
+        raise NotFound(f"Model {of.name!r} has no policy proposal {pk}.", model=of.name, proposal=pk)
+    return found
+
+
+def open_policy_proposal(of: RegisteredModel) -> PolicyProposal | None:
+    """The one that waits for a decision, if there is one."""
+    return policy_proposals(of).filter(decision="").first()
+
+
+def policy_choices(of: PolicyProposal, asker: Access) -> dict[str, str]:
+    """What can be done with the proposal, each with the reason why this person may not, or nothing."""
+    if not of.is_open:
+        return {}
+    proposer = of.proposed_by.username
+    return {
+        action: policies.refuse_policy_action(action, asker, proposer) for action in policies.POLICY_ACTIONS
+    }
 
 
 def versions(of: RegisteredModel) -> QuerySet[ModelVersion]:

@@ -16,6 +16,7 @@ from registry.models import (
     Membership,
     ModelVersion,
     Person,
+    PolicyProposal,
     RegisteredModel,
 )
 from releases.models import Environment, FeedbackBatch, GateRun, Release, Review, Reward, Rollout, Route
@@ -97,6 +98,14 @@ class ModelVersionAdmin(ReadOnly):
     list_display = ("model", "number", "digest", "uploaded_by", "built_by", "created_at")
     search_fields = ("model__name", "digest")
     list_select_related = ("model", "uploaded_by")
+
+
+@admin.register(PolicyProposal)
+class PolicyProposalAdmin(ReadOnly):
+    list_display = ("id", "model", "proposed_by", "proposed_at", "decision", "decided_by", "decided_at")
+    list_filter = ("decision",)
+    search_fields = ("model__name",)
+    list_select_related = ("model", "proposed_by", "decided_by")
 
 
 @admin.register(Person)

@@ -18,6 +18,7 @@ from registry.models.installation import Installation
 from registry.models.jobs import Job
 from registry.models.lineage import DatasetVersion, ExtractorVersion
 from registry.models.people import Person
+from registry.models.policies import PolicyProposal
 
 __all__ = [
     "Alias",
@@ -38,6 +39,7 @@ __all__ = [
     "ModelVersion",
     "Outbox",
     "Person",
+    "PolicyProposal",
     "RegisteredModel",
     "Role",
     "Scope",

@@ -9,6 +9,7 @@ from registry.events import grounds as keep_grounds
 from registry.events import record
 from registry.models import ApiToken, Person
 from registry.selectors import access
+from registry.services.wording import on_grounds
 from registry.transactions import write
 from releases import policies, selectors
 from releases.errors import SlotTaken
@@ -16,9 +17,6 @@ from releases.events import Kind
 from releases.lifecycle import Action
 from releases.models import Release, Review
 from releases.services.transitions import advance
-
-FEWEST_CHARACTERS = 10
-MOST_CHARACTERS = 10_000
 
 
 def give_review(
@@ -28,13 +26,9 @@ def give_review(
 
     Raises BadInput, NotAllowed with the reason, SlotTaken when somebody was faster.
     """
-    words = grounds.strip()
     if verdict not in Review.Verdict.values:
         raise BadInput("Write approve or reject.", field="verdict")
-    if not FEWEST_CHARACTERS <= len(words) <= MOST_CHARACTERS:
-        raise BadInput(
-            f"Say on what grounds, in {FEWEST_CHARACTERS} to {MOST_CHARACTERS:,} characters.", field="grounds"
-        )
+    words = on_grounds(grounds)
     try:
         with write():
             return _sign(release.pk, slot, verdict, words, by, token)

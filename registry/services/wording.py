@@ -1,0 +1,18 @@
+"""What people must say where something is decided."""
+
+from __future__ import annotations
+
+from registry.errors import BadInput
+
+FEWEST_CHARACTERS = 10
+MOST_CHARACTERS = 10_000
+
+
+def on_grounds(text: str) -> str:
+    """The words, trimmed. Raises BadInput where they say too little to be grounds, or too much to be read."""
+    words = text.strip()
+    if not FEWEST_CHARACTERS <= len(words) <= MOST_CHARACTERS:
+        raise BadInput(
+            f"Say on what grounds, in {FEWEST_CHARACTERS} to {MOST_CHARACTERS:,} characters.", field="grounds"
+        )
+    return words
