@@ -9,13 +9,13 @@ from registry import model_policy
 from registry.errors import BadInput, NotAllowed
 from registry.events import grounds as keep_grounds
 from registry.events import record
-from registry.models import ApiToken, ModelVersion, Person
+from registry.models import ApiToken, ModelVersion, Person, RegisteredModel
 from registry.selectors import access
 from registry.transactions import write
 from releases import policies, selectors
 from releases.events import Kind
 from releases.guards import AUTOMATIC_GATES
-from releases.lifecycle import Action
+from releases.lifecycle import Action, State
 from releases.models import GateRun, Release
 from releases.services.transitions import advance
 
@@ -40,14 +40,13 @@ def open_release(
     kind = strategy.get("kind", "single")
     if kind not in STRATEGIES:
         raise BadInput(f"The strategy {kind!r} is not offered yet: write single.", field="strategy.kind")
-    rules = model_policy.parse(version.model.policy)
     with write():
         release = Release.objects.create(
             version=version,
             model=version.model,
             environment=selectors.environment(environment),
             strategy={**strategy, "kind": kind},
-            policy=rules.to_json(),
+            policy=_policy_now(version.model),
             opened_by=by,
         )
         record(
@@ -65,12 +64,21 @@ def open_release(
 
 
 def submit_release(release: Release, *, by: Person, token: ApiToken | None = None) -> Release:
-    """Hand the release to the gates."""
+    """Hand the release to the gates, under the model's policy as it stands: it keeps that one."""
     _check(Action.SUBMIT, release, by, token)
     with write():
+        now = _policy_now(release.model)
+        anew = {"policy": now} if now != release.policy else {}
+        Release.objects.filter(pk=release.pk, state=State.DRAFT).update(policy=now)
         for position, gate in enumerate(AUTOMATIC_GATES):
             GateRun.objects.get_or_create(release=release, gate=gate, defaults={"position": position})
-        return advance(release, Action.SUBMIT, actor=(token or by).actor)
+        return advance(release, Action.SUBMIT, actor=(token or by).actor, **anew)
+
+
+def _policy_now(model: RegisteredModel) -> dict[str, Any]:
+    """Read inside the write that uses it: whoever opened the page may have seen an older one."""
+    model.refresh_from_db(fields=["policy"])
+    return model_policy.parse(model.policy).to_json()
 
 
 def withdraw(release: Release, *, by: Person, token: ApiToken | None = None, grounds: str = "") -> Release:
