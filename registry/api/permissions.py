@@ -7,6 +7,21 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from registry.errors import NotAllowed
+from registry.web import freshness
+
+
+class StaleLogin(NotAllowed):
+    """Approving, releasing and changing a policy want a password that was typed not long ago."""
+
+    code = "stale_login"
+
+
+def require_fresh_login(request: Request) -> None:
+    """A session approves and releases only while its password is fresh; a token is not a session."""
+    if request.auth is None and not freshness.is_fresh(request):
+        raise StaleLogin("Log in again first: what is decided here wants a password typed not long ago.")
+
 
 class Deny(BasePermission):
     """The default: a view that names no permission serves nobody."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from registry import selectors
 from registry.api.asking import Strict
 
 
@@ -19,7 +20,7 @@ class NewModel(Strict):
 
 
 class ModelEdit(Strict):
-    """The body of `PATCH /models/{model}`; a policy is changed by two people, on its page."""
+    """The body of `PATCH /models/{model}`; a policy is changed by two people: `/policy-proposals`."""
 
     description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
     task = serializers.CharField(required=False, allow_blank=True, max_length=80)
@@ -38,17 +39,24 @@ class PageQuery(Strict):
 
 
 class ModelShape(serializers.Serializer[Any]):
-    """A registered model. `versions` and `latest` are there in lists only."""
+    """A registered model. `versions` and `latest` are there in lists only.
+
+    `policy_digest` is what a proposal of another policy is based on.
+    """
 
     name = serializers.CharField()
     description = serializers.CharField()
     task = serializers.CharField()
     policy = serializers.DictField()
+    policy_digest = serializers.SerializerMethodField()
     created_by = serializers.CharField(source="created_by.username")
     created_at = serializers.DateTimeField()
     versions = serializers.IntegerField(source="version_count", required=False)
     latest = serializers.IntegerField(required=False, allow_null=True)
     url = serializers.SerializerMethodField()
+
+    def get_policy_digest(self, model: Any) -> str:
+        return selectors.policy_digest(model)
 
     def get_url(self, model: Any) -> str:
         return f"/api/v1/models/{model.name}"

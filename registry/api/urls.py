@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from django.urls import path
 
-from registry.api import catalog, docs, health, log, tokens
+from registry.api import catalog, docs, health, log, policy_proposals, tokens
 
 urlpatterns = [
     path("models", catalog.Models.as_view(), name="api-models"),
     path("models/<str:model>", catalog.Model.as_view(), name="api-model"),
+    path(
+        "models/<str:model>/policy-proposals",
+        policy_proposals.PolicyProposals.as_view(),
+        name="api-policy-proposals",
+    ),
+    path(
+        "models/<str:model>/policy-proposals/<int:pk>",
+        policy_proposals.PolicyProposal.as_view(),
+        name="api-policy-proposal",
+    ),
+    path(
+        "models/<str:model>/policy-proposals/<int:pk>/actions/<str:action>",
+        policy_proposals.PolicyActions.as_view(),
+        name="api-policy-actions",
+    ),
     path("models/<str:model>/versions/<int:number>", catalog.Version.as_view(), name="api-version"),
     path(
         "models/<str:model>/versions/<int:number>/files/<str:key>",

@@ -15,10 +15,9 @@ from registry import selectors as registry_selectors
 from registry.api.asking import body, query
 from registry.api.idempotency import idempotent
 from registry.api.paging import page_of, paged
-from registry.api.permissions import LoggedIn
+from registry.api.permissions import LoggedIn, require_fresh_login
 from registry.api.shapes import PageQuery
 from registry.errors import Conflict, NotAllowed, NotFound
-from registry.web import freshness
 from releases import policies, selectors
 from releases.api.shapes import ActionBody, NewRelease, NewReview, ReleaseLine, ReleaseShape
 from releases.lifecycle import Action, State, target
@@ -27,24 +26,12 @@ from releases.services import gating, opening, reviews, rollouts
 Mover = Callable[..., Any]
 
 
-class StaleLogin(NotAllowed):
-    """Approving and releasing want a password that was typed not long ago."""
-
-    code = "stale_login"
-
-
 def shown(release: Any, request: Request, status: int = 200) -> Response:
     """The release as whoever asks may see it, read again so that nothing in it is old."""
     fresh = selectors.release(release.pk, request.user, request.auth)
     access = registry_selectors.access(request.user, request.auth, fresh.model)
     answer = ReleaseShape(fresh, context={"access": access}).data
     return Response(answer, status=status, headers={"Location": answer["url"]} if status == 201 else None)
-
-
-def require_fresh_login(request: Request) -> None:
-    """A session approves and releases only while its password is fresh; a token is not a session."""
-    if request.auth is None and not freshness.is_fresh(request):
-        raise StaleLogin("Log in again first: approving and releasing want a password typed not long ago.")
 
 
 class VersionReleases(APIView):

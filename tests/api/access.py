@@ -52,6 +52,9 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     # the API
     "api-models": {"GET": SESSION_OR_TOKEN, "POST": UPLOADS | {"admin"}},
     "api-model": {"GET": SEES_THE_MODEL, "PATCH": OPENS | {"admin"}},
+    "api-policy-proposals": {"GET": SEES_THE_MODEL, "POST": frozenset({"admin"})},
+    "api-policy-proposal": {"GET": SEES_THE_MODEL},
+    "api-policy-actions": {"POST": frozenset({"approver"})},
     "api-model-feedback": {"GET": SEES_THE_MODEL},
     "api-version": {"GET": SEES_THE_MODEL},
     "api-version-file": {"GET": SEES_THE_MODEL},

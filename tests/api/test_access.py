@@ -11,8 +11,10 @@ import pytest
 from django.conf import settings
 from django.db import transaction
 
-from registry.models import Role
+from registry import selectors
+from registry.models import RegisteredModel, Role
 from registry.services.people import grant
+from registry.services.policy_changes import propose_policy
 from registry.stores import artifact_store
 from tests import makers
 from tests.api.access import ADMITTED
@@ -24,6 +26,7 @@ NUMBERS = count(1)
 BODIES = {
     "api-models": {"name": "fresh"},
     "api-model": {"task": "other"},
+    "api-policy-actions": {"grounds": "the night batch needs it"},
     "api-version-releases": {},
     "api-reviews": {"slot": "technical", "verdict": "approve", "grounds": "looked at all of it"},
     "api-actions": {},
@@ -50,7 +53,21 @@ def place(production, robot, monkeypatch):
 
     monkeypatch.setattr(makers, "artifact", stored)
     model = makers.model("digits", robot)
-    return makers.release(makers.version(model, robot))
+    proposal = proposed(model)
+    BODIES["api-policy-proposals"] = asked_of(makers.model("letters", robot))
+    release = makers.release(makers.version(model, robot))
+    release.proposal = proposal
+    return release
+
+
+def proposed(model):
+    """An open change of the model's policy, by an admin who is none of the callers."""
+    return propose_policy(model, by=makers.person("root", admin=True), **asked_of(model))
+
+
+def asked_of(model):
+    based_on = selectors.policy_digest(model)
+    return {"policy": {"mode": "propose"}, "based_on": based_on, "grounds": "the night batch needs it"}
 
 
 @pytest.fixture
@@ -64,7 +81,8 @@ def caller(place, robot, token_of):
             return token_of(robot, "upload", "release", "feedback")
         person = makers.person(role.replace(" ", "-"), admin=role == "admin")
         if role not in ("stranger", "admin"):
-            grant(person, Role(role), model=place.model)
+            for model in RegisteredModel.objects.all():
+                grant(person, Role(role), model=model)
         return Caller(person=person)
 
     return make
@@ -72,9 +90,7 @@ def caller(place, robot, token_of):
 
 def outcome(caller, method, route, release) -> str:
     """in, or how the door stayed shut: log in, forbidden, hidden, no such method."""
-    address = route.address(
-        pk=release.pk, action="withdraw", name="withdraw" if "action" in route.name else "digits"
-    )
+    address = route.address(**values_of(route, release))
     if route.pattern.startswith("api/") and route.name not in FORMS:
         sent = {"data": json.dumps(BODIES.get(route.name, {})), "content_type": "application/json"}
         headers = caller.headers
@@ -91,6 +107,18 @@ def outcome(caller, method, route, release) -> str:
         transaction.set_rollback(True)
     caller.http.cookies = SimpleCookie(cookies)
     return _said(answer)
+
+
+def values_of(route, release):
+    """What stands in the address: a deed that can be done there, where there is one."""
+    given = {"pk": release.pk, "action": "withdraw", "name": "digits"}
+    if route.name == "release-action":
+        given["name"] = "withdraw"
+    if "polic" in route.name:
+        given |= {"pk": release.proposal.pk, "action": "confirm"}
+    if route.name == "api-policy-proposals":
+        given["model"] = "letters"
+    return given
 
 
 def _said(answer) -> str:
