@@ -6,7 +6,9 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 
 AUTHENTICATED_AT = "authenticated_at"
 DRAFT = "draft"
@@ -26,6 +28,15 @@ def is_fresh(request: HttpRequest) -> bool:
 def keep_draft(request: HttpRequest, place: str, words: dict[str, str]) -> None:
     """Keep what was typed at `place` while the person types their password."""
     request.session[DRAFT] = {"place": place, "words": words}
+
+
+def ask_again(request: HttpRequest, place: str, words: dict[str, str]) -> HttpResponse:
+    """Keep what was written at `place` and ask for the password first."""
+    keep_draft(request, place, words)
+    target = f"{reverse('reauthenticate')}?next={place}"
+    if request.htmx:  # type: ignore[attr-defined]
+        return HttpResponse(status=204, headers={"HX-Redirect": target})
+    return redirect(target)
 
 
 def take_draft(request: HttpRequest, place: str) -> dict[str, Any]:

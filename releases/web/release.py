@@ -46,7 +46,7 @@ def review(request: HttpRequest, pk: int) -> HttpResponseBase:
     found = selectors.release(pk, request.user)
     said = {name: request.POST.get(name, "") for name in ("slot", "verdict", "grounds")}
     if not freshness.is_fresh(request):
-        return ask_again(request, pk, said)
+        return freshness.ask_again(request, reverse("release", args=[pk]), said)
     try:
         reviews.give_review(found, by=request.user, **said)
     except DomainError as refusal:
@@ -63,7 +63,7 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
         raise Http404
     said = {"action": name, "grounds": request.POST.get("grounds", "").strip()}
     if deed.fresh and not freshness.is_fresh(request):
-        return ask_again(request, pk, said)
+        return freshness.ask_again(request, reverse("release", args=[pk]), said)
     try:
         if deed.typed and needs_typing(found) and request.POST.get("typed", "").strip() != found.model.name:
             raise BadInput(f"Type the model's name, {found.model.name}, to confirm.", field="typed")
@@ -82,16 +82,6 @@ def retry(request: HttpRequest, pk: int) -> HttpResponseBase:
     except DomainError as refusal:
         return _answer(request, pk, refusal)
     return _answer(request, pk)
-
-
-def ask_again(request: HttpRequest, pk: int, said: dict[str, str]) -> HttpResponse:
-    """Keep what was written and ask for the password first."""
-    back = reverse("release", args=[pk])
-    freshness.keep_draft(request, back, said)
-    target = f"{reverse('reauthenticate')}?next={back}"
-    if request.htmx:  # type: ignore[attr-defined]
-        return HttpResponse(status=204, headers={"HX-Redirect": target})
-    return redirect(target)
 
 
 def _answer(
