@@ -67,9 +67,11 @@ class Change:
 def changes(old: ModelPolicy, new: ModelPolicy) -> list[Change]:
     """What differs, in the order in which a policy says it."""
     before, after = flat(old), flat(new)
+    sections = list(new.to_json())
+    names = sorted({**before, **after}, key=lambda name: sections.index(name.partition(".")[0]))
     return [
         Change(name, before.get(name), after.get(name))
-        for name in {**before, **after}
+        for name in names
         if before.get(name) != after.get(name)
     ]
 

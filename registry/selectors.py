@@ -214,6 +214,12 @@ def open_policy_proposal(of: RegisteredModel) -> PolicyProposal | None:
     return policy_proposals(of).filter(decision="").first()
 
 
+def open_policy_proposals(asker: Any) -> QuerySet[PolicyProposal]:
+    """Those that wait for a decision, the longest waiting first, of the models that the asker may see."""
+    found = PolicyProposal.objects.filter(model__in=visible_models(asker), decision="")
+    return found.select_related("model", "proposed_by").order_by("pk")
+
+
 def policy_choices(of: PolicyProposal, asker: Access) -> dict[str, str]:
     """What can be done with the proposal, each with the reason why this person may not, or nothing."""
     if not of.is_open:

@@ -70,6 +70,10 @@ TONE_ICONS: dict[str, str] = {
 EVENTS: dict[str, tuple[str, str]] = {
     "version.uploaded": ("upload", "info"),
     "model.created": ("model", "info"),
+    "policy.proposed": ("pen", "info"),
+    "policy.confirmed": ("check", "positive"),
+    "policy.rejected": ("cross", "danger"),
+    "policy.withdrawn": ("ban", "neutral"),
     "gate.finished": ("check", "positive"),
     "review.given": ("pen", "info"),
     "release.approved": ("check", "positive"),

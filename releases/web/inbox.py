@@ -1,13 +1,16 @@
-"""Releases that wait for somebody, and the list of all of them."""
+"""What waits for somebody, and the list of all releases."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 
+from registry import selectors as registry_selectors
 from registry.principals import Access
 from registry.selectors import accesses
 from registry.web.pages import page
@@ -21,10 +24,14 @@ MOST_WAITING = 25
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A release and what this person may do for it."""
+    """Something that stands still until this person does what they may do for it."""
 
-    release: Any
+    title: str
+    where: str
+    address: str
     what: str
+    state: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +47,27 @@ class Inbox:
 
 
 def waiting(person: Any) -> Inbox:
-    """What this person may sign, roll out or run again. As many queries for many releases as for one."""
+    """What this person may decide, sign, roll out or run again: policies, then releases.
+
+    As many queries for many of them as for one.
+    """
     if not getattr(person, "is_authenticated", False):
         return Inbox([])
     rows, more = selectors.awaiting(person, MOST_WAITING)
-    if not rows:
+    proposals = list(registry_selectors.open_policy_proposals(person)[:MOST_WAITING])
+    if not rows and not proposals:
         return Inbox([])
-    askers = accesses(person, {release.model_id for release in rows})
+    models = {each.model_id for each in rows} | {each.model_id for each in proposals}
+    askers = accesses(person, models)
     known = selectors.facts_of(rows)
     told = [(release, _what(known[release.pk], askers[release.model_id])) for release in rows]
-    return Inbox([Waiting(release, what) for release, what in told if what], more)
+    return Inbox(
+        [
+            *(_of_proposal(each) for each in proposals if _may_confirm(each, askers[each.model_id])),
+            *(_of_release(release, what) for release, what in told if what),
+        ],
+        more or len(proposals) == MOST_WAITING,
+    )
 
 
 def waiting_for(request: HttpRequest) -> Inbox:
@@ -58,6 +76,32 @@ def waiting_for(request: HttpRequest) -> Inbox:
         request.inbox = waiting(request.user)  # type: ignore[attr-defined]
     found: Inbox = request.inbox  # type: ignore[attr-defined]
     return found
+
+
+def _may_confirm(proposal: Any, asker: Access) -> bool:
+    return not registry_selectors.policy_choices(proposal, asker)["confirm"]
+
+
+def _of_proposal(proposal: Any) -> Waiting:
+    return Waiting(
+        title=f"{proposal.model.name}: its policy",
+        where=f"proposed by {proposal.proposed_by}",
+        address=reverse("policy", args=[proposal.model.name]),
+        what="confirm or reject the change",
+        state="proposed",
+        since=proposal.proposed_at,
+    )
+
+
+def _of_release(release: Any, what: str) -> Waiting:
+    return Waiting(
+        title=f"{release.model.name} version {release.version.number}",
+        where=f"to {release.environment.name}",
+        address=reverse("release", args=[release.pk]),
+        what=what,
+        state=release.state,
+        since=release.state_since,
+    )
 
 
 def _what(facts: policies.Facts, asker: Access) -> str:

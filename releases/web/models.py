@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
+from registry import model_policy
 from registry import policies as registry_policies
 from registry import selectors as registry_selectors
 from registry.selectors import access
@@ -18,7 +19,7 @@ from registry.web.paging import keyset
 from releases import policies, selectors
 from releases.events import Kind
 from releases.lifecycle import Action
-from releases.web import evidence, nodes, snippets
+from releases.web import evidence, nodes, policy, policy_words, snippets
 from releases.web.roster import members
 
 PAGE_SIZE = 25
@@ -70,6 +71,7 @@ def models(request: HttpRequest) -> HttpResponseBase:
 def model(request: HttpRequest, name: str) -> HttpResponseBase:
     """One model."""
     found = registry_selectors.model(name, request.user)
+    people = members(found)
     live = _live(request.user, found)
     versions = keyset(
         registry_selectors.version_lines(found),
@@ -87,7 +89,9 @@ def model(request: HttpRequest, name: str) -> HttpResponseBase:
         "rows": rows,
         "trend": [row.quality.value if row.quality else None for row in rows[:TREND]][::-1],
         "releases": selectors.lines_of(found)[:10],
-        "members": members(found),
+        "members": people,
+        "rules": policy_words.rules(model_policy.parse(found.policy)),
+        "proposed": policy.proposed(found, access(request.user, None, found), people),
         **nodes.asked(found),
         "feedback": selectors.feedback_by_version(found, {v.number for v in versions.items}),
         "tags": found.tags.filter(version=None),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from releases.web.policy_words import summary
+
 Facts = Mapping[str, Any]
 
 
@@ -92,7 +94,21 @@ def _broken(facts: Facts) -> str:
     return f"Given up by node {facts.get('node')}{_after_colon(facts.get('why'))}.{stays}"
 
 
+def _changed(facts: Facts) -> str:
+    """What the policy would say differently, or says now."""
+    return _after_colon(summary(facts.get("old", {}), facts.get("new", {})))
+
+
+def _proposer(facts: Facts) -> str:
+    return str(facts.get("proposed_by", "somebody")).removeprefix("person/")
+
+
 SENTENCES: dict[str, Callable[[Facts], str]] = {
+    "model.created": lambda f: "Registered with its first policy",
+    "policy.proposed": lambda f: f"Change proposed{_changed(f)}",
+    "policy.confirmed": lambda f: f"Changed, as {_proposer(f)} proposed{_changed(f)}",
+    "policy.rejected": lambda f: f"Rejected what {_proposer(f)} proposed",
+    "policy.withdrawn": lambda f: "Proposal withdrawn",
     "version.uploaded": lambda f: f"Version {f.get('number')} uploaded",
     "release.opened": lambda f: f"Release to {f.get('environment')} opened",
     "release.validating": lambda f: "Handed to the gates",

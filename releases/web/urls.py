@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from releases.web import comparison, health, inbox, models, nodes, release, version
+from releases.web import comparison, health, inbox, models, nodes, policy, release, version
 
 urlpatterns = [
     path("", models.models, name="models"),
     path("models/<str:name>/", models.model, name="model"),
     path("models/<str:name>/compare/", comparison.compare, name="compare"),
+    path("models/<str:name>/policy/", policy.policy, name="policy"),
+    path("models/<str:name>/policy/proposals", policy.propose, name="propose-policy"),
+    path("models/<str:name>/policy/proposals/<int:pk>/<str:verb>", policy.decide, name="decide-policy"),
     path("models/<str:name>/versions/<int:number>/", version.version, name="version"),
     path("models/<str:name>/versions/<int:number>/files/<str:key>", version.download, name="version-file"),
     path("models/<str:name>/versions/<int:number>/releases", version.open_for, name="open-release"),

@@ -15,6 +15,8 @@ OPENS = frozenset({"contributor", "release_manager"})
 READS_THE_LOG = frozenset({"auditor", "admin"})
 READS_ANSWERS = frozenset({"release_manager", "auditor"})
 SIGNS = frozenset({"technical_reviewer"})
+PROPOSES = frozenset({"admin"})
+DECIDES = frozenset({"approver"})
 NOBODY: frozenset[str] = frozenset()
 
 ADMITTED: dict[str, dict[str, frozenset[str]]] = {
@@ -31,6 +33,9 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "models": {"GET": PEOPLE},
     "model": {"GET": WITH_A_ROLE},
     "compare": {"GET": WITH_A_ROLE},
+    "policy": {"GET": WITH_A_ROLE},
+    "propose-policy": {"POST": PROPOSES},
+    "decide-policy": {"POST": DECIDES},
     "version": {"GET": WITH_A_ROLE},
     "version-file": {"GET": WITH_A_ROLE},
     "open-release": {"POST": OPENS},
@@ -52,9 +57,9 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     # the API
     "api-models": {"GET": SESSION_OR_TOKEN, "POST": UPLOADS | {"admin"}},
     "api-model": {"GET": SEES_THE_MODEL, "PATCH": OPENS | {"admin"}},
-    "api-policy-proposals": {"GET": SEES_THE_MODEL, "POST": frozenset({"admin"})},
+    "api-policy-proposals": {"GET": SEES_THE_MODEL, "POST": PROPOSES},
     "api-policy-proposal": {"GET": SEES_THE_MODEL},
-    "api-policy-actions": {"POST": frozenset({"approver"})},
+    "api-policy-actions": {"POST": DECIDES},
     "api-model-feedback": {"GET": SEES_THE_MODEL},
     "api-version": {"GET": SEES_THE_MODEL},
     "api-version-file": {"GET": SEES_THE_MODEL},

@@ -23,10 +23,11 @@ from tests.api.routes import METHODS, ROLES, routes
 
 pytestmark = pytest.mark.django_db
 NUMBERS = count(1)
+GROUNDS = "the night batch needs it"
 BODIES = {
     "api-models": {"name": "fresh"},
     "api-model": {"task": "other"},
-    "api-policy-actions": {"grounds": "the night batch needs it"},
+    "api-policy-actions": {"grounds": GROUNDS},
     "api-version-releases": {},
     "api-reviews": {"slot": "technical", "verdict": "approve", "grounds": "looked at all of it"},
     "api-actions": {},
@@ -36,6 +37,7 @@ BODIES = {
 FORMS = {
     "api-versions": {"manifest": "model: digits"},
     "release-review": {"slot": "technical", "verdict": "approve", "grounds": "looked at all of it"},
+    "decide-policy": {"grounds": GROUNDS},
     "open-release": {"environment": "production"},
     "tokens": {"name": "mine", "scopes": ["score"], "lifetime": "30"},
 }
@@ -54,7 +56,9 @@ def place(production, robot, monkeypatch):
     monkeypatch.setattr(makers, "artifact", stored)
     model = makers.model("digits", robot)
     proposal = proposed(model)
-    BODIES["api-policy-proposals"] = asked_of(makers.model("letters", robot))
+    asked = BODIES["api-policy-proposals"] = asked_of(makers.model("letters", robot))
+    plain = {"mode": "propose", "cache_mb": "0", "log_share": "0", "grounds": GROUNDS}
+    FORMS["propose-policy"] = plain | {"based_on": asked["based_on"]}
     release = makers.release(makers.version(model, robot))
     release.proposal = proposal
     return release
@@ -67,7 +71,7 @@ def proposed(model):
 
 def asked_of(model):
     based_on = selectors.policy_digest(model)
-    return {"policy": {"mode": "propose"}, "based_on": based_on, "grounds": "the night batch needs it"}
+    return {"policy": {"mode": "propose"}, "based_on": based_on, "grounds": GROUNDS}
 
 
 @pytest.fixture
@@ -115,9 +119,9 @@ def values_of(route, release):
     if route.name == "release-action":
         given["name"] = "withdraw"
     if "polic" in route.name:
-        given |= {"pk": release.proposal.pk, "action": "confirm"}
-    if route.name == "api-policy-proposals":
-        given["model"] = "letters"
+        given |= {"pk": release.proposal.pk, "action": "confirm", "verb": "confirm"}
+    if route.name in ("api-policy-proposals", "propose-policy"):
+        given |= {"model": "letters", "name": "letters"}
     return given
 
 

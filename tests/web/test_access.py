@@ -6,9 +6,12 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from registry.selectors import policy_digest
+from registry.services.policy_changes import propose_policy
 from registry.services.tokens import create_token
 from registry.web import urls as registry_urls
 from releases.web import urls as release_urls
+from tests import makers
 from tests.web import world as worlds
 
 PEOPLE = ("amina", "boris", "chloe", "dev", "edda", "dara", "vera", "admin", "nobody")
@@ -20,6 +23,7 @@ PAGES = {
     "models": ("/", EVERYBODY),
     "model": ("/models/digits/", SEEING),
     "compare": ("/models/digits/compare/?base=1&head=2", SEEING),
+    "policy": ("/models/digits/policy/", SEEING),
     "version": ("/models/digits/versions/2/", SEEING),
     "version-file": ("/models/digits/versions/2/files/card", SEEING),
     "releases": ("/releases/", EVERYBODY),
@@ -35,6 +39,15 @@ PAGES = {
     "reauthenticate": ("/reauthenticate", EVERYBODY),
 }
 OPEN = {"login", "logout", "theme"}
+WORDS = "the night batch needs more room"
+PROPOSED = {
+    "based_on": "",
+    "slots": ["privacy"],
+    "mode": "auto",
+    "cache_mb": "0",
+    "log_share": "0",
+    "grounds": WORDS,
+}
 # route name -> (path, form, who may do it; for everybody else nothing happens)
 DEEDS = {
     "open-release": ("/models/digits/versions/4/releases", {"environment": "production"}, {"amina", "chloe"}),
@@ -49,6 +62,8 @@ DEEDS = {
         {"amina", "chloe"},
     ),
     "release-retry": ("/releases/{errored}/retry", {}, {"amina", "chloe"}),
+    "propose-policy": ("/models/letters/policy/proposals", PROPOSED, {"admin"}),
+    "decide-policy": ("/models/digits/policy/proposals/{proposal}/confirm", {"grounds": WORDS}, {"edda"}),
     "token-revoke": ("/tokens/{token}/revoke", {}, {"chloe"}),
 }
 
@@ -63,9 +78,9 @@ def names(patterns) -> set[str]:
     return found
 
 
-def fill(path: str, world, errored: int = 0, token: int = 0) -> str:
+def fill(path: str, world, errored: int = 0, token: int = 0, proposal: int = 0) -> str:
     pks = {name: getattr(world, name).pk for name in ("live", "review", "validating")}
-    return path.format(**pks, errored=errored, token=token)
+    return path.format(**pks, errored=errored, token=token, proposal=proposal)
 
 
 def read_all(response):
@@ -114,12 +129,23 @@ def test_a_deed_is_done_for_those_who_may_and_for_nobody_else(world, as_):
     token, _ = create_token("ci", owner=world.people["chloe"], by=world.people["chloe"], scopes=["score"])
     waiting = worlds.running(worlds.version(world.model, world.people, 6), world.people)
     worlds.errored(waiting)
+    other = makers.person("root", admin=True)
+    proposal = propose_policy(
+        world.model,
+        policy={"mode": "propose"},
+        based_on=policy_digest(world.model),
+        grounds=WORDS,
+        by=other,
+    )
+    letters = makers.model("letters", world.people["amina"])
+    PROPOSED["based_on"] = policy_digest(letters)
     done: dict[str, set[str]] = {route: set() for route in DEEDS}
     for name in PEOPLE:
         client = as_(name)
         for route, (path, form, _) in DEEDS.items():
             undo = transaction.savepoint()
-            response = client.post(fill(path, world, errored=waiting.pk, token=token.pk), form)
+            address = fill(path, world, errored=waiting.pk, token=token.pk, proposal=proposal.pk)
+            response = client.post(address, form)
             transaction.savepoint_rollback(undo)
             assert response.status_code in {302, 404, 409}, (route, name, response.status_code)
             if response.status_code == 302:

@@ -1,0 +1,181 @@
+"""A model's policy: what it says, the change that is proposed, and every change that was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from registry import model_policy
+from registry import policies as registry_policies
+from registry import selectors as registry_selectors
+from registry.errors import BadInput, DomainError
+from registry.selectors import access
+from registry.services import policy_changes
+from registry.web import freshness
+from registry.web.pages import action, page
+from releases.web import policy_words, sentences
+from releases.web.policy_form import PolicyForm
+from releases.web.roster import Member, members, names_with
+
+TOLD_CHANGES = 50
+CSRF = "csrfmiddlewaretoken"
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One decision as a button: what it is called and what it says before it acts."""
+
+    action: str
+    label: str
+    icon: str
+    tone: str
+    warning: str
+
+
+_CONFIRMED = (
+    "Releases that are submitted from now on go by the new policy. Those that are submitted already, and"
+    " what is live, keep theirs."
+)
+BUTTONS = (
+    Button("confirm", "Confirm the change", "check", "primary", _CONFIRMED),
+    Button("reject", "Reject the change", "cross", "danger", "The policy stays as it is."),
+    Button("withdraw", "Withdraw the proposal", "ban", "quiet", "The policy stays as it is."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """The open proposal as one reader sees it: what differs, their buttons, who decides and why not they."""
+
+    row: Any
+    differences: list[policy_words.Difference]
+    buttons: list[Button]
+    deciders: list[str]
+    refusal: str
+
+
+@page
+def policy(request: HttpRequest, name: str) -> HttpResponseBase:
+    """The whole page."""
+    found = registry_selectors.model(name, request.user)
+    draft = freshness.take_draft(request, reverse("policy", args=[name]))
+    form = _form(found, QueryDict(draft["form"])) if "form" in draft else None
+    return render(request, "releases/policy.html", context(request, found, form, draft))
+
+
+@action
+def propose(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Ask for another policy."""
+    found = registry_selectors.model(name, request.user)
+    if not freshness.is_fresh(request):
+        written = request.POST.copy()
+        written.pop(CSRF, None)
+        return freshness.ask_again(request, reverse("policy", args=[name]), {"form": written.urlencode()})
+    form = _form(found, request.POST)
+    try:
+        _propose(found, form, request.user)
+    except BadInput as refusal:
+        form.refuse(refusal)
+        return _again(request, found, refusal, form=form)
+    except DomainError as refusal:
+        return _again(request, found, refusal, form=form)
+    return redirect("policy", name=name)
+
+
+@action
+def decide(request: HttpRequest, name: str, pk: int, verb: str) -> HttpResponseBase:
+    """Confirm, reject or withdraw."""
+    found = registry_selectors.model(name, request.user)
+    proposal = registry_selectors.policy_proposal(found, pk)
+    said = {"action": verb, "grounds": request.POST.get("grounds", "")}
+    if not freshness.is_fresh(request):
+        return freshness.ask_again(request, reverse("policy", args=[name]), said)
+    try:
+        policy_changes.decide_policy(proposal, verb, grounds=said["grounds"], by=request.user)
+    except DomainError as refusal:
+        return _again(request, found, refusal, draft=said)
+    return redirect("policy", name=name)
+
+
+def _propose(found: Any, form: PolicyForm, by: Any) -> None:
+    if not form.is_valid():
+        raise BadInput("Something that you wrote cannot be taken: it is said beside it.")
+    policy_changes.propose_policy(
+        found,
+        policy=form.document(),
+        based_on=form.cleaned_data["based_on"],
+        grounds=form.cleaned_data["grounds"],
+        by=by,
+    )
+
+
+def _again(
+    request: HttpRequest,
+    found: Any,
+    refusal: DomainError,
+    *,
+    form: PolicyForm | None = None,
+    draft: dict[str, str] | None = None,
+) -> HttpResponse:
+    """The same page with the reason and with what was written."""
+    found.refresh_from_db()
+    wrong = [field for field in form if field.errors] if form else []
+    shown = context(request, found, form, draft or {}) | {"refusal": refusal, "wrong": wrong}
+    status = 422 if isinstance(refusal, BadInput) else 409
+    return render(request, "releases/policy.html", shown, status=status)
+
+
+def _form(found: Any, data: QueryDict | None = None) -> PolicyForm:
+    stands = model_policy.parse(found.policy)
+    return PolicyForm(stands, registry_selectors.policy_digest(found), data)
+
+
+def context(
+    request: HttpRequest, found: Any, form: PolicyForm | None, draft: dict[str, str]
+) -> dict[str, Any]:
+    """Everything that the page shows; `form` and `draft` are what was written and not taken."""
+    asker = access(request.user, None, found)
+    people = members(found)
+    shown = proposed(found, asker, people)
+    wanted = f"do-{draft.get('action', '')}"
+    return {
+        "model": found,
+        "rules": policy_words.rules(model_policy.parse(found.policy)),
+        "proposed": shown,
+        "propose_refusal": registry_policies.refuse_policy_proposal(asker),
+        "form": form or _form(found),
+        "kept": form is not None,
+        "draft": draft,
+        "reopen": wanted if shown and wanted in {f"do-{b.action}" for b in shown.buttons} else "",
+        "admins": names_with("admin", people),
+        "history": history(found),
+    }
+
+
+def proposed(found: Any, asker: Any, people: list[Member]) -> Proposed | None:
+    """The open change, if there is one."""
+    row = registry_selectors.open_policy_proposal(found)
+    if row is None:
+        return None
+    choices = registry_selectors.policy_choices(row, asker)
+    approvers = names_with("approver", people)
+    return Proposed(
+        row,
+        policy_words.differences(row.old_policy, row.new_policy),
+        [button for button in BUTTONS if not choices[button.action]],
+        [name for name in approvers if name != row.proposed_by.get_username()],
+        choices["confirm"],
+    )
+
+
+def history(found: Any) -> list[sentences.Entry]:
+    """Who changed the policy or tried to, when and why, newest first."""
+    told = registry_selectors.timeline([f"model/{found.name}"])
+    told = told.filter(kind__startswith="policy.") | told.filter(kind="model.created")
+    events = list(told.order_by("-seq")[:TOLD_CHANGES])[::-1]
+    said = [event.facts["grounds"] for event in events if "grounds" in event.facts]
+    return sentences.entries(events, registry_selectors.words(said))

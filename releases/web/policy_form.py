@@ -1,0 +1,183 @@
+"""The fields in which an admin writes another policy. What may stand in them is said by the policy itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+
+from registry.errors import BadInput
+from registry.model_policy import MODES, MOST_CACHE_MB, SLOTS, ModelPolicy
+from releases.web.policy_words import ANY_HARDWARE, MEASURES, TOLD
+
+ALWAYS = "approval"
+BLANK_ROWS = 2
+MOST_ROWS = 100
+MODE_WORDS = {"auto": "They act by themselves", "propose": "They propose, and a person decides"}
+
+
+class PolicyForm(forms.Form):
+    """Starts as the policy stands; `based_on` is the digest of the one that was shown."""
+
+    based_on = forms.CharField(widget=forms.HiddenInput)
+    slots = forms.MultipleChoiceField(
+        choices=[(slot, slot.capitalize()) for slot in SLOTS if slot != ALWAYS],
+        required=False,
+        label="Signatures before the approval",
+        widget=forms.CheckboxSelectMultiple,
+    )
+    operators = forms.CharField(
+        required=False,
+        label=TOLD["operators"][0],
+        help_text="Such as Loop or ai.onnx.ml:TreeEnsemble, with commas between. Each is a risk to run.",
+    )
+    margin = forms.CharField(
+        required=False,
+        label="Still as good as the live version when worse by at most",
+        help_text="In the metric's unit, where the manifest leaves it open. Empty: as the manifest says.",
+        widget=forms.NumberInput(attrs={"min": 0, "step": "any"}),
+    )
+    mode = forms.ChoiceField(
+        choices=[(mode, MODE_WORDS[mode]) for mode in MODES],
+        label=TOLD["mode"][0],
+        widget=forms.RadioSelect,
+    )
+    batching = forms.BooleanField(required=False, label="Requests that arrive together may run together")
+    prepack = forms.BooleanField(required=False, label="Large weights are laid out for speed in each worker")
+    cache_mb = forms.CharField(
+        label="Answers remembered, in MB for each worker",
+        help_text="0: none. Right only where the answer depends on nothing but the request.",
+        widget=forms.NumberInput(attrs={"min": 0, "max": MOST_CACHE_MB, "step": 1}),
+    )
+    log_share = forms.CharField(
+        label="Share of requests in the prediction log",
+        help_text="From 0 (none) to 1 (all). What users send is stored.",
+        widget=forms.NumberInput(attrs={"min": 0, "max": 1, "step": "any"}),
+    )
+    grounds = forms.CharField(
+        required=False,
+        label="Why",
+        help_text="At least 10 characters. The second person reads this; the log holds its digest.",
+        widget=forms.Textarea(attrs={"required": True, "minlength": 10, "maxlength": 10_000, "rows": 4}),
+    )
+
+    def __init__(self, policy: ModelPolicy, based_on: str, data: Any = None) -> None:
+        super().__init__(data, initial=_initial(policy) | {"based_on": based_on})
+        self._add_rows(policy)
+
+    def _add_rows(self, policy: ModelPolicy) -> None:
+        stand = [(p, name, limit) for p, limits in policy.benchmark.items() for name, limit in limits.items()]
+        known = MEASURES | {name: name for _, name, _ in stand if name not in MEASURES}
+        rows = [*stand, *[(ANY_HARDWARE, "p99_ms", None)] * BLANK_ROWS]
+        count = len(rows) if not self.is_bound else sum(f"limit_{n}" in self.data for n in range(MOST_ROWS))
+        for n in range(count):
+            profile, measure, limit = rows[n] if n < len(rows) else rows[-1]
+            self.fields[f"profile_{n}"] = forms.CharField(
+                label=f"Hardware of limit {n + 1}",
+                required=False,
+                initial=profile,
+                widget=_labelled(forms.TextInput, "Hardware profile", n),
+            )
+            self.fields[f"measure_{n}"] = forms.ChoiceField(
+                label=f"Measure of limit {n + 1}",
+                choices=list(known.items()),
+                initial=measure,
+                widget=_labelled(forms.Select, "Measure", n),
+            )
+            self.fields[f"limit_{n}"] = forms.CharField(
+                label=f"Limit {n + 1}",
+                required=False,
+                initial="" if limit is None else _plain(limit),
+                widget=_labelled(forms.NumberInput, "At most", n, min=0, step="any"),
+            )
+        self._count = count
+
+    def rows(self) -> Iterator[tuple[Any, Any, Any]]:
+        """The limits' fields: profile, measure, limit."""
+        for n in range(self._count):
+            yield self[f"profile_{n}"], self[f"measure_{n}"], self[f"limit_{n}"]
+
+    def clean(self) -> dict[str, Any]:
+        seen = set()
+        for n, profile, measure, _ in self._limits():
+            if (profile, measure) in seen:
+                self.add_error(f"limit_{n}", "There is a limit for this above.")
+            seen.add((profile, measure))
+        return self.cleaned_data
+
+    def document(self) -> dict[str, Any]:
+        """The policy as it was written; whether it is one, `model_policy.parse` says."""
+        said = self.cleaned_data
+        benchmark: dict[str, dict[str, Any]] = {}
+        for _, profile, measure, limit in self._limits():
+            benchmark.setdefault(profile, {})[measure] = _number(limit)
+        return {
+            "slots": [*said["slots"], ALWAYS],
+            "operators": said["operators"].replace(",", " ").split(),
+            "benchmark": benchmark,
+            "margin": _number(said["margin"]) if said["margin"] else None,
+            "mode": said["mode"],
+            "serving": {
+                "batching": said["batching"],
+                "prepack": said["prepack"],
+                "cache_mb": _number(said["cache_mb"]),
+                "log_share": _number(said["log_share"]),
+            },
+        }
+
+    def refuse(self, refusal: BadInput) -> None:
+        """Say beside the field what is wrong with it."""
+        self.add_error(self._field_of(str(refusal.facts.get("field", ""))), str(refusal))
+
+    def _field_of(self, name: str) -> str | None:
+        for n, profile, measure, _ in self._limits():
+            limits = f"policy.benchmark.{profile}"
+            if name == f"{limits}.{measure}":
+                return f"limit_{n}"
+            if name == limits or (name == "policy.benchmark" and not profile):
+                return f"profile_{n}"
+        bare = name.removeprefix("policy.").removeprefix("serving.")
+        return bare if bare in self.fields else None
+
+    def _limits(self) -> Iterator[tuple[int, str, str, str]]:
+        """The rows in which a limit stands; an emptied one takes it away."""
+        for n in range(self._count):
+            limit = self.cleaned_data.get(f"limit_{n}", "")
+            if limit:
+                yield (
+                    n,
+                    self.cleaned_data.get(f"profile_{n}", ""),
+                    self.cleaned_data.get(f"measure_{n}", ""),
+                    limit,
+                )
+
+
+def _initial(policy: ModelPolicy) -> dict[str, Any]:
+    return {
+        "slots": [slot for slot in policy.slots if slot != ALWAYS],
+        "operators": ", ".join(policy.operators),
+        "margin": "" if policy.margin is None else _plain(policy.margin),
+        "mode": policy.mode,
+        **policy.serving.to_json(),
+        "log_share": _plain(policy.serving.log_share),
+    }
+
+
+def _labelled(widget: Any, label: str, row: int, **attrs: Any) -> Any:
+    """The table's head says what a column is; a screen reader hears it at each field."""
+    return widget(attrs={"aria-label": f"{label}, limit {row + 1}", **attrs})
+
+
+def _plain(value: float) -> str:
+    return f"{value:.15g}"
+
+
+def _number(text: str) -> int | float | str:
+    """The number that was typed; what is none stays text, and is refused with its field's own sentence."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

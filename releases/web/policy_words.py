@@ -1,0 +1,130 @@
+"""A model's policy in plain words, and what differs between two. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.template.defaultfilters import filesizeformat
+
+from registry.model_policy import ModelPolicy, changes, flat, parse
+from registry.templatetags.ui import figure, percent, words
+
+# What the benchmark gate measures and where less is better, by the name that a limit has in a policy.
+MEASURES = {
+    "p50_ms": "p50, in ms",
+    "p90_ms": "p90, in ms",
+    "p99_ms": "p99, in ms",
+    "load_ms": "load time, in ms",
+    "peak_memory_bytes": "peak memory, in bytes",
+    "size_bytes": "size, in bytes",
+}
+ANY_HARDWARE = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that a policy says."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that two policies say differently; `kind` is added, removed or changed."""
+
+    label: str
+    old: str
+    new: str
+    kind: str
+
+
+def rules(policy: ModelPolicy) -> list[Rule]:
+    """Everything that the policy says."""
+    return [_rule(name, value) for name, value in flat(policy).items()]
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
+    """What the new policy says differently, as documents: only that."""
+    return [
+        Difference(
+            _rule(change.field, change.new).label,
+            _rule(change.field, change.old).text,
+            _rule(change.field, change.new).text,
+            _kind(change.field, change.old, change.new),
+        )
+        for change in changes(parse(old), parse(new))
+    ]
+
+
+def summary(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """The same in one line."""
+    return "; ".join(f"{each.label}: {each.old} → {each.new}" for each in differences(old, new))
+
+
+def _rule(field: str, value: Any) -> Rule:
+    section, _, name = field.partition(".")
+    if section == "benchmark":
+        profile, _, measure = name.rpartition(".")
+        return Rule(f"{_measured(measure)} on {_hardware(profile)}", _limit(measure, value))
+    label, tell = TOLD[field]
+    return Rule(label, tell(value))
+
+
+def _kind(field: str, old: Any, new: Any) -> str:
+    """Only a limit can be absent: everything else always says something."""
+    if not field.startswith("benchmark.") or None not in (old, new):
+        return "changed"
+    return "added" if old is None else "removed"
+
+
+def _measured(measure: str) -> str:
+    told = MEASURES.get(measure, words(measure)).partition(",")[0]
+    return told[0].upper() + told[1:] if len(told) > 3 else told
+
+
+def _hardware(profile: str) -> str:
+    return "any hardware" if profile == ANY_HARDWARE else profile
+
+
+def _limit(measure: str, value: Any) -> str:
+    if value is None:
+        return "no limit"
+    if measure.endswith("_bytes"):
+        return f"at most {filesizeformat(value)}"
+    return f"at most {figure(value)}{' ms' if measure.endswith('_ms') else ''}"
+
+
+def _either(yes: str, no: str) -> Callable[[Any], str]:
+    return lambda value: yes if value else no
+
+
+TOLD: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "slots": ("Signatures", ", ".join),
+    "operators": ("Operators beyond the default", lambda names: ", ".join(names) or "none"),
+    "margin": (
+        "Still as good as the live version",
+        lambda margin: (
+            "as the manifest says" if margin is None else f"when worse by at most {figure(margin)}"
+        ),
+    ),
+    "mode": (
+        "Rollouts",
+        lambda mode: "propose, and a person decides" if mode == "propose" else "act by themselves",
+    ),
+    "serving.batching": ("Requests that arrive together", _either("may run together", "run one by one")),
+    "serving.cache_mb": (
+        "Answers remembered",
+        lambda room: f"up to {room} MB in each worker" if room else "none",
+    ),
+    "serving.log_share": (
+        "Requests in the prediction log",
+        lambda share: percent(share) if share else "none",
+    ),
+    "serving.prepack": (
+        "Large weights",
+        _either("laid out for speed in each worker", "shared by the workers of a node"),
+    ),
+}
