@@ -1,8 +1,8 @@
 """Make room for changes of a model's policy: who asked for which, and who decided.
 
 Why        a policy may be changed only by an admin and a second person.
-Locks      a new table; its foreign keys take a SHARE ROW EXCLUSIVE lock on models, people and grounds for
-           milliseconds.
+Locks      a new table; its foreign keys, and the guard on models, take a SHARE ROW EXCLUSIVE lock on models,
+           people and grounds for milliseconds.
 Safe with  the previous release running: it knows no such table and never changes a policy, which is what
            the new guard on the models' table refuses without a confirmed proposal.
 Undo       drops that guard and the table; policies stay as they are, their history stays in the log.

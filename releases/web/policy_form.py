@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count, takewhile
 from typing import Any
 
 from django import forms
 
 from registry.errors import BadInput
 from registry.model_policy import MODES, MOST_CACHE_MB, SLOTS, ModelPolicy
-from releases.web.policy_words import ANY_HARDWARE, MEASURES, TOLD
+from releases.web.policy_words import ANY_HARDWARE, MEASURES, TOLD, exactly
 
 ALWAYS = "approval"
 BLANK_ROWS = 2
-MOST_ROWS = 100
 MODE_WORDS = {"auto": "They act by themselves", "propose": "They propose, and a person decides"}
 
 
@@ -70,8 +70,10 @@ class PolicyForm(forms.Form):
         stand = [(p, name, limit) for p, limits in policy.benchmark.items() for name, limit in limits.items()]
         known = MEASURES | {name: name for _, name, _ in stand if name not in MEASURES}
         rows = [*stand, *[(ANY_HARDWARE, "p99_ms", None)] * BLANK_ROWS]
-        count = len(rows) if not self.is_bound else sum(f"limit_{n}" in self.data for n in range(MOST_ROWS))
-        for n in range(count):
+        self._count = len(rows)
+        if self.is_bound:
+            self._count = len(list(takewhile(lambda n: f"limit_{n}" in self.data, count())))
+        for n in range(self._count):
             profile, measure, limit = rows[n] if n < len(rows) else rows[-1]
             self.fields[f"profile_{n}"] = forms.CharField(
                 label=f"Hardware of limit {n + 1}",
@@ -88,10 +90,9 @@ class PolicyForm(forms.Form):
             self.fields[f"limit_{n}"] = forms.CharField(
                 label=f"Limit {n + 1}",
                 required=False,
-                initial="" if limit is None else _plain(limit),
+                initial="" if limit is None else exactly(limit),
                 widget=_labelled(forms.NumberInput, "At most", n, min=0, step="any"),
             )
-        self._count = count
 
     def rows(self) -> Iterator[tuple[Any, Any, Any]]:
         """The limits' fields: profile, measure, limit."""
@@ -157,20 +158,16 @@ def _initial(policy: ModelPolicy) -> dict[str, Any]:
     return {
         "slots": [slot for slot in policy.slots if slot != ALWAYS],
         "operators": ", ".join(policy.operators),
-        "margin": "" if policy.margin is None else _plain(policy.margin),
+        "margin": "" if policy.margin is None else exactly(policy.margin),
         "mode": policy.mode,
         **policy.serving.to_json(),
-        "log_share": _plain(policy.serving.log_share),
+        "log_share": exactly(policy.serving.log_share),
     }
 
 
 def _labelled(widget: Any, label: str, row: int, **attrs: Any) -> Any:
     """The table's head says what a column is; a screen reader hears it at each field."""
     return widget(attrs={"aria-label": f"{label}, limit {row + 1}", **attrs})
-
-
-def _plain(value: float) -> str:
-    return f"{value:.15g}"
 
 
 def _number(text: str) -> int | float | str:

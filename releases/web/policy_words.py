@@ -9,7 +9,7 @@ from typing import Any
 from django.template.defaultfilters import filesizeformat
 
 from registry.model_policy import ModelPolicy, changes, flat, parse
-from registry.templatetags.ui import figure, percent, words
+from registry.templatetags.ui import words
 
 # What the benchmark gate measures and where less is better, by the name that a limit has in a policy.
 MEASURES = {
@@ -93,8 +93,13 @@ def _limit(measure: str, value: Any) -> str:
     if value is None:
         return "no limit"
     if measure.endswith("_bytes"):
-        return f"at most {filesizeformat(value)}"
-    return f"at most {figure(value)}{' ms' if measure.endswith('_ms') else ''}"
+        return f"at most {exactly(value)} bytes ({filesizeformat(value)})"
+    return f"at most {exactly(value)}{' ms' if measure.endswith('_ms') else ''}"
+
+
+def exactly(value: float) -> str:
+    """All digits: two policies that differ must not look alike."""
+    return repr(value).removesuffix(".0")
 
 
 def _either(yes: str, no: str) -> Callable[[Any], str]:
@@ -107,7 +112,7 @@ TOLD: dict[str, tuple[str, Callable[[Any], str]]] = {
     "margin": (
         "Still as good as the live version",
         lambda margin: (
-            "as the manifest says" if margin is None else f"when worse by at most {figure(margin)}"
+            "as the manifest says" if margin is None else f"when worse by at most {exactly(margin)}"
         ),
     ),
     "mode": (
@@ -121,7 +126,7 @@ TOLD: dict[str, tuple[str, Callable[[Any], str]]] = {
     ),
     "serving.log_share": (
         "Requests in the prediction log",
-        lambda share: percent(share) if share else "none",
+        lambda share: f"{share * 100:.15g} %" if share else "none",
     ),
     "serving.prepack": (
         "Large weights",

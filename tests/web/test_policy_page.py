@@ -113,7 +113,7 @@ def test_every_field_reaches_the_policy(world, as_):
         "mode": "propose",
         "serving": {"batching": True, "cache_mb": 0, "log_share": 0.25, "prepack": False},
     }
-    assert "at most 953.7 MB" in text(as_("edda").get(HERE)).replace("\xa0", " ")
+    assert "at most 1000000000 bytes (953.7 MB)" in text(as_("edda").get(HERE)).replace("\xa0", " ")
 
 
 def test_the_form_starts_as_the_policy_stands_and_changes_nothing_by_itself(world, as_):
@@ -272,10 +272,20 @@ def test_a_change_is_told_with_the_old_and_the_new_value():
     told = {(d.label, d.old, d.new, d.kind) for d in policy_words.differences(old, new)}
     assert told == {
         ("Signatures", "approval", "technical, privacy, security, approval", "changed"),
-        ("Size on any hardware", "at most 2.0\xa0KB", "no limit", "removed"),
+        ("Size on any hardware", "at most 2048 bytes (2.0\xa0KB)", "no limit", "removed"),
         ("Odd thing on gpu-a", "no limit", "at most 3", "added"),
         ("Requests in the prediction log", "none", "1 %", "changed"),
     }
+
+
+def test_two_policies_that_differ_never_look_alike():
+    near = [
+        {"benchmark": {"any": {"p99_ms": 20.0001, "size_bytes": 3e8}}, "serving": {"log_share": 0.12345}},
+        {"benchmark": {"any": {"p99_ms": 20.0002, "size_bytes": 3e8 + 1}}, "serving": {"log_share": 0.12346}},
+    ]
+    told = policy_words.differences(*near)
+    assert len(told) == 3
+    assert all(each.old != each.new for each in told)
 
 
 def test_every_rule_of_a_policy_has_words():
