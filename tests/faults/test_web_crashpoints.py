@@ -261,6 +261,28 @@ def test_a_token_whose_making_is_killed_is_one_token(crashes):
     assert [one["name"] for one in crashes.journey.people["amina"].api("/tokens")] == ["the one"]
 
 
+def test_a_change_of_policy_whose_steps_are_killed_is_made_once(crashes):
+    admin, edda = (session(crashes.journey.people[name]) for name in ("admin", "edda"))
+    here, grounds = "/models/wine/policy-proposals", "each of its steps is to be killed"
+    read = crashes.journey.ci.get("/models/wine")["policy_digest"]
+    asked = {"policy": {"serving": {"cache_mb": 1}}, "based_on": read, "grounds": grounds}
+    for each in (points.WRITTEN, points.COMMITTED):
+        with killed(crashes, each.format("policy.proposed"), admin.http):
+            admin.call(here, "propose", json=asked)
+    proposal = admin.call(here, "propose", json=asked)
+    confirm = f"{here}/{proposal.json()['id']}/actions/confirm"
+    for each in (points.WRITTEN, points.COMMITTED):
+        with killed(crashes, each.format("policy.confirmed"), edda.http):
+            edda.call(confirm, "confirm", json={"grounds": grounds})
+    confirmed = edda.call(confirm, "confirm", json={"grounds": grounds})
+
+    assert (proposal.status_code, confirmed.json()["state"]) == (201, "confirmed")
+    assert {each.headers["Idempotency-Replayed"] for each in (proposal, confirmed)} == {"true"}
+    assert crashes.journey.ci.get("/models/wine")["policy"]["serving"]["cache_mb"] == 1
+    told = crashes.journey.people["dara"].api("/events?kind=policy.*")["results"]
+    assert [event["kind"] for event in told] == ["policy.proposed", "policy.confirmed"]
+
+
 def test_a_log_in_that_is_killed_may_be_tried_again(crashes):
     dara = Browser(crashes.tree.web, "dara")
     with killed(crashes, *points.LOGGING_IN, dara._http):
