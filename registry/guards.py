@@ -76,7 +76,7 @@ def frozen(table: str) -> list[Guard]:
 
 
 PROPOSALS = "registry_policyproposal"
-_MACHINE = "EXISTS (SELECT 1 FROM registry_person p WHERE p.id = {person} AND p.is_machine)"
+MACHINE = "EXISTS (SELECT 1 FROM registry_person p WHERE p.id = NEW.{person} AND p.is_machine)"
 _NO_MACHINE = "a machine changes no policy"
 _UNCONFIRMED = """CAST(NEW.policy AS TEXT) <> CAST(OLD.policy AS TEXT) AND NOT EXISTS (
     SELECT 1 FROM registry_policyproposal p WHERE p.id = (
@@ -106,14 +106,14 @@ POLICY_GUARDS = [
         PROPOSALS,
         "INSERT",
         _NO_MACHINE,
-        _MACHINE.format(person="NEW.proposed_by_id"),
+        MACHINE.format(person="proposed_by_id"),
     ),
     Guard(
         "no_machine_decides_on_a_policy",
         PROPOSALS,
         "UPDATE",
         _NO_MACHINE,
-        _MACHINE.format(person="NEW.decided_by_id"),
+        MACHINE.format(person="decided_by_id"),
     ),
     Guard(
         "a_policy_proposal_begins_open",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from registry.guards import Guard, frozen, install_all
+from registry.guards import MACHINE, Guard, frozen, install_all
 
 AUTOMATIC_GATES = ("integrity", "schema", "end_to_end", "confidence", "benchmark")
 
@@ -15,7 +15,6 @@ OWN_UPLOAD = """(
                JOIN registry_person p ON p.id = NEW.person_id
                WHERE r.id = NEW.release_id AND v.built_by <> ''
                AND lower(v.built_by) IN (lower(p.email), lower(p.username))))"""
-MACHINE = "EXISTS (SELECT 1 FROM registry_person p WHERE p.id = NEW.person_id AND p.is_machine)"
 STALE = """NOT EXISTS (SELECT 1 FROM releases_release r JOIN registry_modelversion v ON v.id = r.version_id
     WHERE r.id = NEW.release_id AND r.evidence_digest = NEW.evidence_digest
     AND v.digest = NEW.version_digest)"""
@@ -41,7 +40,11 @@ GUARDS = [
         "nobody_reviews_their_own_upload", "releases_review", "INSERT", "four eyes: own upload", OWN_UPLOAD
     ),
     Guard(
-        "no_machine_reviews", "releases_review", "INSERT", "four eyes: a machine approves nothing", MACHINE
+        "no_machine_reviews",
+        "releases_review",
+        "INSERT",
+        "four eyes: a machine approves nothing",
+        MACHINE.format(person="person_id"),
     ),
     Guard("no_review_of_other_evidence", "releases_review", "INSERT", "the evidence has changed", STALE),
     Guard(

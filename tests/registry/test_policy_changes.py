@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from registry import selectors
+from registry import selectors, wakeups
 from registry.errors import BadInput, NotAllowed, NotFound, ProposalDecided, ProposalOpen, StalePolicy
 from registry.events import grounds, verify
 from registry.models import Event, Grounds, PolicyProposal, RegisteredModel, Role
@@ -364,6 +364,13 @@ def test_the_database_never_forgets_a_proposal(model, admin):
 # --- races -------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def alone(transactional_db, monkeypatch, settings, tmp_path):
+    """What is committed here wakes no broker, and is witnessed where no other test looks."""
+    monkeypatch.setattr(wakeups, "_ring", None)
+    settings.WITNESS_FILE = tmp_path / "heads.log"
+
+
 def all_at_once(*deeds) -> list[str]:
     """What became of each: `done` or the code of its refusal."""
     told, ready = [], threading.Barrier(len(deeds))
@@ -386,8 +393,7 @@ def all_at_once(*deeds) -> list[str]:
     return sorted(told)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_of_many_who_propose_at_once_one_does(model):
+def test_of_many_who_propose_at_once_one_does(alone, model):
     people = [makers.person(f"admin{n}", Role.ADMIN) for n in range(5)]
 
     told = all_at_once(*(lambda person=person: propose(model, person) for person in people))
@@ -396,8 +402,7 @@ def test_of_many_who_propose_at_once_one_does(model):
     assert kinds() == ["policy.proposed"]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_of_many_who_decide_at_once_one_does(model, admin):
+def test_of_many_who_decide_at_once_one_does(alone, model, admin):
     proposal = propose(model, admin)
     people = [makers.person(f"approver{n}", Role.APPROVER) for n in range(4)]
     deeds = [
