@@ -21,6 +21,7 @@ from registry.models import (
     Event,
     Grounds,
     Job,
+    LogHead,
     Membership,
     ModelVersion,
     Person,
@@ -316,6 +317,11 @@ def visible_events(found: QuerySet[Event], asker: Any) -> QuerySet[Event]:
     models = visible_models(asker)
     named = models.filter(name=OuterRef("model"))
     return narrowed(found, Q(model__in=models.values("name")), Q(Exists(named)))
+
+
+def log_head() -> str:
+    """The digest of the newest event: as long as it is the same, nothing has happened."""
+    return LogHead.objects.filter(pk=1).values_list("digest", flat=True).first() or ledger.GENESIS
 
 
 def timeline(subjects: Iterable[str]) -> QuerySet[Event]:

@@ -20,6 +20,10 @@ from releases.lifecycle import Action, State
 
 PAGE_SIZE = 25
 MOST_WAITING = 25
+MOST_FOUND = 1000
+
+_found: dict[Any, tuple[str, Inbox]] = {}
+"""Per person: the log's head when somebody looked, and what waited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,20 @@ def waiting(person: Any) -> Inbox:
 
 
 def waiting_for(request: HttpRequest) -> Inbox:
-    """The same for the person who asks for a page: its frame and the page itself ask once."""
-    if not hasattr(request, "inbox"):
-        request.inbox = waiting(request.user)  # type: ignore[attr-defined]
-    found: Inbox = request.inbox  # type: ignore[attr-defined]
-    return found
+    """The same for the person who asks for a page, found again for as long as nothing has happened.
+
+    Every page's frame shows it, and looking would be a third of a page's time. All it depends on changes
+    by events only, so what was found under one head of the log is right until the log goes on.
+    """
+    key, head = request.user.pk, registry_selectors.log_head()
+    before = _found.get(key)
+    if before is not None and before[0] == head:
+        return before[1]
+    inbox = waiting(request.user)
+    if len(_found) >= MOST_FOUND:
+        _found.clear()
+    _found[key] = (head, inbox)
+    return inbox
 
 
 def _may_confirm(proposal: Any, asker: Access) -> bool:

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from releases.models import Rollout
-from releases.services import gating
+from releases.services import gating, reviews
+from releases.web import inbox
 from tests.makers import PASSWORD
 from tests.web import world as worlds
 from tests.web.conftest import HTMX
@@ -222,6 +223,27 @@ def test_the_inbox_shows_each_what_they_can_do(world, as_):
     assert "Nothing waits for you" in waiting("boris")
     assert "Nothing waits for you" in waiting("vera")
     assert " waiting for you</span>" in waiting("edda")
+
+
+def test_what_waits_is_looked_for_again_when_something_has_happened_and_not_before(world, as_, monkeypatch):
+    looked = []
+    monkeypatch.setattr(inbox, "waiting", lambda person: looked.append(person) or inbox.Inbox([]))
+    dev, chloe = as_("dev"), as_("chloe")
+    for _ in range(2):
+        dev.get("/nodes/")
+        chloe.get("/nodes/")
+    assert [person.username for person in looked] == ["dev", "chloe"]
+
+    reviews.give_review(
+        world.review,
+        slot="security",
+        verdict="approve",
+        grounds=WORDS,
+        by=world.people["dev"],
+    )
+    dev.get("/nodes/")
+    chloe.get("/nodes/")
+    assert [person.username for person in looked] == ["dev", "chloe"] * 2
 
 
 def test_the_inbox_can_leave_out_what_is_done(world, as_):
