@@ -54,8 +54,9 @@ def test_the_list_pages_by_key_and_its_queries_do_not_grow(world, as_):
         client.get("/")
     for number in range(60):
         makers.model(f"model-{number:03}", world.people["amina"])
+    first = text(client.get("/"))
     with CaptureQueriesContext(connection) as many:
-        first = text(client.get("/"))
+        client.get("/")
     assert len(many) == len(few)
     seen, address = [], "/"
     for _ in range(4):
