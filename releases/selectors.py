@@ -191,11 +191,6 @@ def champions(models: QuerySet[RegisteredModel] | list[RegisteredModel]) -> dict
     return found
 
 
-def open_rollout(of: Release) -> Rollout | None:
-    """The release's own open rollout."""
-    return Rollout.objects.filter(release=of, closed_at=None).select_related("previous__version").first()
-
-
 def restorable(of: Release) -> Release | None:
     """What a rollback of this live release would bring back."""
     last = Rollout.objects.filter(release=of).select_related("previous__version").order_by("-pk").first()
