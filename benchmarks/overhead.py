@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from formats.types import Signature, TensorSpec
 from scoring.batching import Ran
 from scoring.exchange import Exchange
 from scoring.request_ids import Issuer, model_tag
@@ -21,7 +22,6 @@ from scoring.samples import Sampler, Samples
 from scoring.serving import Endpoint, Target, random_place
 from scoring.telemetry import Cell, Meters, count
 from scoring.tensors import Block
-from scoring.types import Signature, TensorSpec
 
 KEY = bytes(range(32))
 SIGNATURE = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 1)),))

@@ -11,9 +11,9 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
+from formats.types import HASHED, OMITTED, Signature
 from scoring.plans import ArtifactRef, ModelPlan, PlannedVersion
 from scoring.routing import WHOLE, Arm
-from scoring.types import HASHED, OMITTED, Signature
 
 
 def planned_version(

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
+from formats.dtypes import Array
+from formats.types import FREE, Signature
 from scoring.errors import BadOutput, BadTensor, InferenceFailed, RunTimedOut, ScoringError
 from scoring.exchange import Exchange
 from scoring.limits import Limits
-from scoring.tensors import Array, to_array
-from scoring.types import FREE, Signature
+from scoring.tensors import to_array
 
 
 class Runner(Protocol):

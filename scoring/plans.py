@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from formats.types import Signature
 from scoring.errors import BadPlan
 from scoring.routing import WHOLE, Arm
-from scoring.types import Signature
 
 FORMAT = 1
 SCOPES = frozenset({"score", "score-version", "feedback"})

@@ -12,12 +12,13 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 
+from formats.dtypes import DTYPES, Array
+from formats.types import FREE, Signature, TensorSpec
 from scoring.errors import BadModel, CorruptArtifact, WrongAnswers
 from scoring.protocols import oip_json
 from scoring.protocols.inputs import InputReader
 from scoring.protocols.oip_json import InferRequest
-from scoring.tensors import DTYPES, Array, Block, to_array
-from scoring.types import FREE, Signature, TensorSpec
+from scoring.tensors import Block, to_array
 
 FORMAT = 1
 END_TO_END = "end_to_end"

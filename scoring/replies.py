@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from time import perf_counter, time
 from typing import NamedTuple
 
+from formats.dtypes import Array
+from formats.types import FREE, Signature
 from scoring.batching import Ran
 from scoring.cache import AnswerCache, Remembered
 from scoring.crashpoints import crashpoint
@@ -18,8 +20,6 @@ from scoring.protocols.oip_answers import Chosen, Sheet, Sheets
 from scoring.protocols.texts import row_texts
 from scoring.samples import Sampler
 from scoring.telemetry import count
-from scoring.tensors import Array
-from scoring.types import FREE, Signature
 
 _HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: %%b\r\nX-Assay-Worker: %b\r\nX-Assay-Request-Id: %%b\r\n"

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import orjson
 
+from formats.types import TensorSpec
 from scoring.access import permit
 from scoring.engine import score
 from scoring.errors import (
@@ -22,7 +23,6 @@ from scoring.errors import (
 from scoring.exchange import Exchange
 from scoring.http import answer
 from scoring.serving import BrokenVersion, ModelView, Serving
-from scoring.types import TensorSpec
 
 PLATFORM = "onnx_onnxv1"
 EXTENSIONS = ["binary_tensor_data"]

@@ -13,11 +13,12 @@ from typing import Any
 
 import msgspec
 
+from formats.dtypes import DTYPES, Array
+from formats.types import FREE, OMITTED, Signature, TensorSpec
 from scoring.batching import Ran
 from scoring.control import Part, Sample
 from scoring.exchange import Exchange
-from scoring.tensors import DTYPES, Array, Block
-from scoring.types import FREE, OMITTED, Signature, TensorSpec
+from scoring.tensors import Block
 
 SEND_SECONDS = 0.1
 MOST_SAMPLES = 200

@@ -25,9 +25,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from formats.dtypes import DTYPES, Array
+from formats.types import HASHED, OMITTED, Signature, TensorSpec
 from scoring.control import Part, Sample
-from scoring.tensors import DTYPES, Array
-from scoring.types import HASHED, OMITTED, Signature, TensorSpec
 
 FORMAT = 1
 _HASH = np.dtype("<u8")

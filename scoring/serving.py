@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Never, Protocol
 
+from formats.dtypes import Array
+from formats.types import Signature
 from scoring.access import Access, Unplanned
 from scoring.errors import VersionBroken
 from scoring.exchange import Exchange
@@ -15,8 +17,6 @@ from scoring.http import Written
 from scoring.request_ids import Issuer
 from scoring.routing import Arm, rendezvous, splitter, unit_hasher
 from scoring.telemetry import Meter
-from scoring.tensors import Array
-from scoring.types import Signature
 
 if TYPE_CHECKING:
     from scoring.mirrors import Mirror, Mirrors

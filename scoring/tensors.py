@@ -11,29 +11,9 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from formats.dtypes import DTYPES, Array
 from scoring.errors import BadTensor
-
-Array = NDArray[Any]
-
-DTYPES: dict[str, np.dtype[Any]] = {
-    "BOOL": np.dtype(np.bool_),
-    "UINT8": np.dtype(np.uint8),
-    "UINT16": np.dtype("<u2"),
-    "UINT32": np.dtype("<u4"),
-    "UINT64": np.dtype("<u8"),
-    "INT8": np.dtype(np.int8),
-    "INT16": np.dtype("<i2"),
-    "INT32": np.dtype("<i4"),
-    "INT64": np.dtype("<i8"),
-    "FP16": np.dtype("<f2"),
-    "FP32": np.dtype("<f4"),
-    "FP64": np.dtype("<f8"),
-    "BYTES": np.dtype(object),
-}
-DATATYPE_OF = {dtype: datatype for datatype, dtype in DTYPES.items()}
-FLOATS = frozenset({"FP16", "FP32", "FP64"})
 
 
 class Block(NamedTuple):
@@ -58,10 +38,3 @@ def to_array(blocks: Sequence[Block], datatype: str, shape: tuple[int, ...]) -> 
     if False in [block.finite for block in blocks] and not np.isfinite(array).all():
         raise BadTensor("an input holds NaN or an infinity: send finite numbers only")
     return array
-
-
-def datatype_of(array: Array) -> str:
-    """The protocol's word for an array's elements. Raises KeyError for what the protocol does not know."""
-    if array.dtype.kind in "OSU":
-        return "BYTES"
-    return DATATYPE_OF[array.dtype.newbyteorder("<") if array.dtype.itemsize > 1 else array.dtype]

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import uvloop
 
+from formats.types import Signature
 from scoring import blackbox, crashpoints
 from scoring.asking import Asking
 from scoring.control import (
@@ -59,7 +60,6 @@ from scoring.samples import MOST_BYTES, SEND_SECONDS, Sampler, Samples
 from scoring.server import Connection, Connections
 from scoring.switch import Maker
 from scoring.telemetry import Meters
-from scoring.types import Signature
 
 LOADING, SLOW, MIRRORS = 12, 15, 19
 """Niceness beyond the loop's own: about 6, 3 and 1 % of a core that the loop keeps busy."""

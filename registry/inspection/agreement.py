@@ -7,8 +7,8 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
+from formats.types import FREE, Signature, TensorSpec
 from registry.inspection.refusals import Refusal
-from scoring.types import FREE, Signature, TensorSpec
 
 CODE = "signature_mismatch"
 LONGEST_NAME = 200

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from formats.types import Signature
 from registry.inspection.refusals import Finding, Refusal
 from registry.inspection.sets import CONFIDENCE, END_TO_END, REQUESTS, SAMPLES
-from scoring.types import Signature
 
 SETS = (END_TO_END, CONFIDENCE)
 MOST = 50

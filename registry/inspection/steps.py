@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from formats.types import Signature
 from registry.inspection import agreement, rules, tensors
 from registry.inspection.declared import declared
 from registry.inspection.files import read_model
@@ -20,7 +21,6 @@ from registry.storage.cache import digest_of
 from scoring.errors import BadModel
 from scoring.runtime import onnx as runtime
 from scoring.runtime.pipe import signature_of
-from scoring.types import Signature
 
 GRAPHS = ("extractor", "model")
 TEXT = 200

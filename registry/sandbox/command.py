@@ -16,7 +16,7 @@ from registry.sandbox.limits import Limits, Mount
 CODE = "/assay"
 SCRATCH = "/tmp"  # noqa: S108 - the cell's own
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("scoring", "registry", "releases")
+PACKAGES = ("formats", "scoring", "registry", "releases")
 STAGE = "registry/sandbox/stage.py"
 USR_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 SHOWN = ("/etc/ld.so.cache", "/sys/devices/system/cpu")

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from formats.dtypes import DTYPES
+from formats.types import Signature, TensorSpec
 from releases.examiner.closeness import Tolerance
 from releases.examiner.findings import BadSet
 from releases.examiner.sets import ExaminedSet, Listed, Stacked, kind_of
 from releases.examiner.spec import RowKind
-from scoring.tensors import DTYPES
-from scoring.types import Signature, TensorSpec
 
 Array = NDArray[Any]
 Row = Mapping[str, Any]

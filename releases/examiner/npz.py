@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from formats.types import Signature
 from releases.examiner.archive import Archive
 from releases.examiner.closeness import Tolerance
 from releases.examiner.findings import BadSet
 from releases.examiner.sets import ExaminedSet, Listed, Stacked, kind_of
 from releases.examiner.spec import RowKind
-from scoring.types import Signature
 
 Array = NDArray[Any]
 Columns = Mapping[str, Array]

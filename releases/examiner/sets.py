@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from formats.types import FREE, Signature, TensorSpec
 from releases.examiner.closeness import Tolerance
 from releases.examiner.findings import BadSet
 from releases.examiner.spec import RowKind
-from scoring.types import FREE, Signature, TensorSpec
 
 Array = NDArray[Any]
 

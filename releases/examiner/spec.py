@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from formats.types import Signature
 from registry.manifest import MetricRange
 from releases.examiner.result import Part
-from scoring.types import Signature
 
 RowKind = Literal["samples", "requests"]
 

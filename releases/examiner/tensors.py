@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from formats.dtypes import DTYPES
+from formats.types import TensorSpec
 from releases.examiner.connection import Raw
 from releases.examiner.findings import BadAnswer, BadSet
-from scoring.tensors import DTYPES
-from scoring.types import TensorSpec
 
 Array = NDArray[Any]
 Tensors = Mapping[str, Array]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from scoring.types import Signature, VersionRef
+from formats.types import Signature, VersionRef
 
 
 class Outcome(StrEnum):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from formats.types import FREE, Signature, TensorSpec
 from releases.gates.base import Candidate, Outcome, Phase, Verdict
-from scoring.types import FREE, Signature, TensorSpec
 
 
 class Compatibility(StrEnum):

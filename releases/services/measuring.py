@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
+from formats.types import Signature, VersionRef
 from registry import inspection, model_policy
 from registry.inspection.policy import operator
 from registry.models import ModelVersion
@@ -23,7 +24,6 @@ from releases.gates.catalog import GATES
 from releases.models import Release
 from releases.proving import ExaminerBroke, Proof, Subject, prove
 from scoring.plans import ArtifactRef, PlannedVersion
-from scoring.types import Signature, VersionRef
 
 SEED = 20_260_101
 _OUR_TROUBLE = (NoSandbox, StoreFull, StoreUnavailable, ExaminerBroke, OSError)

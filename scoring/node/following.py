@@ -8,12 +8,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from formats.types import Signature
 from scoring.control import Failed, Keep, Serve
 from scoring.node.desired import Desired, open_keys
 from scoring.node.fleet import Fleet, Worker
 from scoring.node.loading import Loading
 from scoring.plans import Key, PlannedVersion, RoutingPlan, serialise
-from scoring.types import Signature
 
 
 @dataclass(frozen=True, slots=True)

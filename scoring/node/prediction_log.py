@@ -15,9 +15,9 @@ from importlib import import_module
 from time import monotonic
 from typing import Any
 
+from formats.types import Signature
 from scoring.control import Sample, Sampled
 from scoring.node.stores import NodeStore
-from scoring.types import Signature
 
 SEGMENT_SECONDS = 60.0
 SEGMENT_BYTES = 4 << 20

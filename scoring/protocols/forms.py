@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
+from formats.dtypes import Array
 from scoring.exchange import Exchange
 from scoring.http import JSON, Written
 from scoring.protocols import mlflow, oip_answers, oip_binary, oip_json, simple
 from scoring.protocols.layouts import CLOSING, Layout, beginning, binary_layout, json_layout
 from scoring.protocols.oip_answers import Chosen, Sheets
 from scoring.serving import Answerer
-from scoring.tensors import Array
 
 _LONGEST_OPENING = 4096
 _MOST_OPENINGS = 512

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from formats.dtypes import DTYPES, FLOATS
+from formats.types import FREE, Signature, TensorSpec
 from scoring.errors import BadTensor
-from scoring.tensors import DTYPES, FLOATS, Block
-from scoring.types import FREE, Signature, TensorSpec
+from scoring.tensors import Block
 
 if TYPE_CHECKING:
     from scoring.protocols.layouts import Layout

@@ -16,10 +16,11 @@ from math import prod
 import msgspec
 from msgspec import UNSET
 
+from formats.dtypes import DTYPES, FLOATS
 from scoring.protocols.inputs import InputReader, SpecReader
 from scoring.protocols.oip_answers import Chosen
 from scoring.protocols.oip_json import InferRequest
-from scoring.tensors import DTYPES, FLOATS, Block
+from scoring.tensors import Block
 
 Measured = tuple[int, object]
 """Rows of a request, and the key under which it joins others in a run."""

@@ -15,12 +15,13 @@ import msgspec
 import orjson
 from msgspec import UNSET, UnsetType
 
+from formats.dtypes import Array
+from formats.types import FREE, TensorSpec
 from scoring.errors import BadRequest, BadTensor
 from scoring.protocols.inputs import InputReader, SpecReader
 from scoring.protocols.strict import decode, refuse_duplicates
 from scoring.protocols.texts import nested_text, row_texts
-from scoring.tensors import Array, Block
-from scoring.types import FREE, TensorSpec
+from scoring.tensors import Block
 
 Row = dict[str, Any]
 Columns = Mapping[str, Sequence[Any]]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import orjson
 
+from formats.dtypes import DTYPES, Array
+from formats.types import TensorSpec
 from scoring.http import BINARY, JSON, Written
 from scoring.protocols.texts import flat_text
-from scoring.tensors import DTYPES, Array
-from scoring.types import TensorSpec
 
 Chosen = tuple[tuple[int, bool], ...]
 """Which outputs go out, as places in the signature, and whether as binary."""

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from formats.types import TensorSpec
 from scoring.errors import BadRequest, BadTensor
 from scoring.protocols.inputs import InputReader
 from scoring.protocols.oip_answers import Chosen
 from scoring.protocols.strict import decode, refuse_duplicates
 from scoring.tensors import Block
-from scoring.types import TensorSpec
 
 Parameters = dict[str, str | bool | int | float]
 

@@ -9,12 +9,13 @@ import msgspec
 import orjson
 from msgspec import UNSET, UnsetType
 
+from formats.dtypes import Array
+from formats.types import TensorSpec
 from scoring.errors import BadTensor
 from scoring.protocols.inputs import InputReader, SpecReader
 from scoring.protocols.strict import decode, refuse_duplicates
 from scoring.protocols.texts import nested_text
-from scoring.tensors import Array, Block
-from scoring.types import TensorSpec
+from scoring.tensors import Block
 
 
 class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):

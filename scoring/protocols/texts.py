@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from scoring.tensors import Array
+from formats.dtypes import Array
 
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from formats.dtypes import Array
+from formats.types import TensorSpec
 from scoring.errors import BadModel, CorruptArtifact
-from scoring.tensors import Array
-from scoring.types import TensorSpec
 
 ELEMENTS = {
     "bool": "BOOL",

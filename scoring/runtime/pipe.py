@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from formats.dtypes import Array
+from formats.types import Signature, TensorSpec
 from scoring.errors import BadModel
 from scoring.runtime.onnx import Graph
-from scoring.tensors import Array
-from scoring.types import Signature, TensorSpec
 
 
 def joints(extractor: Graph, model: Graph) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from formats.types import Signature
 from scoring.batching import Batcher, Ran
 from scoring.exchange import Exchange
 from scoring.lanes import Lane, Workshop
@@ -17,7 +18,6 @@ from scoring.replies import Replies
 from scoring.runtime.onnx import Options, load
 from scoring.runtime.pipe import Pipe
 from scoring.samples import Sampler
-from scoring.types import Signature
 
 
 @dataclass(frozen=True, slots=True)

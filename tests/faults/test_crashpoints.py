@@ -24,7 +24,7 @@ SOURCE = Path(__file__).parents[2]
 def test_every_crash_point_in_the_source_is_tried():
     found = {
         name
-        for package in ("config", "registry", "releases", "scoring")
+        for package in ("config", "formats", "registry", "releases", "scoring")
         for path in (SOURCE / package).rglob("*.py")
         for name in re.findall(r'crashpoint\(f?"([^"]+)"\)', path.read_text())
     }

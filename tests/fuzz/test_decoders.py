@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from formats.dtypes import DTYPES
+from formats.types import Signature, TensorSpec
 from scoring import feedback, plans, request_ids
 from scoring.errors import BadPlan, BadRequest, BadRequestId, BadTensor
 from scoring.node import resp
 from scoring.protocols import inference_pb2, mlflow, oip_binary, oip_grpc, oip_json, simple
 from scoring.protocols.inputs import InputReader
-from scoring.tensors import DTYPES, to_array
-from scoring.types import Signature, TensorSpec
+from scoring.tensors import to_array
 from tests.fuzz import documents
 from tests.fuzz.amount import examples
 from tests.scoring.nodes import REQUEST_KEY, plan

@@ -13,6 +13,7 @@ import boto3
 import pytest
 import redis
 
+from formats.types import Signature, TensorSpec
 from scoring import segments
 from scoring.artifacts import blob_path
 from scoring.control import Part, Sample, Sampled
@@ -20,7 +21,6 @@ from scoring.node import prediction_log
 from scoring.node.prediction_log import PredictionLog
 from scoring.node.stores import LocalStore
 from scoring.samples import is_kept
-from scoring.types import Signature, TensorSpec
 from tests.scoring import models
 from tests.scoring.nodes import Node, model, wait_for
 

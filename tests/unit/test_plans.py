@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from formats.types import Signature
 from releases import plans
 from scoring.plans import ArtifactRef, ModelPlan
 from scoring.routing import WHOLE, Arm
-from scoring.types import Signature
 
 SIGNATURE = {
     "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}],

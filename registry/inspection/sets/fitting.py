@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from formats.dtypes import DTYPES
+from formats.types import FREE, Signature, TensorSpec
 from registry.inspection.refusals import Refused
 from registry.inspection.sets.columns import Column
 from registry.inspection.sets.testset import (
@@ -19,8 +21,6 @@ from registry.inspection.sets.testset import (
     SetLimits,
     TestSet,
 )
-from scoring.tensors import DTYPES
-from scoring.types import FREE, Signature, TensorSpec
 
 UNITS = (SAMPLES, REQUESTS)
 

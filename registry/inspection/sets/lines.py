@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from formats.dtypes import DTYPES, FLOATS
 from registry.inspection.refusals import Refused
 from registry.inspection.sets.columns import Array
 from registry.inspection.sets.testset import SetLimits
-from scoring.tensors import DTYPES, FLOATS
 
 ROW_KEYS = {"inputs", "expected", "target", "weight", "group", "slice"}
 TOLERANCES = {"atol", "rtol"}

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from formats.types import Signature
 from registry.inspection.refusals import Refused
 from registry.inspection.sets import fitting
 from registry.inspection.sets.archive import Archive
 from registry.inspection.sets.columns import Array, Column, Held, Ragged, Streamed
 from registry.inspection.sets.lines import read_lines, to_array
 from registry.inspection.sets.testset import END_TO_END, REQUESTS, SAMPLES, SetLimits, TestSet
-from scoring.types import Signature
 
 ZIP_MAGIC = b"PK"
 ONE_REQUEST = re.compile(r"requests/(0|[1-9][0-9]{0,7})/(inputs|expected)/(.+)")

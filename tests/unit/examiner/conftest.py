@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from formats.types import Signature, TensorSpec
 from registry.manifest import MetricRange
 from releases.examiner.spec import Spec
-from scoring.types import Signature, TensorSpec
 from tests.unit.examiner.server import serving
 
 PLAIN = Signature(

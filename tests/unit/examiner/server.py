@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from scoring.tensors import DTYPES, datatype_of
+from formats.dtypes import DTYPES, datatype_of
 
 Model = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 

@@ -5,10 +5,10 @@ import time
 import numpy as np
 import pytest
 
+from formats.types import Signature, TensorSpec
 from releases.examiner import result
 from releases.examiner.examination import examine
 from releases.examiner.spec import Champion, Timing
-from scoring.types import Signature, TensorSpec
 from tests.unit.examiner.conftest import classify
 from tests.unit.examiner.server import refusal, serving
 

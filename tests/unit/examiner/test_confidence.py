@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from formats.types import Signature, TensorSpec
 from registry.manifest import MetricRange
 from releases.examiner import confidence, result
 from releases.examiner.examination import examine
 from releases.examiner.spec import Champion
 from releases.statistics import bootstrap
-from scoring.types import Signature, TensorSpec
 from tests.unit.examiner.conftest import PLAIN, classify
 from tests.unit.examiner.server import refusal
 

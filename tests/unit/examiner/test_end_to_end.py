@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
+from formats.types import Signature, TensorSpec
 from releases.examiner import asking, result
 from releases.examiner.examination import examine
-from scoring.types import Signature, TensorSpec
 from tests.unit.examiner.conftest import classify
 from tests.unit.examiner.server import Answered, refusal
 

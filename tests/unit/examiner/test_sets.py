@@ -9,11 +9,11 @@ import zipfile
 import numpy as np
 import pytest
 
+from formats.types import Signature, TensorSpec
 from releases.examiner import archive
 from releases.examiner.findings import BadSet
 from releases.examiner.loading import load
 from releases.examiner.sets import Listed, Stacked
-from scoring.types import Signature, TensorSpec
 from tests.unit.examiner.conftest import PLAIN
 
 MIXED = Signature(

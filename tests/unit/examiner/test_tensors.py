@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from formats.types import TensorSpec
 from releases.examiner import tensors
 from releases.examiner.findings import BadAnswer, BadSet
-from scoring.types import TensorSpec
 
 
 @pytest.mark.parametrize(

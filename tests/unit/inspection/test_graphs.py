@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import helper
 
+from formats.types import TensorSpec
 from registry.inspection.policy import Policy
-from scoring.types import TensorSpec
 from tests.unit.inspection import graphs
 from tests.unit.inspection.graphs import FLOAT, INT64, model, node, value
 

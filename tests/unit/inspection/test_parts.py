@@ -10,11 +10,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from formats.types import TensorSpec
 from registry import sandbox
 from registry.inspection import inspect, tensors, trees
 from registry.inspection.declared import declared
 from scoring.errors import BadModel
-from scoring.types import TensorSpec
 from tests.unit.inspection import graphs
 from tests.unit.inspection.graphs import FLOAT, INT64, node, value
 

@@ -9,12 +9,12 @@ import zipfile
 import numpy as np
 import pytest
 
+from formats.types import Signature, TensorSpec
 from registry.inspection.refusals import Refused
 from registry.inspection.sets import SetLimits, read_set
 from registry.manifest import MetricRange
 from releases.examiner import loading
 from releases.examiner.spec import Spec
-from scoring.types import Signature, TensorSpec
 
 X = np.arange(6, dtype=np.float32).reshape(3, 2)
 Y = np.arange(3, dtype=np.float32)

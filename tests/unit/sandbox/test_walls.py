@@ -80,7 +80,7 @@ def test_there_is_no_file_but_interpreter_code_and_mounts(inside, tmp_path):
 
     assert seen["secret"] is False
     assert seen["home"] in (False, [], [".pyenv"])
-    assert set(seen["code"]) <= {"scoring", "registry", "releases"}
+    assert set(seen["code"]) <= {"formats", "scoring", "registry", "releases"}
     assert seen["lent"] == "lent"
     assert seen["etc"] == ["ld.so.cache"]
     assert "var" not in seen["top"]
@@ -154,7 +154,7 @@ def test_it_is_an_ordinary_user_without_capabilities(inside):
 
 def test_our_own_modules_run_inside(quick):
     finished = run(
-        [sys.executable, "-c", "import registry.sandbox, scoring.types; print('here')"], limits=quick
+        [sys.executable, "-c", "import registry.sandbox, formats.types; print('here')"], limits=quick
     )
 
     assert finished.stdout == b"here\n"

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from formats.types import Signature, TensorSpec
 from scoring.errors import BadRequest, BadTensor, ScoringError
 from scoring.protocols import oip_binary, oip_json, simple
 from scoring.protocols.inputs import InputReader, SpecReader
 from scoring.protocols.texts import flat_text, nested_text, row_texts
 from scoring.tensors import to_array
-from scoring.types import Signature, TensorSpec
 
 FLOATS = SpecReader(TensorSpec("x", "FP32", (-1, 2)))
 TEXTS = SpecReader(TensorSpec("s", "BYTES", (-1,)))

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from formats.types import Signature, TensorSpec
 from scoring import blackbox
 from scoring.batching import Batcher
 from scoring.errors import Overloaded
@@ -20,7 +21,6 @@ from scoring.exchange import Exchange
 from scoring.lanes import Bench, Lane, Watch, Workshop
 from scoring.limits import Limits
 from scoring.tensors import Block
-from scoring.types import Signature, TensorSpec
 
 SIGNATURE = Signature((TensorSpec("x", "FP32", (-1, 1)),), (TensorSpec("y", "FP32", (-1, 1)),))
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from formats.types import Signature, TensorSpec
 from scoring.batching import Batcher
 from scoring.errors import ScoringError
 from scoring.exchange import Exchange
@@ -17,7 +18,6 @@ from scoring.limits import Limits
 from scoring.protocols.forms import Oip
 from scoring.protocols.inputs import InputReader
 from scoring.tensors import to_array
-from scoring.types import Signature, TensorSpec
 
 SIGNATURE = Signature(
     (TensorSpec("x", "FP32", (-1, 2)),),

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from formats.types import Signature
 from scoring.node.memory import Memory, NoRoom, ceiling
 from scoring.node.providers import BadProvider, check, read
 from scoring.plans import ArtifactRef, PlannedVersion
-from scoring.types import Signature
 
 MIB = 1 << 20
 

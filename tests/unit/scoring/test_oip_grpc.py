@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from formats.dtypes import DTYPES
 from scoring.errors import BadRequest, BadTensor
 from scoring.protocols import inference_pb2 as messages
 from scoring.protocols import oip_grpc
-from scoring.tensors import DTYPES
 
 EDGES = {
     name: [np.iinfo(DTYPES[name]).min, np.iinfo(DTYPES[name]).max]

@@ -5,6 +5,7 @@ import json
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from formats.types import Signature, TensorSpec
 from scoring.errors import BadPlan
 from scoring.plans import (
     ArtifactRef,
@@ -20,7 +21,6 @@ from scoring.plans import (
     verify,
 )
 from scoring.routing import WHOLE, Arm
-from scoring.types import Signature, TensorSpec
 
 SIGNATURE = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 1)),))
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from formats.types import Signature
 from scoring.access import Access, permit
 from scoring.errors import BadPlan, BadRequest, Forbidden, MissingToken, RunTimedOut, ScoringError
 from scoring.feedback import judge, read
@@ -19,7 +20,6 @@ from scoring.replies import milliseconds
 from scoring.request_ids import INTERNAL, RequestId, make, model_tag
 from scoring.routing import WHOLE, Arm
 from scoring.telemetry import Cell, Meters
-from scoring.types import Signature
 
 KEY = bytes(32)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scoring.types import Signature, TensorSpec, VersionRef
+from formats.types import Signature, TensorSpec, VersionRef
 
 PIXELS = TensorSpec("pixels", "FP32", (-1, 64), features=("p00", "p01"))
 LABEL = TensorSpec("label", "INT64", (-1,), optional=True)

@@ -1,0 +1,1 @@
+"""What crosses a wall between processes or apps, defined once: no Django, nothing of ours above it."""
