@@ -284,17 +284,26 @@ def values(found: Iterable[Any] | None) -> str:
 @register.filter
 def told(facts: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """Facts as pairs of words; what is counted in bytes is told in its usual size."""
-    pairs = []
+    told_facts = []
     for name, value in (facts or {}).items():
         if name.endswith("_bytes"):
-            pairs.append((words(name.removesuffix("_bytes")), filesizeformat(value)))
+            told_facts.append((words(name.removesuffix("_bytes")), filesizeformat(value)))
         elif isinstance(value, Mapping):
-            pairs.append(
+            told_facts.append(
                 (words(name), ", ".join(f"{words(key)} {figure(inner)}" for key, inner in value.items()))
             )
         else:
-            pairs.append((words(name), figure(value)))
-    return pairs
+            told_facts.append((words(name), figure(value)))
+    return told_facts
+
+
+@register.filter
+def pairs(facts: object) -> list[tuple[Any, Any]]:
+    """The names and values of a mapping; nothing for anything else.
+
+    A template that asked for `facts.items` would get the value of a key of that name, where there is one.
+    """
+    return list(facts.items()) if isinstance(facts, Mapping) else []
 
 
 @register.filter

@@ -14,9 +14,9 @@ BEFORE, AFTER = "b", "a"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Items in the order of the list, and the cursors of its neighbours (empty: none)."""
+    """Rows in the order of the list, and the cursors of its neighbours (empty: none)."""
 
-    items: list[Any]
+    rows: list[Any]
     next: str = ""
     previous: str = ""
 

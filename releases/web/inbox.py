@@ -42,12 +42,12 @@ class Waiting:
 class Inbox:
     """What waits for a person, the longest waiting first; `more`: others were not looked at."""
 
-    items: list[Waiting]
+    rows: list[Waiting]
     more: bool = False
 
     def __str__(self) -> str:
         """How many: `7`, or `25+` where nobody has counted on. Nothing where nothing was found."""
-        return f"{len(self.items)}{'+' if self.more else ''}" if self.items else ""
+        return f"{len(self.rows)}{'+' if self.more else ''}" if self.rows else ""
 
 
 def waiting(person: Any) -> Inbox:

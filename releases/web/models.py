@@ -56,10 +56,10 @@ def models(request: HttpRequest) -> HttpResponseBase:
     search, tag = request.GET.get("search", "").strip(), request.GET.get("tag", "").strip()
     found = registry_selectors.search_models(request.user, search=search, tag=tag)
     rows = keyset(found, "name", request.GET.get("cursor", ""), PAGE_SIZE)
-    live = selectors.champions(rows.items)
+    live = selectors.champions(rows.rows)
     context = {
         "page": rows,
-        "rows": [(model, live.get(model.pk, [])) for model in rows.items],
+        "rows": [(model, live.get(model.pk, [])) for model in rows.rows],
         "search": search,
         "tag": tag,
         "may_register": not registry_policies.refuse_model_creation(access(request.user)),
@@ -80,8 +80,8 @@ def model(request: HttpRequest, name: str) -> HttpResponseBase:
         PAGE_SIZE,
         descending=True,
     )
-    rows = version_rows(versions.items, live)
-    shown = next((row.version for row in rows if row.live_in), None) or next(iter(versions.items), None)
+    rows = version_rows(versions.rows, live)
+    shown = next((row.version for row in rows if row.live_in), None) or next(iter(versions.rows), None)
     context = {
         "model": found,
         "live": live,
@@ -93,9 +93,9 @@ def model(request: HttpRequest, name: str) -> HttpResponseBase:
         "rules": policy_words.rules(model_policy.parse(found.policy)),
         "proposed": policy.proposed(found, access(request.user, None, found), people),
         **nodes.asked(found),
-        "feedback": selectors.feedback_by_version(found, {v.number for v in versions.items}),
+        "feedback": selectors.feedback_by_version(found, {v.number for v in versions.rows}),
         "tags": found.tags.filter(version=None),
-        "aliases": found.aliases.filter(version__in=versions.items),
+        "aliases": found.aliases.filter(version__in=versions.rows),
         "curl": snippets.curl(name, shown.signature, settings.SCORING_URL) if shown else "",
         "triton": snippets.triton(name, shown.signature, settings.SCORING_URL) if shown else "",
     }

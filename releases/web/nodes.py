@@ -20,7 +20,7 @@ WORST_FIRST = ("late", "failed", "stale", "catching_up", "starting", "gone", "re
 class Slice:
     """A part of a list; `next` and `previous` are places in it, or empty."""
 
-    items: list[fleet.Node]
+    rows: list[fleet.Node]
     next: str
     previous: str
 

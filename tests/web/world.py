@@ -120,8 +120,9 @@ def version_with(
     number: int,
     told: dict[str, Any] | None,
     card: str = CARD,
+    signature: dict[str, Any] | None = None,
 ) -> ModelVersion:
-    """The same with a manifest of one's own."""
+    """The same with a manifest and a signature of one's own."""
     files = {
         "model": ("model.onnx", b"\x08\x07" + bytes([number]) * 2000),
         "extractor": ("extractor.onnx", b"\x08\x07 the same scaler" * 9),
@@ -136,7 +137,7 @@ def version_with(
         number=number,
         digest=hashlib.sha256(f"{model.name} {number}".encode()).hexdigest(),
         manifest=told or manifest(model.name, number, {key: name for key, (name, _) in files.items()}),
-        signature=SIGNATURE,
+        signature=signature or SIGNATURE,
         inspection={"opset": 21},
         size=sum(len(content) for _, content in files.values()),
         uploaded_by=people["amina"],
