@@ -20,12 +20,12 @@ from benchmarks.closed_loop import message, on_core
 from benchmarks.measures import Measure
 from benchmarks.servers import BEARER, CLIENT_CPU, Node
 from benchmarks.workloads import Workload
+from formats.sets import Stacked, TestSet
 from registry.manifest import MetricRange
 from releases.examiner import confidence
 from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Server
 from releases.examiner.loading import load
-from releases.examiner.sets import ExaminedSet, Stacked
 from releases.examiner.spec import Spec
 
 ROWS = 1_000_000
@@ -76,7 +76,7 @@ def _measure(workload: Workload, folder: Path, rounds: int, rows: int, aim: floa
     )
 
 
-def _asked(spec: Spec, found: ExaminedSet) -> confidence.Asked:
+def _asked(spec: Spec, found: TestSet) -> confidence.Asked:
     server = Server(spec)
     try:
         return confidence.ask(spec, found, server, ReferenceAnswers())
@@ -84,7 +84,7 @@ def _asked(spec: Spec, found: ExaminedSet) -> confidence.Asked:
         server.close()
 
 
-def _run_bare(workload: Workload, found: ExaminedSet, per_call: int) -> float:
+def _run_bare(workload: Workload, found: TestSet, per_call: int) -> float:
     """CPU seconds of `session.run` over all rows, out of the same mapped file."""
     assert isinstance(found.inputs, Stacked)
     bare: Any = session(workload)

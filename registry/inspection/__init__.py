@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from formats.sets import SetLimits
 from registry.inspection.parent import inspect
 from registry.inspection.policy import Policy
 from registry.inspection.refusals import Finding, Refusal
 from registry.inspection.report import GraphFacts, Inspection, SetFacts
-from registry.inspection.sets.testset import SetLimits
 
 __all__ = ["Finding", "GraphFacts", "Inspection", "Policy", "Refusal", "SetFacts", "SetLimits", "inspect"]

@@ -6,8 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+from formats.sets import SetLimits
 from registry.inspection.policy import Policy
-from registry.inspection.sets import SetLimits
 from registry.inspection.steps import Order, inspect
 
 

@@ -9,11 +9,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from formats.sets import SetLimits
 from registry import sandbox
 from registry.inspection.policy import Policy
 from registry.inspection.refusals import Finding, Refusal
-from registry.inspection.report import SETS, Inspection, parse
-from registry.inspection.sets import SetLimits
+from registry.inspection.report import Inspection, parse
+from registry.inspection.sets import SETS
 from registry.sandbox import Finished, Limits, Mount
 from registry.sandbox.folders import private_folder
 from registry.sandbox.limits import GIB, MIB

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from formats.sets import REQUESTS, SAMPLES
 from formats.types import Signature
 from registry.inspection.refusals import Finding, Refusal
-from registry.inspection.sets import CONFIDENCE, END_TO_END, REQUESTS, SAMPLES
+from registry.inspection.sets import SETS
 
-SETS = (END_TO_END, CONFIDENCE)
 MOST = 50
 MOST_OPERATORS = 1_000
 MOST_TENSORS = 1_000

@@ -8,14 +8,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from formats.sets import SetLimits
 from formats.types import Signature
 from registry.inspection import agreement, rules, tensors
 from registry.inspection.declared import declared
 from registry.inspection.files import read_model
 from registry.inspection.policy import Policy
-from registry.inspection.refusals import Finding, Refusal, Refused
-from registry.inspection.report import SETS, GraphFacts, Inspection, SetFacts
-from registry.inspection.sets import SetLimits, read_set
+from registry.inspection.refusals import Finding, Refused
+from registry.inspection.report import GraphFacts, Inspection, SetFacts
+from registry.inspection.sets import read_sets, refuse_other_outputs
 from registry.inspection.walk import Anatomy, anatomy
 from registry.storage.cache import digest_of
 from scoring.errors import BadModel
@@ -73,23 +74,13 @@ def _read_graphs(order: Order, found: Inspection) -> Inspection:
 def _read_sets(order: Order, found: Inspection) -> Inspection:
     """Both sets, read to the end and counted. All their refusals are told, not only the first."""
     assert found.signature is not None  # noqa: S101 - the step before refuses without one
-    sets: dict[str, SetFacts] = {}
-    refusals: list[Refusal] = []
-    for kind in SETS:
-        if kind not in order.files:
-            continue
-        try:
-            read = read_set(
-                order.files[kind], kind, found.signature, unit=order.manifest.get("rows"), limits=order.sets
-            )
-            sets[kind] = SetFacts(read.rows, read.unit)
-        except Refused as refused:
-            refusals.append(refused.refusal)
-    return replace(found, sets=sets, refusals=(*found.refusals, *dict.fromkeys(refusals)))
+    opened, refusals = read_sets(order.files, order.manifest, found.signature, order.sets)
+    facts = {which: SetFacts(one.rows, one.kind) for which, one in opened.items()}
+    return replace(found, sets=facts, refusals=(*found.refusals, *refusals))
 
 
 def _load(order: Order, found: Inspection) -> Inspection:
-    """The graphs in onnxruntime, exactly as a scoring node loads them."""
+    """The graphs in onnxruntime, exactly as a scoring node loads them; only then are the outputs known."""
     began = perf_counter()
     try:
         loaded = {
@@ -100,6 +91,7 @@ def _load(order: Order, found: Inspection) -> Inspection:
         return replace(found, findings=(Finding("does_not_load", str(error)),))
     seconds = perf_counter() - began
     signature, _ = agreement.merged(_same_inputs(own, found.signature), order.manifest)
+    refuse_other_outputs(order.files, order.manifest, signature, order.sets)
     return replace(found, signature=signature, loaded=True, load_seconds=seconds)
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from formats.answers import Tolerance
 from releases.examiner.asking import Told
-from releases.examiner.closeness import Tolerance
 from releases.examiner.result import Answers
 
 FORMAT = 1

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from formats.sets import Stacked, TestSet
 from releases.examiner import result
 from releases.examiner.asking import Question, Server, checked
 from releases.examiner.findings import Refused
-from releases.examiner.sets import ExaminedSet, Stacked
 from releases.examiner.spec import Timing
 from releases.statistics import percentiles
 
@@ -56,7 +56,7 @@ class Runner:
 
 
 def measure(
-    found: ExaminedSet, server: Server, timing: Timing, *, champion: Server | None = None, batchable: bool
+    found: TestSet, server: Server, timing: Timing, *, champion: Server | None = None, batchable: bool
 ) -> result.Benchmark:
     """SingleStream for `timing.seconds`, then Offline where rows may be asked together.
 
@@ -86,7 +86,7 @@ def measure(
     )
 
 
-def _questions(found: ExaminedSet, server: Server) -> Iterator[Question]:
+def _questions(found: TestSet, server: Server) -> Iterator[Question]:
     """The set's first rows over and over, written beforehand."""
     return cycle([server.json(found.inputs.row(row)) for row in range(min(found.rows, QUESTIONS))])
 
@@ -154,7 +154,7 @@ def _beside(ours: Runner, theirs: Runner) -> result.Beside:
     )
 
 
-def _offline(found: ExaminedSet, server: Server, timing: Timing) -> result.Offline | None:
+def _offline(found: TestSet, server: Server, timing: Timing) -> result.Offline | None:
     """All samples at once, in calls as large as they go; None where the version does not take them."""
     if not isinstance(found.inputs, Stacked) or found.kind != "samples":
         return None

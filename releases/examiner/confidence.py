@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from formats.answers import Tolerance, first_difference
+from formats.sets import Ragged, Stacked, TestSet
 from releases.examiner import result
 from releases.examiner.answers import MOST_CONFIDENCE, ReferenceAnswers
 from releases.examiner.asking import Server
-from releases.examiner.closeness import Tolerance, first_difference
 from releases.examiner.findings import BadSet, Finding, Refused
 from releases.examiner.predictions import Predictions
-from releases.examiner.sets import ExaminedSet, Stacked
 from releases.examiner.spec import Spec
 from releases.statistics import estimates, slices
 from releases.statistics.comparison import compare
@@ -48,10 +48,12 @@ class Asked:
     differing: int
 
 
-def examine(spec: Spec, found: ExaminedSet, server: Server, answers: ReferenceAnswers) -> result.Confidence:
+def examine(spec: Spec, found: TestSet, server: Server, answers: ReferenceAnswers) -> result.Confidence:
     """Ask, then judge. Raises BadSet, Refused, BadAnswer and ServerLost."""
     if found.target is None:
         raise BadSet("the confidence set has no target")
+    if isinstance(found.target, Ragged):
+        raise BadSet(f"{spec.metric.name} takes targets of one shape, and they differ from row to row")
     if spec.metric.output not in {output.name for output in spec.signature.outputs}:
         raise BadSet(f"the metric is of output {spec.metric.output!r}, which the version does not have")
     started = perf_counter()
@@ -62,7 +64,7 @@ def examine(spec: Spec, found: ExaminedSet, server: Server, answers: ReferenceAn
         raise Finding(f"the metric cannot be computed: {error}") from error
 
 
-def ask(spec: Spec, found: ExaminedSet, server: Server, answers: ReferenceAnswers) -> Asked:
+def ask(spec: Spec, found: TestSet, server: Server, answers: ReferenceAnswers) -> Asked:
     """Every row's prediction, from calls of many rows unless a row alone is answered otherwise."""
     output, path = spec.metric.output, spec.scratch / "predictions.npy"
     rng = np.random.default_rng(spec.seed)
@@ -79,7 +81,7 @@ def ask(spec: Spec, found: ExaminedSet, server: Server, answers: ReferenceAnswer
         return Asked(predictions.array, per_call, len(sample), differing)
 
 
-def _rows_per_call(found: ExaminedSet) -> int:
+def _rows_per_call(found: TestSet) -> int:
     if not isinstance(found.inputs, Stacked) or found.kind == "requests":
         return 1
     row = sum(array.nbytes // max(1, len(array)) for array in found.inputs.arrays.values())
@@ -100,7 +102,7 @@ def _asked_smaller(rows: int, attempt: Callable[[int], None]) -> int:
             return rows
 
 
-def _calls(found: ExaminedSet, server: Server, output: str, per_call: int) -> Iterator[Array]:
+def _calls(found: TestSet, server: Server, output: str, per_call: int) -> Iterator[Array]:
     """The output of each call, in the order of the rows."""
     inputs = found.inputs
     if isinstance(inputs, Stacked) and found.kind == "samples":
@@ -116,7 +118,7 @@ def _calls(found: ExaminedSet, server: Server, output: str, per_call: int) -> It
 
 
 def _ask_alone(
-    found: ExaminedSet,
+    found: TestSet,
     server: Server,
     answers: ReferenceAnswers,
     sample: Array,
@@ -139,8 +141,8 @@ def _differs(before: Array, alone: Array | None, tolerance: Tolerance) -> bool:
     return first_difference(before.reshape(-1), alone.reshape(-1), tolerance) is not None
 
 
-def _judge(spec: Spec, found: ExaminedSet, asked: Asked, started: float) -> result.Confidence:
-    assert found.target is not None  # noqa: S101 - examine() has looked
+def _judge(spec: Spec, found: TestSet, asked: Asked, started: float) -> result.Confidence:
+    assert isinstance(found.target, np.ndarray)  # noqa: S101 - examine() has looked
     rng = np.random.default_rng([spec.seed, 1])
     worth = Worth.of(found.rows, found.weight, found.group)
     (rows,) = judged(spec.metric, found.target, [asked.predictions])
@@ -195,11 +197,11 @@ def _bound(estimate: Estimate | None, level: float, side: int) -> float | None:
 
 
 def _comparison(
-    spec: Spec, found: ExaminedSet, asked: Asked, worth: Worth, rng: np.random.Generator
+    spec: Spec, found: TestSet, asked: Asked, worth: Worth, rng: np.random.Generator
 ) -> tuple[result.Comparison | None, str | None]:
     """The champion beside this version, or why it cannot stand there."""
     path = spec.champion.predictions if spec.champion else None
-    if path is None or found.target is None:
+    if path is None or not isinstance(found.target, np.ndarray):
         return None, None
     try:
         theirs = _champions(path, found.rows)

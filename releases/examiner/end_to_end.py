@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from formats.answers import Tolerance, first_difference
+from formats.sets import Stacked, TestSet
 from releases.examiner import tensors
 from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Server, Told
-from releases.examiner.closeness import Tolerance, first_difference
 from releases.examiner.findings import BadAnswer, BadSet, Refused
 from releases.examiner.result import MOST_FAILURES, MOST_NAME, MOST_SHOWN, EndToEnd, Failure
-from releases.examiner.sets import ExaminedSet, Stacked
 
 Array = NDArray[Any]
 
@@ -27,7 +27,7 @@ BATCH = 64
 _MOST_TEXT = 40
 
 
-def examine(found: ExaminedSet, server: Server, answers: ReferenceAnswers) -> EndToEnd:
+def examine(found: TestSet, server: Server, answers: ReferenceAnswers) -> EndToEnd:
     """Ask every row. Raises BadSet without expected outputs, and ServerLost."""
     if found.expected is None:
         raise BadSet("the end-to-end set has no expected outputs")
@@ -55,7 +55,7 @@ def examine(found: ExaminedSet, server: Server, answers: ReferenceAnswers) -> En
     )
 
 
-def _ask(found: ExaminedSet, row: int, server: Server) -> tuple[Told | None, Failure | None]:
+def _ask(found: TestSet, row: int, server: Server) -> tuple[Told | None, Failure | None]:
     try:
         told = server.ask(found.inputs.row(row))
     except (Refused, BadAnswer) as error:
@@ -88,7 +88,7 @@ def _shown(array: Array, place: int) -> tuple[Any, ...]:
     return tuple(value[:_MOST_TEXT] if isinstance(value, str) else value for value in values)
 
 
-def _same_in_batch(found: ExaminedSet, start: int, told: list[Told | None], server: Server) -> bool:
+def _same_in_batch(found: TestSet, start: int, told: list[Told | None], server: Server) -> bool:
     """Whether rows asked together are answered as they were alone. One row alone is asked beside itself."""
     if not isinstance(found.inputs, Stacked) or None in told:
         return False

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from formats.sets import OUR_TROUBLE
 from releases.examiner import benchmark, end_to_end
 from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Server
-from releases.examiner.findings import OUR_TROUBLE, Finding
+from releases.examiner.findings import Finding
 from releases.examiner.loading import load
 from releases.examiner.result import Examination, Part, Problem
 from releases.examiner.spec import Spec

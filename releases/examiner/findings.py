@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-
-OUR_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE})
-"""Errors of the system that say nothing about a model or its sets."""
-
 
 class Finding(Exception):
     """Why a part cannot be measured, as one sentence about the model or its sets."""

@@ -1,22 +1,19 @@
-"""A set from its file, whatever its format."""
+"""A set from its file, by the reader that judged it at upload."""
 
 from __future__ import annotations
 
-from releases.examiner import lines, npz, sets
+from formats import sets
+from formats.sets import SetName, TestSet
 from releases.examiner.findings import BadSet
-from releases.examiner.sets import ExaminedSet
 from releases.examiner.spec import Spec
 
 
-def load(spec: Spec, name: str) -> ExaminedSet:
-    """The set called `name`, checked against the signature. Raises BadSet."""
-    path = spec.sets.get(name)
+def load(spec: Spec, which: SetName) -> TestSet:
+    """The set, checked against the signature; large arrays stay on the disk. Raises BadSet."""
+    path = spec.sets.get(which)
     if path is None:
-        raise BadSet(f"there is no {name} set")
-    with path.open("rb") as stream:
-        zipped = stream.read(2) == b"PK"
-    if zipped:
-        found = npz.read(path, spec.signature, spec.rows, spec.scratch)
-    else:
-        found = lines.read(path, spec.signature, spec.rows)
-    return sets.checked(found, spec.signature)
+        raise BadSet(f"there is no {which} set")
+    try:
+        return sets.open_set(path, which, spec.signature, rows=spec.rows).load(spec.scratch)
+    except sets.BadSet as bad:
+        raise BadSet(bad.message) from bad

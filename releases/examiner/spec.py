@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from formats.sets import RowKind
 from formats.types import Signature
 from registry.manifest import MetricRange
 from releases.examiner.result import Part
-
-RowKind = Literal["samples", "requests"]
 
 
 class BadSpec(ValueError):

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.source import ROOT, modules
+from tests.architecture.source import ROOT, imported, modules
 
 FRAMEWORKS = ("django", "rest_framework", "celery", "psycopg2", "redis", "boto3")
 # Packages and modules of house rules: they must work where no Django is configured.
 DJANGO_FREE = (
+    "formats",
     "scoring",
     "registry.storage",
     "registry.sandbox",
@@ -32,6 +33,16 @@ def test_the_import_contracts_hold():
     lint = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_crosses_a_wall_needs_numpy_and_msgspec_alone():
+    needed = {
+        name.split(".")[0]
+        for path, tree in modules().items()
+        if path.startswith("formats/")
+        for name in imported(tree)
+    }
+    assert needed - sys.stdlib_module_names <= {"formats", "numpy", "msgspec"}
 
 
 @pytest.mark.parametrize("name", DJANGO_FREE)

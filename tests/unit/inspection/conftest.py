@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from formats.sets import SetLimits
 from registry.inspection.policy import Policy
-from registry.inspection.sets import SetLimits
 from registry.inspection.steps import Order, inspect
 from tests.unit.inspection import graphs
 

@@ -1,0 +1,183 @@
+"""NPZ files: a zip of plain arrays, whose headers are not believed and whose bytes are counted."""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from formats.dtypes import Array
+from formats.sets.errors import OUR_TROUBLE, BadSet
+from formats.sets.members import Member, refuse_strange
+from formats.sets.testset import SetLimits
+
+HEADER_BYTES = 10_000
+COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+ENCRYPTED = 1
+NAMES = re.compile(r"[\x20-\x7e\x80-\U0010ffff]{1,300}")
+IN_MEMORY = 32 << 20
+"""Packed arrays up to this size are unpacked into memory, larger ones into the scratch folder."""
+_CHUNK = 1 << 20
+_LOCAL_HEADER = 30
+
+
+class Archive:
+    """The arrays of an NPZ file by name. Raises BadSet when anything about it is not plain."""
+
+    def __init__(self, path: Path, limits: SetLimits) -> None:
+        self._path = path
+        self._limits = limits
+        with self._plainly():
+            self._zip = zipfile.ZipFile(path)
+            self.members = self._described()
+
+    def elements(self, name: str) -> Iterator[Array]:
+        """Flat parts from first to last; what is shorter or longer than its header says is refused."""
+        member = self.members[name]
+        itemsize = member.dtype.itemsize
+        with self._plainly(), self._body(member) as stream:
+            left = member.content_bytes
+            while left:
+                raw = stream.read(min(left, max(_CHUNK // itemsize, 1) * itemsize))
+                if not raw or len(raw) % itemsize:
+                    raise BadSet(f"The set has {name} cut off.")
+                left -= len(raw)
+                yield _native(np.frombuffer(raw, dtype=member.dtype))
+            _refuse_more(name, stream)
+
+    def read(self, name: str) -> Array:
+        member = self.members[name]
+        with self._plainly(), self._body(member) as stream:
+            raw = stream.read(member.content_bytes)
+            if len(raw) != member.content_bytes:
+                raise BadSet(f"The set has {name} cut off.")
+            _refuse_more(name, stream)
+        flat = _native(np.frombuffer(raw, dtype=member.dtype))
+        return flat.reshape(member.shape, order=_order(member))
+
+    def mapped(self, name: str, scratch: Path) -> Array:
+        """Stored arrays are maps of the file itself; large packed ones are unpacked to scratch and mapped."""
+        member, entry = self.members[name], self._zip.getinfo(f"{name}.npy")
+        if not member.size or (entry.compress_type != zipfile.ZIP_STORED and entry.file_size <= IN_MEMORY):
+            return self.read(name)
+        with self._plainly():
+            if entry.compress_type == zipfile.ZIP_STORED:
+                return _map(self._path, self._offset(entry), entry.file_size, member)
+            target = self._unpacked(member, scratch)
+            return _map(target, 0, target.stat().st_size, member)
+
+    def _described(self) -> Mapping[str, Member]:
+        entries, limits = self._zip.infolist(), self._limits
+        if len(entries) > limits.members:
+            raise BadSet(f"The set has {len(entries):,} arrays, more than {limits.members:,}.")
+        members: dict[str, Member] = {}
+        for entry in entries:
+            member = self._member(entry)
+            if member.name in members:
+                raise BadSet(f"The set has {member.name} twice.")
+            members[member.name] = member
+        total = sum(member.content_bytes for member in members.values())
+        if total > limits.content_bytes:
+            raise BadSet(f"The set unpacks to {total:,} bytes, more than {limits.content_bytes:,}.")
+        return members
+
+    def _member(self, entry: zipfile.ZipInfo) -> Member:
+        name = entry.filename.removesuffix(".npy")
+        if name == entry.filename or not NAMES.fullmatch(name):
+            raise BadSet(
+                f"The set has a member {entry.filename[:100]!r} that is no array with a printable name:"
+                " write the file with numpy.savez."
+            )
+        if entry.flag_bits & ENCRYPTED or entry.compress_type not in COMPRESSIONS:
+            raise BadSet(f"The set has {name} encrypted or packed in an uncommon way: use numpy.savez.")
+        with self._zip.open(entry) as stream:
+            shape, fortran, dtype = _header(name, stream)
+        refuse_strange(name, dtype)
+        # an axis of 0 makes the content nothing, however long the other axes say they are
+        if math.prod(max(axis, 1) for axis in shape) > self._limits.content_bytes:
+            raise BadSet(f"The set has {name} in shape {list(shape)[:8]}, which is too large.")
+        return Member(name, shape, dtype, fortran and len(shape) > 1)
+
+    def _body(self, member: Member) -> IO[bytes]:
+        """The stream of a member's elements, behind its header."""
+        stream = self._zip.open(f"{member.name}.npy")
+        _header(member.name, stream)
+        return stream
+
+    def _offset(self, entry: zipfile.ZipInfo) -> int:
+        """Where a member's bytes begin: behind its local header, which the directory does not describe."""
+        with self._path.open("rb") as stream:
+            stream.seek(entry.header_offset)
+            header = stream.read(_LOCAL_HEADER)
+        name, extra = struct.unpack("<HH", header[26:30])
+        return entry.header_offset + _LOCAL_HEADER + int(name) + int(extra)
+
+    def _unpacked(self, member: Member, scratch: Path) -> Path:
+        """The member as a file of its own. Bytes are counted as they come, not believed."""
+        target = scratch / f"unpacked-{len(list(scratch.glob('unpacked-*')))}.npy"
+        left = member.content_bytes + HEADER_BYTES + _CHUNK
+        with self._zip.open(f"{member.name}.npy") as source, target.open("wb") as sink:
+            while chunk := source.read(_CHUNK):
+                left -= len(chunk)
+                if left < 0:
+                    raise BadSet(f"The set has {member.name} with more bytes than its header says.")
+                sink.write(chunk)
+        return target
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """zipfile, zlib and numpy's header parser have a dozen ways to stumble over bad bytes."""
+        try:
+            yield
+        except (BadSet, MemoryError):
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in OUR_TROUBLE:
+                raise
+            raise BadSet(f"The set cannot be read as NPZ: {str(error)[:200]}.") from error
+
+
+def _header(name: str, stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = npy.read_magic(stream)
+    if version == (1, 0):
+        shape, fortran, dtype = npy.read_array_header_1_0(stream, HEADER_BYTES)
+    elif version == (2, 0):
+        shape, fortran, dtype = npy.read_array_header_2_0(stream, HEADER_BYTES)
+    else:
+        raise BadSet(f"The set has {name} in a form that plain arrays do not need: use numpy.savez.")
+    if min(shape, default=0) < 0:
+        raise BadSet(f"The set has {name} in shape {list(shape)[:8]}, which no array has.")
+    return tuple(int(axis) for axis in shape), bool(fortran), dtype
+
+
+def _map(path: Path, offset: int, size: int, member: Member) -> Array:
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        _header(member.name, stream)
+        start = stream.tell()
+    if member.content_bytes != size - (start - offset):
+        raise BadSet(f"The set has {member.name} in shape {list(member.shape)[:8]}, not the bytes of it.")
+    return np.memmap(
+        path, dtype=member.dtype, mode="r", offset=start, shape=member.shape, order=_order(member)
+    )
+
+
+def _order(member: Member) -> Any:
+    return "F" if member.fortran else "C"
+
+
+def _native(array: Array) -> Array:
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _refuse_more(name: str, stream: IO[bytes]) -> None:
+    if stream.read(1):
+        raise BadSet(f"The set has {name} with more bytes than its header says.")
