@@ -5,10 +5,12 @@ RUN python -m venv /opt/assay \
     && /opt/assay/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /tmp/requirements.txt
 
 FROM python:3.11-slim-bookworm
-# bubblewrap holds what is not yet proven; its version follows Debian's security updates.
+# bubblewrap holds what is not yet proven; its version follows Debian's security updates. Models of texts
+# change case by en_US.UTF-8, where they name no locale.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends bubblewrap \
+    && apt-get install -y --no-install-recommends bubblewrap locales \
+    && localedef -i en_US -f UTF-8 en_US.UTF-8 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin assay \
     && install -d -o assay -g assay -m 0700 /data /node-keys

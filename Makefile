@@ -18,16 +18,16 @@ demo: setup ## play the whole journey with real models and leave Assay running; 
 	@$(WITH_ENV) ONCE="$(ONCE)" deploy/demo.sh
 
 run: setup ## the product without demo data; RELOAD=1 follows changes of the source
-	@$(WITH_ENV) deploy/system-tools.sh bwrap || true
+	@$(WITH_ENV) deploy/system-tools.sh bwrap en_US.UTF-8 || true
 	@$(WITH_ENV) exec $(PY) manage.py up $(if $(RELOAD),--reload)
 
 ##@ Check
 test: setup-dev ## the whole suite with real servers and browser; T=tests/journeys runs a part
-	@deploy/system-tools.sh bwrap chromium || true
+	@deploy/system-tools.sh bwrap chromium en_US.UTF-8 || true
 	@$(PY) -m pytest -n $(JOBS) --dist loadgroup $(T)
 
 check: setup-dev ## what CI runs: format, lint, types, imports, migrations, docs, tests on both databases
-	@deploy/system-tools.sh bwrap chromium || true
+	@deploy/system-tools.sh bwrap chromium en_US.UTF-8 || true
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 from registry.sandbox.errors import NoSandbox
+from scoring.runtime import locales
 from tests import databases, live
 from tests.fuzz.amount import SOAK
 from tests.servers import S3Server, Servers
@@ -22,7 +23,7 @@ from tests.servers import S3Server, Servers
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-PACKAGES = {"chromium": "chromium", "bwrap": "bubblewrap"}
+PACKAGES = {"chromium": "chromium", "bwrap": "bubblewrap", locales.LOCALE: "locales"}
 SERVERS = pytest.StashKey[Servers]()
 
 
@@ -82,6 +83,8 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     for marker, program in (("browser", "chromium"), ("isolated", "bwrap")):
         if item.get_closest_marker(marker) and not shutil.which(program):
             pytest.skip(f"needs {program}")
+    if item.get_closest_marker("locale") and not locales.has():
+        pytest.skip(f"needs {locales.LOCALE}")
     with _skipped_without_bubblewrap(), _without_playwrights_loop(item):
         return (yield)
 
@@ -129,15 +132,12 @@ def _without_playwrights_loop(item: pytest.Item) -> Iterator[None]:
 def pytest_terminal_summary(terminalreporter) -> None:
     """Say at the end what did not run and the line that would let it run."""
     reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
-    missing = sorted(
-        {PACKAGES[name] for name in PACKAGES if any(f"needs {name}" in text for text in reasons)}
-    )
+    tools = sorted(name for name in PACKAGES if any(f"needs {name}" in text for text in reasons))
+    missing = [PACKAGES[name] for name in tools]
     if missing:
         terminalreporter.section("not run", red=True, bold=True)
         terminalreporter.line(f"Tests that need {' and '.join(missing)} did not run. As root:")
-        terminalreporter.line(
-            f"  apt-get update && apt-get install -y --no-install-recommends {' '.join(missing)}"
-        )
+        terminalreporter.line(f"  ASSAY_INSTALL=1 deploy/system-tools.sh {' '.join(tools)}")
 
 
 @pytest.fixture(scope="session")
@@ -190,12 +190,6 @@ def live_tree(request: pytest.FixtureRequest, servers: Servers) -> Iterator[live
         live.running(DATABASE_URL=url, **given) as tree,
     ):
         yield tree
-
-
-@pytest.fixture(scope="session")
-def demo(live_tree: live.LiveTree) -> live.Demo:
-    """The whole journey, played once in the live tree for all who want to see it or what it leaves."""
-    return live.play_demo(live_tree)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,17 @@ from __future__ import annotations
 from formats.sets import SetLimits
 from registry.inspection.parent import inspect
 from registry.inspection.policy import Policy
-from registry.inspection.refusals import Finding, Refusal
+from registry.inspection.refusals import NO_LOCALE, Finding, Refusal
 from registry.inspection.report import GraphFacts, Inspection, SetFacts
 
-__all__ = ["Finding", "GraphFacts", "Inspection", "Policy", "Refusal", "SetFacts", "SetLimits", "inspect"]
+__all__ = [
+    "NO_LOCALE",
+    "Finding",
+    "GraphFacts",
+    "Inspection",
+    "Policy",
+    "Refusal",
+    "SetFacts",
+    "SetLimits",
+    "inspect",
+]

@@ -6,16 +6,19 @@ by zero, or the least one by minus one, kills the process. Neither raises anythi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import inliner, numpy_helper, shape_inference
 
+from registry.inspection import inferred
 from registry.inspection.operators import INTEGER_DIVISIONS, SHAPES_ONLY, SIZED_BY_VALUES
+from registry.inspection.policy import Policy
 from registry.inspection.refusals import Finding
-from registry.inspection.walk import Anatomy, anatomy
+from registry.inspection.scans import findings as scans_of
+from registry.inspection.walk import Anatomy, anatomy, subgraphs
 
 WHOLE_NUMBERS = {
     getattr(onnx.TensorProto, sign + width) for sign in ("INT", "UINT") for width in ("8", "16", "32", "64")
@@ -23,15 +26,15 @@ WHOLE_NUMBERS = {
 SMALL_CONSTANT = 1 << 20
 
 
-def findings(parts: Anatomy, key: str) -> Iterator[Finding]:
+def findings(parts: Anatomy, key: str, policy: Policy) -> Iterator[Finding]:
     """Flows that a policy forbids; one finding where the graph makes too little sense to follow them."""
     try:
-        yield from _followed(parts, key)
+        yield from _followed(parts, key, policy)
     except (RuntimeError, shape_inference.InferenceError) as error:
         yield Finding("inconsistent", f"The {key} cannot be followed: {error}")
 
 
-def _followed(parts: Anatomy, key: str) -> Iterator[Finding]:
+def _followed(parts: Anatomy, key: str, policy: Policy) -> Iterator[Finding]:
     """Calls of local functions are written out first: they must be bounded."""
     if parts.functions:
         parts = anatomy(inliner.inline_local_functions(parts.model))
@@ -42,7 +45,14 @@ def _followed(parts: Anatomy, key: str) -> Iterator[Finding]:
                 yield Finding(
                     "size_from_input", f"In the {key} a caller's values set the size of {_name(node)}."
                 )
-    yield from _divisions(parts, key, sent)
+    divisions = _risky_divisions(parts)
+    scans = any(node.op_type == "Scan" for node in parts.nodes())
+    if not divisions and not scans:
+        return
+    known = inferred.followed(parts.model)
+    values = inferred.values(known)
+    yield from _divided(divisions, _constants(parts), values, key, sent)
+    yield from scans_of(known, values, key, policy)
 
 
 def _sent(parts: Anatomy) -> set[str]:
@@ -55,22 +65,32 @@ def _sent(parts: Anatomy) -> set[str]:
         for value in body.graph.input
         if value.name not in constant
     }
-    # nested graphs may use outer names before we come to them: go on until nothing is added
+    # nested graphs may use outer names before we come to them: go on until nothing is added;
+    # what comes out of them may be made of names that the node does not list
     known = -1
     while known != len(sent):
         known = len(sent)
         for node in parts.nodes():
-            if node.op_type not in SHAPES_ONLY and any(name in sent for name in node.input):
+            if node.op_type not in SHAPES_ONLY and (
+                any(name in sent for name in node.input) or any(True for _ in subgraphs(node))
+            ):
                 sent.update(name for name in node.output if name)
     return sent
 
 
-def _divisions(parts: Anatomy, key: str, sent: set[str]) -> Iterator[Finding]:
+def _risky_divisions(parts: Anatomy) -> list[onnx.NodeProto]:
     divisions = [node for node in parts.nodes() if node.op_type in INTEGER_DIVISIONS and not node.domain]
-    divisions = [node for node in divisions if len(node.input) == 2 and not _is_harmless(node)]
-    if not divisions:
-        return
-    types, constants = _types(parts.model), _constants(parts)
+    return [node for node in divisions if len(node.input) == 2 and not _is_harmless(node)]
+
+
+def _divided(
+    divisions: list[onnx.NodeProto],
+    constants: Mapping[str, np.ndarray[Any, Any]],
+    values: Mapping[str, Any],
+    key: str,
+    sent: set[str],
+) -> Iterator[Finding]:
+    types = {name: kind.elem_type for name, kind in values.items()}
     for node in divisions:
         divisor = node.input[1]
         # a type that nobody can tell may be a whole number
@@ -86,23 +106,6 @@ def _divisions(parts: Anatomy, key: str, sent: set[str]) -> Iterator[Finding]:
 def _is_harmless(node: onnx.NodeProto) -> bool:
     """Mod of floats says so itself."""
     return any(attribute.name == "fmod" and attribute.i for attribute in node.attribute)
-
-
-def _types(model: onnx.ModelProto) -> dict[str, int]:
-    """Element types by tensor name, as far as ONNX can tell. Large constants stay out of the copy."""
-    light = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
-    light.graph.node.extend(model.graph.node)
-    light.graph.input.extend(model.graph.input)
-    light.graph.output.extend(model.graph.output)
-    light.graph.value_info.extend(model.graph.value_info)
-    named = {value.name for value in model.graph.input}
-    for tensor in (one for one in model.graph.initializer if one.name not in named):
-        light.graph.input.append(
-            onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
-        )
-    graph: Any = shape_inference.infer_shapes(light).graph
-    values = (*graph.input, *graph.value_info, *graph.output)
-    return {value.name: value.type.tensor_type.elem_type for value in values}
 
 
 def _constants(parts: Anatomy) -> dict[str, np.ndarray[Any, Any]]:

@@ -1,8 +1,9 @@
-"""The operators that a model may use without asking: known, deterministic, and without control flow.
+"""The operators that a model may use without asking: known, deterministic, and bounded.
 
-An allow-list, by domain and name. Not in it: Loop, Scan, If and SequenceMap (a run without an end), Random*
+An allow-list, by domain and name. Not in it: Loop, If and SequenceMap (a run without an end), Random*
 and other dice, ImageDecoder (a parser of its own), training, sequences and optionals as values. A model's
-policy may allow more.
+policy may allow more. Scan is in it where the file says how long it runs (`scans`), Tokenizer with its
+limits (`texts`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ DEFAULT_DOMAINS = {"ai.onnx": ""}
 RUNTIME_DOMAINS = frozenset(
     {"com.microsoft", "com.microsoft.nchwc", "ai.onnx.contrib", "com.ms.internal.nhwc"}
 )
-"""Operators that onnxruntime knows and ONNX does not: never unknown, never allowed by default."""
+"""Operators that onnxruntime knows and ONNX does not: never unknown, hardly ever allowed by default."""
 
 _ONNX = """
 Abs Acos Acosh Add AffineGrid And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool
@@ -34,9 +35,9 @@ PRelu Pad Pow QLinearConv QLinearMatMul QuantizeLinear
 RMSNormalization RNN Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean
 ReduceMin ReduceProd ReduceSum ReduceSumSquare RegexFullMatch Relu Reshape Resize ReverseSequence RoiAlign
 RotaryEmbedding Round
-STFT Scatter ScatterElements ScatterND Selu Shape Shrink Sigmoid Sign Sin Sinh Size Slice Softmax Softplus
-StringSplit SwiGLU
-Softsign SpaceToDepth Split Sqrt Squeeze StringConcat StringNormalizer Sub Sum Swish
+STFT Scan Scatter ScatterElements ScatterND Selu Shape Shrink Sigmoid Sign Sin Sinh Size Slice Softmax
+Softplus Softsign SpaceToDepth Split Sqrt Squeeze StringConcat StringNormalizer StringSplit Sub Sum SwiGLU
+Swish
 Tan Tanh TensorScatter TfIdfVectorizer ThresholdedRelu Tile TopK Transpose Trilu
 Unique Unsqueeze Upsample Where Xor
 """
@@ -47,7 +48,15 @@ LinearClassifier LinearRegressor Normalizer OneHotEncoder SVMClassifier SVMRegre
 TreeEnsembleClassifier TreeEnsembleRegressor ZipMap
 """
 
-ALLOWED = frozenset({("", name) for name in _ONNX.split()} | {("ai.onnx.ml", name) for name in _ML.split()})
+_RUNTIME = """
+Tokenizer
+"""
+
+ALLOWED = frozenset(
+    {("", name) for name in _ONNX.split()}
+    | {("ai.onnx.ml", name) for name in _ML.split()}
+    | {("com.microsoft", name) for name in _RUNTIME.split()}
+)
 
 SIZED_BY_VALUES = {
     "Range": (0, 1, 2),

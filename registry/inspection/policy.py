@@ -21,6 +21,9 @@ class Policy:
     nesting         functions or subgraphs one inside the other
     tree_depth      of a tree ensemble: onnxruntime descends by recursion when it loads one
     name_length     of a tensor or node
+    scan_depth      Scans one inside the other
+    scan_steps      nodes that Scans run, body after body, for one request
+    rows            that a request is taken to have, where its rows are scanned
     """
 
     file_bytes: int = (2 << 30) - 1
@@ -29,6 +32,9 @@ class Policy:
     nesting: int = 8
     tree_depth: int = 2_000
     name_length: int = 1_000
+    scan_depth: int = 2
+    scan_steps: int = 1_000_000
+    rows: int = 8_192
     allowed: frozenset[Operator] = field(default_factory=frozenset)
 
     def allows(self, operator: Operator) -> bool:

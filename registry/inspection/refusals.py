@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 LONGEST_SENTENCE = 500
+NO_LOCALE = "no_locale"
+"""The one finding that is no fault of the model: the machine that inspects lacks something."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import onnx
 from onnx import defs
 
-from registry.inspection import flow, tensors, trees
+from registry.inspection import flow, tensors, texts, trees
 from registry.inspection.operators import RUNTIME_DOMAINS
 from registry.inspection.policy import Operator, Policy, operator
-from registry.inspection.refusals import Finding, Refused
+from registry.inspection.refusals import NO_LOCALE, Finding, Refused
 from registry.inspection.walk import Anatomy, Call, call_of
+from scoring.runtime import locales
 
 SHOWN = 5
 TOO_MANY = 1 << 62
@@ -43,7 +44,7 @@ def findings(parts: Anatomy, key: str, policy: Policy) -> Iterator[Finding]:
     cheap = list(_cheap(parts, key, policy))
     yield from cheap
     if not cheap:
-        yield from flow.findings(parts, key)
+        yield from flow.findings(parts, key, policy)
 
 
 def operators(parts: Anatomy) -> Counter[Operator]:
@@ -79,6 +80,10 @@ def _cheap(parts: Anatomy, key: str, policy: Policy) -> Iterator[Finding]:
     for node in parts.nodes():
         if trouble := trees.trouble(node, policy.tree_depth):
             yield Finding("tree", f"The {key}'s {node.op_type} {trouble}.")
+        if trouble := texts.trouble(node):
+            yield Finding("text", f"The {key}'s {node.op_type} {trouble}.")
+    if any(texts.needs_locale(node) for node in parts.nodes()) and not locales.has():
+        yield Finding(NO_LOCALE, locales.MISSING)
 
 
 def _names(parts: Anatomy, key: str, policy: Policy) -> Iterator[Finding]:

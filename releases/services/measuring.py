@@ -24,6 +24,7 @@ from releases.gates.catalog import GATES
 from releases.models import Release
 from releases.proving import ExaminerBroke, Proof, Subject, prove
 from scoring.plans import ArtifactRef, PlannedVersion
+from scoring.runtime import locales
 
 SEED = 20_260_101
 _OUR_TROUBLE = (NoSandbox, StoreFull, StoreUnavailable, ExaminerBroke, OSError)
@@ -91,6 +92,8 @@ class Bench:
             policy=inspection.Policy(allowed=allowed),
             allow_unisolated=settings.ALLOW_UNISOLATED,
         )
+        if lacking := [finding for finding in found.findings if finding.code == inspection.NO_LOCALE]:
+            raise OSError(lacking[0].message)
         return {**found.to_json(), "checked": sorted(files)}
 
     def _end_to_end(self) -> Mapping[str, Any]:
@@ -140,6 +143,8 @@ class Bench:
         do: list[str],
         champion_predictions: Path | None = None,
     ) -> Proof:
+        if _changes_case(of.version) and not locales.has():
+            raise OSError(locales.MISSING)
         return prove(
             self.folder / name,
             _subject(of, files),
@@ -191,6 +196,12 @@ def _part(proof: Proof, part: result.Part) -> dict[str, Any]:
         why = examination.problem(part) or examination.reason
         return {"reason": why or "The examiner found nothing to say."}
     return dict(asdict(found))
+
+
+def _changes_case(version: ModelVersion) -> bool:
+    """Whether it has the operator that cannot be loaded on a machine without the locale."""
+    graphs: Mapping[str, Any] = version.inspection.get("graphs", {})
+    return any(["", "StringNormalizer"] in graph["operators"] for graph in graphs.values())
 
 
 def _operator(name: str) -> tuple[str, str]:

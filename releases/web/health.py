@@ -18,6 +18,7 @@ from registry.stores import artifact_store
 from registry.web.pages import page
 from releases import dataplane
 from releases import selectors as release_selectors
+from scoring.runtime import locales
 
 _SHARED = (
     "Another installation (%s…) uses the same Redis database. They take each other's tasks and plans:"
@@ -53,7 +54,8 @@ class Node:
 def health(request: HttpRequest) -> HttpResponseBase:
     """The whole page, or for htmx the part that refreshes."""
     nodes, redis = _nodes()
-    checks = [_sandbox(), _asked("Database", _database), redis, _asked("Artifact store", _store), _witness()]
+    checks = [_sandbox(), _locale(), _asked("Database", _database), redis]
+    checks += [_asked("Artifact store", _store), _witness()]
     if not nodes:
         checks.append(Check("Scoring", "danger", "silent", "No scoring node has spoken in the last minute."))
     context = {"checks": checks, "nodes": nodes, "queues": sorted(selectors.queue_lengths().items())}
@@ -75,6 +77,15 @@ def _sandbox() -> Check:
     if level.isolated:
         return Check("Sandbox", "positive", level.name, level.sentence)
     return Check("Sandbox", "caution" if settings.ALLOW_UNISOLATED else "danger", level.name, level.sentence)
+
+
+def _locale() -> Check:
+    """Of this machine. Workers and nodes that are others say so when they have to load such a model."""
+    if locales.has():
+        return Check("Locale", "positive", "ready", f"Models change the case of texts by {locales.LOCALE}.")
+    return Check(
+        "Locale", "caution", "missing", f"{locales.MISSING} Until then they cannot be proven or served."
+    )
 
 
 def _database() -> str:

@@ -15,6 +15,7 @@ import onnxruntime
 from formats.dtypes import Array
 from formats.types import TensorSpec
 from scoring.errors import BadModel, CorruptArtifact
+from scoring.runtime.words import refusal
 
 ELEMENTS = {
     "bool": "BOOL",
@@ -129,7 +130,7 @@ def load(
             source, wanted.session_options(), providers=wanted.session_providers()
         )
     except Exception as error:
-        raise BadModel(f"onnxruntime refuses the graph: {error}") from error
+        raise BadModel(refusal(error)) from error
     return Graph(session)
 
 

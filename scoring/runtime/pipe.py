@@ -7,7 +7,7 @@ from typing import Any
 
 from formats.dtypes import Array
 from formats.types import Signature, TensorSpec
-from scoring.errors import BadModel
+from scoring.errors import BadModel, BodyTooLarge
 from scoring.runtime.onnx import Graph
 
 
@@ -40,6 +40,10 @@ def signature_of(extractor: Graph | None, model: Graph) -> Signature:
     return Signature(extractor.inputs, model.outputs + passed)
 
 
+PADDED_CHARACTERS = 32 << 20
+"""Rows times the longest text. What cuts texts into words makes each row as wide as the widest."""
+
+
 class Pipe:
     """The two graphs behind one signature, checked against each other.
 
@@ -52,6 +56,7 @@ class Pipe:
         _agree(signature.outputs, own.outputs, "output")
         self._model, self._extractor = model, extractor
         self._names = [spec.name for spec in signature.outputs]
+        self._texts = [spec.name for spec in signature.inputs if spec.datatype == "BYTES"]
         given = {spec.name for spec in model.outputs}
         self._from_model = [name for name in self._names if name in given]
         self._model_names = model.sources(self._from_model)
@@ -63,7 +68,10 @@ class Pipe:
         )
 
     def run(self, feed: Mapping[str, Array], options: Any = None) -> list[Array]:
-        """One array per output of the signature, in its order. Raises whatever onnxruntime raises."""
+        """One array per output of the signature, in its order. Raises whatever onnxruntime raises, and
+        BodyTooLarge for texts that would fill the memory."""
+        if self._texts:
+            self._check_texts(feed)
         if self._plain:
             return self._model.run(self._names, feed, options)
         made: dict[str, Any] = {}
@@ -73,6 +81,18 @@ class Pipe:
             feed = {name: made[source] for name, source in self._joints.items()}
         found = dict(zip(self._model_names, self._model.run(self._model_names, feed, options), strict=True))
         return [self._output(name, found, made) for name in self._names]
+
+    def _check_texts(self, feed: Mapping[str, Array]) -> None:
+        for name in self._texts:
+            texts = feed.get(name)
+            if texts is None or texts.size < 2:
+                continue
+            longest = max(map(len, texts.ravel().tolist()))
+            if texts.size * longest > PADDED_CHARACTERS:
+                raise BodyTooLarge(
+                    f"input {name!r} has {texts.size:,} texts, the longest of {longest:,} characters:"
+                    " send long texts in requests of fewer rows"
+                )
 
     def _output(self, name: str, found: Mapping[str, Any], made: Mapping[str, Any]) -> Array:
         if name in self._from_model or self._extractor is None:

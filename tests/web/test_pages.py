@@ -17,6 +17,7 @@ from registry.models import ApiToken, Event, RegisteredModel
 from registry.web.paging import keyset
 from releases import dataplane
 from releases.models import FeedbackBatch, Reward
+from scoring.runtime import locales
 from tests import makers
 from tests.web import world as worlds
 
@@ -275,6 +276,15 @@ def test_health_says_who_else_lives_on_this_redis(world, as_, settings, redis_ur
     assert "Another installation" in html
     assert "by REDIS_URL" in html
     assert "Another installation" not in text(as_("vera").get("/health/"))
+
+
+def test_health_says_whether_the_case_of_texts_can_be_changed(world, as_, monkeypatch):
+    for there, words in (
+        (True, "change the case of texts by en_US.UTF-8"),
+        (False, "apt-get install locales"),
+    ):
+        monkeypatch.setattr(locales, "has", lambda name=locales.LOCALE, there=there: there)
+        assert words in text(as_("vera").get("/health/"))
 
 
 def test_health_names_what_is_down_without_falling(world, as_):

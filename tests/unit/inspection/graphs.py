@@ -61,6 +61,34 @@ def doubling_functions(count):
     return model([call], functions=functions, domains=["local"])
 
 
+def nearest(scanned="points", inputs=None, constants=None, **attributes):
+    """x [N, 2] -> y [?, N]: the squared distance of each row to each known point, as skl2onnx writes it."""
+    body = helper.make_graph(
+        [
+            node("Identity", ["kept"], ["keeps"]),
+            node("Sub", ["kept", "point"], ["apart"]),
+            node("ReduceSumSquare", ["apart"], ["far"], axes=[1], keepdims=0),
+        ],
+        "body",
+        [value("kept", shape=(None, 2)), value("point", shape=(None,))],
+        [value("keeps", shape=(None, None)), value("far", shape=(None,))],
+    )
+    scan = node("Scan", ["x", scanned], ["same", "y"], body=body, num_scan_inputs=1, **attributes)
+    points = {"points": np.arange(10, dtype=np.float32).reshape(5, 2)}
+    made = points if constants is None else constants
+    return model([scan], inputs, [value("y", shape=("P", "N"))], made, opset=17)
+
+
+def tokenizer(lower=True, **attributes):
+    """s [N] -> t [N, M]: words, in small letters."""
+    told = {"mark": 0, "mincharnum": 1, "pad_value": "#", "tokenexp": "[a-z]+"} | attributes
+    nodes = [node("StringNormalizer", ["s"], ["low"], case_change_action="LOWER", is_case_sensitive=0)]
+    nodes.append(node("Tokenizer", ["low" if lower else "s"], ["t"], "com.microsoft", **told))
+    inputs = [value("s", TensorProto.STRING, ("N",))]
+    outputs = [value("t", TensorProto.STRING, ("N", "M"))]
+    return model(nodes if lower else nodes[1:], inputs, outputs, opset=17, domains=["com.microsoft"])
+
+
 def deep_tree(depth):
     """A regression tree that is one long branch."""
     ids = list(range(2 * depth + 1))

@@ -1,0 +1,38 @@
+"""What becomes of a gate where the machine lacks something: its trouble, never the model's fault."""
+
+from __future__ import annotations
+
+import pytest
+
+from registry import inspection
+from releases.gates import Outcome
+from releases.services.measuring import Bench
+from scoring.runtime import locales
+from tests import makers
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    """A release of a text model on a machine without the locale."""
+    monkeypatch.setattr(locales, "has", lambda name=locales.LOCALE: False)
+    graphs = {"model": {"operators": [["", "StringNormalizer"]]}}
+    made = Bench(makers.release(makers.version(inspection={"graphs": graphs})), tmp_path)
+    made._files = {key: tmp_path / key for key in ("model", "end_to_end", "confidence")}
+    return made
+
+
+@pytest.mark.parametrize("gate", ["end_to_end", "confidence", "benchmark"])
+def test_what_cannot_be_loaded_here_for_want_of_a_locale_has_not_failed(bench, gate):
+    verdict = bench.measure(gate)
+
+    assert verdict.outcome is Outcome.ERRORED
+    assert locales.MISSING in verdict.summary
+
+
+def test_an_inspection_without_the_locale_decides_nothing(bench, monkeypatch):
+    found = inspection.Inspection(findings=(inspection.Finding(inspection.NO_LOCALE, locales.MISSING),))
+    monkeypatch.setattr(inspection, "inspect", lambda *files, **how: found)
+
+    assert bench.measure("integrity").outcome is Outcome.ERRORED
