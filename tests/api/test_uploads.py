@@ -215,7 +215,7 @@ def test_other_bytes_than_the_manifest_promises_are_refused(ci, digits, left_ove
 
 def test_a_manifest_that_is_no_manifest_is_refused(ci, digits, left_over):
     before = left_over()
-    form = parts.form(digits) | {"manifest": SimpleUploadedFile("model.yaml", b"a: &x 1\nb: *x\n")}
+    form = parts.form(digits) | {"manifest": SimpleUploadedFile("model.yaml", b"a: &x [*x]\n")}
 
     assert "manifest" in refused(ci.upload(digits, form), 422, "bad_manifest")
     assert left_over() == before
