@@ -4,21 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from registry.api.asking import Strict
 from registry.api.shapes import EventShape
 from releases import selectors
 from releases.lifecycle import Action
+from releases.services.opening import STRATEGIES
 
 SHARE_OF = 2**53
 
 
-class NewRelease(Strict):
-    """The body of `POST /models/{model}/versions/{n}/releases`."""
+@extend_schema_field(
+    {
+        "type": "object",
+        "required": ["kind"],
+        "properties": {"kind": {"type": "string", "enum": list(STRATEGIES)}},
+        "example": {"kind": "single"},
+    }
+)
+class StrategyField(serializers.DictField):
+    """How a release reaches its clients; `opening` judges what it says."""
 
-    environment = serializers.CharField(max_length=63, default="production")
-    strategy = serializers.DictField(default=dict)
+
+class NewRelease(Strict):
+    """The body of `POST /models/{model}/versions/{n}/releases`; where to and how is said, never assumed."""
+
+    environment = serializers.CharField(
+        max_length=63, error_messages={"required": "Say where to, such as production."}
+    )
+    strategy = StrategyField(error_messages={"required": 'Say how, such as {{"kind": "single"}}.'})
     submit = serializers.BooleanField(default=True)
 
 

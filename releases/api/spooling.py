@@ -16,6 +16,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 
 from registry.errors import BadInput, DigestMismatch, TooLarge
 from registry.manifest import FILE_KEYS, MAX_BYTES, Manifest, parse
@@ -80,6 +81,16 @@ class Upload:
                 raise DigestMismatch(
                     f"The manifest promises {promised.size} bytes, {came.size} came.", field=f"files.{key}"
                 )
+
+
+def upload_of(request: Request) -> Upload:
+    """What came. Raises BadInput where nothing did: no parser is asked about an empty body."""
+    if not isinstance(request.data, Upload):
+        raise BadInput(
+            "The body is empty: send multipart/form-data with the part manifest and one part per file.",
+            field="body",
+        )
+    return request.data
 
 
 class SpoolingParser(BaseParser):

@@ -20,7 +20,7 @@ from registry.api.shapes import PageQuery, VersionLine
 from registry.manifest import FILE_KEYS
 from registry.services import uploads
 from releases.api.shapes import ReleaseLine, UploadedShape
-from releases.api.spooling import SpoolFolder, SpoolingParser
+from releases.api.spooling import SpoolFolder, SpoolingParser, upload_of
 from releases.services import intake
 
 _BINARY = {"type": "string", "format": "binary"}
@@ -63,9 +63,9 @@ class Versions(SpoolFolder, APIView):
         201 with the new version, and with the release that the manifest wishes for; the same
         version again is 200 and changes nothing.
         """
-        manifest = request.data.manifest()
+        upload = upload_of(request)
         version, release, created = intake.take_upload(
-            self.model, manifest, request.data.spooled, by=request.user, token=request.auth
+            self.model, upload.manifest(), upload.spooled, by=request.user, token=request.auth
         )
         url = VersionLine(version).data["url"]
         answer = {

@@ -12,7 +12,7 @@ from registry.services.uploads import SpooledFile
 from registry.transactions import write
 from releases import selectors
 from releases.models import Release
-from releases.services.opening import open_release
+from releases.services.opening import check_strategy, open_release
 from scoring.crashpoints import crashpoint
 
 
@@ -36,6 +36,7 @@ def take_upload(
     wish = manifest.release
     if wish is not None:
         selectors.environment(wish.environment)
+        check_strategy(wish.strategy)
     if version := uploads.existing(model, manifest, files):
         return version, selectors.releases_of_version(version).first(), False
     prepared = uploads.prepare(manifest, files)

@@ -37,15 +37,13 @@ def open_release(
     """
     if reason := policies.refuse_open(access(by, token, version.model)):
         raise NotAllowed(reason)
-    kind = strategy.get("kind", "single")
-    if kind not in STRATEGIES:
-        raise BadInput(f"The strategy {kind!r} is not offered yet: write single.", field="strategy.kind")
+    check_strategy(strategy)
     with write():
         release = Release.objects.create(
             version=version,
             model=version.model,
             environment=selectors.environment(environment),
-            strategy={**strategy, "kind": kind},
+            strategy=dict(strategy),
             policy=_policy_now(version.model),
             opened_by=by,
         )
@@ -61,6 +59,18 @@ def open_release(
             policy=release.policy,
         )
         return submit_release(release, by=by, token=token) if submit else release
+
+
+def check_strategy(strategy: Mapping[str, Any]) -> None:
+    """A strategy says how, and nothing that would go unread. Raises BadInput naming the member."""
+    offered = " or ".join(STRATEGIES)
+    if "kind" not in strategy:
+        raise BadInput(f"Say how the release reaches its clients: write {offered}.", field="strategy.kind")
+    kind = strategy["kind"]
+    if kind not in STRATEGIES:
+        raise BadInput(f"The strategy {kind!r} is not offered yet: write {offered}.", field="strategy.kind")
+    for name in strategy.keys() - {"kind"}:
+        raise BadInput(f"The strategy {kind} has no {name!r}: leave it out.", field=f"strategy.{name}")
 
 
 def submit_release(release: Release, *, by: Person, token: ApiToken | None = None) -> Release:

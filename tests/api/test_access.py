@@ -28,7 +28,7 @@ BODIES = {
     "api-models": {"name": "fresh"},
     "api-model": {"task": "other"},
     "api-policy-actions": {"grounds": GROUNDS},
-    "api-version-releases": {},
+    "api-version-releases": {"environment": "production", "strategy": {"kind": "single"}},
     "api-reviews": {"slot": "technical", "verdict": "approve", "grounds": "looked at all of it"},
     "api-actions": {},
     "api-tokens": {"name": "mine", "scopes": ["score"]},

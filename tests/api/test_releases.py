@@ -10,7 +10,7 @@ from django.utils import timezone
 from registry.models import Role
 from releases import selectors
 from releases.lifecycle import State
-from releases.models import Route
+from releases.models import Release, Route
 from tests import makers
 from tests.api.conftest import Caller
 
@@ -30,7 +30,10 @@ def manager():
 def test_a_release_is_opened_by_ci_and_shown_whole(ci, robot, production):
     makers.version(makers.model("digits", robot), robot)
 
-    opened = ci.post("/models/digits/versions/1/releases", {"strategy": {"kind": "single"}})
+    opened = ci.post(
+        "/models/digits/versions/1/releases",
+        {"environment": "production", "strategy": {"kind": "single"}},
+    )
 
     assert opened.status_code == 201, opened.content
     shown = opened.json()
@@ -49,15 +52,40 @@ def test_a_release_is_opened_by_ci_and_shown_whole(ci, robot, production):
     [
         ({"environment": "nowhere"}, 404, "not_found"),
         ({"strategy": {"kind": "bandit"}}, 422, "bad_input"),
+        ({"strategy": {"kind": "single", "pair": 0.5}}, 422, "bad_input"),
         ({"strategie": {}}, 422, "bad_input"),
     ],
 )
 def test_a_release_that_cannot_be_is_refused(ci, robot, production, body, status, code):
     makers.version(makers.model("digits", robot), robot)
+    whole = {"environment": "production", "strategy": {"kind": "single"}}
 
-    answer = ci.post("/models/digits/versions/1/releases", body)
+    answer = ci.post("/models/digits/versions/1/releases", whole | body)
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert not Release.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "missing"),
+    [
+        (None, {"environment", "strategy"}),
+        ({}, {"environment", "strategy"}),
+        ({"strategy": {"kind": "single"}}, {"environment"}),
+        ({"environment": "production"}, {"strategy"}),
+        ({"environment": "production", "strategy": {}}, {"strategy.kind"}),
+    ],
+)
+def test_where_to_and_how_are_said_and_never_assumed(ci, robot, production, body, missing):
+    makers.version(makers.model("digits", robot), robot)
+
+    answer = ci.call("POST", "/models/digits/versions/1/releases", body)
+
+    assert answer.status_code == 422
+    errors = {error["field"]: error["message"] for error in answer.json()["errors"]}
+    assert set(errors) == missing
+    assert all(message.startswith("Say ") for message in errors.values())
+    assert not Release.objects.exists()
 
 
 def test_a_person_signs_and_a_machine_does_not(ci, reviewed):
