@@ -7,11 +7,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from registry.sandbox import command
+from registry.sandbox import command, kernel
 from registry.sandbox.limits import Limits
 
 PROBE_SECONDS = 20
-HOW = "Install bubblewrap (Debian: apt-get install bubblewrap) and allow user namespaces"
+HOW = "Install bubblewrap (Debian: apt-get install bubblewrap)"
 OR_ELSE = "on a development machine ASSAY_ALLOW_UNISOLATED=true runs models without isolation"
 
 
@@ -32,7 +32,8 @@ def level() -> Level:
     if not _found:
         trouble = _probe()
         if trouble:
-            return Level("none", False, f"No sandbox: {trouble}. {HOW}; {OR_ELSE}.")
+            todo = HOW if command.bubblewrap() is None else kernel.advice()
+            return Level("none", False, f"No sandbox: {trouble.rstrip('.')}. {todo}; {OR_ELSE}.")
         _found.append(
             Level("bubblewrap", True, "Untrusted models run in bubblewrap cells, without network or files.")
         )

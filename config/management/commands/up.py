@@ -19,6 +19,7 @@ from config import env, processes
 from config.keeper import only_one_tree
 from config.sources import SourceWatch
 from config.supervisor import CRASHES, Supervisor, TreeStopped, die_with_parent, stopped_by_signals
+from registry import sandbox
 
 Question = Callable[[], bool]
 
@@ -71,6 +72,8 @@ class Command(BaseCommand):
             "Ctrl-C ends all of it."
         )
         self.stdout.flush()
+        if not (found := sandbox.level()).isolated:
+            self._say(found.sentence)
 
     def _stay(self, supervisor: Supervisor, then: str | None, *, once: bool, changed: Question) -> int:
         """Until somebody asks to stop or, with `once`, until the command is through. The exit code."""
