@@ -10,11 +10,13 @@ from config import env
 env.set_default("DJANGO_SETTINGS_MODULE", "config.settings")
 env.set_default("ORT_DISABLE_TELEMETRY", "1")
 
-from django.core.asgi import get_asgi_application  # noqa: E402 - the settings module must be named first
+from django.conf import settings  # noqa: E402 - the settings module must be named first
+from django.core.asgi import get_asgi_application  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.urls import Resolver404, get_resolver, resolve  # noqa: E402
 
 from config.hybrid import Hybrid  # noqa: E402
+from config.proxies import BehindProxies  # noqa: E402
 
 
 @lru_cache(maxsize=4096)
@@ -28,5 +30,7 @@ def waits(method: str, path: str) -> bool:
         return False
 
 
-application = Hybrid(get_asgi_application(), get_wsgi_application(), waits=waits)
+application = BehindProxies(
+    Hybrid(get_asgi_application(), get_wsgi_application(), waits=waits), settings.TRUSTED_PROXIES
+)
 assert get_resolver().url_patterns  # noqa: S101 - read the addresses now, not with the first request

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from config import databases, env, secrets
+from config import databases, env, proxies, secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.path("ASSAY_DATA_DIR", BASE_DIR / "var")
@@ -15,6 +15,7 @@ SECRET_KEY = env.text("ASSAY_SECRET_KEY", "") or secrets.django_key(DATA_DIR)
 ALLOWED_HOSTS = env.words("ASSAY_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.words("ASSAY_TRUSTED_ORIGINS", [])
 HTTPS = env.flag("ASSAY_HTTPS", False)
+TRUSTED_PROXIES = proxies.networks(env.words("ASSAY_TRUSTED_PROXIES", []))
 
 # --- what Assay itself needs -------------------------------------------------------------------
 WEB_PORT = env.number("ASSAY_WEB_PORT", 8000)

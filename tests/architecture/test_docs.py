@@ -13,7 +13,8 @@ READERS = {"text", "flag", "number", "words", "path", "required"}
 # What only others read: the AWS library, docker compose, make, the tests.
 ELSEWHERE = {
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "POSTGRES_PASSWORD", "ASSAY_SITE",
-    "ASSAY_TLS_PORT", "ASSAY_INSTALL", "ASSAY_TEST_DATABASE_URL", "ASSAY_TEST_REDIS_URL",
+    "ASSAY_TLS_PORT", "ASSAY_FRONT_SUBNET", "ASSAY_PROXY_ADDRESS", "ASSAY_INSTALL",
+    "ASSAY_TEST_DATABASE_URL", "ASSAY_TEST_REDIS_URL",
     "ASSAY_TEST_S3_ENDPOINT_URL",
 }  # fmt: skip
 
@@ -65,6 +66,15 @@ def test_docs_know_every_variable_of_the_compose_file():
     for service in yaml.safe_load(compose)["services"].values():
         used |= set(service.get("environment", {}))
     assert used - {"POSTGRES_USER", "POSTGRES_DB"} <= set(documented())
+
+
+def test_the_compose_file_passes_every_setting_that_an_installation_may_want_to_change():
+    """In containers the image settles what the others say: where they listen and keep their data."""
+    passed = set(re.findall(r"\$\{([A-Z0-9_]+)", (ROOT / "docker-compose.yml").read_text()))
+    settled = {"ASSAY_DATA_DIR", "ASSAY_HOST", "ASSAY_SCORING_PORT", "ASSAY_GRPC_PORT", "ASSAY_NODE_KEYS"}
+    only_for_tests = {name for name in documented() if name.startswith("ASSAY_TEST_")}
+    only_for_tests |= {"ASSAY_INSTALL", "ASSAY_CRASHPOINT_FILE"}
+    assert set(documented()) - settled - only_for_tests == passed
 
 
 def test_names_in_the_code_keep_to_the_glossary():

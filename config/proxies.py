@@ -1,0 +1,87 @@
+"""Who a request comes from when a proxy stands in front: what a trusted proxy says, and nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
+
+from config.env import BadEnvironment
+from config.hybrid import Application, Message, Receive, Send
+
+Network = IPv4Network | IPv6Network
+FORWARDED_FOR = b"x-forwarded-for"
+SAID_BY_PROXIES = frozenset(
+    {FORWARDED_FOR, b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip", b"forwarded"}
+)
+
+
+def networks(words: Iterable[str]) -> tuple[Network, ...]:
+    """Addresses and networks such as 10.0.0.7 or 172.30.0.0/24. Raises BadEnvironment on anything else."""
+    found = []
+    for word in words:
+        try:
+            found.append(ip_network(word))
+        except ValueError:
+            raise BadEnvironment(
+                f"ASSAY_TRUSTED_PROXIES has {word!r}: write addresses or networks, such as 172.30.0.0/24"
+            ) from None
+    return tuple(found)
+
+
+def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
+    """The nearest address that is no trusted proxy's: whoever is behind it may have written the rest.
+
+    forwarded   the entries of X-Forwarded-For in their order: client, proxy, proxy.
+    """
+    address = peer
+    for said in reversed(forwarded):
+        if not _is_in(address, trusted) or not _is_address(said):
+            return address
+        address = said
+    return address
+
+
+@dataclass(frozen=True, slots=True)
+class BehindProxies:
+    """An ASGI application that sees the client where a trusted proxy names it.
+
+    Without trusted proxies X-Forwarded-For counts for nothing. With them, whatever a peer that is none
+    of them says of other addresses and schemes does not reach the application.
+    """
+
+    application: Application
+    trusted: tuple[Network, ...]
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if self.trusted and scope["type"] == "http":
+            scope = self._seen(scope)
+        await self.application(scope, receive, send)
+
+    def _seen(self, scope: Message) -> Message:
+        host, port = scope.get("client") or ("", 0)
+        headers: list[tuple[bytes, bytes]] = list(scope["headers"])
+        if not _is_in(host, self.trusted):
+            kept = [(name, value) for name, value in headers if name.lower() not in SAID_BY_PROXIES]
+            return {**scope, "headers": kept}
+        said = [value for name, value in headers if name.lower() == FORWARDED_FOR]
+        forwarded = [part.strip() for part in b",".join(said).decode("latin-1").split(",") if part.strip()]
+        address = client_address(host, forwarded, self.trusted)
+        return {**scope, "client": (address, port if address == host else 0)}
+
+
+def _is_in(address: str, known: Sequence[Network]) -> bool:
+    if not _is_address(address):
+        return False
+    found = ip_address(address)
+    mapped: Any = getattr(found, "ipv4_mapped", None)
+    return any((mapped or found) in network for network in known)
+
+
+def _is_address(word: str) -> bool:
+    try:
+        ip_address(word)
+    except ValueError:
+        return False
+    return True
