@@ -23,11 +23,11 @@ run: setup ## the product without demo data; RELOAD=1 follows changes of the sou
 
 ##@ Check
 test: setup-dev ## the whole suite with real servers and browser; T=tests/journeys runs a part
-	@deploy/system-tools.sh bwrap chromium en_US.UTF-8 || true
+	@deploy/system-tools.sh bwrap chromium caddy en_US.UTF-8 || true
 	@$(PY) -m pytest -n $(JOBS) --dist loadgroup $(T)
 
 check: setup-dev ## what CI runs: format, lint, types, imports, migrations, docs, tests on both databases
-	@deploy/system-tools.sh bwrap chromium en_US.UTF-8 || true
+	@deploy/system-tools.sh bwrap chromium caddy en_US.UTF-8 || true
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy

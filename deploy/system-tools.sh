@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Looks for what Assay uses of the system when it is there: `bwrap` (isolation), `chromium` (browser tests),
+# Looks for what Assay uses of the system when it is there: `bwrap` (isolation), `chromium` and `caddy` (tests),
 # the locale `en_US.UTF-8` (models that change the case of texts). ASSAY_INSTALL=1 lets root install what is
 # missing; otherwise it is named, with the line.
 set -euo pipefail
 
-declare -A package=([bwrap]=bubblewrap [chromium]=chromium [en_US.UTF-8]=locales)
+declare -A package=([bwrap]=bubblewrap [chromium]=chromium [caddy]=caddy [en_US.UTF-8]=locales)
 declare -A afterwards=([en_US.UTF-8]="localedef -i en_US -f UTF-8 en_US.UTF-8")
 
 is_here() {

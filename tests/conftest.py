@@ -23,7 +23,7 @@ from tests.servers import S3Server, Servers
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-PACKAGES = {"chromium": "chromium", "bwrap": "bubblewrap", locales.LOCALE: "locales"}
+PACKAGES = {"chromium": "chromium", "bwrap": "bubblewrap", "caddy": "caddy", locales.LOCALE: "locales"}
 SERVERS = pytest.StashKey[Servers]()
 
 
