@@ -1,0 +1,78 @@
+"""The sets' part of an inspection: what no proof could take is refused with the manifest's field."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.unit.inspection import graphs
+from tests.unit.inspection.graphs import model, node, value
+
+X = np.arange(6, dtype=np.float32).reshape(3, 2)
+SUM = X @ np.float32([[1], [2]])
+
+
+def said(found):
+    return {(refusal.field, refusal.message) for refusal in found.refusals}
+
+
+def test_expected_outputs_of_another_shape_are_refused(examined, version):
+    found = examined(version(end_to_end={"inputs/x": X, "expected/y": SUM[:, 0]}))
+
+    assert said(found) == {
+        (
+            "files.end_to_end",
+            "A row of expected/y has shape [], the version gives [1] (-1: any; rows are samples):"
+            " save array[..., None].",
+        )
+    }
+
+
+def test_the_loaded_graph_says_what_the_outputs_are(examined, version):
+    """The file leaves a free axis where onnxruntime knows better; the proof goes by onnxruntime's word."""
+    vague = model(
+        [node("MatMul", ["x", "w"], ["y"])],
+        outputs=[value("y", shape=("N", "M"))],
+        constants={"w": np.float32([[1], [2]])},
+    )
+
+    right = examined(version(model=vague))
+    wrong = examined(version(model=vague, end_to_end={"inputs/x": X, "expected/y": X}))
+
+    assert (right.refusals, right.signature.outputs[0].shape) == ((), (-1, 1))
+    assert "has shape [2], the version gives [1]" in wrong.refusals[0].message
+
+
+def test_an_output_whose_axes_nobody_says_may_have_any(examined, version):
+    silent = model([node("Identity", ["x"], ["y"])], [value("x")], [value("y", shape=None)])
+
+    found = examined(version(model=silent, end_to_end={"inputs/x": X, "expected/y": X}))
+
+    assert found.refusals == ()
+
+
+def test_all_that_is_wrong_with_both_sets_is_told_at_once(examined, version):
+    found = examined(version(end_to_end=b"a,b\n1,2\n", confidence={"X": X, "y": SUM}))
+
+    fields = [field for field, _ in sorted(said(found))]
+    assert fields == ["files.confidence", "files.end_to_end"]
+
+
+def test_a_row_is_said_where_it_must_be(examined, version):
+    found = examined(version(), {"metric": {"name": "rmse", "output": "y"}, "rows": "requests"})
+
+    assert found.refusals[0].message == (
+        "A row of inputs/x has shape [2], the version takes [-1, 2] (-1: any; rows are requests):"
+        " save array[:, None]."
+    )
+
+
+def test_truths_that_the_metric_cannot_take_are_refused(examined, version):
+    found = examined(
+        version(
+            model=graphs.identity(),
+            end_to_end={"inputs/x": X, "expected/y": X},
+            confidence={"inputs/x": X, "target": np.zeros((3, 4, 4))},
+        )
+    )
+
+    assert [field for field, _ in said(found)] == ["files.confidence"]
