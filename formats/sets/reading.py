@@ -28,7 +28,7 @@ from formats.sets.testset import (
     Stacked,
     TestSet,
 )
-from formats.types import Signature
+from formats.types import FREE, Signature
 
 ZIP_MAGIC = b"PK"
 HEAD_BYTES = 4096
@@ -37,9 +37,9 @@ NO_LIMITS = SetLimits()
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The truth's form. `shape` is one row's, None where rows differ; `dtype` is numpy's word for it."""
+    """The truth's form. `shape` is one row's, with a free axis where rows differ; `dtype` is numpy's word."""
 
-    shape: tuple[int, ...] | None
+    shape: tuple[int, ...]
     dtype: str
 
 
@@ -63,14 +63,21 @@ class OpenSet:
         return survey.survey(self.source, self.names, self.signature.inputs)
 
     def target(self) -> Target | None:
-        """The truth's form, for the metric to judge; None where the set has none."""
+        """The truth's form, for the metric to judge; None where the set has none.
+
+        Raises BadSet where rows differ in their number of axes.
+        """
         members = [member for _, member in self.names.entries(TARGET)]
         if not members:
             return None
         stacked = TARGET in self.names.stacked
         shapes = {member.shape[1:] if stacked else member.shape for member in members}
         dtype = np.result_type(*{member.dtype for member in members})
-        return Target(shapes.pop() if len(shapes) == 1 else None, str(dtype.newbyteorder("=")))
+        if len({len(shape) for shape in shapes}) > 1:
+            raise BadSet("The rows of target differ in their number of axes.")
+        axes = (set(lengths) for lengths in zip(*shapes, strict=True))
+        shape = tuple(axis.pop() if len(axis) == 1 else FREE for axis in axes)
+        return Target(shape, str(dtype.newbyteorder("=")))
 
     def refuse_other_outputs(self, signature: Signature) -> None:
         """Raise BadSet where expected outputs are not what `signature` gives."""

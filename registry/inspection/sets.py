@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from formats.sets import CONFIDENCE, END_TO_END, FILE, BadSet, OpenSet, SetLimits, SetName, open_set
 from formats.types import Signature
 from registry.inspection.refusals import Refusal, Refused
-from registry.manifest.metrics import METRICS, Kind
+from registry.manifest import MetricRange
+from registry.manifest.fitting import Misfit, Truth, settled
 
 SETS: tuple[SetName, ...] = (END_TO_END, CONFIDENCE)
 
@@ -37,7 +40,6 @@ def read_sets(
                     limits=limits,
                     outputs_known=False,
                 )
-                _refuse_target(opened, manifest.get("metric") or {})
                 opened.gaps()
                 found[which] = opened
         except Refused as refused:
@@ -48,23 +50,28 @@ def read_sets(
 def refuse_other_outputs(
     files: Mapping[str, Path], manifest: Mapping[str, Any], signature: Signature, limits: SetLimits
 ) -> None:
-    """Raise Refused where the end-to-end set expects what the loaded graphs cannot give."""
-    if END_TO_END in files:
-        with _refusing(END_TO_END):
-            open_set(files[END_TO_END], END_TO_END, signature, rows=manifest.get("rows"), limits=limits)
+    """Raise Refused where a set needs what the loaded graphs cannot give: no proof could go well."""
+    opened: dict[SetName, OpenSet] = {}
+    for which in SETS:
+        if which in files:
+            with _refusing(which):
+                opened[which] = open_set(
+                    files[which], which, signature, rows=manifest.get("rows"), limits=limits
+                )
+    if CONFIDENCE in opened and manifest.get("metric"):
+        _refuse_metric(opened[CONFIDENCE], manifest["metric"], signature)
 
 
-def _refuse_target(opened: OpenSet, wanted: Mapping[str, Any]) -> None:
-    """Raise BadSet where the metric cannot take truths of this form: no proof could."""
-    target, metric = opened.target(), METRICS.get(str(wanted.get("name")))
-    if target is None or metric is None:
+def _refuse_metric(opened: OpenSet, metric: Mapping[str, Any], signature: Signature) -> None:
+    with _refusing(CONFIDENCE):
+        target = opened.target()
+    if target is None:
         return
-    if target.shape is None:
-        raise BadSet(f"{metric.name} takes targets of one shape, and they differ from row to row.")
-    if len(target.shape) > (metric.kind is Kind.REGRESSION) and set(target.shape) != {1}:
-        raise BadSet(
-            f"{metric.name} takes one target per row: a row of target has shape {list(target.shape)}."
-        )
+    truth = Truth(opened.rows, target.shape, np.dtype(target.dtype).kind)
+    try:
+        settled(MetricRange.from_json(metric), truth, signature.outputs, opened.kind)
+    except Misfit as reason:
+        raise Refused("metric_misfit", reason.field, str(reason)) from reason
 
 
 @contextmanager

@@ -18,13 +18,14 @@ from registry.manifest.facts import (
     TensorFacts,
     Training,
 )
-from registry.manifest.metrics import METRICS, Kind, Metric
+from registry.manifest.metrics import METRICS, NAMES, Kind, Metric, Reading
 from registry.manifest.reading import MAX_BYTES
 
 __all__ = [
     "FILE_KEYS",
     "MAX_BYTES",
     "METRICS",
+    "NAMES",
     "REQUIRED_FILES",
     "BadManifest",
     "Built",
@@ -37,6 +38,7 @@ __all__ = [
     "Metric",
     "MetricRange",
     "Problem",
+    "Reading",
     "ReleaseWish",
     "SignatureFacts",
     "TensorFacts",

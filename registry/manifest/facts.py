@@ -18,6 +18,8 @@ FILE_KEYS = (
     "card",
     "profile",
 )
+Label = str | int | float | bool
+"""A class by its name. Whole numbers stay whole: beyond 2**53 a float would be another label's."""
 ROWS = ("samples", "requests")
 STRATEGIES = ("single", "shadow", "canary", "blue_green", "ab_test", "bandit")
 
@@ -72,22 +74,41 @@ class DataReferences:
 class MetricRange:
     """The metric of the confidence set and the range of values that is acceptable.
 
-    range      (low, high), both ends included.
-    margin     how much worse than the champion still counts as not worse; None: the policy's.
-    claimed    the value that training saw, shown beside the one measured here.
-    classes    labels in the order of the probability columns, where they are not 0, 1, 2, ...
-    positive   the label that precision, recall and the like count.
+    output       None: the one output that fits.
+    range        (low, high), both ends included.
+    margin       how much worse than the champion still counts as not worse; None: the policy's.
+    claimed      the value that training saw, shown beside the one measured here.
+    classes      labels in the order of the probability columns, where they are not 0, 1, 2, ...
+    class_axis   first or last: which axis of a row's output holds the classes, where shapes leave it open.
+    positive     the label that precision, recall and the like count.
+    reading      whether several values of a row are labels of their own, or places that are judged alike.
+    ignore       a target that says that its place is not judged: padding, void.
     """
 
     name: str
-    output: str
+    output: str | None
     range: tuple[float, float]
     margin: float | None = None
     claimed: float | None = None
-    classes: tuple[str | float | bool, ...] = ()
-    positive: str | float | bool | None = None
+    classes: tuple[Label, ...] = ()
+    class_axis: str | None = None
+    positive: Label | None = None
+    reading: str | None = None
+    ignore: Label | None = None
     k: int | None = None
     quantile: float | None = None
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> MetricRange:
+        """From a manifest's document, where what was not given is left out."""
+        low, high = document["range"]
+        given = {
+            "output": None,
+            **document,
+            "range": (low, high),
+            "classes": tuple(document.get("classes") or ()),
+        }
+        return cls(**given)
 
 
 @dataclass(frozen=True, slots=True)

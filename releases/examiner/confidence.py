@@ -8,7 +8,7 @@ is not what a client would get, and all rows are asked one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,17 +18,21 @@ from numpy.typing import NDArray
 
 from formats.answers import Tolerance, first_difference
 from formats.sets import Ragged, Stacked, TestSet
+from registry.manifest import MetricRange
+from registry.manifest.fitting import Misfit, Truth, settled
 from releases.examiner import result
 from releases.examiner.answers import MOST_CONFIDENCE, ReferenceAnswers
 from releases.examiner.asking import Server
 from releases.examiner.findings import BadSet, Finding, Refused
 from releases.examiner.predictions import Predictions
 from releases.examiner.spec import Spec
-from releases.statistics import estimates, slices
+from releases.statistics import arrays, estimates, slices
+from releases.statistics.arrays import Entries
 from releases.statistics.comparison import compare
 from releases.statistics.estimates import CONFIDENCE, Estimate, Worth
+from releases.statistics.judging import judged, judgement
 from releases.statistics.power import power
-from releases.statistics.rows import Judged, Unmeasurable, judged
+from releases.statistics.rows import Judged, Unmeasurable
 
 Array = NDArray[Any]
 
@@ -50,23 +54,38 @@ class Asked:
 
 def examine(spec: Spec, found: TestSet, server: Server, answers: ReferenceAnswers) -> result.Confidence:
     """Ask, then judge. Raises BadSet, Refused, BadAnswer and ServerLost."""
-    if found.target is None:
-        raise BadSet("the confidence set has no target")
-    if isinstance(found.target, Ragged):
-        raise BadSet(f"{spec.metric.name} takes targets of one shape, and they differ from row to row")
-    if spec.metric.output not in {output.name for output in spec.signature.outputs}:
-        raise BadSet(f"the metric is of output {spec.metric.output!r}, which the version does not have")
+    target = _target(found)
+    spec = replace(spec, metric=_settled(spec, found, target))
     started = perf_counter()
     asked = ask(spec, found, server, answers)
     try:
-        return _judge(spec, found, asked, started)
+        return _judge(spec, found, target, asked, started)
     except Unmeasurable as error:
         raise Finding(f"the metric cannot be computed: {error}") from error
 
 
+def _target(found: TestSet) -> Entries:
+    match found.target:
+        case None:
+            raise BadSet("the confidence set has no target")
+        case Ragged() as rows:
+            return arrays.Ragged.of(list(rows))
+        case target:
+            return target
+
+
+def _settled(spec: Spec, found: TestSet, target: Entries) -> MetricRange:
+    """The metric with its output named. Raises BadSet where set, metric and output do not fit each other."""
+    truth = Truth(found.rows, arrays.row_shape(target), arrays.dtype(target).kind)
+    try:
+        return settled(spec.metric, truth, spec.signature.outputs, found.kind)
+    except Misfit as reason:
+        raise BadSet(str(reason)) from reason
+
+
 def ask(spec: Spec, found: TestSet, server: Server, answers: ReferenceAnswers) -> Asked:
     """Every row's prediction, from calls of many rows unless a row alone is answered otherwise."""
-    output, path = spec.metric.output, spec.scratch / "predictions.npy"
+    output, path = spec.metric.output or "", spec.scratch / "predictions.npy"
     rng = np.random.default_rng(spec.seed)
     sample = np.sort(rng.choice(found.rows, min(found.rows, MOST_CONFIDENCE), replace=False))
     per_call = _rows_per_call(found)
@@ -141,14 +160,13 @@ def _differs(before: Array, alone: Array | None, tolerance: Tolerance) -> bool:
     return first_difference(before.reshape(-1), alone.reshape(-1), tolerance) is not None
 
 
-def _judge(spec: Spec, found: TestSet, asked: Asked, started: float) -> result.Confidence:
-    assert isinstance(found.target, np.ndarray)  # noqa: S101 - examine() has looked
+def _judge(spec: Spec, found: TestSet, target: Entries, asked: Asked, started: float) -> result.Confidence:
     rng = np.random.default_rng([spec.seed, 1])
     worth = Worth.of(found.rows, found.weight, found.group)
-    (rows,) = judged(spec.metric, found.target, [asked.predictions])
+    (rows,), assumed = judgement(spec.metric, target, [asked.predictions])
     estimate = estimates.estimate(spec.metric, rows, worth, rng)
     lower, upper = estimate.bounds(CONFIDENCE)
-    comparison, why_not = _comparison(spec, found, asked, worth, rng)
+    comparison, why_not = _comparison(spec, target, asked, worth, rng)
     chance = power(spec.metric, estimate.value, lower, upper, found.rows)
     return result.Confidence(
         metric=spec.metric.name,
@@ -167,6 +185,8 @@ def _judge(spec: Spec, found: TestSet, asked: Asked, started: float) -> result.C
         seconds=perf_counter() - started,
         passing=chance.passing if chance else None,
         rows_needed=_bounded(chance.rows_needed) if chance else None,
+        output=spec.metric.output,
+        assumed=assumed,
     )
 
 
@@ -197,15 +217,15 @@ def _bound(estimate: Estimate | None, level: float, side: int) -> float | None:
 
 
 def _comparison(
-    spec: Spec, found: TestSet, asked: Asked, worth: Worth, rng: np.random.Generator
+    spec: Spec, target: Entries, asked: Asked, worth: Worth, rng: np.random.Generator
 ) -> tuple[result.Comparison | None, str | None]:
     """The champion beside this version, or why it cannot stand there."""
     path = spec.champion.predictions if spec.champion else None
-    if path is None or not isinstance(found.target, np.ndarray):
+    if path is None:
         return None, None
     try:
-        theirs = _champions(path, found.rows)
-        ours_judged, theirs_judged = judged(spec.metric, found.target, [asked.predictions, theirs])
+        theirs = _champions(path, len(target))
+        ours_judged, theirs_judged = judged(spec.metric, target, [asked.predictions, theirs])
         paired = compare(spec.metric, ours_judged, theirs_judged, worth, rng)
     except Unmeasurable as error:
         return None, f"the champion cannot be compared on these rows: {error}"[:1000]
@@ -219,7 +239,7 @@ def _comparison(
         upper=paired.upper,
         margin=margin,
         method=paired.method,
-        rows_needed=None if needed is None else _bounded(needed * found.rows // worth.units),
+        rows_needed=None if needed is None else _bounded(needed * len(target) // worth.units),
         p_value=paired.p_value,
         only_ours=paired.only_ours,
         only_theirs=paired.only_theirs,

@@ -17,6 +17,8 @@ MOST_FAILURES = 20
 MOST_SHOWN = 64
 MOST_SLICES = 200
 MOST_NAME = 100
+MOST_TENSOR_NAME = 200
+MOST_ASSUMED = 5
 
 Part = Literal["end_to_end", "confidence", "benchmark"]
 PARTS: tuple[Part, ...] = ("end_to_end", "confidence", "benchmark")
@@ -121,6 +123,8 @@ class Confidence:
     sampled, differing   rows asked a second time, alone; those whose answer then differed.
     passing         the chance that a version as good as this value passes on so many rows.
     rows_needed     about how many rows would make that chance 80 %; None where no number would.
+    output          the output that was judged, where the manifest leaves it open.
+    assumed         in sentences, what the manifest leaves open and was taken for granted.
     """
 
     metric: Word
@@ -139,6 +143,8 @@ class Confidence:
     seconds: Positive
     passing: Annotated[float, Meta(ge=0, le=1)] | None = None
     rows_needed: Count | None = None
+    output: Annotated[str, Meta(max_length=MOST_TENSOR_NAME)] | None = None
+    assumed: Annotated[tuple[Sentence, ...], Meta(max_length=MOST_ASSUMED)] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
+from releases.statistics.arrays import Codes, Floats
 from releases.statistics.resampling import Additive, Counted, Difference, Resampled
-from releases.statistics.rows import Codes, Floats
 
 RESAMPLES = 2000
 MOST_UNITS = 10_000
+MOST_LOOKED_AT = 200_000
 BLOCKS = 1000
 COUNTED_BLOCKS = 100
 _ELEMENTS = 1 << 21
@@ -82,17 +83,20 @@ def interval(statistic: Resampled, value: float, rng: np.random.Generator) -> In
     """The interval of a metric over its units, whose value on all of them is `value`.
 
     Above 10,000 units, they are put into 1,000 blocks at random. A metric that must look at all
-    rows again for each resample then gets the jackknife of 100 blocks.
+    rows again for each resample then gets the jackknife of 100 blocks; so does one of fewer rows
+    with many places.
     """
-    if statistic.units <= MOST_UNITS:
+    counted = _counted(statistic)
+    if statistic.units <= MOST_UNITS and (counted is None or counted.looked_at <= MOST_LOOKED_AT):
         return bca(statistic, value, rng)
-    if is_counted(statistic):
-        return jackknife(in_blocks(statistic, COUNTED_BLOCKS, rng), value)
+    if counted is not None:
+        return jackknife(in_blocks(statistic, min(COUNTED_BLOCKS, statistic.units), rng), value)
     return bca(in_blocks(statistic, BLOCKS, rng), value, rng)
 
 
-def is_counted(statistic: Resampled) -> bool:
-    return isinstance(statistic.ours if isinstance(statistic, Difference) else statistic, Counted)
+def _counted(statistic: Resampled) -> Counted | None:
+    one = statistic.ours if isinstance(statistic, Difference) else statistic
+    return one if isinstance(one, Counted) else None
 
 
 def bca(statistic: Resampled, value: float, rng: np.random.Generator) -> Bca:
@@ -117,7 +121,7 @@ def jackknife(statistic: Resampled, value: float) -> Jackknife:
 
 
 def _acceleration(statistic: Resampled, rng: np.random.Generator) -> float:
-    if is_counted(statistic) and statistic.units > BLOCKS:
+    if _counted(statistic) is not None and statistic.units > BLOCKS:
         statistic = in_blocks(statistic, BLOCKS, rng)
     without = statistic.without_each()
     without = without[np.isfinite(without)]

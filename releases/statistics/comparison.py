@@ -12,9 +12,9 @@ from math import ceil, sqrt
 import numpy as np
 from scipy.special import ndtri
 
-from registry.manifest import METRICS, MetricRange
+from registry.manifest import METRICS, Kind, MetricRange
 from releases.statistics import bootstrap, delong, metrics
-from releases.statistics.estimates import CONFIDENCE, Worth, estimate, method, statistic
+from releases.statistics.estimates import CONFIDENCE, Worth, estimate, measured, method, statistic
 from releases.statistics.power import POWER
 from releases.statistics.proportions import mcnemar, paired_difference
 from releases.statistics.resampling import Difference
@@ -72,10 +72,14 @@ def compare(
 ) -> Paired:
     """McNemar and Tango for accuracy, DeLong for one ROC curve, else the bootstrap of the difference.
 
-    `ours` and `theirs` are the same rows, coded together by `rows.judged`. Raises Unmeasurable.
+    `ours` and `theirs` are the same rows, coded together by `judging.judged`. Raises Unmeasurable.
     """
     if worth.is_plain:
-        if metric.name == "accuracy" and isinstance(ours, Labels) and isinstance(theirs, Labels):
+        if (
+            metric.name in ("accuracy", "subset_accuracy")
+            and isinstance(ours, Labels)
+            and isinstance(theirs, Labels)
+        ):
             return _by_mcnemar(ours, theirs)
         if metric.name == "roc_auc" and isinstance(ours, Scores) and isinstance(theirs, Scores):
             return _by_delong(ours, theirs)
@@ -113,18 +117,16 @@ def _by_bootstrap(
     metric: MetricRange, ours: Judged, theirs: Judged, worth: Worth, rng: np.random.Generator
 ) -> Paired:
     sign = 1 if METRICS[metric.name].higher_is_better else -1
-    difference = sign * (
-        metrics.value(metric, ours, worth.weight) - metrics.value(metric, theirs, worth.weight)
-    )
+    difference = sign * (measured(metric, ours, worth) - measured(metric, theirs, worth))
     if worth.units < 2:
         raise Unmeasurable("all rows are one unit: one says nothing about how another would turn out")
     both = Difference(statistic(metric, ours, worth), statistic(metric, theirs, worth), sign)
     interval = bootstrap.interval(both, difference, rng)
     lower, upper = interval.bounds(CONFIDENCE)
-    if interval.is_degenerate and isinstance(ours, Labels):
+    if interval.is_degenerate and METRICS[metric.name].kind is Kind.LABEL:
         # No row on which they differ: n such rows still leave some possible.
         alone = estimate(metric, ours, worth, rng)
-        width = alone.value - alone.bounds(CONFIDENCE)[0]
+        width = abs(alone.value - alone.bounds(CONFIDENCE)[0 if sign > 0 else 1])
         lower, upper = difference - width, difference + width
     return Paired(
         difference, lower, upper, f"paired {method(interval, worth)}", interval.variance * worth.units

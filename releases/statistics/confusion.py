@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from registry.manifest import MetricRange
+from releases.statistics.arrays import Floats
 from releases.statistics.resampling import Additive
-from releases.statistics.rows import Floats, Labels
+from releases.statistics.rows import Labels
 from releases.statistics.sums import of_labels
 
 DRAWS = 2000
@@ -31,6 +32,10 @@ class OneMoreError:
     def lower(self, confidence: float) -> float:
         """The one-sided lower bound."""
         return float(np.quantile(self.values, 1 - confidence))
+
+    def upper(self, confidence: float) -> float:
+        """The one-sided upper bound, for a loss."""
+        return float(np.quantile(self.values, confidence))
 
 
 def one_more_error(

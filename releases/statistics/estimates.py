@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from registry.manifest import MetricRange
+from registry.manifest import METRICS, MetricRange
 from releases.statistics import bootstrap, confusion, delong, metrics, ranks, sums
+from releases.statistics.arrays import Array, Codes
 from releases.statistics.bootstrap import Interval
 from releases.statistics.proportions import clopper_pearson
-from releases.statistics.resampling import Resampled
-from releases.statistics.rows import Codes, Judged, Labels, Numbers, Scores, Unmeasurable
+from releases.statistics.resampling import Additive, Resampled
+from releases.statistics.rows import (
+    Judged,
+    Labels,
+    Numbers,
+    Places,
+    Scores,
+    SeveralScores,
+    Unmeasurable,
+    count,
+)
 
-Array = NDArray[Any]
 Bounds = Callable[[float], tuple[float, float]]
 
 CONFIDENCE = 0.95
@@ -71,7 +78,7 @@ def estimate(metric: MetricRange, rows: Judged, worth: Worth, rng: np.random.Gen
 
     Raises Unmeasurable where the metric means nothing on these rows.
     """
-    value = metrics.value(metric, rows, worth.weight)
+    value = measured(metric, rows, worth)
     if worth.is_plain:
         if counts := _counts(metric, rows):
             right, of = counts
@@ -86,6 +93,17 @@ def estimate(metric: MetricRange, rows: Judged, worth: Worth, rng: np.random.Gen
     return Estimate(value, worth.units, method(interval, worth), bounds)
 
 
+def measured(metric: MetricRange, rows: Judged, worth: Worth) -> float:
+    """The metric's value: scikit-learn's where each row has one value, else from our own sums and orders.
+
+    Raises Unmeasurable where it means nothing.
+    """
+    if isinstance(rows, Labels | Scores | Numbers):
+        return metrics.value(metric, rows, worth.weight)
+    made = _by_row(metric, rows, worth.weight)
+    return metrics.meaningful(metric, float(made.values(np.ones((1, made.units)))[0]))
+
+
 def _wary(
     metric: MetricRange,
     rows: Judged,
@@ -98,15 +116,31 @@ def _wary(
 
     Labels get the lower one of two lower bounds; groups and weights only where the resamples all agree,
     because how many independent counts they come to is not known otherwise. A perfect order of scores
-    gets the bound of `delong.bounds`. Losses have none: an error that was never seen may be of any size.
+    gets the bound of `delong.bounds`; perfect rows of many places or labels that of as many right answers
+    as there are units. Losses without a largest value have none: an error that was never seen may be of
+    any size.
     """
+    known = METRICS[metric.name]
     if isinstance(rows, Labels) and (worth.is_plain or interval.is_degenerate):
         more = confusion.one_more_error(metric, rows, worth.weight, worth.units, rng)
+        if not known.higher_is_better:
+            return lambda c: (interval.bounds(c)[0], max(interval.bounds(c)[1], more.upper(c)))
         return lambda c: (min(interval.bounds(c)[0], more.lower(c)), interval.bounds(c)[1])
-    if isinstance(rows, Scores) and metric.name in ranks.OF_SCORES and interval.is_degenerate and value == 1:
+    if not interval.is_degenerate:
+        return interval.bounds
+    if isinstance(rows, Scores) and metric.name in ranks.OF_SCORES and value == 1:
         rarest = int(min(np.bincount(rows.target)[np.unique(rows.target)]))
         return lambda c: ((1 - c) ** (1 / rarest), value)
+    if isinstance(rows, SeveralScores | Places | Additive) and known.high == 1:
+        return _perfect(worth.units, value)
     return interval.bounds
+
+
+def _perfect(units: int, value: float) -> Bounds:
+    """The bounds of a share of which every unit, or none, was right."""
+    if value in (0, 1):
+        return lambda c: clopper_pearson(units if value else 0, units, c)
+    return lambda c: (value, value)
 
 
 def _counts(metric: MetricRange, rows: Judged) -> tuple[int, int] | None:
@@ -116,17 +150,27 @@ def _counts(metric: MetricRange, rows: Judged) -> tuple[int, int] | None:
     """
     match rows:
         case Labels(target=target, predicted=predicted, positive=positive):
-            right = target == predicted
-            among = {
-                "accuracy": np.ones(len(right), np.bool_),
-                "recall_weighted": np.ones(len(right), np.bool_),
+            right, all_rows = target == predicted, np.ones(len(target), np.bool_)
+            if metric.name == "hamming":
+                right = ~right
+            among = dict.fromkeys(SHARES, all_rows) | {
                 "precision": predicted == positive,
                 "recall": target == positive,
-            }.get(metric.name)
-            return None if among is None else (int(right[among].sum()), int(among.sum()))
+            }
+            asked = among.get(metric.name)
+            return None if asked is None else (int(right[asked].sum()), int(asked.sum()))
         case Scores() if metric.name == "top_k":
             return int(metrics.hits(rows, metric.k or 1).sum()), len(rows.target)
     return None
+
+
+SHARES = frozenset(
+    {
+        *("accuracy", "subset_accuracy", "hamming", "recall_weighted"),
+        *("precision_micro", "recall_micro", "f1_micro"),
+    }
+)
+"""Of rows with one label each, all of these say how many are right, or wrong."""
 
 
 def statistic(metric: MetricRange, rows: Judged, worth: Worth) -> Resampled:
@@ -136,18 +180,17 @@ def statistic(metric: MetricRange, rows: Judged, worth: Worth) -> Resampled:
 
 
 def _by_row(metric: MetricRange, rows: Judged, weight: Array | None) -> Resampled:
-    own = np.ones(len(rows.target)) if weight is None else weight.astype(np.float64)
+    own = np.ones(count(rows)) if weight is None else weight.astype(np.float64)
     match rows:
+        case Additive():
+            return rows.weighted(weight)
         case Labels():
             return sums.of_labels(metric, rows, own)
-        case Scores():
-            if metric.name in sums.OF_SCORES:
-                return sums.OF_SCORES[metric.name](metric, rows, own)
-            return ranks.counted(ranks.OF_SCORES[metric.name](metric, rows), own)
-        case Numbers():
-            if metric.name in sums.OF_NUMBERS:
-                return sums.OF_NUMBERS[metric.name](metric, rows, own)
-            return ranks.counted(ranks.OF_NUMBERS[metric.name](metric, rows), own)
+        case Scores() if metric.name in sums.OF_SCORES:
+            return sums.OF_SCORES[metric.name](metric, rows, own)
+        case Numbers() if metric.name in sums.OF_NUMBERS:
+            return sums.OF_NUMBERS[metric.name](metric, rows, own)
+    return ranks.counted(*ranks.of_rows(metric, rows), own)
 
 
 def method(interval: Interval, worth: Worth) -> str:

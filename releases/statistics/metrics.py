@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 from registry.manifest import MetricRange
-from releases.statistics.rows import Codes, Floats, Judged, Labels, Numbers, Scores, Unmeasurable
+from releases.statistics.arrays import Codes, Floats
+from releases.statistics.rows import Labels, Numbers, Plain, Scores, Unmeasurable
 
 Weight = NDArray[Any] | None
 
 BINS = 15
 
 
-def value(metric: MetricRange, rows: Judged, weight: Weight = None) -> float:
+def value(metric: MetricRange, rows: Plain, weight: Weight = None) -> float:
     """The metric. Raises Unmeasurable where it means nothing: one class only, no spread in the target."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -30,6 +31,11 @@ def value(metric: MetricRange, rows: Judged, weight: Weight = None) -> float:
                 found = SCORES[metric.name](metric, rows, weight)
             case Numbers():
                 found = NUMBERS[metric.name](metric, rows, weight)
+    return meaningful(metric, found)
+
+
+def meaningful(metric: MetricRange, found: float) -> float:
+    """`found` again. Raises Unmeasurable where it is no number."""
     if not isfinite(found):
         raise Unmeasurable(
             f"{metric.name} means nothing on these rows: is there one class only, or no spread?"
@@ -54,16 +60,23 @@ def _mean(score: Callable[..., Any], average: str) -> Callable[[Labels, Weight],
 
 LABELS: Mapping[str, Callable[[Labels, Weight], float]] = {
     "accuracy": _label(sk.accuracy_score),
+    "subset_accuracy": _label(sk.accuracy_score),
+    "hamming": _label(sk.hamming_loss),
     "balanced_accuracy": _label(sk.balanced_accuracy_score),
     "precision": _one(sk.precision_score),
+    "precision_micro": _mean(sk.precision_score, "micro"),
     "precision_macro": _mean(sk.precision_score, "macro"),
     "precision_weighted": _mean(sk.precision_score, "weighted"),
     "recall": _one(sk.recall_score),
+    "recall_micro": _mean(sk.recall_score, "micro"),
     "recall_macro": _mean(sk.recall_score, "macro"),
     "recall_weighted": _mean(sk.recall_score, "weighted"),
     "f1": _one(sk.f1_score),
+    "f1_micro": _mean(sk.f1_score, "micro"),
     "f1_macro": _mean(sk.f1_score, "macro"),
     "f1_weighted": _mean(sk.f1_score, "weighted"),
+    "jaccard": _one(sk.jaccard_score),
+    "jaccard_macro": _mean(sk.jaccard_score, "macro"),
     "matthews": _label(sk.matthews_corrcoef),
     "cohen_kappa": lambda rows, weight: sk.cohen_kappa_score(
         rows.target, rows.predicted, sample_weight=weight
@@ -73,7 +86,7 @@ LABELS: Mapping[str, Callable[[Labels, Weight], float]] = {
 
 def one_class(rows: Scores) -> tuple[NDArray[np.bool_], Floats]:
     """Whether each row is of the class that counts, and that class's column of scores."""
-    assert rows.positive is not None  # noqa: S101 - rows.judged() sets it for these metrics
+    assert rows.positive is not None  # noqa: S101 - judging.judged() sets it for these metrics
     return rows.target == rows.positive, rows.scores[:, rows.positive]
 
 
@@ -82,14 +95,18 @@ def _roc_auc(metric: MetricRange, rows: Scores, weight: Weight) -> float:
     return float(sk.roc_auc_score(truth, scores, sample_weight=weight)) if 0 < truth.mean() < 1 else np.nan
 
 
-def _roc_auc_ovr(metric: MetricRange, rows: Scores, weight: Weight) -> float:
+def _each_class(score: Callable[..., Any]) -> Callable[[MetricRange, Scores, Weight], float]:
     """Mean over the classes that occur, each against all others; scores need not sum to one."""
-    areas = [
-        sk.roc_auc_score(rows.target == code, rows.scores[:, code], sample_weight=weight)
-        for code in np.unique(rows.target)
-        if not (rows.target == code).all()
-    ]
-    return float(np.mean(areas)) if areas else np.nan
+
+    def mean(metric: MetricRange, rows: Scores, weight: Weight) -> float:
+        found = [
+            score(rows.target == code, rows.scores[:, code], sample_weight=weight)
+            for code in np.unique(rows.target)
+            if not (rows.target == code).all()
+        ]
+        return float(np.mean(found)) if found else np.nan
+
+    return mean
 
 
 def _average_precision(metric: MetricRange, rows: Scores, weight: Weight) -> float:
@@ -146,8 +163,9 @@ def calibration(rows: Scores) -> tuple[Codes, Floats, Floats]:
 
 SCORES: Mapping[str, Callable[[MetricRange, Scores, Weight], float]] = {
     "roc_auc": _roc_auc,
-    "roc_auc_ovr": _roc_auc_ovr,
+    "roc_auc_ovr": _each_class(sk.roc_auc_score),
     "average_precision": _average_precision,
+    "average_precision_macro": _each_class(sk.average_precision_score),
     "top_k": _top_k,
     "log_loss": _log_loss,
     "brier": _brier,

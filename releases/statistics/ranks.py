@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.manifest import MetricRange
+from releases.statistics.arrays import Floats
 from releases.statistics.metrics import one_class
 from releases.statistics.resampling import Counted
-from releases.statistics.rows import Floats, Numbers, Scores
+from releases.statistics.rows import Numbers, Places, Scores, SeveralScores
 
 Weight = NDArray[np.float64]
 Weighted = Callable[[Floats], float]
@@ -39,25 +40,8 @@ def area(truth: NDArray[np.bool_], scores: Floats) -> Weighted:
     return weighted
 
 
-def _roc_auc(metric: MetricRange, rows: Scores) -> Weighted:
-    return area(*one_class(rows))
-
-
-def _roc_auc_ovr(metric: MetricRange, rows: Scores) -> Weighted:
-    """Mean over the classes that the resample has."""
-    areas = [area(rows.target == code, rows.scores[:, code]) for code in np.unique(rows.target)]
-
-    def weighted(weight: Floats) -> float:
-        found = np.array([each(weight) for each in areas])
-        present = np.isfinite(found)
-        return float(found[present].mean()) if present.any() else np.nan
-
-    return weighted
-
-
-def _average_precision(metric: MetricRange, rows: Scores) -> Weighted:
-    """Sum of precision times gain in recall over the thresholds."""
-    truth, scores = one_class(rows)
+def average_precision(truth: NDArray[np.bool_], scores: Floats) -> Weighted:
+    """Sum of precision times gain in recall over the thresholds. NaN without a positive."""
     order, ends = _curve(scores)
     positive = truth[order]
 
@@ -71,11 +55,52 @@ def _average_precision(metric: MetricRange, rows: Scores) -> Weighted:
     return weighted
 
 
+Curve = Callable[[NDArray[np.bool_], Floats], Weighted]
+
+
+def _of_one(curve: Curve) -> Callable[[MetricRange, Scores], Weighted]:
+    return lambda metric, rows: curve(*one_class(rows))
+
+
+def _of_each(curve: Curve) -> Callable[[MetricRange, Scores], Weighted]:
+    def made(metric: MetricRange, rows: Scores) -> Weighted:
+        present = np.unique(rows.target)
+        alone = len(present) == 1
+        return mean([] if alone else [curve(rows.target == code, rows.scores[:, code]) for code in present])
+
+    return made
+
+
+def mean(each: Sequence[Weighted]) -> Weighted:
+    """Over the classes, or labels, that the resample has."""
+
+    def weighted(weight: Floats) -> float:
+        found = np.array([one(weight) for one in each])
+        present = np.isfinite(found)
+        return float(found[present].mean()) if present.any() else np.nan
+
+    return weighted
+
+
 OF_SCORES: Mapping[str, Callable[[MetricRange, Scores], Weighted]] = {
-    "roc_auc": _roc_auc,
-    "roc_auc_ovr": _roc_auc_ovr,
-    "average_precision": _average_precision,
+    "roc_auc": _of_one(area),
+    "roc_auc_ovr": _of_each(area),
+    "average_precision": _of_one(average_precision),
+    "average_precision_macro": _of_each(average_precision),
 }
+OF_LABELS: Mapping[str, Curve] = {
+    "roc_auc": area,
+    "roc_auc_ovr": area,
+    "average_precision": average_precision,
+    "average_precision_macro": average_precision,
+}
+
+
+def of_labels(metric: MetricRange, rows: SeveralScores) -> Weighted:
+    """Mean over the labels that are neither all yes nor all no."""
+    told = rows.target.any(axis=0) & ~rows.target.all(axis=0)
+    curve = OF_LABELS[metric.name]
+    return mean([curve(rows.target[:, each], rows.scores[:, each]) for each in np.flatnonzero(told)])
 
 
 def median(values: Floats) -> Weighted:
@@ -115,6 +140,20 @@ OF_NUMBERS: Mapping[str, Callable[[MetricRange, Numbers], Weighted]] = {
 }
 
 
-def counted(weighted: Weighted, own: Weight) -> Counted:
+def of_rows(metric: MetricRange, rows: Scores | Numbers | SeveralScores | Places) -> tuple[Weighted, int]:
+    """The metric by the rows' weights, and how many elements it looks at where a row has several."""
+    match rows:
+        case Scores():
+            return OF_SCORES[metric.name](metric, rows), 0
+        case Numbers():
+            return OF_NUMBERS[metric.name](metric, rows), 0
+        case SeveralScores():
+            return of_labels(metric, rows), rows.scores.size
+        case Places(each=each, codes=codes):
+            by_place, _ = of_rows(metric, each)
+            return lambda weight: by_place(weight[codes]), codes.size
+
+
+def counted(weighted: Weighted, looked_at: int, own: Weight) -> Counted:
     """Over single rows, each of which has a weight of its own."""
-    return Counted(lambda counts: weighted(counts * own), np.arange(len(own)), len(own))
+    return Counted(lambda counts: weighted(counts * own), np.arange(len(own)), len(own), looked_at)

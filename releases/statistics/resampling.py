@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from releases.statistics.rows import Codes, Floats
+from releases.statistics.arrays import Array, Codes, Floats
 
 Sums = Floats
 Finish = Callable[[Sums], Floats]
@@ -54,6 +54,15 @@ class Additive:
     def units(self) -> int:
         return int(self.columns.shape[0])
 
+    def take(self, index: Array) -> Additive:
+        return Additive(self.columns[index], self.finish)
+
+    def weighted(self, weight: Array | None) -> Additive:
+        """The same where each row counts for its weight."""
+        if weight is None:
+            return self
+        return Additive(csr_array(self.columns.multiply(weight[:, None])), self.finish)
+
     def over(self, codes: Codes, units: int) -> Additive:
         """The same over groups of rows: `codes` says which, shape (rows,)."""
         rows = np.arange(len(codes))
@@ -80,14 +89,16 @@ class Counted:
 
     weighted   row weights, shape (rows,) -> the metric.
     codes      the unit of each row.
+    looked_at  how many elements `weighted` looks at: where rows have many, it takes its time.
     """
 
     weighted: Callable[[Floats], float]
     codes: Codes
     units: int
+    looked_at: int = 0
 
     def over(self, codes: Codes, units: int) -> Counted:
-        return Counted(self.weighted, codes, units)
+        return Counted(self.weighted, codes, units, self.looked_at)
 
     def values(self, counts: Floats) -> Floats:
         with np.errstate(all="ignore"):

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from registry.manifest import MetricRange
+from releases.statistics.arrays import Floats
 from releases.statistics.metrics import BINS, calibration, hits, one_class
 from releases.statistics.resampling import Additive, Sums, sparse
-from releases.statistics.rows import Floats, Labels, Numbers, Scores
+from releases.statistics.rows import Labels, Numbers, Scores, Truths
 
 Weight = NDArray[np.float64]
 
@@ -62,6 +63,10 @@ def _f1(tally: Tally) -> Floats:
     return _ratio(2 * tally.right, tally.true + tally.predicted)
 
 
+def _jaccard(tally: Tally) -> Floats:
+    return _ratio(tally.right, tally.true + tally.predicted - tally.right)
+
+
 PerClass = Callable[[Tally], Floats]
 FromTally = Callable[[Tally, int], Floats]
 
@@ -79,6 +84,10 @@ def _by_weight(score: PerClass) -> FromTally:
     return lambda tally, _: np.asarray((score(tally) * tally.true).sum(axis=1) / tally.true.sum(axis=1))
 
 
+def _accuracy(tally: Tally, _: int) -> Floats:
+    return np.asarray(tally.right.sum(axis=1) / tally.true.sum(axis=1))
+
+
 def _matthews(tally: Tally, _: int) -> Floats:
     """Gorodkin's R for any number of classes."""
     total = tally.true.sum(axis=1)
@@ -94,19 +103,63 @@ def _kappa(tally: Tally, _: int) -> Floats:
 
 
 FROM_TALLY: Mapping[str, FromTally] = {
-    "accuracy": lambda tally, _: np.asarray(tally.right.sum(axis=1) / tally.true.sum(axis=1)),
+    "accuracy": _accuracy,
+    "subset_accuracy": _accuracy,
+    "hamming": lambda tally, _: 1 - _accuracy(tally, 0),
     "balanced_accuracy": lambda tally, _: _mean_where(_recall(tally), tally.true > 0),
     "precision": _of_one(_precision),
+    "precision_micro": _accuracy,
     "precision_macro": _macro(_precision),
     "precision_weighted": _by_weight(_precision),
     "recall": _of_one(_recall),
+    "recall_micro": _accuracy,
     "recall_macro": _macro(_recall),
     "recall_weighted": _by_weight(_recall),
     "f1": _of_one(_f1),
+    "f1_micro": _accuracy,
     "f1_macro": _macro(_f1),
     "f1_weighted": _by_weight(_f1),
+    "jaccard": _of_one(_jaccard),
+    "jaccard_macro": _macro(_jaccard),
     "matthews": _matthews,
     "cohen_kappa": _kappa,
+}
+
+
+def of_label_sets(metric: MetricRange, target: Truths, predicted: Truths) -> Additive:
+    """Several yes-or-no labels per row, both of shape (rows, labels); each label is tallied by itself."""
+    columns = np.concatenate([target & predicted, target, predicted], axis=1)
+    finish = FROM_LABEL_SETS[metric.name]
+    return Additive(
+        sparse(columns.astype(np.float64)), lambda sums: finish(Tally(*np.split(sums, 3, axis=1)))
+    )
+
+
+def _micro(score: PerClass) -> PerClass:
+    """As if all labels were one."""
+    return lambda tally: score(Tally(*(each.sum(axis=1, keepdims=True) for each in tally)))[:, 0]
+
+
+def _over_labels(score: PerClass) -> PerClass:
+    """Over all labels, also those that never occur: they count 0, as scikit-learn has it."""
+    return lambda tally: np.asarray(score(tally).mean(axis=1))
+
+
+def _by_truth(score: PerClass) -> PerClass:
+    return lambda tally: _ratio((score(tally) * tally.true).sum(axis=1), tally.true.sum(axis=1))
+
+
+FROM_LABEL_SETS: Mapping[str, PerClass] = {
+    "precision_micro": _micro(_precision),
+    "precision_macro": _over_labels(_precision),
+    "precision_weighted": _by_truth(_precision),
+    "recall_micro": _micro(_recall),
+    "recall_macro": _over_labels(_recall),
+    "recall_weighted": _by_truth(_recall),
+    "f1_micro": _micro(_f1),
+    "f1_macro": _over_labels(_f1),
+    "f1_weighted": _by_truth(_f1),
+    "jaccard_macro": _over_labels(_jaccard),
 }
 
 
@@ -167,8 +220,8 @@ def _rmse(metric: MetricRange, rows: Numbers, weight: Weight) -> Additive:
 
 
 def _r2(metric: MetricRange, rows: Numbers, weight: Weight) -> Additive:
-    """From the sums of squares; the target is centred first, so that they do not swallow the spread."""
-    target = rows.target - rows.target.mean(axis=0)
+    """From the sums of squares; of the target less its centre, so that they do not swallow the spread."""
+    target = rows.target - rows.centre
     outputs, column = target.shape[1], weight[:, None]
     errors = (rows.target - rows.predicted) ** 2
     columns = np.concatenate([column * errors, column * target, column * target**2, column], axis=1)

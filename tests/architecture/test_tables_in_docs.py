@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from registry.events import Kind as RegistryKind
+from registry.manifest import METRICS, Kind
 from releases.events import Kind as ReleaseKind
 from releases.lifecycle import STEPS
 from scoring.http import STATUS
@@ -45,6 +46,27 @@ def test_the_scoring_page_has_exactly_the_limits_of_the_code():
     for limit in fields(Limits):
         assert _value(said.pop(limit.name)) == limit.default, limit.name
     assert not [name for name in said if name.endswith(("_bytes", "_seconds"))]
+
+
+def test_the_metrics_page_has_exactly_the_metrics_of_the_code():
+    takes = {Kind.LABEL: "labels", Kind.PROBABILITY: "scores", Kind.REGRESSION: "numbers"}
+    told = {
+        name.strip("`"): (_names(aliases), kind, better, sorted(_names(parameters)))
+        for name, aliases, kind, better, parameters in rows("metrics.md", 5)[1:]
+    }
+    assert told == {
+        metric.name: (
+            list(metric.aliases),
+            takes[metric.kind],
+            "higher" if metric.higher_is_better else "lower",
+            sorted(metric.parameters),
+        )
+        for metric in METRICS.values()
+    }
+
+
+def _names(cell: str) -> list[str]:
+    return [word.strip(" `") for word in cell.split(",") if word.strip()]
 
 
 def _value(text: str) -> float:

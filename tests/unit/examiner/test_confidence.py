@@ -225,7 +225,7 @@ def test_a_champions_file_that_is_none_is_not_compared(bench, many, target):
     [
         (lambda rows: {"label": np.zeros(rows + 1, np.int64)}, "more rows than"),
         (lambda rows: {"label": np.zeros(rows - 1, np.int64)}, "where 3000 were asked"),
-        (lambda rows: {"label": np.zeros((rows, 3), np.int64)}, "one label per row"),
+        (lambda rows: {"label": np.zeros((rows, 3), np.int64)}, "a row of the output has shape [3]"),
         (lambda rows: {"label": np.full(rows, np.nan, np.float32)}, "not a finite number in 3000 rows"),
         (lambda rows: {"label": np.full(rows, "x")}, "not both texts or both numbers"),
         (lambda rows: {"label": np.int64(3)}, "where 3000 were asked"),
@@ -245,7 +245,50 @@ def test_the_metric_must_be_of_an_output_that_there_is(bench, many, target):
 
     found, _ = examined(bench, metric=replace(ACCURACY, output="score"))
 
-    assert "'score', which the version does not have" in found.reason
+    assert "no output 'score'" in found.reason
+
+
+def test_the_one_output_that_fits_needs_no_name(bench, many, target):
+    bench.confidence({"x": many}, target)
+
+    found, _ = examined(bench, metric=replace(ACCURACY, output=None))
+
+    assert (found.confidence.output, found.confidence.assumed) == ("label", ())
+    assert found.confidence.value == pytest.approx(0.9, abs=0.03)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "log_loss", "brier", "top_k", "average_precision", "ece"])
+def test_a_fixed_batch_of_one_is_judged_as_any_other(bench, many, target, name, monkeypatch):
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 200)
+    metric = MetricRange(name, "probabilities", (0.0, 9.0), k=1 if name == "top_k" else None)
+    fixed = Signature((TensorSpec("x", "FP32", (1, 2)),), (TensorSpec("probabilities", "FP32", (1, 2)),))
+    bench.confidence({"x": many[:200]}, target[:200])
+    free, _ = examined(bench, metric=metric)
+    bench.confidence({"x": many[:200, None]}, target[:200])
+
+    found, _ = examined(bench, signature=fixed, metric=metric)
+
+    got, same = found.confidence, free.confidence
+    assert (got.value, got.lower, got.upper) == (same.value, same.lower, same.upper)
+
+
+def test_segmentation_is_judged_by_images(bench, monkeypatch):
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 200)
+    images = np.random.default_rng(9).normal(size=(60, 1, 6, 7)).astype(np.float32)
+    signature = Signature(
+        (TensorSpec("x", "FP32", (-1, 1, 6, 7)),), (TensorSpec("p", "FP32", (-1, 2, 6, 7)),)
+    )
+    bench.confidence({"x": images}, (images[:, 0] > 0.2).astype(np.uint8), **{"slice/odd": np.arange(60) % 2})
+
+    def model(inputs):
+        share = 1 / (1 + np.exp(-inputs["x"]))
+        return {"p": np.concatenate([1 - share, share], axis=1).astype(np.float32)}
+
+    found, _ = examined(bench, model, signature=signature, metric=MetricRange("roc_auc", "p", (0.5, 1.0)))
+
+    got = found.confidence
+    assert (got.value, got.rows, got.units) == (1.0, 60, 60)
+    assert [part.rows for part in got.slices] == [30, 30]
 
 
 def test_whole_requests_are_asked_one_by_one(bench):
@@ -295,12 +338,14 @@ def test_an_output_whose_shape_changes_from_row_to_row_cannot_be_judged(bench, k
     signature = Signature((TensorSpec("s", "FP32", (-1, 1)),), (TensorSpec("y", kind, (-1,)),))
     bench.sets["confidence"] = bench.folder / "c.npz"
     arrays = {f"requests/{i}/inputs/s": np.ones((i + 1, 1), np.float32) for i in range(3)}
-    np.savez(bench.sets["confidence"], **arrays, target=np.zeros(3))
+    truths = np.zeros(3) if kind == "FP32" else np.full(3, "ä")
+    np.savez(bench.sets["confidence"], **arrays, target=truths)
 
     def model(inputs):
         values = inputs["s"][:, 0]
         return {"y": values if kind == "FP32" else np.full(len(values), "ä")}
 
-    found, _ = examined(bench, model, signature=signature, metric=MetricRange("mae", "y", (0.0, 1.0)))
+    name = "mae" if kind == "FP32" else "accuracy"
+    found, _ = examined(bench, model, signature=signature, metric=MetricRange(name, "y", (0.0, 1.0)))
 
     assert "shape changes from row to row" in found.problem("confidence")

@@ -10,7 +10,7 @@ from registry.inspection.policy import Policy
 from registry.inspection.steps import Order, inspect
 from tests.unit.inspection import graphs
 
-MANIFEST = {"metric": {"name": "rmse", "output": "y"}}
+MANIFEST = {"metric": {"name": "rmse", "output": "y", "range": [0, 1]}}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from onnx import TensorProto
 from tests.unit.inspection.graphs import model, node, value
 
 MANIFEST = {
-    "metric": {"name": "rmse", "output": "y"},
+    "metric": {"name": "rmse", "output": "y", "range": [0, 1]},
     "signature": {"inputs": {"x": {"features": ["height", "width"], "range": [0, 1]}}, "outputs": {"y": {}}},
 }
 

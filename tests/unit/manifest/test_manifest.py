@@ -5,7 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from registry.manifest import METRICS, BadManifest, DeclaredBytes, FileFact, canonical, identity, parse
+from registry.manifest import (
+    METRICS,
+    BadManifest,
+    DeclaredBytes,
+    FileFact,
+    MetricRange,
+    canonical,
+    identity,
+    parse,
+)
 from tests.unit.manifest.documents import ABSENT, YAML, changed
 
 FILES = {
@@ -140,6 +149,16 @@ def test_an_identity_over_other_files_than_the_manifest_names_is_refused():
         ({"data__training__uri": "lake/digits"}, "data.training.uri", "scheme"),
         ({"data__training__schema": {"p00": 3}}, "data.training.schema.p00", "quotes"),
         ({"metric__name": "acuracy"}, "metric.name", "did you mean 'accuracy'"),
+        ({"metric__name": "mean_abs_error"}, "metric.name", "did you mean 'mean_absolute_error'"),
+        ({"metric__name": "neg_accuracy"}, "metric.name", "is not known"),
+        ({"metric__name": "neg_log_loss", "metric__range": [0, 2]}, "metric.range", "never above 0"),
+        ({"metric__class_axis": "middle"}, "metric.class_axis", "first, last"),
+        ({"metric__reading": "pixels"}, "metric.reading", "labels, places"),
+        (
+            {"metric__reading": "labels", "metric__ignore": -1},
+            "metric.ignore",
+            "goes with reading: places",
+        ),
         ({"metric__range": [1.0, 0.93]}, "metric.range", "above"),
         ({"metric__range": [0.93]}, "metric.range", "two numbers"),
         ({"metric__range": [0.93, 1.5]}, "metric.range", "lies between 0 and 1"),
@@ -197,9 +216,49 @@ def test_a_hyphen_in_a_strategy_is_the_same_strategy():
 def test_losses_are_lower_is_better_and_scores_are_higher_is_better():
     lower = {name for name, metric in METRICS.items() if not metric.higher_is_better}
 
-    assert lower == {"log_loss", "brier", "ece", "mae", "mse", "rmse", "median_ae", "mape", "pinball"}
+    assert lower == {
+        "hamming",
+        "log_loss",
+        "brier",
+        "ece",
+        "mae",
+        "mse",
+        "rmse",
+        "median_ae",
+        "mape",
+        "pinball",
+    }
 
 
 def test_a_canonical_document_has_one_spelling():
     assert canonical({"b": 1, "a": "ü"}) == '{"a":"ü","b":1}'.encode()
     assert json.loads(canonical(parse(YAML).document())) == json.loads(canonical(parse(changed()).document()))
+
+
+def test_other_names_of_a_metric_are_the_same_fact():
+    same = {"metric__name": "mae", "metric__range": [0, 0.5], "metric__claimed": 0.2}
+    own, named, turned = (
+        parse(changed(**{**same, **more}))
+        for more in (
+            {},
+            {"metric__name": "mean_absolute_error"},
+            {
+                "metric__name": "neg_mean_absolute_error",
+                "metric__range": [-0.5, 0],
+                "metric__claimed": -0.2,
+            },
+        )
+    )
+    assert own.normalised() == named.normalised() == turned.normalised()
+
+
+def test_an_output_that_is_left_out_is_left_open():
+    manifest = parse(changed(metric__output=ABSENT))
+    assert manifest.metric.output is None
+    assert "output" not in manifest.normalised()["metric"]
+    assert MetricRange.from_json(manifest.normalised()["metric"]) == manifest.metric
+
+
+def test_a_large_label_stays_whole():
+    manifest = parse(changed(metric__name="recall", metric__positive=2**53 + 1))
+    assert MetricRange.from_json(manifest.normalised()["metric"]).positive == 2**53 + 1

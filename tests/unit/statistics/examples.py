@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from registry.manifest import METRICS, Kind, MetricRange
-from releases.statistics.rows import judged
+from releases.statistics.judging import judged
 
 MORE = {"top_k": {"k": 2}, "pinball": {"quantile": 0.3}}
-TWO_CLASSES = {"precision", "recall", "f1", "roc_auc", "average_precision"}
+TWO_CLASSES = {"precision", "recall", "f1", "jaccard", "roc_auc", "average_precision"}
 
 
 def question(name: str, **changes) -> MetricRange:

@@ -6,7 +6,7 @@ import pytest
 from registry.manifest import METRICS, Kind
 from releases.statistics.comparison import Decision, Paired, compare
 from releases.statistics.estimates import Worth
-from releases.statistics.rows import judged
+from releases.statistics.judging import judged
 from tests.unit.statistics.examples import columns, question
 
 

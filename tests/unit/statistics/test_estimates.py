@@ -6,7 +6,8 @@ import pytest
 from registry.manifest import METRICS
 from releases.statistics import bootstrap, metrics
 from releases.statistics.estimates import Worth, estimate
-from releases.statistics.rows import Unmeasurable, judged
+from releases.statistics.judging import judged
+from releases.statistics.rows import Unmeasurable
 from tests.unit.statistics.examples import columns, question, rows_for
 
 

@@ -7,7 +7,8 @@ from sklearn import metrics as sk
 from registry.manifest import METRICS
 from releases.statistics import metrics
 from releases.statistics.estimates import Worth, statistic
-from releases.statistics.rows import Unmeasurable, judged
+from releases.statistics.judging import judged, judgement
+from releases.statistics.rows import Unmeasurable
 from tests.unit.statistics.examples import question, rows_for
 
 
@@ -107,12 +108,13 @@ def test_one_column_is_the_probability_of_the_second_class():
     [
         ("accuracy", [0, 1], [0, 1, 1], {}, "3 predictions for 2 targets"),
         ("accuracy", ["a", "b"], [0, 1], {}, "not both texts or both numbers"),
-        ("accuracy", [0, 1], [[0, 1], [1, 0]], {}, "one label per row"),
+        ("accuracy", [0, 1], [[0, 1], [1, 0]], {}, r"a row of the output has shape \[2\]"),
         ("accuracy", [0, 1], [0.0, np.nan], {}, "not a finite number in 1 rows; the first is row 1"),
         ("precision", [0, 1, 2], [0, 1, 2], {}, "needs metric.positive"),
         ("precision", [0, 1], [0, 1], {"positive": 7}, "7 never occurs"),
         ("roc_auc", [1, 1], [0.1, 0.2], {}, "one class only"),
-        ("roc_auc", [0, 1], ["a", "b"], {}, "numbers of shape"),
+        ("roc_auc", [0, 1], ["a", "b"], {}, "needs numbers, the output has <U1"),
+        ("roc_auc", ["a", "b"], [0.1, 0.2], {}, "in the order of the columns in metric.classes"),
         ("roc_auc", [0, 1, 2], np.eye(3), {}, "needs metric.positive"),
         ("log_loss", [0, 1], [[0.5, 0.1], [0.5, 0.5]], {}, "do not sum to 1"),
         ("log_loss", [0, 1], [[2.0, -1.0], [0.5, 0.5]], {}, "leaves the range"),
@@ -129,6 +131,17 @@ def test_one_column_is_the_probability_of_the_second_class():
 def test_what_cannot_be_measured_is_told_in_a_sentence(name, target, predictions, changes, said):
     with pytest.raises(Unmeasurable, match=said):
         measured(name, target, predictions, **changes)
+
+
+def test_an_order_that_is_only_assumed_is_said():
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    asked = question("roc_auc")
+
+    assert judgement(asked, np.array([0, 1, 0]), [probabilities]).assumed == ()
+    (said,) = judgement(asked, np.array([7, 3, 7]), [probabilities]).assumed
+    assert "taken for the labels 3, 7, in this order" in said
+    named = question("roc_auc", classes=(7, 3))
+    assert judgement(named, np.array([7, 3, 7]), [probabilities]).assumed == ()
 
 
 def test_several_outputs_are_averaged():

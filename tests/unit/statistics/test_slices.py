@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from releases.statistics.estimates import Worth
-from releases.statistics.rows import judged
+from releases.statistics.judging import judged
 from releases.statistics.slices import sliced
 from tests.unit.statistics.examples import question
 
