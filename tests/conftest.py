@@ -193,6 +193,12 @@ def live_tree(request: pytest.FixtureRequest, servers: Servers) -> Iterator[live
 
 
 @pytest.fixture(scope="session")
+def demo(live_tree: live.LiveTree) -> live.Demo:
+    """The whole journey, played once in the live tree for all who want to see it or what it leaves."""
+    return live.play_demo(live_tree)
+
+
+@pytest.fixture(scope="session")
 def soak(request: pytest.FixtureRequest) -> bool:
     """True for the long figures of `make soak`."""
     return bool(request.config.getoption("--soak"))

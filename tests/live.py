@@ -55,6 +55,24 @@ class LiveTree:
         )
 
 
+@dataclass(frozen=True)
+class Demo:
+    """What the demo printed and how it ended, and the log-in of its people."""
+
+    tree: LiveTree
+    told: str
+    code: int
+    password: str
+
+
+def play_demo(tree: LiveTree) -> Demo:
+    """`make demo` in a tree that runs already."""
+    command = [sys.executable, "manage.py", "demo", "--once"]
+    ended = subprocess.run(command, cwd=ROOT, env=tree.environment, capture_output=True, text=True)
+    kept = json.loads((tree.data / "demo" / "credentials.json").read_text())
+    return Demo(tree, f"{ended.stdout}\n{ended.stderr}", ended.returncode, kept["password"])
+
+
 def redis_and_s3(servers: Servers) -> dict[str, str]:
     """The settings that put a Redis and an S3 in the place of what the product brings along."""
     s3 = servers.s3()

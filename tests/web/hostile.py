@@ -80,7 +80,6 @@ def tensor(name: str, datatype: str, shape: list[int], features: tuple[str, ...]
 
 def addresses(hostile: Hostile) -> list[str]:
     """Every page on which one of the names stands."""
-    releases = [f"/releases/{release.pk}/" for release in (hostile.live, hostile.review)]
     first = hostile.models[0]
     return [
         "/",
@@ -90,13 +89,17 @@ def addresses(hostile: Hostile) -> list[str]:
         f"/models/{first}/versions/1/",
         f"/models/{first}/versions/2/",
         f"/models/{first}/compare/?base=1&head=2",
-        f"/models/{first}/traffic",
         "/releases/",
-        *releases,
-        *(f"{address}panel" for address in releases),
+        *(f"/releases/{release.pk}/" for release in (hostile.live, hostile.review)),
         "/audit/",
         "/tokens/",
         "/health/",
         "/nodes/",
         "/api/docs",
     ]
+
+
+def parts(hostile: Hostile) -> list[str]:
+    """What such pages load anew by themselves."""
+    panels = [f"/releases/{release.pk}/panel" for release in (hostile.live, hostile.review)]
+    return [f"/models/{hostile.models[0]}/traffic", *panels]

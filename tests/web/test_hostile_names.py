@@ -38,7 +38,7 @@ def nodes(world, redis_url, settings):
 @pytest.mark.parametrize("name", ["amina", "chloe", "dara", "admin"])
 def test_every_page_is_shown_whatever_things_are_called(world, hostile, nodes, as_, name):
     client = as_(name)
-    for address in hostiles.addresses(hostile):
+    for address in (*hostiles.addresses(hostile), *hostiles.parts(hostile)):
         response = client.get(address)
         assert response.status_code == 200, address
         html = response.content.decode()

@@ -1,0 +1,108 @@
+"""Every page there is, as everybody who may see it: none fails, complains or has an axe finding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+import pytest
+from playwright.sync_api import Page
+
+from config.demo.people import PEOPLE
+from tests.browser.conftest import findings, is_complaint, overflow
+from tests.web import hostile as hostiles
+
+FOREIGN = ("/admin/", "/audit/export", "/api/v1/", "/static/")
+NAMED = re.compile(r"(?<=/models/)[^/]+|[0-9a-f]{32,}|\d+")
+LINKS = "[...document.querySelectorAll('a[href]:not([download])')].map(link => link.href)"
+
+
+def kind(address: str) -> str:
+    """Pages of one kind differ in names and numbers alone."""
+    return NAMED.sub("*", urlsplit(address).path)
+
+
+@pytest.mark.journey
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("person", PEOPLE, ids=lambda person: person.name)
+def test_after_the_whole_journey_every_page_opens_for_every_person(demo, browser, person):
+    context = browser.new_context(base_url=demo.tree.web, reduced_motion="reduce")
+    page = context.new_page()
+    troubles = listened(page)
+    log_in(page, person.name, demo.password)
+    seen: set[str] = set()
+    for address in walk(page, demo.tree.web):
+        if kind(address) not in seen:
+            troubles += judged(page)
+        seen.add(kind(address))
+    context.close()
+    assert troubles == []
+    assert seen >= {
+        "/", "/models/*/", "/models/*/policy/", "/models/*/versions/*/", "/releases/", "/releases/*/",
+        "/nodes/", "/audit/", "/health/", "/tokens/",
+    }  # fmt: skip
+
+
+def listened(page: Page) -> list[str]:
+    """Filled, while the page is used, with every failed answer and everything its console says in red."""
+    troubles: list[str] = []
+
+    def heard(said: Any) -> None:
+        if is_complaint(said):
+            troubles.append(f"{page.url} says {said.text}")
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: troubles.append(f"{page.url} throws {error}"))
+    page.on("response", lambda got: troubles.append(f"{got.url} {got.status}") if got.status >= 400 else None)
+    return troubles
+
+
+def log_in(page: Page, name: str, password: str) -> None:
+    page.goto("/login")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/")
+
+
+def walk(page: Page, base: str) -> Iterator[str]:
+    """Go to every page of ours that a link leads to."""
+    waiting, known = [f"{base}/"], {f"{base}/"}
+    while waiting:
+        address = waiting.pop(0)
+        page.goto(address)
+        yield address
+        found = {urldefrag(urljoin(address, link)).url for link in page.evaluate(LINKS)} - known
+        found = {link for link in found if link.startswith(f"{base}/") and not foreign(link)}
+        known |= found
+        waiting += sorted(found)
+
+
+def foreign(address: str) -> bool:
+    """What is no page of ours, and searches of the log, which are as many as it has rows."""
+    parts = urlsplit(address)
+    return (
+        parts.path.startswith(FOREIGN)
+        or "/files/" in parts.path
+        or (parts.path == "/audit/" and parts.query != "")
+    )
+
+
+def judged(page: Page) -> list[str]:
+    """What axe finds, and by how much the page is wider than its window."""
+    wider = overflow(page)
+    return [f"{page.url}: {found}" for found in findings(page)] + [f"{page.url} +{wider} px"] * (wider > 0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_holds_whatever_things_are_called(world, visit, width, scheme):
+    hostile = hostiles.build(world)
+    page = visit("admin", width, scheme)
+    troubles = listened(page)
+    for address in hostiles.addresses(hostile):
+        page.goto(address)
+        troubles += judged(page)
+    assert troubles == []
