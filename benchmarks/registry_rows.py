@@ -517,7 +517,7 @@ def _in_haste() -> Iterator[None]:
 
 def main() -> None:
     """Make the database of the settings and fill it; tell how to serve it and who may ask, as JSON."""
-    wakeups.install(lambda queue, job_id: None)
+    wakeups.install(lambda queue: None)
     call_command("prepare")
     if not RegisteredModel.objects.exists():
         with _in_haste():

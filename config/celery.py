@@ -1,4 +1,4 @@
-"""The Celery application: two queues, `control` (short) and `proving` (one long job at a time)."""
+"""The Celery application: two queues, `control` (short) and `proving` (long jobs)."""
 
 from __future__ import annotations
 

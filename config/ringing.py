@@ -1,18 +1,21 @@
 """Sends wake-ups to Celery from a thread of its own: nobody who writes ever waits for the broker.
 
-A wake-up that is lost (broker away, queue full, process ended) costs at most one tick.
+A wake-up that is lost (broker away, process ended) costs at most one tick. One that finds enough others
+on their way is not sent: each of them looks for work later than now, so the broker's queues stay short
+however much waits in the database.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import queue
 import threading
+from typing import Any
 
 from celery import Celery
 
-MOST_WAITING = 1000
+MOST_ON_THE_WAY = 32
+DISPATCHER = "control"
 log = logging.getLogger(__name__)
 
 
@@ -23,25 +26,39 @@ class Ringer:
         self._app = app
         self._process = 0
         self._lock = threading.Lock()
-        self._waiting: queue.Queue[tuple[str, int | None]] = queue.Queue(MOST_WAITING)
+        self._wanted: set[str | None] = set()
+        self._rung = threading.Event()
 
-    def ring(self, queue_name: str, job_id: int | None) -> None:
-        """Wake a worker of the queue for this job, or (None) the dispatcher. Returns at once."""
+    def ring(self, queue: str | None) -> None:
+        """Wake a worker of the queue, or (None) the dispatcher. Returns at once."""
         with self._lock:
             if self._process != os.getpid():
                 self._process = os.getpid()
-                self._waiting = queue.Queue(MOST_WAITING)
-                threading.Thread(target=self._send_all, args=(self._waiting,), daemon=True).start()
-        try:
-            self._waiting.put_nowait((queue_name, job_id))
-        except queue.Full:
-            log.warning("wake-ups wait for the broker: the tick will find job %s", job_id)
+                self._wanted, self._rung = set(), threading.Event()
+                threading.Thread(target=self._send_all, args=(self._rung,), daemon=True).start()
+            self._wanted.add(queue)
+            self._rung.set()
 
-    def _send_all(self, waiting: queue.Queue[tuple[str, int | None]]) -> None:
-        while True:
-            queue_name, job_id = waiting.get()
-            name, arguments = ("releases.run_job", [job_id]) if job_id else ("releases.dispatch", [])
-            try:
-                self._app.send_task(name, arguments, queue=queue_name, retry=False)
-            except Exception as error:  # whatever the client raises, the tick finds the work
-                log.warning("no wake-up for %s %s: %s", name, job_id or "", error)
+    def _send_all(self, rung: threading.Event) -> None:
+        while rung.wait():
+            with self._lock:
+                wanted, self._wanted = self._wanted, set()
+                rung.clear()
+            for queue in wanted:
+                self._send(queue)
+
+    def _send(self, queue: str | None) -> None:
+        name, arguments = ("releases.work", [queue]) if queue else ("releases.dispatch", [])
+        try:
+            with self._app.producer_pool.acquire(block=True) as producer:
+                if on_the_way(producer.channel, queue or DISPATCHER) < MOST_ON_THE_WAY:
+                    self._app.send_task(
+                        name, arguments, queue=queue or DISPATCHER, retry=False, producer=producer
+                    )
+        except Exception as error:  # whatever the client raises, the tick finds the work
+            log.warning("no wake-up for %s: %s", queue or "the dispatcher", error)
+
+
+def on_the_way(channel: Any, queue: str) -> int:
+    """How many messages of a queue no worker has taken yet."""
+    return int(channel.queue_declare(queue=queue).message_count)

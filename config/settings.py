@@ -176,6 +176,7 @@ CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "releases.tick", "schedule": 1.0, "options": {"expires": 5}},
     "roll up": {"task": "releases.roll_up", "schedule": 60.0, "options": {"expires": 60}},
 }
+CELERY_BEAT_SCHEDULER = "config.clock:Clock"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
 
 LOGGING = {

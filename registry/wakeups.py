@@ -1,25 +1,29 @@
-"""How committed work wakes a worker. `config` installs the broker; without one, the tick finds the work."""
+"""How committed work wakes a worker. `config` installs the broker; without one, the tick finds the work.
+
+A wake-up has no name: it says that a queue has something, and whoever hears it takes the job whose turn
+it is. So ten thousand jobs need no more wake-ups than there are workers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-_ring: Callable[[str, int | None], None] | None = None
+_ring: Callable[[str | None], None] | None = None
 
 
-def install(ring: Callable[[str, int | None], None]) -> None:
-    """Set what carries a wake-up: called with the queue and a job's id, or None for the dispatcher."""
+def install(ring: Callable[[str | None], None]) -> None:
+    """Set what carries a wake-up: called with the queue that has a job, or None for the dispatcher."""
     global _ring  # noqa: PLW0603 - one wiring point, set once at start
     _ring = ring
 
 
-def ring_job(queue: str, job_id: int) -> None:
-    """Say that a job row waits. Losing the call costs at most one tick."""
+def ring_queue(queue: str) -> None:
+    """Say that a job waits in this queue. Losing the call costs at most one tick."""
     if _ring is not None:
-        _ring(queue, job_id)
+        _ring(queue)
 
 
 def ring_dispatcher() -> None:
     """Say that the outbox has something."""
     if _ring is not None:
-        _ring("control", None)
+        _ring(None)

@@ -14,7 +14,7 @@ from celery import shared_task
 from registry.models import Event, Job
 from registry.services import jobs
 from registry.services.dispatching import Reactions, Wanted, dispatch
-from registry.wakeups import ring_job
+from registry.wakeups import ring_queue
 from releases import selectors
 from releases.events import Kind
 from releases.services import breaking, feedback, gating, predictions, publishing, saga, traffic
@@ -70,21 +70,33 @@ def _number(job: Job) -> int:
     return int(job.subject.partition("/")[2])
 
 
-@shared_task(name="releases.run_job", acks_late=True, max_retries=0)
-def run_job(job_id: int) -> None:
-    """Run one job if it is free. Safe to repeat: a job that is held or done is left alone."""
-    job = jobs.claim(job_id)
+@shared_task(name="releases.work", acks_late=True, max_retries=0)
+def work(queue: str) -> None:
+    """Run the job of this queue whose turn it is, and wake the next worker meanwhile. Safe to repeat."""
+    job = jobs.claim_next(queue)
     if job is None:
         return
+    ring_queue(queue)
     try:
-        with jobs.lease(job):
-            WORK[job.kind](job)
-        jobs.finish(job)
+        if job.attempt <= jobs.MOST_ATTEMPTS or not _lost_for_good(job):
+            with jobs.lease(job):
+                WORK[job.kind](job)
+            jobs.finish(job)
     except jobs.LostLease as lost:
         log.warning("%s", lost)
     except Exception as error:
         log.exception("job %s (%s) failed", job.pk, job)
         _again(job, error)
+
+
+def _lost_for_good(job: Job) -> bool:
+    """A proof that took its worker with it three times does not get a fourth one."""
+    if job.kind != "prove":
+        return False
+    lost = f"its worker was lost {jobs.MOST_ATTEMPTS} times while it ran"
+    gating.give_up(_number(job), lost)
+    jobs.finish(job, error=lost)
+    return True
 
 
 def _again(job: Job, error: Exception) -> None:
@@ -115,8 +127,8 @@ def dispatch_events() -> None:
 def tick() -> None:
     """Once a second: nothing stays undone because a message, a worker or Redis was lost."""
     dispatch(REACTIONS)
-    for queue, job_id in jobs.waiting():
-        ring_job(queue, job_id)
+    for queue in jobs.waiting():
+        ring_queue(queue)
     for environment in selectors.environments():
         breaking.watch(environment)
         feedback.ingest(environment)

@@ -9,6 +9,9 @@ class Job(models.Model):
 
     Who holds it is (attempt, lease_until) by the database's clock: a worker may finish it only
     while its attempt is the current one, and a lapsed lease makes it claimable again.
+
+    Jobs wait in the order of their turns. Those of one model have turns after each other, and a model
+    that comes later begins at the turn that is next: so models alternate, however much one brings.
     """
 
     class State(models.TextChoices):
@@ -20,6 +23,8 @@ class Job(models.Model):
     kind = models.CharField(max_length=48)
     subject = models.CharField(max_length=120)
     queue = models.CharField(max_length=16)
+    model = models.CharField(max_length=200, blank=True, db_default="")
+    turn = models.BigIntegerField(default=0, db_default=0)
     event = models.ForeignKey("registry.Event", models.PROTECT, null=True, related_name="+")
     state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
     attempt = models.PositiveIntegerField(default=0)
@@ -39,9 +44,10 @@ class Job(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["queue", "turn", "id"], condition=Q(finished_at=None), name="jobs_by_turn"),
             models.Index(
-                fields=["queue", "id"], condition=Q(state__in=["queued", "running"]), name="open_jobs"
-            )
+                fields=["queue", "model", "turn"], condition=Q(finished_at=None), name="turns_by_model"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -43,6 +43,8 @@ def _dispatch_one(reactions: Reactions) -> bool:
             return False
         react = reactions.get(row.event.kind)
         for wanted in react(row.event) if react else ():
-            jobs.enqueue(wanted.kind, wanted.subject, queue=wanted.queue, event=row.event)
+            jobs.enqueue(
+                wanted.kind, wanted.subject, queue=wanted.queue, model=row.event.model, event=row.event
+            )
         row.delete()
         return True

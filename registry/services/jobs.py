@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Max, Min, Q, QuerySet
 from django.db.models.functions import Now
 
 from registry import wakeups
@@ -27,29 +28,59 @@ def enqueue(
     subject: str,
     *,
     queue: str = "control",
+    model: str = "",
     event: Event | None = None,
     delay: timedelta | None = None,
 ) -> None:
     """Insert a job row in the surrounding transaction, once per event (or once while it waits)."""
-    job, created = Job.objects.get_or_create(
+    defaults: dict[str, Any] = {
+        "queue": queue,
+        "model": model,
+        "turn": lambda: _turn(queue, model),
+        "not_before": Now() + delay if delay else None,
+    }
+    _, created = Job.objects.get_or_create(
         kind=kind,
         subject=subject,
         event=event,
         **({} if event else {"state": Job.State.QUEUED}),
-        defaults={"queue": queue, "not_before": Now() + delay if delay else None},
+        defaults=defaults,
     )
     if created and delay is None:
-        transaction.on_commit(lambda: wakeups.ring_job(queue, job.pk))
+        transaction.on_commit(lambda: wakeups.ring_queue(queue))
+
+
+def _turn(queue: str, model: str) -> int:
+    """After the model's own jobs, and not before what is next: who comes late does not overtake all."""
+    there = Job.objects.filter(queue=queue, finished_at=None)
+    own = there.filter(model=model).aggregate(last=Max("turn"))["last"]
+    following = there.filter(state=Job.State.QUEUED).aggregate(first=Min("turn"))["first"]
+    return max(0 if own is None else own + 1, following or 0)
+
+
+def claim_next(queue: str) -> Job | None:
+    """Take the job whose turn it is, None where none waits."""
+    while (found := _free().filter(queue=queue).order_by("turn", "pk").values_list("pk").first()) is not None:
+        if job := claim(found[0]):
+            return job
+    return None
 
 
 def claim(job_id: int) -> Job | None:
     """Take the job if it is free: its row now carries our attempt number and a lease. Else None."""
-    free = Q(state=Job.State.QUEUED) | Q(state=Job.State.RUNNING, lease_until__lt=Now())
-    due = Q(not_before=None) | Q(not_before__lte=Now())
-    taken = Job.objects.filter(free & due, pk=job_id).update(
-        state=Job.State.RUNNING, attempt=F("attempt") + 1, lease_until=Now() + LEASE
+    taken = (
+        _free()
+        .filter(pk=job_id)
+        .update(state=Job.State.RUNNING, attempt=F("attempt") + 1, lease_until=Now() + LEASE)
     )
     return Job.objects.get(pk=job_id) if taken else None
+
+
+def _free() -> QuerySet[Job]:
+    """The jobs that are due and that nobody holds: never sent, lost, or with a lapsed lease."""
+    free = Q(state=Job.State.QUEUED) | Q(state=Job.State.RUNNING, lease_until__lt=Now())
+    due = Q(not_before=None) | Q(not_before__lte=Now())
+    return Job.objects.filter(free & due, finished_at=None)
 
 
 def finish(job: Job, *, error: str = "") -> None:
@@ -68,11 +99,9 @@ def postpone(job: Job, delay: timedelta, *, error: str = "") -> None:
     )
 
 
-def waiting(limit: int = 200) -> list[tuple[str, int]]:
-    """(queue, id) of the jobs that nobody holds: never sent, lost, or with a lapsed lease. O(open jobs)."""
-    free = Q(state=Job.State.QUEUED) | Q(state=Job.State.RUNNING, lease_until__lt=Now())
-    due = Q(not_before=None) | Q(not_before__lte=Now())
-    return list(Job.objects.filter(free & due).order_by("pk").values_list("queue", "pk")[:limit])
+def waiting() -> list[str]:
+    """The queues in which a job waits for somebody. O(open jobs)."""
+    return list(_free().order_by("queue").values_list("queue", flat=True).distinct())
 
 
 def lease(job: Job) -> AbstractContextManager[None]:

@@ -98,7 +98,9 @@ def give_up(release_id: int, reason: str) -> None:
     """The proof could not be run three times: the gates that are open are errored, nothing is rejected."""
     release = Release.objects.select_related("model").get(pk=release_id)
     verdict = Verdict(Outcome.ERRORED, f"This gate could not be run: {reason}"[:500])
-    for run in release.gate_runs.filter(outcome=GateRun.Outcome.PENDING, started_at__isnull=False):
+    waiting = list(release.gate_runs.filter(outcome=GateRun.Outcome.PENDING).order_by("position"))
+    # What could not even be started needs its button too.
+    for run in [run for run in waiting if run.started_at] or waiting[:1]:
         _finish(release, run, verdict)
 
 
