@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +28,8 @@ NAMES = re.compile(r"[\x20-\x7e\x80-\U0010ffff]{1,300}")
 IN_MEMORY = 32 << 20
 """Packed arrays up to this size are unpacked into memory, larger ones into the scratch folder."""
 _CHUNK = 1 << 20
+_LENGTHS = {(1, 0): "<H", (2, 0): "<I"}
+"""How an array's header says how long it is, by the version of the format."""
 _LOCAL_HEADER = 30
 
 
@@ -146,15 +150,25 @@ class Archive:
 
 
 def _header(name: str, stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether column-major, and datatype; the stream is then at the first element."""
     version = npy.read_magic(stream)
-    if version == (1, 0):
-        shape, fortran, dtype = npy.read_array_header_1_0(stream, HEADER_BYTES)
-    elif version == (2, 0):
-        shape, fortran, dtype = npy.read_array_header_2_0(stream, HEADER_BYTES)
-    else:
+    if version not in _LENGTHS:
         raise BadSet(f"The set has {name} in a form that plain arrays do not need: use numpy.savez.")
+    length = stream.read(struct.calcsize(_LENGTHS[version]))
+    (size,) = struct.unpack(_LENGTHS[version], length)
+    if size > HEADER_BYTES:
+        raise BadSet(f"The set has {name} with a header of {size:,} bytes.")
+    shape, fortran, dtype = _parsed(version, length + stream.read(size))
     if min(shape, default=0) < 0:
         raise BadSet(f"The set has {name} in shape {list(shape)[:8]}, which no array has.")
+    return shape, fortran, dtype
+
+
+@lru_cache(maxsize=1024)
+def _parsed(version: tuple[int, int], header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """numpy's own words, which many requests share; to parse them takes longer than to read a request."""
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, fortran, dtype = read(io.BytesIO(header), HEADER_BYTES)
     return tuple(int(axis) for axis in shape), bool(fortran), dtype
 
 
