@@ -1,14 +1,23 @@
-"""When two answers are the same: whole numbers, texts and booleans exactly, floats within a tolerance."""
+"""Answers as the protocol's JSON writes them, and when two are the same.
+
+Whole numbers, texts and booleans are compared exactly, floats within a tolerance.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from formats.dtypes import DTYPES, Array
+
+WORDS: Mapping[str, float] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+"""How JSON says what it has no number for."""
+_TYPES: Mapping[str, set[type]] = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}, "O": {str}}
 
 DEFAULT_ATOL = 1e-6
 DEFAULT_RTOL = 1e-5
@@ -20,6 +29,30 @@ class Tolerance:
 
     atol: float = DEFAULT_ATOL
     rtol: float = DEFAULT_RTOL
+
+
+def elements(datatype: str, data: Any) -> Array:
+    """The elements of one output's JSON data, however its lists nest, flat in row-major order.
+
+    numpy would cut fractions off and make texts of numbers: the values' types are looked at first.
+    Raises ValueError, TypeError, OverflowError or KeyError on what is no data of this datatype.
+    """
+    dtype = DTYPES[datatype]
+    values = list(_flat(data))
+    if dtype.kind == "f":
+        values = [WORDS[value] if isinstance(value, str) else value for value in values]
+    if not set(map(type, values)) <= _TYPES[dtype.kind]:
+        raise ValueError(f"there is data that is not {datatype}")
+    with np.errstate(over="ignore"):
+        return np.array(values, dtype=np.str_ if dtype.kind == "O" else dtype)
+
+
+def _flat(data: Any) -> Iterator[Any]:
+    for value in data:
+        if isinstance(value, list):
+            yield from _flat(value)
+        else:
+            yield value
 
 
 def first_difference(expected: Array, got: Array, tolerance: Tolerance) -> int | None:

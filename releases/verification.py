@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import http.client
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from formats.answers import Tolerance, elements, first_difference
 
 MOST_CONNECTIONS = 200
 TIMEOUT_S = 10.0
@@ -20,17 +21,19 @@ TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Reference answers: tolerances and rows of {"set", "row", "request", "outputs"}."""
+    """Reference answers: their tolerance and rows of {"set", "row", "request", "outputs"}."""
 
-    atol: float
-    rtol: float
+    tolerance: Tolerance
     rows: tuple[Mapping[str, Any], ...]
 
     @classmethod
     def parse(cls, lines: Sequence[bytes]) -> Answers:
         """From the lines of an answers artifact; the first one is its head."""
         head = json.loads(lines[0])
-        return cls(head["atol"], head["rtol"], tuple(json.loads(line) for line in lines[1:] if line.strip()))
+        return cls(
+            Tolerance(head["atol"], head["rtol"]),
+            tuple(json.loads(line) for line in lines[1:] if line.strip()),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,24 +110,8 @@ def _differences(
         if answer is None or list(answer["shape"]) != list(output["shape"]):
             yield f"output {output['name']} is missing or has another shape"
             continue
-        for want, have in zip(_flat(output["data"]), _flat(answer["data"]), strict=True):
-            if not _close(want, have, answers.atol, answers.rtol):
-                yield f"output {output['name']}: expected {want}, got {have}"
-                break
-
-
-def _flat(data: Any) -> Iterator[Any]:
-    for item in data:
-        if isinstance(item, list):
-            yield from _flat(item)
-        else:
-            yield item
-
-
-def _close(want: Any, have: Any, atol: float, rtol: float) -> bool:
-    if isinstance(want, float) or isinstance(have, float):
-        want, have = float(want), float(have)
-        if math.isnan(want) or math.isinf(want):
-            return bool(want == have or (math.isnan(want) and math.isnan(have)))
-        return bool(abs(want - have) <= atol + rtol * abs(want))
-    return bool(want == have)
+        want, have = (elements(each["datatype"], each["data"]) for each in (output, answer))
+        if want.shape != have.shape:
+            yield f"output {output['name']} has {len(have)} values for {len(want)}"
+        elif (place := first_difference(want, have, answers.tolerance)) is not None:
+            yield f"output {output['name']}: expected {want[place]}, got {have[place]}"

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 
+from formats.answers import Tolerance, elements, first_difference
 from formats.dtypes import DTYPES, Array
 from formats.types import FREE, Signature, TensorSpec
 from scoring.errors import BadModel, CorruptArtifact, WrongAnswers
@@ -159,21 +160,18 @@ def _compare(reference: Reference, arrays: Mapping[str, Array], header: Header) 
                 f"row {reference.row}, output {expected.name!r}: shape {list(array.shape)} here,"
                 f" {expected.shape} at proof"
             )
-        if not equal(array, expected, header.atol, header.rtol):
+        if not equal(array, expected, Tolerance(header.atol, header.rtol)):
             raise WrongAnswers(
                 f"row {reference.row}, output {expected.name!r}: this node answers otherwise than at proof"
             )
 
 
-def equal(array: Array, expected: Expected, atol: float, rtol: float) -> bool:
-    """Texts, integers and booleans exactly; floats within atol + rtol * |expected|; NaN equals NaN."""
-    if array.dtype.kind != "f":
-        return [_text(value) for value in array.reshape(-1).tolist()] == expected.data
-    wanted = np.array([float(value) for value in expected.data], dtype=np.float64)
-    return bool(
-        np.allclose(array.reshape(-1).astype(np.float64), wanted, rtol=rtol, atol=atol, equal_nan=True)
-    )
+def equal(array: Array, expected: Expected, tolerance: Tolerance) -> bool:
+    """Whether an output is as at proof; onnxruntime's texts are objects."""
+    flat = array.reshape(-1)
+    have = np.array([_text(value) for value in flat.tolist()], np.str_) if flat.dtype.kind == "O" else flat
+    return first_difference(elements(expected.datatype, expected.data), have, tolerance) is None
 
 
-def _text(value: Any) -> Any:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from formats.answers import elements
 from formats.dtypes import DTYPES
 from formats.types import TensorSpec
 from releases.examiner.connection import Raw
@@ -18,9 +19,6 @@ from releases.examiner.findings import BadAnswer, BadSet
 
 Array = NDArray[Any]
 Tensors = Mapping[str, Array]
-
-_TYPES: dict[str, set[type]] = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}, "O": {str}}
-_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def cast(array: Array, spec: TensorSpec) -> Array:
@@ -125,15 +123,10 @@ def json_outputs(answer: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def _from_json(output: Mapping[str, Any]) -> Array:
-    """numpy would cut fractions off and make texts of numbers: the values' types are looked at first."""
-    dtype = DTYPES[output["datatype"]]
-    values = list(_flat(output["data"]))
-    if dtype.kind == "f":
-        values = [_WORDS[value] if isinstance(value, str) else value for value in values]
-    if not set(map(type, values)) <= _TYPES[dtype.kind]:
-        raise ValueError(f"output {output['name']!r} has data that is not {output['datatype']}")
-    with np.errstate(over="ignore"):
-        return np.array(values, dtype=np.str_ if dtype.kind == "O" else dtype).reshape(_shape(output))
+    try:
+        return elements(output["datatype"], output["data"]).reshape(_shape(output))
+    except ValueError as error:
+        raise ValueError(f"output {output['name']!r}: {error}") from error
 
 
 def _shape(output: Mapping[str, Any]) -> tuple[int, ...]:
@@ -141,14 +134,6 @@ def _shape(output: Mapping[str, Any]) -> tuple[int, ...]:
     if not all(isinstance(axis, int) and axis >= 0 for axis in shape):
         raise ValueError(f"output {output['name']!r} has shape {list(shape)}")
     return shape
-
-
-def _flat(data: Any) -> Iterable[Any]:
-    for value in data:
-        if isinstance(value, list):
-            yield from _flat(value)
-        else:
-            yield value
 
 
 def binary_outputs(header: Mapping[str, Any], tail: memoryview) -> dict[str, Array]:

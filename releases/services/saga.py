@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 
 from django.conf import settings
 from django.utils import timezone
@@ -276,7 +277,7 @@ def _call_nodes(rollout: Rollout, path: str, *, most_rows: int | None) -> int:
         raise NodesFailed("The proof left no reference answers to verify with.")
     with artifact_store().open(version.answers.sha256) as stream:
         answers = verification.Answers.parse(stream.read().splitlines())
-    asked = verification.Answers(answers.atol, answers.rtol, answers.rows[:most_rows])
+    asked = replace(answers, rows=answers.rows[:most_rows])
     for node in _nodes_of(rollout):
         if node.alive(time.time()):
             target = verification.Target(
