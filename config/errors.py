@@ -34,6 +34,7 @@ STATUS: Mapping[str, int] = {
     "illegal_transition": 409,
     "nothing_to_restore": 409,
     "rollout_open": 409,
+    "condemned_version": 409,
     "slot_taken": 409,
     "proposal_open": 409,
     "proposal_decided": 409,

@@ -29,6 +29,12 @@ class SlotTaken(Conflict):
     code = "slot_taken"
 
 
+class Condemned(Conflict):
+    """The version failed a data gate: no release of it goes any further."""
+
+    code = "condemned_version"
+
+
 class NodesFailed(DomainError):
     """The nodes could not do a step of the rollout; the sentence names them and says why."""
 

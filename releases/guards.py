@@ -7,6 +7,10 @@ from typing import Any
 from registry.guards import MACHINE, Guard, frozen, install_all
 
 AUTOMATIC_GATES = ("integrity", "schema", "end_to_end", "confidence", "benchmark")
+DATA_GATES = ("end_to_end", "confidence")
+"""Whoever failed one of these can never be served: not by another release either."""
+
+CONDEMNED = "this version failed a data gate"
 
 OWN_UPLOAD = """(
     EXISTS (SELECT 1 FROM registry_versionuploader u JOIN releases_release r ON r.version_id = u.version_id
@@ -24,6 +28,10 @@ _UNPROVEN = f"""(SELECT count(*) FROM releases_gaterun g WHERE g.release_id = NE
 _UNSIGNED = """EXISTS (SELECT 1 FROM {slots} WHERE NOT EXISTS (SELECT 1 FROM releases_review w
     WHERE w.release_id = NEW.id AND w.slot = slots.value AND w.verdict = 'approve'
     AND w.evidence_digest = NEW.evidence_digest))"""
+_CONDEMNED = f"""EXISTS (SELECT 1 FROM releases_gaterun g JOIN releases_release r ON r.id = g.release_id
+    WHERE r.version_id = NEW.version_id AND g.outcome = 'failed' AND g.gate IN {DATA_GATES})"""  # noqa: S608 - constants of this file
+_GOES_FORWARD = "OLD.state <> NEW.state AND NEW.state IN ('validating', 'rolling_out')"
+_FAILED_FOR_GOOD = f"OLD.outcome = 'failed' AND OLD.gate IN {DATA_GATES}"
 _BECOMES_SERVING = "NEW.state IN ('rolling_out', 'live') AND OLD.state <> NEW.state"
 _SQLITE_SLOTS = "json_each(NEW.policy, '$.slots') AS slots"
 _POSTGRES_SLOTS = "jsonb_array_elements_text(NEW.policy -> 'slots') AS slots(value)"
@@ -61,6 +69,37 @@ GUARDS = [
         "INSERT",
         "a release begins as draft",
         "NEW.state <> 'draft'",
+    ),
+    Guard(
+        "no_release_of_a_condemned_version",
+        "releases_release",
+        "INSERT",
+        CONDEMNED,
+        _CONDEMNED,
+        reads="releases_gaterun",
+    ),
+    Guard(
+        "no_condemned_version_goes_on",
+        "releases_release",
+        "UPDATE",
+        CONDEMNED,
+        f"{_GOES_FORWARD} AND {_CONDEMNED}",
+        reads="releases_gaterun",
+    ),
+    Guard(
+        "a_failed_data_gate_stays_failed",
+        "releases_gaterun",
+        "UPDATE",
+        "a failed data gate stays failed",
+        f"{_FAILED_FOR_GOOD} AND (NEW.outcome <> OLD.outcome OR NEW.gate <> OLD.gate"
+        " OR NEW.release_id <> OLD.release_id)",
+    ),
+    Guard(
+        "no_failed_data_gate_is_deleted",
+        "releases_gaterun",
+        "DELETE",
+        "a failed data gate stays failed",
+        _FAILED_FOR_GOOD,
     ),
     Guard("no_release_is_deleted", "releases_release", "DELETE", "a release is never deleted"),
     Guard(

@@ -21,7 +21,8 @@ SLOT_ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a policy may know about a release. `uploaders` are usernames and e-mail addresses."""
+    """What a policy may know about a release. `uploaders` are usernames and e-mail addresses;
+    `condemned` says which data gate the version failed, in this or another release."""
 
     state: State
     slots: tuple[str, ...] = ()
@@ -33,6 +34,7 @@ class Facts:
     errored_gates: bool = False
     retire_asked_by: str = ""
     already_live: bool = False
+    condemned: str = ""
 
     @property
     def open_slots(self) -> tuple[str, ...]:
@@ -70,7 +72,13 @@ def _needs(*roles: str) -> Callable[[Access, Facts], str]:
     return refuse
 
 
+def _submit(access: Access, facts: Facts) -> str:
+    return facts.condemned or _needs("contributor", "release_manager")(access, facts)
+
+
 def _start(access: Access, facts: Facts) -> str:
+    if facts.condemned:
+        return facts.condemned
     if facts.already_live:
         return "This very version is live here already: there is nothing to roll out."
     if facts.other_rollout_open:
@@ -107,7 +115,7 @@ def _end_trial(access: Access, facts: Facts) -> str:
 
 
 RULES: dict[Action, Callable[[Access, Facts], str]] = {
-    Action.SUBMIT: _needs("contributor", "release_manager"),
+    Action.SUBMIT: _submit,
     Action.WITHDRAW: _needs("contributor", "release_manager"),
     Action.START_ROLLOUT: _start,
     Action.ROLL_BACK: _roll_back,
@@ -124,9 +132,17 @@ RULES: dict[Action, Callable[[Access, Facts], str]] = {
 BY_ITSELF = frozenset(action for action, rule in RULES.items() if rule is _by_itself)
 
 
-def refuse_open(access: Access) -> str:
-    """Opening a release for a version."""
-    return _needs("contributor", "release_manager")(access, Facts(State.DRAFT))
+def condemned(number: int, gate: str, release: int) -> str:
+    """Why a version that failed a data gate goes no further, and what does."""
+    return (
+        f"Version {number} failed the {gate.replace('_', ' ')} gate in release {release}: it can never be"
+        " served. Upload a version that is mended; what was wrong stands in that gate's evidence."
+    )
+
+
+def refuse_open(access: Access, condemned: str = "") -> str:
+    """Opening a release for a version; `condemned` is why no release of it may be opened."""
+    return _submit(access, Facts(State.DRAFT, condemned=condemned))
 
 
 def refuse_action(action: Action, access: Access, facts: Facts) -> str:

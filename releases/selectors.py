@@ -16,6 +16,7 @@ from registry.errors import NotFound
 from registry.models import ApiToken, Event, Membership, ModelVersion, RegisteredModel, VersionUploader
 from registry.principals import Access
 from releases import policies
+from releases.guards import DATA_GATES
 from releases.lifecycle import Action, State
 from releases.models import Environment, GateRun, Release, Review, Reward, Rollout, Route
 
@@ -221,17 +222,30 @@ def facts_of(releases: Collection[Release]) -> dict[int, policies.Facts]:
     same = Release.objects.filter(version__in={of.version_id for of in releases}, state=State.LIVE)
     for version, environment, pk in same.values_list("version", "environment", "pk"):
         live.setdefault((version, environment), set()).add(pk)
+    reasons = condemned({of.version_id for of in releases})
     return {
         of.pk: _facts(
             of,
             rollouts.get((of.model_id, of.environment_id), set()),
             live.get((of.version_id, of.environment_id), set()),
+            reasons.get(of.version_id, ""),
         )
         for of in releases
     }
 
 
-def _facts(of: Release, rollouts: Collection[int], live: Collection[int]) -> policies.Facts:
+def condemned(versions: Collection[int]) -> dict[int, str]:
+    """The versions, by their key, that failed a data gate in any of their releases, with a sentence on it."""
+    failed = GateRun.objects.filter(
+        release__version__in=versions, gate__in=DATA_GATES, outcome=GateRun.Outcome.FAILED
+    )
+    rows = failed.order_by("-release", "-position").values_list(
+        "release__version", "release__version__number", "gate", "release"
+    )
+    return {version: policies.condemned(number, gate, release) for version, number, gate, release in rows}
+
+
+def _facts(of: Release, rollouts: Collection[int], live: Collection[int], condemned: str) -> policies.Facts:
     """`rollouts` are the releases that have an open one here, `live` are those of the same version."""
     uploaders = {u.person.username for u in of.version.uploaders.all()}
     uploaders |= {u.person.email for u in of.version.uploaders.all()} | {of.version.built_by}
@@ -246,6 +260,7 @@ def _facts(of: Release, rollouts: Collection[int], live: Collection[int]) -> pol
         errored_gates=any(run.outcome == GateRun.Outcome.ERRORED for run in of.gate_runs.all()),
         retire_asked_by=_retirement_asked_by(of),
         already_live=any(pk != of.pk for pk in live),
+        condemned=condemned,
     )
 
 

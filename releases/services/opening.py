@@ -13,6 +13,7 @@ from registry.models import ApiToken, ModelVersion, Person, RegisteredModel
 from registry.selectors import access
 from registry.transactions import write
 from releases import policies, selectors
+from releases.errors import Condemned
 from releases.events import Kind
 from releases.guards import AUTOMATIC_GATES
 from releases.lifecycle import Action, State
@@ -33,12 +34,11 @@ def open_release(
 ) -> Release:
     """Open a release under the model's policy as it stands, and (by default) submit it to the gates.
 
-    Raises NotFound for the environment, BadInput for the strategy, NotAllowed.
+    Raises NotFound for the environment, BadInput for the strategy, NotAllowed, Condemned.
     """
-    if reason := policies.refuse_open(access(by, token, version.model)):
-        raise NotAllowed(reason)
     check_strategy(strategy)
     with write():
+        _check_open(version, by, token)
         release = Release.objects.create(
             version=version,
             model=version.model,
@@ -61,6 +61,14 @@ def open_release(
         return submit_release(release, by=by, token=token) if submit else release
 
 
+def _check_open(version: ModelVersion, by: Person, token: ApiToken | None) -> None:
+    asker = access(by, token, version.model)
+    if reason := policies.refuse_open(asker):
+        raise NotAllowed(reason)
+    if reason := selectors.condemned([version.pk]).get(version.pk, ""):
+        raise Condemned(reason)
+
+
 def check_strategy(strategy: Mapping[str, Any]) -> None:
     """A strategy says how, and nothing that would go unread. Raises BadInput naming the member."""
     offered = " or ".join(STRATEGIES)
@@ -75,8 +83,8 @@ def check_strategy(strategy: Mapping[str, Any]) -> None:
 
 def submit_release(release: Release, *, by: Person, token: ApiToken | None = None) -> Release:
     """Hand the release to the gates, under the model's policy as it stands: it keeps that one."""
-    _check(Action.SUBMIT, release, by, token)
     with write():
+        _check(Action.SUBMIT, release, by, token)
         now = _policy_now(release.model)
         anew = {"policy": now} if now != release.policy else {}
         Release.objects.filter(pk=release.pk, state=State.DRAFT).update(policy=now)

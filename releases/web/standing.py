@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from releases.guards import DATA_GATES
 from releases.lifecycle import State
-
-DATA_GATES = frozenset({"end_to_end", "confidence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,11 @@ def _rejected(view: View) -> Standing:
         for slot, person in view.refused
     )
     wrong = any(gate.outcome == "failed" and gate.name in DATA_GATES for gate in view.gates)
-    ending = "This version can never be served." if wrong else "Another release of the version can be opened."
+    ending = (
+        "This version can never be served: upload one that is mended."
+        if wrong
+        else "Another release of the version can be opened."
+    )
     return Standing("danger", f"Rejected. {ending}", failed + refused)
 
 

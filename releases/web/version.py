@@ -82,6 +82,7 @@ def _context(request: HttpRequest, name: str, number: int) -> dict[str, Any]:
     found = _version(request, name, number)
     manifest = found.manifest
     releases = list(selectors.releases_of_version(found))
+    condemned = selectors.condemned([found.pk]).get(found.pk, "")
     proven = releases[0] if releases else None
     environment = selectors.environments().first()
     live = selectors.champion(found.model, environment) if environment else None
@@ -110,7 +111,8 @@ def _context(request: HttpRequest, name: str, number: int) -> dict[str, Any]:
         "changes": comparing.changes(base.manifest, manifest) if base else [],
         "feedback": selectors.feedback_by_version(found.model, [found.number]).get(found.number),
         "environments": selectors.environments(),
-        "open_refusal": policies.refuse_open(access(request.user, None, found.model)),
+        "open_refusal": policies.refuse_open(access(request.user, None, found.model), condemned),
+        "condemned": condemned,
         "findings": (found.inspection or {}).get("findings", []),
         "uploaders": [u.person.get_username() for u in found.uploaders.all()],
     }

@@ -11,6 +11,7 @@ from registry.models import Role
 from releases import selectors
 from releases.lifecycle import State
 from releases.models import Release, Route
+from releases.services import gating
 from tests import makers
 from tests.api.conftest import Caller
 
@@ -86,6 +87,26 @@ def test_where_to_and_how_are_said_and_never_assumed(ci, robot, production, body
     assert set(errors) == missing
     assert all(message.startswith("Say ") for message in errors.values())
     assert not Release.objects.exists()
+
+
+def test_a_version_that_failed_a_data_gate_has_no_door_left(ci, manager, robot, production):
+    version = makers.version(makers.model("digits", robot), robot)
+    approved = makers.release(version, State.APPROVED)
+    draft = makers.release(version, State.DRAFT)
+    failed = makers.release(version, State.VALIDATING, environment="staging")
+    failed.gate_runs.filter(gate="confidence").update(outcome="failed", summary="The lower bound is too low.")
+    gating.conclude(failed)
+    whole = {"environment": "production", "strategy": {"kind": "single"}}
+
+    opened = ci.post("/models/digits/versions/1/releases", whole)
+    started = manager.post(f"/releases/{approved.pk}/actions/start_rollout")
+    submitted = ci.post(f"/releases/{draft.pk}/actions/submit")
+
+    assert (opened.status_code, opened.json()["code"]) == (409, "condemned_version")
+    assert (started.status_code, submitted.status_code) == (403, 403)
+    for answer in (opened, started, submitted):
+        assert f"failed the confidence gate in release {failed.pk}" in answer.json()["detail"]
+        assert "Upload a version that is mended" in answer.json()["detail"]
 
 
 def test_a_person_signs_and_a_machine_does_not(ci, reviewed):

@@ -9,6 +9,7 @@ from releases import guards as release_guards
 from releases.gates.catalog import AUTOMATIC
 from releases.lifecycle import State
 from releases.models import GateRun, Release, Rollout
+from releases.services import gating
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -46,9 +47,60 @@ def test_what_is_not_signed_never_serves(state):
 @pytest.mark.parametrize("outcome", ["failed", "pending", "errored"])
 def test_what_is_not_proven_never_serves(outcome):
     release = makers.release(state=State.APPROVED)
-    GateRun.objects.filter(release=release, gate="confidence").update(outcome=outcome)
+    GateRun.objects.filter(release=release, gate="benchmark").update(outcome=outcome)
     with pytest.raises(DatabaseError, match="not proven and approved"):
         set_state(release, State.ROLLING_OUT)
+
+
+def condemn(version, gate="confidence"):
+    """Another release of the version has failed this gate."""
+    failed = makers.release(version, State.VALIDATING, environment="elsewhere")
+    failed.gate_runs.filter(gate=gate).update(outcome="failed")
+    gating.conclude(failed)
+    return failed
+
+
+def test_a_version_that_failed_a_data_gate_gets_no_new_release():
+    failed = condemn(makers.version())
+    with pytest.raises(DatabaseError, match="failed a data gate"), transaction.atomic():
+        Release.objects.create(
+            version=failed.version,
+            model=failed.model,
+            environment=failed.environment,
+            opened_by=failed.opened_by,
+        )
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted"), [(State.DRAFT, State.VALIDATING), (State.APPROVED, State.ROLLING_OUT)]
+)
+def test_what_is_on_its_way_goes_no_further_once_its_version_failed_a_data_gate(state, wanted):
+    release = makers.release(state=state)
+    condemn(release.version, "end_to_end")
+    with pytest.raises(DatabaseError, match="failed a data gate"):
+        set_state(release, wanted)
+    set_state(release, State.WITHDRAWN)
+
+
+def test_what_served_before_its_version_failed_is_still_there_to_go_back_to():
+    release = makers.release(state=State.LIVE)
+    condemn(release.version)
+    set_state(release, State.SUPERSEDED)
+    set_state(release, State.LIVE)
+
+
+def test_failing_another_gate_condemns_nothing():
+    version = makers.version()
+    condemn(version, "benchmark")
+    assert makers.release(version).state == State.IN_REVIEW
+
+
+@pytest.mark.parametrize("attack", ["update", "delete"])
+def test_a_failed_data_gate_stays_failed(attack):
+    runs = condemn(makers.version()).gate_runs.filter(gate="confidence")
+    deed = {"update": lambda: runs.update(outcome="passed"), "delete": lambda: runs._raw_delete("default")}
+    with pytest.raises(DatabaseError, match="stays failed"), transaction.atomic():
+        deed[attack]()
 
 
 def test_signatures_for_other_evidence_do_not_let_it_serve():

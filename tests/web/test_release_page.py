@@ -176,9 +176,20 @@ def test_an_errored_gate_is_run_again_by_a_button(world, as_):
 
 def test_the_rows_that_failed_are_shown_with_what_was_expected(world, as_):
     html = page(as_("amina"), world.rejected)
-    assert "This version can never be served." in html
+    assert "This version can never be served: upload one that is mended." in html
     assert "8 is not 3" in html
     assert '<details class="fold evidence" id="gate-end_to_end" open>' in html
+
+
+def test_a_version_that_failed_a_data_gate_has_no_button_and_says_why(world, as_):
+    address = f"/models/{world.rejected.model.name}/versions/{world.rejected.version.number}"
+    html = as_("amina").get(f"{address}/").content.decode()
+    assert f"failed the end to end gate in release {world.rejected.pk}: it can never be served" in html
+    assert "Upload a version that is mended" in html
+    assert "Open a release" not in html
+    forced = as_("amina").post(f"{address}/releases", {"environment": "production"})
+    assert forced.status_code == 409
+    assert "it can never be served" in forced.content.decode()
 
 
 def test_what_changed_against_the_live_version_is_shown(world, as_):
