@@ -5,9 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any, TypeGuard
 
 from registry.errors import BadInput
+
+CEILINGS = ("p50_ms", "p90_ms", "p99_ms", "load_ms", "peak_memory_bytes", "size_bytes")
+FLOORS = ("samples_per_second",)
+MEASURED = (*CEILINGS, *FLOORS)
+"""What the benchmark measures: a ceiling is a limit at most, a floor one at least."""
 
 SLOTS = ("technical", "privacy", "security", "approval")
 MODES = ("auto", "propose")
@@ -34,7 +40,7 @@ class Serving:
 @dataclass(frozen=True, slots=True)
 class ModelPolicy:
     """`slots` are the signatures a release needs; `operators` are allowed beyond the default list;
-    `benchmark` maps a hardware profile (or `any`) to limits such as {"p99_ms": 20.0};
+    `benchmark` maps a hardware profile (or `any`) to limits of `MEASURED`, such as {"p99_ms": 20.0};
     `margin` overrides how much worse than the champion a metric may be."""
 
     slots: tuple[str, ...] = SLOTS
@@ -104,6 +110,32 @@ def parse(document: object) -> ModelPolicy:
         mode=_one_of(document.get("mode", "auto"), MODES, "policy.mode"),
         serving=_serving(document.get("serving", {})),
     )
+
+
+def judge(document: object) -> ModelPolicy:
+    """A policy that somebody wants from now on: as `parse`, and nothing in it may go unread.
+
+    What stands from before is parsed only: the benchmark gate fails a limit that it cannot hold.
+    Raises BadInput naming the field.
+    """
+    wanted = parse(document)
+    for profile, limits in wanted.benchmark.items():
+        for name in limits:
+            _check_measured(name, f"policy.benchmark.{profile}.{name}")
+    if wanted.mode != "auto":
+        raise BadInput(
+            "Rollouts act by themselves: none of them proposes yet. Write auto, or leave it out.",
+            field="policy.mode",
+        )
+    return wanted
+
+
+def _check_measured(name: str, field_name: str) -> None:
+    if name in MEASURED:
+        return
+    near = get_close_matches(name, MEASURED, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"measured are {', '.join(MEASURED)}."
+    raise BadInput(f"The benchmark measures no {name!r}: {hint}", field=field_name)
 
 
 def _slots(value: object) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def create_model(
         MODEL_NAME(name)
     except ValidationError as error:
         raise BadInput(error.messages[0], field="name") from None
-    rules = model_policy.parse(policy or {})
+    rules = model_policy.judge(policy or {})
     with write():
         if RegisteredModel.objects.filter(name=name).exists():
             raise AlreadyExists(f"There is a model {name!r} already.", field="name", model=name)

@@ -41,7 +41,7 @@ def propose_policy(
     """
     if reason := policies.refuse_policy_proposal(access(by, token, model)):
         raise NotAllowed(reason)
-    wanted, words = model_policy.parse(policy), on_grounds(grounds)
+    wanted, words = model_policy.judge(policy), on_grounds(grounds)
     with write():
         model = RegisteredModel.objects.get(pk=model.pk)
         _check_proposal(model, wanted, based_on)

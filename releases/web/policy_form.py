@@ -9,12 +9,11 @@ from typing import Any
 from django import forms
 
 from registry.errors import BadInput
-from registry.model_policy import MODES, MOST_CACHE_MB, SLOTS, ModelPolicy
+from registry.model_policy import MOST_CACHE_MB, SLOTS, ModelPolicy
 from releases.web.policy_words import ANY_HARDWARE, MEASURES, TOLD, exactly
 
 ALWAYS = "approval"
 BLANK_ROWS = 2
-MODE_WORDS = {"auto": "They act by themselves", "propose": "They propose, and a person decides"}
 
 
 class PolicyForm(forms.Form):
@@ -37,11 +36,6 @@ class PolicyForm(forms.Form):
         label="Still as good as the live version when worse by at most",
         help_text="In the metric's unit, where the manifest leaves it open. Empty: as the manifest says.",
         widget=forms.NumberInput(attrs={"min": 0, "step": "any"}),
-    )
-    mode = forms.ChoiceField(
-        choices=[(mode, MODE_WORDS[mode]) for mode in MODES],
-        label=TOLD["mode"][0],
-        widget=forms.RadioSelect,
     )
     batching = forms.BooleanField(required=False, label="Requests that arrive together may run together")
     prepack = forms.BooleanField(required=False, label="Large weights are laid out for speed in each worker")
@@ -91,7 +85,7 @@ class PolicyForm(forms.Form):
                 label=f"Limit {n + 1}",
                 required=False,
                 initial="" if limit is None else exactly(limit),
-                widget=_labelled(forms.NumberInput, "At most", n, min=0, step="any"),
+                widget=_labelled(forms.NumberInput, "Limit", n, min=0, step="any"),
             )
 
     def rows(self) -> Iterator[tuple[Any, Any, Any]]:
@@ -118,7 +112,6 @@ class PolicyForm(forms.Form):
             "operators": said["operators"].replace(",", " ").split(),
             "benchmark": benchmark,
             "margin": _number(said["margin"]) if said["margin"] else None,
-            "mode": said["mode"],
             "serving": {
                 "batching": said["batching"],
                 "prepack": said["prepack"],
@@ -159,7 +152,6 @@ def _initial(policy: ModelPolicy) -> dict[str, Any]:
         "slots": [slot for slot in policy.slots if slot != ALWAYS],
         "operators": ", ".join(policy.operators),
         "margin": "" if policy.margin is None else exactly(policy.margin),
-        "mode": policy.mode,
         **policy.serving.to_json(),
         "log_share": exactly(policy.serving.log_share),
     }

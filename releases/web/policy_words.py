@@ -8,10 +8,10 @@ from typing import Any
 
 from django.template.defaultfilters import filesizeformat
 
-from registry.model_policy import ModelPolicy, changes, flat, parse
+from registry.model_policy import FLOORS, ModelPolicy, changes, flat, parse
 from registry.templatetags.ui import words
 
-# What the benchmark gate measures and where less is better, by the name that a limit has in a policy.
+# What the benchmark gate measures, by the name that a limit has in a policy.
 MEASURES = {
     "p50_ms": "p50, in ms",
     "p90_ms": "p90, in ms",
@@ -19,6 +19,7 @@ MEASURES = {
     "load_ms": "load time, in ms",
     "peak_memory_bytes": "peak memory, in bytes",
     "size_bytes": "size, in bytes",
+    "samples_per_second": "samples per second",
 }
 ANY_HARDWARE = "any"
 
@@ -42,8 +43,8 @@ class Difference:
 
 
 def rules(policy: ModelPolicy) -> list[Rule]:
-    """Everything that the policy says."""
-    return [_rule(name, value) for name, value in flat(policy).items()]
+    """Everything that the policy says and that counts: no rollout proposes, so a mode has nothing to say."""
+    return [_rule(name, value) for name, value in flat(policy).items() if name != "mode"]
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
@@ -92,6 +93,8 @@ def _hardware(profile: str) -> str:
 def _limit(measure: str, value: Any) -> str:
     if value is None:
         return "no limit"
+    if measure in FLOORS:
+        return f"at least {exactly(value)}"
     if measure.endswith("_bytes"):
         return f"at most {exactly(value)} bytes ({filesizeformat(value)})"
     return f"at most {exactly(value)}{' ms' if measure.endswith('_ms') else ''}"

@@ -57,7 +57,7 @@ def place(production, robot, monkeypatch):
     model = makers.model("digits", robot)
     proposal = proposed(model)
     asked = BODIES["api-policy-proposals"] = asked_of(makers.model("letters", robot))
-    plain = {"mode": "propose", "cache_mb": "0", "log_share": "0", "grounds": GROUNDS}
+    plain = {"cache_mb": "0", "log_share": "0", "grounds": GROUNDS}
     FORMS["propose-policy"] = plain | {"based_on": asked["based_on"]}
     release = makers.release(makers.version(model, robot))
     release.proposal = proposal
@@ -71,7 +71,7 @@ def proposed(model):
 
 def asked_of(model):
     based_on = selectors.policy_digest(model)
-    return {"policy": {"mode": "propose"}, "based_on": based_on, "grounds": GROUNDS}
+    return {"policy": {"margin": 0.5}, "based_on": based_on, "grounds": GROUNDS}
 
 
 @pytest.fixture

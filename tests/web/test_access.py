@@ -43,14 +43,13 @@ WORDS = "the night batch needs more room"
 PROPOSED = {
     "based_on": "",
     "slots": ["privacy"],
-    "mode": "auto",
     "cache_mb": "0",
     "log_share": "0",
     "grounds": WORDS,
 }
 # route name -> (path, form, who may do it; for everybody else nothing happens)
 DEEDS = {
-    "open-release": ("/models/digits/versions/4/releases", {"environment": "production"}, {"amina", "chloe"}),
+    "open-release": ("/models/digits/versions/1/releases", {"environment": "production"}, {"amina", "chloe"}),
     "release-review": (
         "/releases/{review}/reviews",
         {"slot": "approval", "verdict": "approve", "grounds": "looked at all of it"},
@@ -132,7 +131,7 @@ def test_a_deed_is_done_for_those_who_may_and_for_nobody_else(world, as_):
     other = makers.person("root", admin=True)
     proposal = propose_policy(
         world.model,
-        policy={"mode": "propose"},
+        policy={"margin": 0.5},
         based_on=policy_digest(world.model),
         grounds=WORDS,
         by=other,
