@@ -7,28 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from formats.dtypes import DTYPES, Array
+from formats.types import Tolerance
 
 WORDS: Mapping[str, float] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """How JSON says what it has no number for."""
 _TYPES: Mapping[str, set[type]] = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}, "O": {str}}
-
-DEFAULT_ATOL = 1e-6
-DEFAULT_RTOL = 1e-5
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """Floats are the same when |expected - got| <= atol + rtol * |expected|; NaN is the same as NaN."""
-
-    atol: float = DEFAULT_ATOL
-    rtol: float = DEFAULT_RTOL
 
 
 def elements(datatype: str, data: Any) -> Array:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from formats.answers import Tolerance
 from formats.dtypes import Array
 from formats.sets import fitting, survey
 from formats.sets.archive import Archive
@@ -28,7 +27,7 @@ from formats.sets.testset import (
     Stacked,
     TestSet,
 )
-from formats.types import FREE, Signature
+from formats.types import FREE, Signature, Tolerance
 
 ZIP_MAGIC = b"PK"
 HEAD_BYTES = 4096

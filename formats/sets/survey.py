@@ -26,10 +26,7 @@ class Place:
     feature: int | None = None
 
     def words(self, spec: TensorSpec) -> str:
-        if self.feature is None:
-            return f"row {self.row}"
-        named = spec.features[self.feature] if self.feature < len(spec.features) else str(self.feature)
-        return f"row {self.row}, feature {named}"
+        return spec.where(self.row, self.feature)
 
 
 @dataclass(frozen=True, slots=True)

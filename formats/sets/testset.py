@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from formats.answers import Tolerance
 from formats.dtypes import Array
 from formats.sets.members import Entry
+from formats.types import Tolerance
 
 SetName = Literal["end_to_end", "confidence"]
 END_TO_END: SetName = "end_to_end"

@@ -2,36 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
-from formats.types import FREE, Signature, TensorSpec
+from formats.dtypes import FLOATS
+from formats.types import FREE, Signature, TensorSpec, Tolerance
 from registry.inspection.refusals import Refusal
 
 CODE = "signature_mismatch"
 LONGEST_NAME = 200
 
 
-def merged(own: Signature, manifest: Mapping[str, Any]) -> tuple[Signature, list[Refusal]]:
-    """The graphs' signature with the manifest's feature names, and everything that the two disagree on."""
+def merged(
+    own: Signature, manifest: Mapping[str, Any], weights: Collection[str] = ()
+) -> tuple[Signature, list[Refusal]]:
+    """The graphs' signature with the manifest's words, and everything that the two disagree on.
+
+    weights   inputs that the graph itself fills: callers may replace them only where the manifest
+              calls them optional, else they are no part of the signature.
+    """
     facts: Mapping[str, Any] = manifest.get("signature") or {}
     inputs, outputs = (facts.get(side) or {} for side in ("inputs", "outputs"))
+    own = Signature(tuple(_offered(own.inputs, inputs, weights)), own.outputs)
     refusals = [
         *_named(own.inputs, inputs, "inputs"),
         *_named(own.outputs, outputs, "outputs"),
         *_metric(own, manifest.get("metric") or {}),
     ]
     signature = Signature(
-        tuple(_with_features(spec, inputs.get(spec.name) or {}) for spec in own.inputs),
-        tuple(_with_features(spec, outputs.get(spec.name) or {}) for spec in own.outputs),
+        tuple(_input(spec, inputs.get(spec.name) or {}) for spec in own.inputs),
+        tuple(_output(spec, outputs.get(spec.name) or {}) for spec in own.outputs),
     )
     return signature, refusals
 
 
-def _with_features(spec: TensorSpec, facts: Mapping[str, Any]) -> TensorSpec:
-    return replace(spec, features=tuple(facts.get("features") or ()))
+def with_gaps(
+    signature: Signature, manifest: Mapping[str, Any], missing: Collection[str], infinite: Collection[str]
+) -> Signature:
+    """`signature` with what its sets show: inputs that hold NaN or infinities there take them.
+
+    Where the manifest says otherwise its word counts, and the set is what has to change.
+    """
+    told: Mapping[str, Any] = (manifest.get("signature") or {}).get("inputs") or {}
+
+    def shown(spec: TensorSpec) -> TensorSpec:
+        facts = told.get(spec.name) or {}
+        return replace(
+            spec,
+            missing=spec.missing or (_said(facts, "missing") is None and spec.name in missing),
+            infinite=spec.infinite or (_said(facts, "infinite") is None and spec.name in infinite),
+        )
+
+    return replace(signature, inputs=tuple(shown(spec) for spec in signature.inputs))
+
+
+def _offered(
+    specs: tuple[TensorSpec, ...], facts: Mapping[str, Any], weights: Collection[str]
+) -> Iterator[TensorSpec]:
+    for spec in specs:
+        if spec.name not in weights or (facts.get(spec.name) or {}).get("optional"):
+            yield spec
+
+
+def _input(spec: TensorSpec, facts: Mapping[str, Any]) -> TensorSpec:
+    limits = facts.get("range")
+    return replace(
+        spec,
+        features=tuple(facts.get("features") or ()),
+        missing=bool(_said(facts, "missing")),
+        infinite=bool(_said(facts, "infinite")),
+        range=(limits[0], limits[1]) if limits else None,
+        choices=tuple(facts.get("choices") or ()),
+        enforce=facts.get("enforce") or "",
+    )
+
+
+def _output(spec: TensorSpec, facts: Mapping[str, Any]) -> TensorSpec:
+    tolerance = facts.get("tolerance")
+    return replace(
+        spec,
+        features=tuple(facts.get("features") or ()),
+        finite=facts.get("finite"),
+        tolerance=Tolerance(**tolerance) if tolerance else None,
+    )
+
+
+def _said(facts: Mapping[str, Any], word: str) -> bool | None:
+    """Whether an input takes NaN (`missing`) or infinities; `finite` speaks of both."""
+    own, finite = facts.get(word), facts.get("finite")
+    if own is not None:
+        return bool(own)
+    return None if finite is None else not finite
 
 
 def _named(specs: tuple[TensorSpec, ...], facts: Mapping[str, Any], side: str) -> Iterator[Refusal]:
@@ -57,14 +120,31 @@ def _of_tensor(spec: TensorSpec, facts: Mapping[str, Any], field: str) -> Iterat
         yield Refusal(
             CODE, f"{field}.optional", f"The graph needs {spec.name}: it has no default value for it."
         )
-    texts = [choice for choice in facts.get("choices") or () if isinstance(choice, str)]
-    if spec.datatype == "BYTES":
-        if facts.get("range"):
-            yield Refusal(
-                CODE, f"{field}.range", f"{spec.name} holds texts, which have choices and no range."
+    yield from _of_values(spec, facts, field)
+
+
+def _of_values(spec: TensorSpec, facts: Mapping[str, Any], field: str) -> Iterator[Refusal]:
+    strange = [choice for choice in facts.get("choices") or () if not _is_choice(choice, spec.datatype)]
+    if spec.datatype == "BYTES" and facts.get("range"):
+        yield Refusal(CODE, f"{field}.range", f"{spec.name} holds texts, which have choices and no range.")
+    if strange:
+        kind = "is a text" if isinstance(strange[0], str) else "is none"
+        yield Refusal(CODE, f"{field}.choices", f"{spec.name} is {spec.datatype}, {strange[0]!r} {kind}.")
+    for word in ("missing", "infinite"):
+        if facts.get(word) and spec.datatype not in FLOATS:
+            message = (
+                f"{spec.name} is {spec.datatype}, which has no NaN and no infinity: name a value for it."
             )
-    elif texts:
-        yield Refusal(CODE, f"{field}.choices", f"{spec.name} is {spec.datatype}, {texts[0]!r} is a text.")
+            yield Refusal(CODE, f"{field}.{word}", message)
+
+
+def _is_choice(choice: object, datatype: str) -> bool:
+    """Whether a value of this datatype can be this choice."""
+    if datatype in ("BYTES", "BOOL"):
+        return isinstance(choice, str if datatype == "BYTES" else bool)
+    if isinstance(choice, bool) or not isinstance(choice, int | float):
+        return False
+    return datatype in FLOATS or choice == int(choice)
 
 
 def _metric(own: Signature, metric: Mapping[str, Any]) -> Iterator[Refusal]:

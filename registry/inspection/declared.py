@@ -49,7 +49,7 @@ def declared(model: onnx.ModelProto) -> Graph:
 
 def _node(value: onnx.ValueInfoProto) -> SimpleNamespace:
     axes = value.type.tensor_type.shape.dim if value.type.HasField("tensor_type") else ()
-    shape = [axis.dim_value if axis.HasField("dim_value") else None for axis in axes]
+    shape = [axis.dim_value if axis.HasField("dim_value") else axis.dim_param or None for axis in axes]
     return SimpleNamespace(name=value.name, type=_type(value.type), shape=shape)
 
 

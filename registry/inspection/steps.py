@@ -65,7 +65,7 @@ def _read_graphs(order: Order, found: Inspection) -> Inspection:
         own = signature_of(described.get("extractor"), described["model"])
     except BadModel as error:
         raise Refused("signature_mismatch", "files.model", str(error)) from error
-    signature, refusals = agreement.merged(own, order.manifest)
+    signature, refusals = agreement.merged(own, order.manifest, _weights(described))
     return replace(
         found, findings=tuple(findings), graphs=graphs, signature=signature, refusals=tuple(refusals)
     )
@@ -90,7 +90,8 @@ def _load(order: Order, found: Inspection) -> Inspection:
     except BadModel as error:
         return replace(found, findings=(Finding("does_not_load", str(error)),))
     seconds = perf_counter() - began
-    signature, _ = agreement.merged(_same_inputs(own, found.signature), order.manifest)
+    signature, _ = agreement.merged(own, order.manifest, _weights(loaded))
+    signature = _same_inputs(signature, found.signature)
     refuse_other_outputs(order.files, order.manifest, signature, order.sets)
     return replace(found, signature=signature, loaded=True, load_seconds=seconds)
 
@@ -101,7 +102,12 @@ def _same_inputs(loaded: Signature, described: Signature | None) -> Signature:
         raise Refused(
             "signature_mismatch", "files.model", "onnxruntime sees other inputs than the file declares."
         )
-    return loaded
+    return replace(loaded, inputs=described.inputs)
+
+
+def _weights(graphs: Mapping[str, runtime.Graph]) -> frozenset[str]:
+    """Inputs of the version that its first graph fills itself."""
+    return graphs["extractor" if "extractor" in graphs else "model"].weights
 
 
 def _graph_keys(order: Order) -> list[str]:

@@ -21,6 +21,7 @@ FILE_KEYS = (
 Label = str | int | float | bool
 """A class by its name. Whole numbers stay whole: beyond 2**53 a float would be another label's."""
 ROWS = ("samples", "requests")
+ENFORCE = ("refuse", "clip", "count")
 STRATEGIES = ("single", "shadow", "canary", "blue_green", "ab_test", "bandit")
 
 
@@ -115,8 +116,10 @@ class MetricRange:
 class TensorFacts:
     """What the graph cannot say about one input or output.
 
-    `choices` and `range` are what a client may send; `default` goes with `optional`.
-    `finite` false allows NaN and infinities in an output. `sensitive` keeps a tensor out of the
+    `choices` and `range` are what a client may send, `enforce` what becomes of another value; `default`
+    goes with `optional`. `missing` and `infinite` say whether an input takes NaN and infinities, None: as
+    its sets have them; `finite` says both at once, and of an output whether it promises finite numbers.
+    `tolerance` is how close an output is to its reference. `sensitive` keeps a tensor out of the
     prediction log; `hash` keeps a keyed hash of each row there.
     """
 
@@ -125,11 +128,15 @@ class TensorFacts:
     features: tuple[str, ...] = ()
     range: tuple[float, float] | None = None
     choices: tuple[str | float | bool, ...] = ()
+    enforce: str | None = None
     sensitive: bool | str = False
     optional: bool = False
     default: str | float | bool | None = None
     consume: str | None = None
-    finite: bool = True
+    finite: bool | None = None
+    missing: bool | None = None
+    infinite: bool | None = None
+    tolerance: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,10 @@ class Section:
             return default
         return value
 
+    def said(self, key: str) -> bool | None:
+        """True or false where the manifest says so; None where it says nothing."""
+        return None if self.raw(key) is None else self.flag(key, False)
+
     def range(self, key: str, *, required: bool = False) -> tuple[float, float] | None:
         value = self.raw(key, required=required)
         if value is None:

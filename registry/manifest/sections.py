@@ -6,11 +6,12 @@ throws the value away when there was any problem.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from formats.types import CLIP
 from registry.manifest import facts
 from registry.manifest.fields import LONG_TEXT, Section, listed, nearest, number_problem
 from registry.manifest.metrics import CLASS_AXES, METRICS, NAMES, Reading, known_name
@@ -179,22 +180,26 @@ def signature(parent: Section) -> facts.SignatureFacts:
     if section is None:
         return facts.SignatureFacts()
     made = facts.SignatureFacts(
-        inputs=_tensors(section, "inputs"),
-        outputs=_tensors(section, "outputs"),
+        inputs=_tensors(section, "inputs", _refuse_for_input),
+        outputs=_tensors(section, "outputs", _refuse_for_output),
         intended_break=section.text("intended_break", limit=LONG_TEXT),
     )
     section.finish()
     return made
 
 
-def _tensors(parent: Section, key: str) -> Mapping[str, facts.TensorFacts]:
+def _tensors(
+    parent: Section, key: str, refuse: Callable[[Section, facts.TensorFacts], None]
+) -> Mapping[str, facts.TensorFacts]:
     section = parent.section(key, required=False)
     if section is None:
         return {}
-    return {name: _tensor(section, name) for name in section.names()}
+    return {name: _tensor(section, name, refuse) for name in section.names()}
 
 
-def _tensor(parent: Section, name: str) -> facts.TensorFacts:
+def _tensor(
+    parent: Section, name: str, refuse: Callable[[Section, facts.TensorFacts], None]
+) -> facts.TensorFacts:
     section = parent.section(name, required=False)
     if section is None:
         return facts.TensorFacts()
@@ -206,16 +211,47 @@ def _tensor(parent: Section, name: str) -> facts.TensorFacts:
         features=section.texts("features"),
         range=section.range("range"),
         choices=section.scalars("choices"),
+        enforce=section.choice("enforce", facts.ENFORCE),
         sensitive=_sensitive(section),
         optional=section.flag("optional", False),
         default=_scalar(section, "default"),
         consume=section.text("consume", limit=LONG_TEXT),
-        finite=section.flag("finite", True),
+        finite=section.said("finite"),
+        missing=section.said("missing"),
+        infinite=section.said("infinite"),
+        tolerance=_tolerance(section),
     )
     section.finish()
     if made.default is not None and not made.optional:
         section.problem("default", "goes with 'optional: true'")
+    refuse(section, made)
     return made
+
+
+def _tolerance(parent: Section) -> Mapping[str, float] | None:
+    section = parent.section("tolerance", required=False)
+    if section is None:
+        return None
+    given = {key: section.number(key, low=0) for key in ("atol", "rtol")}
+    section.finish()
+    return {key: value for key, value in given.items() if value is not None} or None
+
+
+def _refuse_for_input(section: Section, made: facts.TensorFacts) -> None:
+    if made.enforce is not None and made.range is None and not made.choices:
+        section.problem("enforce", "goes with a range, or with choices")
+    if made.enforce == CLIP and made.range is None:
+        section.problem("enforce", "can only clip to a range: choices are refused, or counted")
+    if made.tolerance is not None:
+        section.problem("tolerance", "is for outputs: an input is not compared with anything")
+    if made.finite is True and (made.missing or made.infinite):
+        section.problem("finite", "contradicts missing or infinite: leave one of them out")
+
+
+def _refuse_for_output(section: Section, made: facts.TensorFacts) -> None:
+    for key in ("enforce", "missing", "infinite"):
+        if getattr(made, key) is not None:
+            section.problem(key, "is for inputs; of an output say 'finite: true' or 'finite: false'")
 
 
 def _sensitive(section: Section) -> bool | str:

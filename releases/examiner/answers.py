@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from formats.answers import Tolerance
+from formats.types import Tolerance
 from releases.examiner.asking import Told
 from releases.examiner.result import Answers
 

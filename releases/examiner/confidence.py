@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from formats.answers import Tolerance, first_difference
+from formats.answers import first_difference
 from formats.sets import Ragged, Stacked, TestSet
+from formats.types import Tolerance
 from registry.manifest import MetricRange
 from registry.manifest.fitting import Misfit, Truth, settled
 from releases.examiner import result

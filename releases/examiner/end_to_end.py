@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from formats.answers import Tolerance, first_difference
+from formats.answers import first_difference
 from formats.sets import Stacked, TestSet
+from formats.types import Tolerance
 from releases.examiner import tensors
 from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Server, Told

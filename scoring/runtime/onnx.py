@@ -32,6 +32,7 @@ ELEMENTS = {
     "double": "FP64",
     "string": "BYTES",
 }
+_SYMBOL = 200
 _TENSOR = re.compile(r"(optional\()?tensor\((\w+)\)\)?")
 _MAP = re.compile(r"(seq\()?map\((\w+),(?:tensor\()?(\w+)\)?\)\)?")
 MAPPED_BYTES = 256 << 20
@@ -65,15 +66,18 @@ class Options:
 
 
 class Graph:
-    """One loaded graph with its tensors. A map output `o` is served as `o.keys` and `o.values`."""
+    """One loaded graph with its tensors. A map output `o` is served as `o.keys` and `o.values`.
+
+    `weights` names the inputs that the graph fills itself where nobody sends them.
+    """
 
     def __init__(self, session: Any) -> None:
         self._session = session
         # The wrapper's own checks cost as much as a small model's run, and the signature has made them.
         self._run = getattr(session, "_sess", session).run
-        self.inputs = tuple(_input_spec(node) for node in session.get_inputs()) + tuple(
-            _input_spec(node, optional=True) for node in session.get_overridable_initializers()
-        )
+        filled = tuple(_input_spec(node, optional=True) for node in session.get_overridable_initializers())
+        self.weights = frozenset(spec.name for spec in filled)
+        self.inputs = tuple(_input_spec(node) for node in session.get_inputs()) + filled
         self._maps = {node.name for node in session.get_outputs() if "map(" in node.type}
         self.outputs = tuple(spec for node in session.get_outputs() for spec in _output_specs(node))
 
@@ -149,7 +153,11 @@ def _input_spec(node: Any, *, optional: bool = False) -> TensorSpec:
     if match is None or match[2] not in ELEMENTS:
         raise BadModel(f"input {node.name!r} is a {node.type}: only tensors can be sent")
     return TensorSpec(
-        node.name, ELEMENTS[match[2]], _shape(node.shape), optional=optional or match[1] is not None
+        node.name,
+        ELEMENTS[match[2]],
+        _shape(node.shape),
+        optional=optional or match[1] is not None,
+        symbols=_symbols(node.shape),
     )
 
 
@@ -170,6 +178,12 @@ def _output_specs(node: Any) -> tuple[TensorSpec, ...]:
 
 def _shape(axes: Sequence[Any] | None) -> tuple[int, ...]:
     return tuple(axis if isinstance(axis, int) and axis >= 0 else -1 for axis in axes or ())
+
+
+def _symbols(axes: Sequence[Any] | None) -> tuple[str, ...]:
+    """The graph's names of its axes, as long as they are names."""
+    named = tuple(axis[:_SYMBOL] if isinstance(axis, str) else "" for axis in axes or ())
+    return named if any(named) else ()
 
 
 def _from_maps(value: Any, *, keys: bool) -> Array:
