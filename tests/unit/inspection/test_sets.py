@@ -45,7 +45,9 @@ def test_the_loaded_graph_says_what_the_outputs_are(examined, version):
 def test_an_output_whose_axes_nobody_says_may_have_any(examined, version):
     silent = model([node("Identity", ["x"], ["y"])], [value("x")], [value("y", shape=None)])
 
-    found = examined(version(model=silent, end_to_end={"inputs/x": X, "expected/y": X}))
+    sets = {"end_to_end": {"inputs/x": X, "expected/y": X}, "confidence": {"inputs/x": X, "target": X}}
+
+    found = examined(version(model=silent, **sets))
 
     assert found.refusals == ()
 
