@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from binascii import Error, a2b_base64
 from collections.abc import Callable, Iterable
 from time import time
 
@@ -38,10 +39,10 @@ class Access:
         return found
 
     def _resolve(self, authorization: bytes) -> PlannedToken:
-        scheme, _, text = authorization.strip().partition(b" ")
+        text = _sent(authorization)
         found = None
-        if scheme.lower() == b"bearer":
-            found = self._tokens.get(hashlib.sha256(text.strip()).hexdigest())
+        if text is not None:
+            found = self._tokens.get(hashlib.sha256(text).hexdigest())
             if found is None:
                 raise MissingToken("this token is not known here, or was revoked")
         if found is None:
@@ -61,6 +62,20 @@ class Unplanned(Access):
 
     def token(self, authorization: bytes) -> PlannedToken:
         raise NotReady("this node has no plan yet: come again in a second")
+
+
+def _sent(authorization: bytes) -> bytes | None:
+    """The token's text. A client that knows only addresses sends it as the password of one (RFC 7617)."""
+    scheme, _, rest = authorization.strip().partition(b" ")
+    text = rest.strip()
+    if scheme.lower() == b"bearer":
+        return text
+    if scheme.lower() != b"basic":
+        return None
+    try:
+        return a2b_base64(text).partition(b":")[2]
+    except Error:
+        return b""
 
 
 def permit(token: PlannedToken, scope: str, model: str | None = None) -> None:

@@ -106,7 +106,7 @@ class Head:
     ) -> None:
         """Raises BadRequest on a malformed field and UnsupportedEncoding on a compressed body."""
         self.method = method
-        self.target = target
+        self.target = target if target.startswith(b"/") else _origin_form(target)
         self.keep_alive = keep_alive
         self.authorization = fields.get(b"authorization", b"")
         self.expects_continue = fields.get(b"expect", b"").lower() == b"100-continue"
@@ -167,6 +167,16 @@ def answer(
         len(body),
         body,
     )
+
+
+def _origin_form(target: bytes) -> bytes:
+    """A target as proxies are told it, `http://host/path`, without the host: there is only one here."""
+    scheme, _, rest = target.partition(b"://")
+    if scheme.lower() not in {b"http", b"https"}:
+        return target
+    end = min(place for place in (rest.find(b"/"), rest.find(b"?"), len(rest)) if place >= 0)
+    path = rest[end:]
+    return path if path.startswith(b"/") else b"/" + path
 
 
 def _length(fields: Mapping[bytes, bytes], name: bytes) -> int | None:

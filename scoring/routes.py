@@ -21,12 +21,14 @@ from scoring.errors import (
     UnknownVersion,
 )
 from scoring.exchange import Exchange
-from scoring.http import answer
+from scoring.http import JSON, answer
 from scoring.serving import BrokenVersion, ModelView, Serving
 
 PLATFORM = "onnx_onnxv1"
 EXTENSIONS = ["binary_tensor_data"]
 VERSION = "2"
+MLFLOW_PROTOCOL = b"2.0.0"
+"""The MLflow whose scoring protocol this is: what its own server would say of itself."""
 
 
 class Upstream(Protocol):
@@ -59,7 +61,9 @@ class NodeRoutes:
         elif parts[0] == "v2":
             self._protocol(serving, exchange, parts[1:])
         elif parts[0] in {"score", "invocations"} and len(parts) == 2:
-            self._score(serving, exchange, parts[1], None, b"/%b/" % parts[0].encode())
+            self._score(serving, exchange, parts[1], f"/{parts[0]}/{parts[1]}")
+        elif parts[0] == "mlflow" and len(parts) == 3:
+            self._mlflow(serving, exchange, parts[1], parts[2])
         else:
             raise _unknown(path)
 
@@ -83,7 +87,8 @@ class NodeRoutes:
         if rest[:1] == ["versions"] and len(rest) >= 2:
             number, rest = _number(rest[1]), rest[2:]
         if rest == ["infer"]:
-            self._score(serving, exchange, name, number, b"/v2/models/")
+            version = "" if number is None else f"/versions/{number}"
+            self._score(serving, exchange, name, f"/v2/models/{name}{version}/infer", number)
             return
         if rest not in ([], ["ready"]):
             raise _unknown(exchange.head.target)
@@ -97,14 +102,25 @@ class NodeRoutes:
         document = _metadata(view, version, number) if not rest else {"name": name, "ready": True}
         self._finish(exchange, document)
 
+    def _mlflow(self, serving: Serving, exchange: Exchange, name: str, call: str) -> None:
+        """A model as MLflow's scoring client sees a server: it takes this path for the whole address."""
+        if call == "invocations":
+            self._score(serving, exchange, name, f"/mlflow/{name}/invocations")
+            return
+        if call not in {"ping", "health", "version"}:
+            raise _unknown(exchange.head.target)
+        _only(exchange.head.method, b"GET")
+        permit(serving.access.token(exchange.head.authorization), "score", name)
+        version = _version(_view(serving, name), None)
+        if isinstance(version, BrokenVersion):
+            raise version.error()
+        self._answer(exchange, MLFLOW_PROTOCOL if call == "version" else b"\n", b"text/plain")
+
     def _score(
-        self, serving: Serving, exchange: Exchange, name: str, number: int | None, prefix: bytes
+        self, serving: Serving, exchange: Exchange, name: str, canonical: str, number: int | None = None
     ) -> None:
         _only(exchange.head.method, b"POST")
-        canonical = prefix + name.encode()
-        if prefix == b"/v2/models/":
-            canonical += b"/infer" if number is None else b"/versions/%d/infer" % number
-        endpoint = serving.endpoints.get(canonical)
+        endpoint = serving.endpoints.get(canonical.encode())
         if endpoint is None:
             token = serving.access.token(exchange.head.authorization)
             permit(token, "score" if number is None else "score-version", name)
@@ -113,8 +129,11 @@ class NodeRoutes:
         score(serving, endpoint, exchange)
 
     def _finish(self, exchange: Exchange, document: object) -> None:
-        head = exchange.head
-        reply = answer(200, orjson.dumps(document), worker=self._worker, keep_alive=head.keep_alive)
+        self._answer(exchange, orjson.dumps(document), JSON)
+
+    def _answer(self, exchange: Exchange, body: bytes, content_type: bytes) -> None:
+        keep_alive = exchange.head.keep_alive
+        reply = answer(200, body, worker=self._worker, keep_alive=keep_alive, content_type=content_type)
         exchange.finish(reply)
 
 

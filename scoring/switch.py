@@ -86,6 +86,7 @@ class Maker:
                 (path + b"/infer", OIP),
                 (b"/score/" + name.encode(), SIMPLE),
                 (b"/invocations/" + name.encode(), MLFLOW),
+                (b"/mlflow/" + name.encode() + b"/invocations", MLFLOW),
             )
             for target, form in doors:
                 made[target] = Endpoint(

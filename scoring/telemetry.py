@@ -46,14 +46,18 @@ class Cell(NamedTuple):
 class Meter:
     """The counters of one cell in one process. `buckets` maps a place in `FINE_S` to a count.
 
-    `hits` and `misses` are of the answer cache, where the version has one.
+    `hits` and `misses` are of the answer cache, where the version has one; `dropped` are columns of
+    tables that it has no use for.
     """
 
-    __slots__ = ("_buckets", "_requests", "_seconds", "_waiting", "errors", "hits", "misses", "rows")
+    __slots__ = (
+        *("_buckets", "_requests", "_seconds", "_waiting"),
+        *("dropped", "errors", "hits", "misses", "rows"),
+    )
 
     def __init__(self) -> None:
         self.rows = 0
-        self.hits = self.misses = 0
+        self.hits = self.misses = self.dropped = 0
         self.errors: Counter[str] = Counter()
         self._requests = 0
         self._seconds = 0.0
@@ -93,6 +97,7 @@ class Meter:
             "rows": self.rows,
             "hits": self.hits,
             "misses": self.misses,
+            "dropped": self.dropped,
             "seconds": self._seconds,
             "errors": {code: count for code, count in self.errors.items() if count},
             "buckets": sorted((place, count) for place, count in self._buckets.items() if count),
@@ -104,6 +109,7 @@ class Meter:
         self.rows += times * document["rows"]
         self.hits += times * document.get("hits", 0)
         self.misses += times * document.get("misses", 0)
+        self.dropped += times * document.get("dropped", 0)
         self._seconds += times * document["seconds"]
         for code, count in document["errors"].items():
             self.errors[code] += times * count

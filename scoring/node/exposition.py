@@ -10,6 +10,7 @@ from scoring.telemetry import BOUNDS_S, Meters, at_coarse_bounds
 _KINDS = {
     "assay_requests_total": ("counter", "Scoring requests that reached a version."),
     "assay_rows_total": ("counter", "Rows scored."),
+    "assay_columns_dropped_total": ("counter", "Columns of tables that the version has no use for."),
     "assay_cache_total": ("counter", "Requests that looked into the answer cache, by outcome."),
     "assay_errors_total": ("counter", "Scoring requests that ended in an error, by code."),
     "assay_refused_total": ("counter", "Requests refused before a version was chosen, by code."),
@@ -49,6 +50,8 @@ def _counted(meters: Meters) -> Iterable[Sample]:
         labels = {"model": cell.model, "version": cell.version, "arm": cell.arm}
         yield "assay_requests_total", labels, meter.requests
         yield "assay_rows_total", labels, meter.rows
+        if meter.dropped:
+            yield "assay_columns_dropped_total", labels, meter.dropped
         for outcome, count in (("hit", meter.hits), ("miss", meter.misses)):
             if meter.hits or meter.misses:
                 yield "assay_cache_total", {**labels, "outcome": outcome}, count

@@ -45,7 +45,7 @@ class Oip:
         request, tail = exchange.request
         # An output that nobody has is refused before the model runs.
         chosen = exchange.chosen = oip_json.wanted(request, version.signature.outputs)
-        if request.id is not UNSET:
+        if request.id is not UNSET and request.id is not None:
             exchange.named = oip_answers.named(request.id)
         exchange.blocks = oip_json.blocks(request, version.reader, tail)
         version.batcher.measure(exchange)
@@ -112,7 +112,9 @@ class Mlflow:
         return request.unit()
 
     def take(self, exchange: Exchange, version: Answerer) -> None:
-        exchange.blocks = mlflow.blocks(exchange.request, version.reader)
+        taken = mlflow.blocks(exchange.request, version.reader)
+        exchange.blocks = taken.blocks
+        exchange.target.meter.dropped += taken.dropped
         version.batcher.measure(exchange)
 
     def write(self, exchange: Exchange, arrays: Sequence[Array], request_id: bytes) -> Written:

@@ -19,7 +19,7 @@ from msgspec import UNSET
 from formats.dtypes import DTYPES, FLOATS
 from scoring.protocols.inputs import InputReader, SpecReader
 from scoring.protocols.oip_answers import Chosen
-from scoring.protocols.oip_json import InferRequest
+from scoring.protocols.oip_json import InferRequest, is_plain
 from scoring.tensors import Block
 
 Measured = tuple[int, object]
@@ -90,6 +90,9 @@ def json_layout(
     """
     plain = all(part is UNSET for part in (request.id, request.outputs, request.parameters))
     if not plain or len(request.inputs) != 1 or len(reader.readers) != 1 or not body.endswith(CLOSING):
+        return None
+    if not is_plain(request, body):
+        # A member that is not looked at may hold a list that looks like the tensor's.
         return None
     spec_reader = reader.readers[0]
     if spec_reader.spec.datatype == "BYTES":

@@ -1,8 +1,13 @@
-"""Open Inference Protocol v2, JSON tensors."""
+"""Open Inference Protocol v2, JSON tensors.
+
+Members that are optional may be null, which says the same as leaving them out. Members that the
+protocol does not name are not looked at, and neither are parameters that nobody asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -11,40 +16,41 @@ from formats.types import TensorSpec
 from scoring.errors import BadRequest, BadTensor
 from scoring.protocols.inputs import InputReader
 from scoring.protocols.oip_answers import Chosen
-from scoring.protocols.strict import decode, refuse_duplicates
+from scoring.protocols.strict import NULL, decode, refuse_duplicates
 from scoring.tensors import Block
 
-Parameters = dict[str, str | bool | int | float]
+Parameters = dict[str, Any] | None | UnsetType
 
 
-class InferInput(msgspec.Struct, forbid_unknown_fields=True):
+class InferInput(msgspec.Struct):
     """One input tensor. `data` stays raw until the signature says what it must be."""
 
     name: str
     shape: list[int]
     datatype: str
     data: msgspec.Raw | UnsetType = UNSET
-    parameters: Parameters | UnsetType = UNSET
+    parameters: Parameters = UNSET
 
 
-class InferOutput(msgspec.Struct, forbid_unknown_fields=True):
+class InferOutput(msgspec.Struct):
     """An output that the client asks for by name."""
 
     name: str
-    parameters: Parameters | UnsetType = UNSET
+    parameters: Parameters = UNSET
 
 
-class InferRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """The protocol's inference request."""
+class InferRequest(msgspec.Struct):
+    """The protocol's inference request. KServe's client names the model again, where the path has it."""
 
     inputs: list[InferInput]
-    id: str | UnsetType = UNSET
-    parameters: Parameters | UnsetType = UNSET
-    outputs: list[InferOutput] | UnsetType = UNSET
+    id: str | UnsetType | None = UNSET
+    parameters: Parameters = UNSET
+    outputs: list[InferOutput] | UnsetType | None = UNSET
+    model_name: str | UnsetType | None = UNSET
 
     def unit(self) -> str | None:
         """The unit that the client names in `parameters.unit`. Raises BadRequest when it is no text."""
-        if self.parameters is UNSET:
+        if not self.parameters:
             return None
         unit = self.parameters.get("unit")
         if unit is not None and not isinstance(unit, str):
@@ -58,9 +64,14 @@ _decode = msgspec.json.Decoder(InferRequest).decode
 def read(body: bytes) -> InferRequest:
     """The request in a JSON body. Raises BadRequest."""
     request = decode(_decode, body)
-    if body.count(b":") != _keys(request):
+    if not is_plain(request, body):
         refuse_duplicates(body)
     return request
+
+
+def is_plain(request: InferRequest, body: bytes) -> bool:
+    """True when the body has no key but those that the request shows, and each of them once."""
+    return body.count(b":") == _keys(request)
 
 
 def blocks(request: InferRequest, reader: InputReader, tail: memoryview | None = None) -> list[Block | None]:
@@ -83,7 +94,7 @@ def blocks(request: InferRequest, reader: InputReader, tail: memoryview | None =
                 f" {spec_reader.spec.datatype}"
             )
         shape = tuple(tensor.shape)
-        if tensor.data is not UNSET:
+        if tensor.data is not UNSET and tensor.data != NULL:
             found[place] = spec_reader.json(shape, tensor.data)
             continue
         size = _binary_size(tensor, used, tail)
@@ -97,31 +108,31 @@ def blocks(request: InferRequest, reader: InputReader, tail: memoryview | None =
 def wanted(request: InferRequest, specs: Sequence[TensorSpec]) -> Chosen:
     """Which outputs go out, as places in `specs`, and whether as binary. Raises BadRequest."""
     binary_all = _flag(request.parameters, "binary_data_output")
-    if request.outputs is UNSET or not request.outputs:
+    if not request.outputs:
         return tuple((place, binary_all) for place in range(len(specs)))
     places = {spec.name: place for place, spec in enumerate(specs)}
     chosen = []
     for output_ in request.outputs:
         if output_.name not in places:
             raise BadRequest(f"there is no output {output_.name!r}: this version gives {sorted(places)}")
-        if output_.parameters is not UNSET and "classification" in output_.parameters:
+        if output_.parameters and "classification" in output_.parameters:
             raise BadRequest("the classification extension is not offered: ask for the output itself")
         binary = _flag(output_.parameters, "binary_data", default=binary_all)
         chosen.append((places[output_.name], binary))
     return tuple(chosen)
 
 
-def _flag(parameters: Parameters | UnsetType, name: str, *, default: bool = False) -> bool:
-    if parameters is UNSET:
+def _flag(parameters: Parameters, name: str, *, default: bool = False) -> bool:
+    value = parameters.get(name) if parameters else None
+    if value is None:
         return default
-    value = parameters.get(name, default)
     if not isinstance(value, bool):
         raise BadRequest(f"parameter {name} must be true or false")
     return value
 
 
 def _binary_size(tensor: InferInput, used: int, tail: memoryview | None) -> int:
-    size = None if tensor.parameters is UNSET else tensor.parameters.get("binary_data_size")
+    size = tensor.parameters.get("binary_data_size") if tensor.parameters else None
     if size is None:
         raise BadTensor(f"input {tensor.name!r} has neither data nor parameters.binary_data_size")
     if tail is None:
@@ -136,17 +147,15 @@ def _binary_size(tensor: InferInput, used: int, tail: memoryview | None) -> int:
 
 
 def _keys(request: InferRequest) -> int:
-    keys = 1 if request.parameters is UNSET else 2 + len(request.parameters)
-    if request.id is not UNSET:
-        keys += 1
+    keys = 1 + _parameter_keys(request.parameters)
+    keys += (request.id is not UNSET) + (request.model_name is not UNSET)
     for tensor in request.inputs:
         keys += 3 if tensor.data is UNSET else 4
-        if tensor.parameters is not UNSET:
-            keys += 1 + len(tensor.parameters)
+        keys += _parameter_keys(tensor.parameters)
     if request.outputs is not UNSET:
-        keys += 1 + sum(1 + _parameter_keys(output_.parameters) for output_ in request.outputs)
+        keys += 1 + sum(1 + _parameter_keys(output_.parameters) for output_ in request.outputs or ())
     return keys
 
 
-def _parameter_keys(parameters: Parameters | UnsetType) -> int:
-    return 0 if parameters is UNSET else 1 + len(parameters)
+def _parameter_keys(parameters: Parameters) -> int:
+    return 0 if parameters is UNSET else 1 + len(parameters or ())

@@ -11,12 +11,18 @@ import msgspec
 from scoring.errors import BadRequest
 
 Document = TypeVar("Document")
+NULL = msgspec.Raw(b"null")
+"""What an optional member may hold instead of not being there."""
+_MARK = b"\xef\xbb\xbf"
 
 
 def decode(decoder: Callable[[bytes], Document], body: bytes) -> Document:
-    """The typed document in a body. Raises BadRequest with the place of the first mistake."""
+    """The typed document in a body. Raises BadRequest with the place of the first mistake.
+
+    A byte order mark before it, as some systems write one, is passed over.
+    """
     try:
-        return decoder(body)
+        return decoder(body.removeprefix(_MARK))
     except msgspec.ValidationError as error:
         raise BadRequest(f"the body is not what this call takes: {error}") from None
     except RecursionError:
@@ -33,7 +39,7 @@ def refuse_duplicates(body: bytes) -> None:
     or indeed a duplicate) are read again.
     """
     try:
-        json.loads(body, object_pairs_hook=_object)
+        json.loads(body.removeprefix(_MARK), object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         # The typed decoder looks less closely at what it leaves for later.
         raise BadRequest(f"the body is not JSON that this server reads: {error}") from None

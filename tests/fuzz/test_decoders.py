@@ -122,7 +122,7 @@ def test_mlflow(body, reader):
     def decode():
         request = mlflow.read(body)
         request.unit()
-        whole(mlflow.blocks(request, reader), reader)
+        whole(mlflow.blocks(request, reader).blocks, reader)
 
     ours(decode)
 

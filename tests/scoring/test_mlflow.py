@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 
 from scoring.request_ids import parse
 from scoring.routing import unit_hash
-from tests.scoring.nodes import REQUEST_KEY
+from tests.scoring.nodes import REQUEST_KEY, TOKEN
 
 
 def predictions(client, name, body, status=200):
@@ -112,3 +114,31 @@ def test_it_takes_the_scope_of_scoring(client):
     assert (status, answer["code"]) == (401, "missing_token")
     assert client.call("GET", "/invocations/linear")[0] == 405
     assert client.call("POST", "/invocations/nobody", {"inputs": [1]})[2]["code"] == "unknown_model"
+
+
+def test_a_model_has_an_address_that_looks_like_a_server_of_its_own(client):
+    """MLflow's scoring client puts these behind the one address that it is given."""
+    status, _, answer = client.call("POST", "/mlflow/linear/invocations", {"inputs": [[1, 2]]})
+    assert (status, answer) == (200, {"predictions": {"y": [[5.0]]}})
+    for call, body in (("ping", b"\n"), ("health", b"\n"), ("version", b"2.0.0")):
+        status, _, answer = client.call("GET", f"/mlflow/linear/{call}")
+        assert (status, answer) == (200, body), call
+        assert client.call("POST", f"/mlflow/linear/{call}", {})[0] == 405
+        assert client.call("GET", f"/mlflow/linear/{call}", auth=None)[0] == 401
+        assert client.call("GET", f"/mlflow/nobody/{call}")[2]["code"] == "unknown_model"
+    assert client.call("GET", "/mlflow/closed/ping")[2]["code"] == "not_open"
+    assert client.call("POST", "/mlflow/nobody/invocations", {"inputs": [[1]]})[2]["code"] == "unknown_model"
+    assert client.call("GET", "/mlflow/linear/more")[2]["code"] == "unknown_route"
+
+
+@pytest.mark.parametrize(("password", "status"), [(TOKEN, 200), ("other", 401), ("", 401)])
+def test_a_token_may_be_the_password_of_an_address(client, password, status):
+    """`requests` and others send `http://assay:TOKEN@host/` so; the name before it says nothing."""
+    auth = "Basic " + b64encode(f"assay:{password}".encode()).decode()
+    for _ in range(2):
+        assert client.call("GET", "/mlflow/linear/ping", headers={"Authorization": auth})[0] == status
+
+
+@pytest.mark.parametrize("broken", ["Basic", "Basic !", "Basic YQ", "Basic YXNzYXk="])
+def test_a_broken_password_is_a_token_that_is_not_known(client, broken):
+    assert client.call("GET", "/mlflow/linear/ping", headers={"Authorization": broken})[0] == 401
