@@ -29,6 +29,8 @@ class Kind(StrEnum):
     POLICY_REJECTED = "policy.rejected"
     POLICY_WITHDRAWN = "policy.withdrawn"
     VERSION_UPLOADED = "version.uploaded"
+    VERSION_TAGGED = "version.tagged"
+    ALIAS_MOVED = "alias.moved"
     TOKEN_CREATED = "token.created"  # noqa: S105 - the name of an event
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the name of an event
     ROLE_GRANTED = "role.granted"

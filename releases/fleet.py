@@ -18,7 +18,10 @@ from releases.models import Environment, NodeTraffic
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model on a node: the revision in force against the one wanted, and its versions there."""
+    """One model on a node: the revision in force against the one wanted, and its versions there.
+
+    `failed` could not be loaded, `given_up` is loaded and asked no more; both with the reason.
+    """
 
     name: str
     revision: int
@@ -26,6 +29,7 @@ class Model:
     ready: tuple[int, ...] = ()
     loading: tuple[int, ...] = ()
     failed: Mapping[int, str] = field(default_factory=dict)
+    given_up: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def behind(self) -> bool:
@@ -34,7 +38,8 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`state` is ready, starting, catching_up, failed, stale, late or gone; `at` is when it last spoke."""
+    """`state` is ready, starting, catching_up, failed, given_up, stale, late or gone;
+    `at` is when it last spoke."""
 
     name: str
     environment: str
@@ -150,9 +155,10 @@ def _model(name: str, beat: dataplane.Heartbeat, wanted: Mapping[str, int]) -> M
         name=name,
         revision=told.revision,
         wanted=wanted.get(name, told.revision),
-        ready=tuple(sorted(told.ready)),
+        ready=tuple(sorted(told.ready - told.broken.keys())),
         loading=tuple(sorted(told.loading)),
         failed=dict(sorted(told.failed.items())),
+        given_up={number: str(trip.get("why", "")) for number, trip in sorted(told.broken.items())},
     )
 
 
@@ -165,9 +171,13 @@ def _state(
         return model.name if visible is None or model.name in visible else "a model that you may not see"
 
     failed = [m for m in models if m.failed]
+    given_up = [(m, number) for m in models for number in m.given_up]
     behind = [m for m in models if m.behind]
     if not beat.alive(now):
         return "late", "It has not spoken for more than 10 seconds and counts for no release."
+    if given_up:
+        model, number = given_up[0]
+        return "given_up", f"It runs version {number} of {named(model)} no more: it failed by its own fault."
     if beat.facts.get("stale"):
         return "stale", "It answers from its last plan: nobody confirms it any more."
     if failed:

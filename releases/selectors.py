@@ -20,6 +20,7 @@ from releases.guards import DATA_GATES
 from releases.lifecycle import Action, State
 from releases.models import Environment, GateRun, Release, Review, Reward, Rollout, Route
 
+BY_ROLLOUTS = "system/rollouts"
 ON_THEIR_WAY = (State.DRAFT, State.VALIDATING, State.IN_REVIEW, State.APPROVED, State.ROLLING_OUT)
 HEAVY = ("manifest", "signature", "inspection")
 MEASURED = ("confidence", "benchmark")
@@ -288,6 +289,34 @@ def route(model: RegisteredModel, of: Environment, at: datetime | None = None) -
     if at is not None:
         routes = routes.filter(at__lte=at)
     return routes.select_related("event").order_by("-revision").first()
+
+
+def decided_by(route: Route) -> str:
+    """Who decided on what this route says, as the log names them: where a rollout wrote it, who started it
+    or turned it back."""
+    rollout = (
+        Rollout.objects.filter(
+            model=route.model_id, environment=route.environment_id, opened_at__lte=route.at
+        )
+        .select_related("release")
+        .order_by("-pk")
+        .first()
+    )
+    if route.event.actor != BY_ROLLOUTS or rollout is None:
+        return str(route.event.actor)
+    decision = Event.objects.filter(
+        subject=rollout.release.subject,
+        kind__in=("rollout.started", "rollout.reverting"),
+        seq__lte=route.event.seq,
+    )
+    last = decision.order_by("-seq").first()
+    return str(last.actor if last else route.event.actor)
+
+
+def given_up(of: Release) -> Event | None:
+    """A node runs the release's version no more, and nothing could take its place."""
+    tripped = Event.objects.filter(kind="breaker.tripped", subject=of.subject).order_by("-seq")
+    return next((event for event in tripped if event.facts.get("stays")), None)
 
 
 def current_routes(of: Environment) -> list[Route]:

@@ -19,7 +19,6 @@ from registry.errors import DigestMismatch, NotAllowed, RefusedArtifact
 from registry.events import Kind, record
 from registry.manifest import FileFact, Manifest, MetricRange, identity
 from registry.models import (
-    Alias,
     ApiToken,
     Artifact,
     ConfidenceSet,
@@ -29,11 +28,11 @@ from registry.models import (
     ModelVersion,
     Person,
     RegisteredModel,
-    Tag,
     VersionFile,
     VersionUploader,
 )
 from registry.selectors import access, version_by_digest
+from registry.services import labels
 from registry.storage import Adopts, ArtifactStore, Stored
 from registry.storage.arriving import Mark, mark_of
 from registry.stores import artifact_store
@@ -141,7 +140,6 @@ def create_version(
         _file_rows(version, prepared.facts)
         _lineage_rows(version, prepared)
         _set_rows(version, prepared)
-        _label_rows(version, prepared.manifest)
         _uploader_rows(version, by)
         record(
             Kind.VERSION_UPLOADED,
@@ -153,6 +151,9 @@ def create_version(
             owner=by.actor,
             files={key: fact.sha256 for key, fact in sorted(prepared.facts.items())},
         )
+        labels.tag(version, prepared.manifest.tags, actor=(token or by).actor)
+        for name in prepared.manifest.aliases:
+            labels.move_alias(version, name, actor=(token or by).actor)
         return version, True
 
 
@@ -223,13 +224,6 @@ def _metric_columns(metric: MetricRange) -> dict[str, Any]:
         "margin": metric.margin or 0.0,
         "claimed": metric.claimed,
     }
-
-
-def _label_rows(version: ModelVersion, manifest: Manifest) -> None:
-    for key, value in manifest.tags.items():
-        Tag.objects.create(model=version.model, version=version, key=key, value=value)
-    for name in manifest.aliases:
-        Alias.objects.update_or_create(model=version.model, name=name, defaults={"version": version})
 
 
 def _uploader_rows(version: ModelVersion, by: Person) -> None:

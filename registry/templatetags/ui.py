@@ -47,10 +47,12 @@ NODES: dict[str, tuple[str, str]] = {
     "starting": ("spin", "info"),
     "catching_up": ("spin", "info"),
     "failed": ("warning", "caution"),
+    "given_up": ("warning", "danger"),
     "stale": ("warning", "caution"),
     "late": ("cross", "danger"),
     "gone": ("ban", "neutral"),
 }
+NODE_WORDS = {"failed": "a version failed", "given_up": "gave up a version", "stale": "stale plan"}
 
 VERDICTS: dict[str, tuple[str, str]] = {
     "approve": ("check", "positive"),
@@ -123,7 +125,7 @@ def outcome(value: object) -> Look:
 @register.inclusion_tag("components/chip.html")
 def node_state(value: object) -> Look:
     """The one place where the state of a scoring node turns into a word, an icon and a colour."""
-    return look(NODES, value, {"failed": "a version failed", "stale": "stale plan"}.get(str(value), ""))
+    return look(NODES, value, NODE_WORDS.get(str(value), ""))
 
 
 @register.inclusion_tag("components/chip.html")

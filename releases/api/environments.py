@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,4 +28,11 @@ class Standing(APIView):
         of = registry_selectors.model(model, request.user, request.auth)
         where = selectors.environment(environment)
         route = selectors.route(of, where, at=asked["at"])
-        return Response(StandingShape(standing(of.name, where.name, route)).data)
+        given_up = None if asked["at"] else _given_up(of, where)
+        return Response(StandingShape(standing(of.name, where.name, route, given_up)).data)
+
+
+def _given_up(model: Any, environment: Any) -> str | None:
+    live = selectors.champion(model, environment)
+    broken = selectors.given_up(live) if live else None
+    return f"Given up by node {broken.facts.get('node')}: {broken.facts.get('why')}." if broken else None

@@ -43,7 +43,8 @@ class TrafficShape(serializers.Serializer[Any]):
 
 
 class NodeModelShape(serializers.Serializer[Any]):
-    """`revision` is in force in all workers, `wanted` is the newest; `failed` says why, by version."""
+    """`revision` is in force in all workers, `wanted` is the newest; `failed` (not loaded) and `given_up`
+    (run no more, after it failed by its own fault) say why, by version."""
 
     name = serializers.CharField()
     revision = serializers.IntegerField()
@@ -51,6 +52,7 @@ class NodeModelShape(serializers.Serializer[Any]):
     ready = serializers.ListField(child=serializers.IntegerField())
     loading = serializers.ListField(child=serializers.IntegerField())
     failed = serializers.DictField(child=serializers.CharField())
+    given_up = serializers.DictField(child=serializers.CharField())
 
 
 class WorkerShape(serializers.Serializer[Any]):
@@ -65,7 +67,9 @@ class NodeShape(serializers.Serializer[Any]):
 
     name = serializers.CharField()
     environment = serializers.CharField()
-    state = serializers.ChoiceField(["ready", "starting", "catching_up", "failed", "stale", "late", "gone"])
+    state = serializers.ChoiceField(
+        ["ready", "starting", "catching_up", "failed", "given_up", "stale", "late", "gone"]
+    )
     sentence = serializers.CharField()
     at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)

@@ -171,7 +171,10 @@ class ArmShape(serializers.Serializer[Any]):
 
 
 class StandingShape(serializers.Serializer[Any]):
-    """What answers (or answered) for a model in an environment, since when, and by whose decision."""
+    """What answers (or answered) for a model in an environment, since when, and by whose decision.
+
+    `given_up` says why a node runs what is live no more, where nothing could take its place.
+    """
 
     model = serializers.CharField()
     environment = serializers.CharField()
@@ -179,6 +182,7 @@ class StandingShape(serializers.Serializer[Any]):
     since = serializers.DateTimeField(allow_null=True)
     by = serializers.CharField(allow_null=True)
     arms = ArmShape(many=True)
+    given_up = serializers.CharField(allow_null=True)
 
 
 class UploadedShape(serializers.Serializer[Any]):
@@ -213,11 +217,12 @@ class FeedbackCounts(serializers.Serializer[Any]):
     versions = VersionFeedback(many=True)
 
 
-def standing(model: str, environment: str, route: Any) -> dict[str, Any]:
+def standing(model: str, environment: str, route: Any, given_up: str | None) -> dict[str, Any]:
     """The JSON of StandingShape; without a route nothing ever answered."""
     if route is None:
         return {
-            "model": model, "environment": environment, "revision": 0, "since": None, "by": None, "arms": []
+            "model": model, "environment": environment, "revision": 0, "since": None, "by": None, "arms": [],
+            "given_up": given_up,
         }  # fmt: skip
     arms = [
         {"version": arm["version"], "share": arm["weight"] / SHARE_OF, "reason": arm["reason"]}
@@ -228,6 +233,7 @@ def standing(model: str, environment: str, route: Any) -> dict[str, Any]:
         "environment": environment,
         "revision": route.revision,
         "since": route.at,
-        "by": route.event.actor,
+        "by": selectors.decided_by(route),
         "arms": arms,
+        "given_up": given_up,
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -16,7 +15,7 @@ from registry import sandbox, selectors, witness
 from registry.services.installation import installation_name
 from registry.stores import artifact_store
 from registry.web.pages import page
-from releases import dataplane
+from releases import dataplane, fleet
 from releases import selectors as release_selectors
 from scoring.runtime import locales
 
@@ -38,25 +37,14 @@ class Check:
     ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A scoring node as it last spoke."""
-
-    beat: dataplane.Heartbeat
-    environment: str
-    at: datetime
-    tone: str
-    word: str
-    behind: int
-
-
 @page
 def health(request: HttpRequest) -> HttpResponseBase:
     """The whole page, or for htmx the part that refreshes."""
-    nodes, redis = _nodes()
-    checks = [_sandbox(), _locale(), _asked("Database", _database), redis]
+    visible = frozenset(selectors.visible_models(request.user).values_list("name", flat=True))
+    nodes = fleet.known(list(release_selectors.environments()), visible).nodes
+    checks = [_sandbox(), _locale(), _asked("Database", _database), _redis()]
     checks += [_asked("Artifact store", _store), _witness()]
-    if not nodes:
+    if all(node.state == "gone" for node in nodes):
         checks.append(Check("Scoring", "danger", "silent", "No scoring node has spoken in the last minute."))
     context = {"checks": checks, "nodes": nodes, "queues": sorted(selectors.queue_lengths().items())}
     template = "releases/_health.html" if request.htmx else "releases/health.html"  # type: ignore[attr-defined]
@@ -115,40 +103,16 @@ def _witness() -> Check:
     return Check("Witness", "positive", "agrees", f"It has seen event {seen} of {head}.")
 
 
-def _nodes() -> tuple[list[Node], Check]:
+def _redis() -> Check:
     client = dataplane.connect(settings.REDIS_URL)
-    found: list[Node] = []
     others: list[str] = []
 
     def ask() -> str:
-        for environment in release_selectors.environments():
-            expected = dataplane.published_sequence(client, environment.name)
-            beats = dataplane.heartbeats(client, environment.name)
-            found.extend(_node(beat, environment.name, expected) for beat in beats)
         others.extend(dataplane.others_here(client, installation_name(), time.time()))
         return "Carries plans, heartbeats and wake-ups; never the truth."
 
     check = _asked("Valkey / Redis", ask)
     client.close()
     if others:
-        sentence = _SHARED % others[0][:8]
-        check = Check("Valkey / Redis", "danger", "shared", sentence, check.ms)
-    return found, check
-
-
-def _node(beat: dataplane.Heartbeat, environment: str, expected: int) -> Node:
-    behind = max(expected - beat.sequence, 0)
-    failed = any(m.failed for m in beat.models.values())
-    broken = any(m.broken for m in beat.models.values())
-    tone, word = "positive", "ready"
-    if not beat.alive(time.time()):
-        tone, word = "danger", "silent"
-    elif broken:
-        tone, word = "danger", "gave up a version"
-    elif beat.facts.get("stale"):
-        tone, word = "caution", "stale plan"
-    elif failed:
-        tone, word = "caution", "a model failed"
-    elif behind:
-        tone, word = "caution", "catching up"
-    return Node(beat, environment, datetime.fromtimestamp(beat.at, UTC), tone, word, behind)
+        return Check("Valkey / Redis", "danger", "shared", _SHARED % others[0][:8], check.ms)
+    return check

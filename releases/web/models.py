@@ -19,7 +19,7 @@ from registry.web.paging import keyset
 from releases import policies, selectors
 from releases.events import Kind
 from releases.lifecycle import Action
-from releases.web import evidence, nodes, policy, policy_words, snippets
+from releases.web import evidence, nodes, policy, policy_words, sentences, snippets
 from releases.web.roster import members
 
 PAGE_SIZE = 25
@@ -36,6 +36,7 @@ class Live:
     since: Any
     by: str
     may_roll_back: bool
+    given_up: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +131,16 @@ def _live(asker: Any, model: Any) -> list[Live]:
         arms = route.entry.get("arms", []) if route else []
         shares = [(f"version {arm['version']}", arm["weight"] / 2**53) for arm in arms if arm["weight"]]
         refusal = policies.refuse_action(Action.ROLL_BACK, who, selectors.facts(champion))
+        broken = selectors.given_up(champion)
         found.append(
             Live(
-                environment.name, champion, shares, champion.state_since, _released_by(champion), not refusal
+                environment.name,
+                champion,
+                shares,
+                champion.state_since,
+                _released_by(champion),
+                not refusal,
+                sentences.sentence(broken.kind, broken.facts) if broken else "",
             )
         )
     return found

@@ -132,7 +132,7 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
             start_refusal,
             request.user.get_username(),
             _ended(events),
-            _given_up(events),
+            _given_up(found),
         ),
         "gates": gates,
         "slots": slots,
@@ -177,9 +177,8 @@ def _ended(events: list[Any]) -> str:
     return f"{sentences.sentence(last.kind, last.facts)}: decided by {last.actor.removeprefix('person/')}"
 
 
-def _given_up(events: list[Any]) -> str:
-    """Which node runs the release's version no more, where nothing could take its place."""
-    last = next((e for e in reversed(events) if e.kind == Kind.BREAKER_TRIPPED and e.facts["stays"]), None)
+def _given_up(found: Any) -> str:
+    last = selectors.given_up(found)
     return sentences.sentence(last.kind, last.facts) if last else ""
 
 

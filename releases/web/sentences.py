@@ -99,6 +99,10 @@ def _changed(facts: Facts) -> str:
     return _after_colon(summary(facts.get("old", {}), facts.get("new", {})))
 
 
+def _from(facts: Facts) -> str:
+    return f" from version {facts['before']}" if facts.get("before") else ""
+
+
 def _proposer(facts: Facts) -> str:
     return str(facts.get("proposed_by", "somebody")).removeprefix("person/")
 
@@ -110,6 +114,8 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "policy.rejected": lambda f: f"Rejected what {_proposer(f)} proposed",
     "policy.withdrawn": lambda f: "Proposal withdrawn",
     "version.uploaded": lambda f: f"Version {f.get('number')} uploaded",
+    "version.tagged": lambda f: f"Tagged {', '.join(sorted(f.get('tags', {})))}",
+    "alias.moved": lambda f: f"Alias {f.get('alias')} moved here{_from(f)}",
     "release.opened": lambda f: f"Release to {f.get('environment')} opened",
     "release.validating": lambda f: "Handed to the gates",
     "release.in_review": lambda f: "All gates passed; waiting for review",

@@ -7,11 +7,15 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from registry.events import record
 from registry.models import Role
+from registry.transactions import write
 from releases import selectors
+from releases.events import Kind
 from releases.lifecycle import State
 from releases.models import Release, Route
 from releases.services import gating
+from releases.services.rollouts import begin_reverting
 from tests import makers
 from tests.api.conftest import Caller
 
@@ -237,6 +241,29 @@ def test_what_answers_is_told_for_any_time(ci, robot, production):
     assert (now["revision"], now["by"]) == (3, event.actor)
     assert (then["revision"], then["arms"]) == (0, [])
     assert ci.get("/environments/nowhere/models/digits").status_code == 404
+
+
+def test_who_decided_is_told_and_not_what_carried_it_out(manager, production, robot):
+    release = makers.release(makers.version(makers.model("digits", robot), robot), State.APPROVED)
+    manager.post(f"/releases/{release.pk}/actions/start_rollout")
+    rollout = release.rollouts.get()
+    entry = {"arms": [{"version": 1, "weight": 2**53, "reason": "champion"}]}
+    facts = {"model": release.model, "environment": release.environment, "entry": entry}
+    address = "/environments/production/models/digits"
+
+    def carried_out(revision):
+        with write():
+            event = record(Kind.ROUTE_REVISED, "route/production/digits", actor="system/rollouts")
+            return Route.objects.create(**facts, revision=revision, event=event)
+
+    opened = carried_out(1)
+    by = [manager.get(address).json()["by"]]
+    begin_reverting(rollout, "rolled back by hand", actor="person/rosa")
+    carried_out(2)
+    by.append(manager.get(address).json()["by"])
+
+    assert by == ["person/chloe", "person/rosa"]
+    assert manager.get(address, {"at": opened.at.isoformat()}).json()["by"] == "person/chloe"
 
 
 def release_event(release):

@@ -102,6 +102,29 @@ def test_the_same_again_is_the_same_version(ci, digits):
     assert ModelVersion.objects.count() == 1
 
 
+def test_tags_and_moves_of_aliases_are_events_of_the_log(ci, digits):
+    def labelled(card, **labels):
+        form = parts.form(digits, **labels)
+        form["card"] = SimpleUploadedFile("CARD.md", card.encode())
+        answer = ci.upload(digits, form)
+        assert answer.status_code == 201, answer.content
+
+    labelled("# one", tags={"team": "vision"}, aliases=["champion", "night"])
+    labelled("# two", tags={}, aliases=["champion"])
+
+    told = Event.objects.filter(kind__in=("version.tagged", "alias.moved")).order_by("seq")
+    assert [(event.subject, event.kind, event.facts) for event in told] == [
+        ("version/digits/1", "version.tagged", {"tags": {"team": "vision"}}),
+        ("version/digits/1", "alias.moved", {"alias": "champion", "before": None}),
+        ("version/digits/1", "alias.moved", {"alias": "night", "before": None}),
+        ("version/digits/2", "alias.moved", {"alias": "champion", "before": 1}),
+    ]
+    assert {event.actor for event in told} == set(
+        Event.objects.filter(kind="version.uploaded").values_list("actor", flat=True)
+    )
+    assert ci.get(f"/models/{digits}/versions/1").json()["aliases"] == ["night"]
+
+
 def test_the_manifest_may_be_yaml_and_a_plain_field(ci, digits):
     form = parts.form(digits)
     form["manifest"] = json.dumps(parts.manifest(digits))

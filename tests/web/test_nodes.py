@@ -8,7 +8,10 @@ import uuid
 import pytest
 import redis
 
+from registry.events import record
 from registry.models import Event
+from registry.transactions import write
+from releases.events import Kind
 from releases.models import Route
 from releases.services import publishing, traffic
 from tests import makers, spoken
@@ -55,6 +58,38 @@ def test_each_node_says_what_it_lacks_the_worst_first(place, as_):
     assert "2 restarts" in said
     assert "inference failed 1" in said
     assert words(as_("vera").get("/nodes/?environment=nowhere")).count("alpha") == 0
+
+
+def test_a_version_that_was_given_up_is_told_wherever_nodes_are(place, as_, world):
+    client, environment = place
+    trip = {"why": "3 workers died within 2 s", "at": 1.0, "digest": "0" * 64}
+    state = {"revision": 9, "ready": [1, 2], "loading": [], "failed": {}, "broken": {"2": trip}}
+    spoken.beat(client, environment.name, "alpha", models={"digits": state})
+
+    node = as_("vera").get(f"/api/v1/environments/{environment.name}/nodes").json()["nodes"][0]
+    on_page, on_health = words(as_("vera").get("/nodes/")), words(as_("vera").get("/health/"))
+
+    assert node["state"] == "given_up"
+    assert "runs version 2 of digits no more" in node["sentence"]
+    (model,) = node["models"]
+    assert (model["ready"], model["given_up"]) == ([1], {"2": "3 workers died within 2 s"})
+    for said in (on_page, on_health):
+        assert "gave up a version" in said
+        assert "given up" in said
+    assert "0 of 1 ready" in on_page
+
+
+def test_a_live_version_that_a_node_gave_up_is_told_on_its_model_and_by_the_api(world, as_):
+    with write():
+        record(
+            Kind.BREAKER_TRIPPED, world.live.subject, actor="system/breaker", model="digits",
+            node="alpha", why="3 workers died within 2 s", stays=True, crashes=3, trip="t",
+        )  # fmt: skip
+    standing = as_("vera").get("/api/v1/environments/production/models/digits").json()
+
+    assert "Given up by node alpha: 3 workers died within 2 s" in words(as_("vera").get("/models/digits/"))
+    assert "Given up by node alpha: 3 workers died" in words(as_("vera").get(f"/releases/{world.live.pk}/"))
+    assert standing["given_up"] == "Given up by node alpha: 3 workers died within 2 s."
 
 
 def test_the_part_that_refreshes_comes_alone(place, as_):
