@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from formats.answers import Tolerance, elements, first_difference
+from formats.answers import elements, first_difference
+from formats.types import Tolerance
 
 MOST_CONNECTIONS = 200
 TIMEOUT_S = 10.0

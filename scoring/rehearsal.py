@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 
-from formats.answers import Tolerance, elements, first_difference
+from formats.answers import elements, first_difference
 from formats.dtypes import DTYPES, Array
-from formats.types import FREE, Signature, TensorSpec
+from formats.types import FREE, Signature, TensorSpec, Tolerance
 from scoring.errors import BadModel, CorruptArtifact, WrongAnswers
 from scoring.protocols import oip_json
 from scoring.protocols.inputs import InputReader
