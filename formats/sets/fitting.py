@@ -63,12 +63,20 @@ def kind_of(found: Named, signature: Signature, declared: RowKind | None) -> Row
         _refuse_no_samples(sent, listed=listed)
     if declared is not None or listed:
         return declared or REQUESTS
+    extra = {len(found.stacked[f"{INPUTS}{spec.name}"].shape) - len(spec.shape) for spec in sent}
+    shared = Signature(tuple(sent), ()).row_kind() == SAMPLES
+    if extra == {0} and not shared and all(spec.shape[:1] == (FREE,) for spec in sent):
+        names = ", ".join(dict.fromkeys(spec.symbols[0] for spec in sent if spec.symbols))
+        raise BadSet(
+            f"The inputs' first axes have different names ({names}), so that a row is one whole request:"
+            " write requests/<i>/inputs/<name>, or say rows: samples.",
+            place=ROWS,
+        )
     if any(FREE in spec.shape[1:] for spec in sent):
         raise BadSet(
             "An input has a free axis beside the first: say rows: samples, or rows: requests.", place=ROWS
         )
-    extra = {len(found.stacked[f"{INPUTS}{spec.name}"].shape) - len(spec.shape) for spec in sent}
-    return SAMPLES if extra != {1} and all(spec.shape[:1] == (FREE,) for spec in sent) else REQUESTS
+    return SAMPLES if extra != {1} and shared else REQUESTS
 
 
 def _refuse_no_samples(sent: Sequence[TensorSpec], *, listed: bool) -> None:

@@ -69,16 +69,16 @@ def _seen(source: Source, member: Member, row: int | None, spec: TensorSpec | No
 
 
 def _as_sent(part: Array, spec: TensorSpec, name: str) -> Array:
-    """The values with the input's datatype; floats that are too large for it become infinite."""
+    """The values with the input's datatype. Raises BadSet where one is too large for it."""
     wanted = DTYPES[spec.datatype]
-    if wanted.kind in "iu" and part.dtype.kind in "iu" and len(part):
-        bounds = np.iinfo(wanted)
-        low, high = int(part.min()), int(part.max())
-        if low < bounds.min or high > bounds.max:
-            wrong = low if low < bounds.min else high
-            raise BadSet(f"{name} holds {wrong}, which is no {spec.datatype}.")
+    if wanted == part.dtype or wanted.kind not in "iuf" or not len(part):
+        return part
     with np.errstate(over="ignore", invalid="ignore"):
-        return part.astype(wanted, copy=False) if wanted.kind == "f" else part
+        made = part.astype(wanted)
+        wrong = np.isinf(made) & ~np.isinf(part) if wanted.kind == "f" else made != part
+    if wrong.any():
+        raise BadSet(f"{name} holds {part[wrong][0]}, which is no {spec.datatype}.")
+    return made
 
 
 def _first(flags: Array, start: int, member: Member, row: int | None) -> Place | None:

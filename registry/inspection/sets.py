@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from formats.sets import CONFIDENCE, END_TO_END, FILE, BadSet, OpenSet, SetLimits, SetName, open_set
+from formats.sets import CONFIDENCE, END_TO_END, FILE, BadSet, OpenSet, Place, SetLimits, SetName, open_set
 from formats.types import Signature
 from registry.inspection.refusals import Refusal, Refused
 from registry.manifest import MetricRange
@@ -18,15 +19,51 @@ from registry.manifest.fitting import Misfit, Truth, settled
 SETS: tuple[SetName, ...] = (END_TO_END, CONFIDENCE)
 
 
+@dataclass(slots=True)
+class Read:
+    """Sets that were read to the end.
+
+    missing, infinite   inputs that hold NaN or an infinity, with the set and the place of one
+    refusals            why others are none: all of it, not only the first
+    """
+
+    sets: dict[str, OpenSet] = field(default_factory=dict)
+    missing: dict[str, tuple[SetName, Place]] = field(default_factory=dict)
+    infinite: dict[str, tuple[SetName, Place]] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def add(self, which: SetName, opened: OpenSet) -> None:
+        for name, gaps in opened.gaps().items():
+            if gaps.missing is not None:
+                self.missing.setdefault(name, (which, gaps.missing))
+            if gaps.infinite is not None:
+                self.infinite.setdefault(name, (which, gaps.infinite))
+        self.sets[which] = opened
+
+    def refused_by(self, signature: Signature) -> Iterator[Refusal]:
+        """Values that the signature does not take, though a set holds them: the manifest has said so."""
+        for spec in signature.inputs:
+            for held, taken, value, word in (
+                (self.missing, spec.missing, "NaN", "missing"),
+                (self.infinite, spec.infinite, "an infinity", "infinite"),
+            ):
+                if spec.name in held and not taken:
+                    which, place = held[spec.name]
+                    message = (
+                        f"inputs/{spec.name} holds {value} ({place.words(spec)}), and the manifest says that"
+                        f" the input takes none: save a number, or say {word}: true."
+                    )
+                    yield Refusal("bad_set", f"files.{which}", message)
+
+
 def read_sets(
     files: Mapping[str, Path], manifest: Mapping[str, Any], signature: Signature, limits: SetLimits
-) -> tuple[dict[str, OpenSet], list[Refusal]]:
-    """The sets that there are, read to the end, and why others are none: all refusals, not only the first.
+) -> Read:
+    """The sets that there are.
 
     `signature` is the graphs' own word; what the outputs really are is known once they are loaded.
     """
-    found: dict[str, OpenSet] = {}
-    refusals: list[Refusal] = []
+    read = Read()
     for which in SETS:
         if which not in files:
             continue
@@ -40,11 +77,11 @@ def read_sets(
                     limits=limits,
                     outputs_known=False,
                 )
-                opened.gaps()
-                found[which] = opened
+                read.add(which, opened)
         except Refused as refused:
-            refusals.append(refused.refusal)
-    return found, list(dict.fromkeys(refusals))
+            read.refusals.append(refused.refusal)
+    read.refusals = list(dict.fromkeys(read.refusals))
+    return read
 
 
 def refuse_other_outputs(

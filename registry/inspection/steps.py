@@ -74,9 +74,14 @@ def _read_graphs(order: Order, found: Inspection) -> Inspection:
 def _read_sets(order: Order, found: Inspection) -> Inspection:
     """Both sets, read to the end and counted. All their refusals are told, not only the first."""
     assert found.signature is not None  # noqa: S101 - the step before refuses without one
-    opened, refusals = read_sets(order.files, order.manifest, found.signature, order.sets)
-    facts = {which: SetFacts(one.rows, one.kind) for which, one in opened.items()}
-    return replace(found, sets=facts, refusals=(*found.refusals, *refusals))
+    read = read_sets(order.files, order.manifest, found.signature, order.sets)
+    signature = agreement.with_gaps(found.signature, order.manifest, read.missing, read.infinite)
+    return replace(
+        found,
+        signature=signature,
+        sets={which: SetFacts(one.rows, one.kind) for which, one in read.sets.items()},
+        refusals=(*found.refusals, *read.refusals, *read.refused_by(signature)),
+    )
 
 
 def _load(order: Order, found: Inspection) -> Inspection:

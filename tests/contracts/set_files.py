@@ -28,6 +28,11 @@ NODES = Signature(
 OPEN = Signature((TensorSpec("x", "FP32", (-1, -1)),), PLAIN.outputs)
 SPARE = Signature((*PLAIN.inputs, TensorSpec("n", "INT8", (-1,), optional=True)), PLAIN.outputs)
 
+TWO_AXES = Signature(
+    (TensorSpec("x", "FP32", (-1, 2), symbols=("N", "")), TensorSpec("src", "INT64", (-1,), symbols=("E",))),
+    PLAIN.outputs,
+)
+
 SAMPLES, REQUESTS = "samples", "requests"
 
 
@@ -160,6 +165,12 @@ CASES: dict[str, Case] = {
     "two weights for one request": Case(
         requests({"inputs/x": X, "target": 1, "weight": Y}), "weight has one value per row", "confidence"
     ),
+    "two axes of different names": Case(
+        e2e(**{"inputs/src": np.arange(3)}), r"different names \(N, E\).*requests/<i>", signature=TWO_AXES
+    ),
+    "two axes of different names as samples": Case(
+        e2e(**{"inputs/src": np.arange(3)}), SAMPLES, signature=TWO_AXES, rows=SAMPLES
+    ),
     # datatypes and layouts
     "column-major": Case(e2e(x=np.asfortranarray(X)), SAMPLES),
     "big-endian": Case(e2e(Y.astype(">f8"), X.astype(">f4")), SAMPLES),
@@ -181,6 +192,10 @@ CASES: dict[str, Case] = {
         signature=WHOLE,
         values=True,
     ),
+    "floats that do not fit": Case(
+        e2e(x=np.full((3, 2), 1e39)), "holds 1e.39, which is no FP32", values=True
+    ),
+    "NaN and infinities": Case(e2e(x=np.array([[np.nan, 1], [np.inf, 2], [3, 4]])), SAMPLES),
     "bool for whole numbers": Case(
         npz(**{"inputs/n": np.array([True, False]), "expected/k": np.array([1, 2])}), SAMPLES, signature=WHOLE
     ),

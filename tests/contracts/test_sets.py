@@ -36,15 +36,15 @@ class Doors:
     def upload(self) -> str:
         """What a row is, or the refusal's sentence."""
         files, manifest = {self.case.which: self.path}, {"rows": self.case.rows}
-        found, refusals = read_sets(files, manifest, self.case.signature, SetLimits())
-        if refusals:
-            assert refusals[0].field in (f"files.{self.case.which}", "rows")
-            return refusals[0].message
+        read = read_sets(files, manifest, self.case.signature, SetLimits())
+        if read.refusals:
+            assert read.refusals[0].field in (f"files.{self.case.which}", "rows")
+            return read.refusals[0].message
         try:
             refuse_other_outputs(files, manifest, self.case.signature, SetLimits())
         except Refused as refused:
             return refused.refusal.message
-        return found[self.case.which].kind
+        return read.sets[self.case.which].kind
 
     def load(self):
         metric = MetricRange("mae", "y", (0, 1))

@@ -133,8 +133,9 @@ def test_gaps_of_requests_are_told_with_theirs(opened):
     assert seen.infinite is None
 
 
-def test_numbers_too_large_for_the_input_are_infinite_there(opened):
-    assert gaps(opened, e2e(x=np.array([[1, 2], [3, 1e39]]), y=Y[:2])).infinite == Place(1, 1)
+def test_numbers_too_large_for_the_input_are_refused(opened):
+    with pytest.raises(BadSet, match=r"inputs/x holds 1e\+39, which is no FP32"):
+        gaps(opened, e2e(x=np.array([[1, 2], [3, 1e39]]), y=Y[:2]))
 
 
 @pytest.mark.parametrize("word", ["null", "NaN", '"NaN"'])

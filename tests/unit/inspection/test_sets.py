@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.unit.inspection import graphs
+from tests.unit.inspection.conftest import MANIFEST
 from tests.unit.inspection.graphs import model, node, value
 
 X = np.arange(6, dtype=np.float32).reshape(3, 2)
@@ -78,3 +80,41 @@ def test_truths_that_the_metric_cannot_take_are_refused(examined, version):
     )
 
     assert [field for field, _ in said(found)] == ["files.confidence"]
+
+
+HOLED = np.array([[1, np.nan], [-np.inf, 2], [3, 4]], np.float32)
+
+
+def holed(values):
+    return {"inputs": {"x": {"features": ["age", "income"], **values}}}
+
+
+@pytest.mark.parametrize("which", ["end_to_end", "confidence"])
+def test_what_the_sets_hold_the_input_takes_where_the_manifest_is_silent(examined, version, which):
+    truth = {"expected/y": SUM} if which == "end_to_end" else {"target": SUM[:, 0]}
+
+    found = examined(version(**{which: {"inputs/x": HOLED, **truth}}), MANIFEST)
+
+    (spec,) = found.signature.inputs
+    assert (found.refusals, spec.missing, spec.infinite) == ((), True, True)
+    (without,) = examined(version(), MANIFEST).signature.inputs
+    assert (without.missing, without.infinite) == (False, False)
+
+
+def test_what_the_manifest_denies_the_sets_may_not_hold(examined, version):
+    files = version(end_to_end={"inputs/x": HOLED, "expected/y": SUM})
+
+    found = examined(files, {**MANIFEST, "signature": holed({"missing": False, "infinite": True})})
+
+    assert said(found) == {
+        (
+            "files.end_to_end",
+            "inputs/x holds NaN (row 0, feature income), and the manifest says that the input takes none:"
+            " save a number, or say missing: true.",
+        )
+    }
+    found = examined(files, {**MANIFEST, "signature": holed({"finite": True})})
+    assert {("NaN" in message, "an infinity" in message) for _, message in said(found)} == {
+        (True, False),
+        (False, True),
+    }
