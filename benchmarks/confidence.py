@@ -26,6 +26,7 @@ from releases.examiner import confidence
 from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Server
 from releases.examiner.loading import load
+from releases.examiner.progress import Progress
 from releases.examiner.spec import Spec
 
 ROWS = 1_000_000
@@ -79,7 +80,7 @@ def _measure(workload: Workload, folder: Path, rounds: int, rows: int, aim: floa
 def _asked(spec: Spec, found: TestSet) -> confidence.Asked:
     server = Server(spec)
     try:
-        return confidence.ask(spec, found, server, ReferenceAnswers())
+        return confidence.ask(spec, found, server, ReferenceAnswers(), Progress(spec.scratch))
     finally:
         server.close()
 

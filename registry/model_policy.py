@@ -19,6 +19,7 @@ SLOTS = ("technical", "privacy", "security", "approval")
 MODES = ("auto", "propose")
 MOST_CACHE_MB = 4096
 LONGEST_NAME = 100
+MOST_PROOF_MINUTES = 7 * 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,15 @@ class Serving:
 class ModelPolicy:
     """`slots` are the signatures a release needs; `operators` are allowed beyond the default list;
     `benchmark` maps a hardware profile (or `any`) to limits of `MEASURED`, such as {"p99_ms": 20.0};
-    `margin` overrides how much worse than the champion a metric may be."""
+    `margin` overrides how much worse than the champion a metric may be;
+    `proof_minutes` is how long all automatic gates of a release may take together."""
 
     slots: tuple[str, ...] = SLOTS
     operators: tuple[str, ...] = ()
     benchmark: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     margin: float | None = None
     mode: str = "auto"
+    proof_minutes: int = 60
     serving: Serving = Serving()
 
     def to_json(self) -> dict[str, Any]:
@@ -57,6 +60,7 @@ class ModelPolicy:
             "benchmark": {profile: dict(limits) for profile, limits in self.benchmark.items()},
             "margin": self.margin,
             "mode": self.mode,
+            "proof_minutes": self.proof_minutes,
             "serving": self.serving.to_json(),
         }
 
@@ -108,6 +112,7 @@ def parse(document: object) -> ModelPolicy:
         benchmark=_benchmark(document.get("benchmark", {})),
         margin=_margin(document.get("margin")),
         mode=_one_of(document.get("mode", "auto"), MODES, "policy.mode"),
+        proof_minutes=_minutes(document.get("proof_minutes", 60)),
         serving=_serving(document.get("serving", {})),
     )
 
@@ -210,6 +215,12 @@ def _margin(value: object) -> float | None:
     if not _is_number(value) or value < 0:
         raise BadInput("Write a number of at least 0.", field="policy.margin")
     return float(value)
+
+
+def _minutes(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_PROOF_MINUTES:
+        raise BadInput(f"Write whole minutes, 1 to {MOST_PROOF_MINUTES}.", field="policy.proof_minutes")
+    return value
 
 
 def _one_of(value: object, choices: tuple[str, ...], field_name: str) -> str:

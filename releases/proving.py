@@ -12,27 +12,28 @@ import json
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from registry import sandbox
 from registry.sandbox import Cell, Ending, Finished, Limits, Mount
 from registry.sandbox.sockets import connect
-from releases.examiner import result
+from releases.examiner import progress, result
+from releases.examiner.progress import Report
 from scoring.artifacts import blob_path
 from scoring.plans import ModelPlan, PlannedVersion, RoutingPlan, serialise
 from scoring.routing import WHOLE, Arm
 
 GIB = 1 << 30
-SERVER_LIMITS = Limits(
-    memory_bytes=4 * GIB, cpu_seconds=3600, wall_seconds=3600, processes=128, file_bytes=GIB
-)
-EXAMINER_LIMITS = Limits(
-    memory_bytes=4 * GIB, cpu_seconds=3600, wall_seconds=3600, processes=128, file_bytes=4 * GIB
-)
-LOAD_TIMEOUT_S = 120.0
+SERVER_LIMITS = Limits(memory_bytes=4 * GIB, processes=128, file_bytes=GIB)
+EXAMINER_LIMITS = Limits(memory_bytes=4 * GIB, processes=128, file_bytes=4 * GIB)
+LOOK_EVERY_S = 1.0
+STALLS_AFTER_S = 900.0
+_SERVER_OUTLIVES_S = 60.0
+_CORES_OF_A_PROCESS = 2
+LOAD_TIMEOUT_S = 600.0
 _NOT_LOADED = "The model could not be loaded: the runtime refuses it, or it kills the process that loads it."
 _POLL_S = 0.01
 _SOCKET = "/socket/scoring.sock"
@@ -40,6 +41,13 @@ _SOCKET = "/socket/scoring.sock"
 
 class ExaminerBroke(Exception):
     """The examiner ended by itself and said nothing that can be used."""
+
+
+class OutOfTime(Exception):
+    """The proof was not at its end when its time was up. That says nothing about the model."""
+
+
+Watch = Callable[[Report], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +77,46 @@ def prove(
     sets: Mapping[str, Path],
     spec: Mapping[str, Any],
     *,
+    seconds: float,
+    watch: Watch = lambda report: None,
     champion_predictions: Path | None = None,
     allow_unisolated: bool = False,
 ) -> Proof:
     """Start both cells in `work` (an empty folder of ours) and let the examiner do what `spec["do"]` says.
 
+    It may take `seconds`, while it gets on; `watch` hears of that every second, and what it raises ends
+    the proof.
+
     `spec` has the examiner's `rows`, `signature`, `metric`, `do`, `seed` and `benchmark`. A model that
-    dies, hangs or answers nonsense gives a Proof with a fault or findings. Raises NoSandbox, OSError and
-    ExaminerBroke: those are our own trouble.
+    dies, hangs or answers nonsense gives a Proof with a fault or findings. Raises NoSandbox, OSError,
+    ExaminerBroke and OutOfTime: those are our own trouble.
     """
     lent = _lay_out(work, subject, sets, champion_predictions)
     started = time.perf_counter()
-    with _server(lent, allow_unisolated) as server:
+    with _server(lent, seconds + _SERVER_OUTLIVES_S, allow_unisolated) as server:
         if fault := _await_ready(server, lent.socket / "scoring.sock", subject.model):
             return Proof(None, fault, peak_memory_bytes=server.peak_memory_bytes())
         load_ms = (time.perf_counter() - started) * 1000
-        finished = _examine(lent, subject, sets, spec, champion_predictions is not None, allow_unisolated)
+        order = _order(subject, sets, spec, champion_predictions is not None)
+        finished = _examine(lent, order, seconds, watch, allow_unisolated)
         died = server.poll()
         peak = server.peak_memory_bytes()
     if died is not None:
         return Proof(None, f"The scoring server with this model {died.sentence}.", load_ms, peak)
     if finished.ending is Ending.EXITED:
         return Proof(_told(finished), "", load_ms, peak, lent.scratch, hardware())
+    if finished.ending is Ending.WALL_CLOCK:
+        raise OutOfTime(_so_far(progress.read(lent.scratch)))
     return Proof(None, f"The examination {finished.sentence}.", load_ms, peak)
+
+
+def _so_far(report: Report | None) -> str:
+    if report is None:
+        return "the proof did not end in the time that the model's policy gives it (proof_minutes)"
+    return (
+        "the proof did not end in the time that the model's policy gives it (proof_minutes):"
+        f" {report.done:,} of {report.of:,} steps of the {report.part.replace('_', '-')} part were done"
+    )
 
 
 def _told(finished: Finished) -> result.Examination:
@@ -147,7 +172,7 @@ def _plan(subject: Subject) -> RoutingPlan:
     return RoutingPlan("proof", 1, 0.0, {subject.model: entry}, public=True)
 
 
-def _server(lent: _Lent, allow_unisolated: bool) -> Cell:
+def _server(lent: _Lent, seconds: float, allow_unisolated: bool) -> Cell:
     argv = [
         *sandbox.python("scoring"),
         *("--plan", "/server/plan.json", "--unsigned", "--socket", _SOCKET, "--workers", "1"),
@@ -155,18 +180,21 @@ def _server(lent: _Lent, allow_unisolated: bool) -> Cell:
         *("--environment", "proof", "--node", "cell"),
     ]
     mounts = [Mount(lent.server, "/server"), Mount(lent.socket, "/socket", writable=True)]
-    return sandbox.start(argv, mounts=mounts, limits=SERVER_LIMITS, allow_unisolated=allow_unisolated)
+    return sandbox.start(
+        argv, mounts=mounts, limits=_lasting(SERVER_LIMITS, seconds), allow_unisolated=allow_unisolated
+    )
 
 
-def _examine(
-    lent: _Lent,
-    subject: Subject,
-    sets: Mapping[str, Path],
-    spec: Mapping[str, Any],
-    paired: bool,
-    allow_unisolated: bool,
-) -> Finished:
-    order = {
+def _lasting(limits: Limits, seconds: float) -> Limits:
+    """The same for so long; a process of a cell may have two cores all the while."""
+    return replace(limits, wall_seconds=seconds, cpu_seconds=int(seconds * _CORES_OF_A_PROCESS) + 1)
+
+
+def _order(
+    subject: Subject, sets: Mapping[str, Path], spec: Mapping[str, Any], paired: bool
+) -> dict[str, Any]:
+    """What the examiner reads on its standard input."""
+    return {
         **spec,
         "socket": _SOCKET,
         "model": subject.model,
@@ -175,18 +203,34 @@ def _examine(
         "champion": {"predictions": "/sets/champion.npy"} if paired else None,
         "scratch": "/scratch",
     }
+
+
+def _examine(
+    lent: _Lent, order: Mapping[str, Any], seconds: float, watch: Watch, allow_unisolated: bool
+) -> Finished:
+    """Run the examiner and look every second how far it is. Raises OutOfTime where it stands still."""
     mounts = [
         Mount(lent.sets, "/sets"),
         Mount(lent.socket, "/socket"),
         Mount(lent.scratch, "/scratch", writable=True),
     ]
-    return sandbox.run(
+    examiner = sandbox.start(
         sandbox.python("releases.examiner"),
         stdin=json.dumps(order).encode(),
         mounts=mounts,
-        limits=EXAMINER_LIMITS,
+        limits=_lasting(EXAMINER_LIMITS, seconds),
         allow_unisolated=allow_unisolated,
     )
+    with examiner:
+        last, since = None, time.monotonic()
+        while not examiner.ended_within(LOOK_EVERY_S):
+            report = progress.read(lent.scratch)
+            if report is not None and report != last:
+                last, since = report, time.monotonic()
+                watch(report)
+            elif time.monotonic() - since > STALLS_AFTER_S:
+                raise OutOfTime(f"the examination made no progress for {STALLS_AFTER_S / 60:g} minutes")
+        return examiner.finish()
 
 
 def _await_ready(server: Cell, path: Path, model: str) -> str:

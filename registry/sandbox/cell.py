@@ -72,6 +72,11 @@ class Cell:
         """The account when the cell has ended, else None."""
         return self._watch.result
 
+    def ended_within(self, seconds: float) -> bool:
+        """Wait for the end for so long at most; whether it has come."""
+        self._watch.join(seconds)
+        return self._watch.result is not None
+
     def kill(self) -> None:
         """End it now; `finish` tells how it went."""
         self._watch.stop()

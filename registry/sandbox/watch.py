@@ -48,8 +48,8 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name=f"cell-{process.pid}", daemon=True)
         self._thread.start()
 
-    def join(self) -> None:
-        self._thread.join()
+    def join(self, seconds: float | None = None) -> None:
+        self._thread.join(seconds)
 
     def stop(self) -> None:
         """Ask for the end; the thread does the killing."""

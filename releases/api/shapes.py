@@ -59,6 +59,16 @@ class MomentQuery(Strict):
     at = serializers.DateTimeField(required=False, default=None)
 
 
+class ProgressShape(serializers.Serializer[Any]):
+    """How far a running gate is: rows of a set, blocks of the benchmark. `version` is who is asked."""
+
+    part = serializers.CharField()
+    version = serializers.IntegerField()
+    done = serializers.IntegerField()
+    of = serializers.IntegerField()
+    expected_end = serializers.DateTimeField(allow_null=True)
+
+
 class GateShape(serializers.Serializer[Any]):
     """One gate's verdict with its evidence."""
 
@@ -67,8 +77,13 @@ class GateShape(serializers.Serializer[Any]):
     running = serializers.BooleanField()
     summary = serializers.CharField()
     evidence = serializers.DictField()
+    progress = serializers.SerializerMethodField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
+
+    @extend_schema_field(ProgressShape(allow_null=True))
+    def get_progress(self, run: Any) -> dict[str, Any] | None:
+        return run.progress or None
 
 
 class GatesShape(serializers.Serializer[Any]):

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from releases.examiner import tensors
 from releases.examiner.connection import Answer, Connection, Raw
-from releases.examiner.findings import BadAnswer, Refused
+from releases.examiner.findings import BadAnswer, Finding, Refused, TimedOut, TooLarge
 from releases.examiner.spec import Spec
 from releases.examiner.tensors import Array, Tensors
 
@@ -39,7 +39,7 @@ class Question:
 
 
 class Server:
-    """The version behind one socket. Raises Refused, BadAnswer and ServerLost."""
+    """The version behind one socket. Raises Refused, TimedOut, BadAnswer and ServerLost."""
 
     def __init__(self, spec: Spec, connections: int = 2) -> None:
         self._target = f"/v2/models/{quote(spec.model, safe='')}/infer"
@@ -107,7 +107,7 @@ class Server:
 
 
 def checked(answer: Answer) -> Answer:
-    """`answer` again. Raises Refused when its status is not 200."""
+    """`answer` again. Raises Refused, TooLarge or TimedOut when its status is not 200."""
     if answer.status == 200:
         return answer
     try:
@@ -115,8 +115,12 @@ def checked(answer: Answer) -> Answer:
     except BadAnswer:
         document = {}
     said = str(document.get("error") or "no reason given")[:300]
-    too_large = answer.status == 413 or document.get("code") == "output_too_large"
-    raise Refused(f"the server answered {answer.status}: {said}", too_large=too_large)
+    code = document.get("code")
+    if answer.status == 413 or code == "output_too_large":
+        kind: type[Finding] = TooLarge
+    else:
+        kind = TimedOut if code == "deadline_exceeded" else Refused
+    raise kind(f"the server answered {answer.status}: {said}")
 
 
 def _arrays(answer: Answer) -> dict[str, Array]:

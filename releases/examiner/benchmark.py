@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from formats.sets import Stacked, TestSet
 from releases.examiner import result
 from releases.examiner.asking import Question, Server, checked
-from releases.examiner.findings import Refused
+from releases.examiner.findings import Refused, TimedOut
+from releases.examiner.progress import Progress
 from releases.examiner.spec import Timing
 from releases.statistics import percentiles
 
@@ -34,6 +35,8 @@ LEAST_WARM_UP_QUERIES = 8
 OFFLINE_SHARE = 0.15
 OFFLINE_SAMPLES = 24_576
 OFFLINE_ROWS = 1024
+MOST_CALL_SECONDS = 2.0
+MOST_LATE = 3
 
 
 @dataclass(slots=True)
@@ -43,32 +46,47 @@ class Runner:
     server: Server
     questions: Iterator[Question]
     blocks: list[Array] = field(default_factory=list)
+    late: int = 0
 
     def block(self, queries: int) -> Array:
         """Latencies in milliseconds of `queries` calls, one after another; shape (queries,)."""
         times = np.empty(queries)
         for place, question in enumerate(islice(self.questions, queries)):
             started = perf_counter()
-            answer = self.server.call(question)
-            times[place] = perf_counter() - started
-            checked(answer)
+            try:
+                answer = self.server.call(question)
+                times[place] = perf_counter() - started
+                checked(answer)
+            except TimedOut:
+                # A client would have waited so long: it is a latency. Too many of them are an answer.
+                times[place] = perf_counter() - started
+                self.late += 1
+                if self.late >= MOST_LATE:
+                    raise
         return times * 1000
 
 
 def measure(
-    found: TestSet, server: Server, timing: Timing, *, champion: Server | None = None, batchable: bool
+    found: TestSet,
+    server: Server,
+    timing: Timing,
+    progress: Progress,
+    *,
+    champion: Server | None = None,
+    batchable: bool,
 ) -> result.Benchmark:
     """SingleStream for `timing.seconds`, then Offline where rows may be asked together.
 
-    Raises Refused, BadAnswer and ServerLost.
+    Raises Refused, TimedOut, BadAnswer and ServerLost.
     """
     started = perf_counter()
+    progress.begin("benchmark", timing.blocks)
     ours = Runner(server, _questions(found, server))
     theirs = Runner(champion, _questions(found, champion)) if champion else None
     runners = [ours, theirs] if theirs else [ours]
     with _no_collection():
         warm = [_warm_up(runner, timing.seconds * WARM_UP_SHARE / len(runners)) for runner in runners]
-        _interleaved(runners, sum(each.seconds / each.queries for each in warm), timing)
+        _interleaved(runners, sum(each.seconds / each.queries for each in warm), timing, progress)
     times = np.concatenate(ours.blocks)
     return result.Benchmark(
         scenario="SingleStream",
@@ -80,7 +98,7 @@ def measure(
         warm_up=warm[0],
         blocks=len(ours.blocks),
         block_deviation=_deviation(ours.blocks),
-        offline=_offline(found, server, timing) if batchable else None,
+        offline=_offline(found, server, timing, float(np.median(times)) / 1000) if batchable else None,
         champion=_beside(ours, theirs) if theirs else None,
         seconds=perf_counter() - started,
     )
@@ -116,7 +134,7 @@ def _warm_up(runner: Runner, seconds: float) -> result.WarmUp:
             return result.WarmUp(queries, spent, steady)
 
 
-def _interleaved(runners: Sequence[Runner], pace: float, timing: Timing) -> None:
+def _interleaved(runners: Sequence[Runner], pace: float, timing: Timing, progress: Progress) -> None:
     """`timing.blocks` blocks for each, all of one size, in turn and in alternating order.
 
     pace   seconds that one query to each of them took while warming up.
@@ -125,6 +143,7 @@ def _interleaved(runners: Sequence[Runner], pace: float, timing: Timing) -> None
     for turn in range(timing.blocks):
         for runner in runners if turn % 2 else reversed(runners):
             runner.blocks.append(runner.block(queries))
+        progress.tell(turn + 1)
 
 
 def _percentile(blocks: Sequence[Array], share: float) -> result.Percentile:
@@ -154,15 +173,18 @@ def _beside(ours: Runner, theirs: Runner) -> result.Beside:
     )
 
 
-def _offline(found: TestSet, server: Server, timing: Timing) -> result.Offline | None:
-    """All samples at once, in calls as large as they go; None where the version does not take them."""
+def _offline(found: TestSet, server: Server, timing: Timing, query_s: float) -> result.Offline | None:
+    """All samples at once, in calls as large as they go; None where the version does not take them.
+
+    query_s   seconds of a query with one row: so many rows that the call could not be answered are not asked.
+    """
     if not isinstance(found.inputs, Stacked) or found.kind != "samples":
         return None
-    rows = OFFLINE_ROWS
+    rows = min(OFFLINE_ROWS, max(2, int(MOST_CALL_SECONDS / query_s)))
     while rows > 1:
         try:
             return _offline_with(rows, found.inputs, found.rows, server, timing)
-        except Refused:
+        except (Refused, TimedOut):
             rows //= 2
     return None
 

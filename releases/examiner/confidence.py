@@ -7,7 +7,7 @@ is not what a client would get, and all rows are asked one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -17,15 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from formats.answers import first_difference
-from formats.sets import Ragged, Stacked, TestSet
+from formats.sets import Ragged, TestSet
 from formats.types import Tolerance
 from registry.manifest import MetricRange
 from registry.manifest.fitting import Misfit, Truth, settled
 from releases.examiner import result
 from releases.examiner.answers import MOST_CONFIDENCE, ReferenceAnswers
 from releases.examiner.asking import Server
-from releases.examiner.findings import BadSet, Finding, Refused
+from releases.examiner.findings import BadSet, Finding
+from releases.examiner.pacing import outputs, pace_of, patiently
 from releases.examiner.predictions import Predictions
+from releases.examiner.progress import Progress
 from releases.examiner.spec import Spec
 from releases.statistics import arrays, estimates, slices
 from releases.statistics.arrays import Entries
@@ -37,8 +39,6 @@ from releases.statistics.rows import Judged, Unmeasurable
 
 Array = NDArray[Any]
 
-BYTES_PER_CALL = 8 << 20
-MOST_ROWS_PER_CALL = 4096
 MARGIN = 0.0
 MOST_ADVISED = 10**9
 
@@ -53,12 +53,14 @@ class Asked:
     differing: int
 
 
-def examine(spec: Spec, found: TestSet, server: Server, answers: ReferenceAnswers) -> result.Confidence:
-    """Ask, then judge. Raises BadSet, Refused, BadAnswer and ServerLost."""
+def examine(
+    spec: Spec, found: TestSet, server: Server, answers: ReferenceAnswers, progress: Progress
+) -> result.Confidence:
+    """Ask, then judge. Raises Finding."""
     target = _target(found)
     spec = replace(spec, metric=_settled(spec, found, target))
     started = perf_counter()
-    asked = ask(spec, found, server, answers)
+    asked = ask(spec, found, server, answers, progress)
     try:
         return _judge(spec, found, target, asked, started)
     except Unmeasurable as error:
@@ -84,57 +86,22 @@ def _settled(spec: Spec, found: TestSet, target: Entries) -> MetricRange:
         raise BadSet(str(reason)) from reason
 
 
-def ask(spec: Spec, found: TestSet, server: Server, answers: ReferenceAnswers) -> Asked:
+def ask(spec: Spec, found: TestSet, server: Server, answers: ReferenceAnswers, progress: Progress) -> Asked:
     """Every row's prediction, from calls of many rows unless a row alone is answered otherwise."""
     output, path = spec.metric.output or "", spec.scratch / "predictions.npy"
     rng = np.random.default_rng(spec.seed)
     sample = np.sort(rng.choice(found.rows, min(found.rows, MOST_CONFIDENCE), replace=False))
-    per_call = _rows_per_call(found)
+    progress.begin("confidence", found.rows + len(sample))
+    pace = pace_of(found)
     with Predictions(path, found.rows, stacked=found.kind == "samples") as predictions:
-        per_call = _asked_smaller(
-            per_call, lambda rows: predictions.fill(_calls(found, server, output, rows))
-        )
-        differing = _ask_alone(found, server, answers, sample, predictions.array, output)
-        if differing and per_call > 1:
-            per_call = 1
-            predictions.fill(_calls(found, server, output, 1))
-        return Asked(predictions.array, per_call, len(sample), differing)
-
-
-def _rows_per_call(found: TestSet) -> int:
-    if not isinstance(found.inputs, Stacked) or found.kind == "requests":
-        return 1
-    row = sum(array.nbytes // max(1, len(array)) for array in found.inputs.arrays.values())
-    fitting = BYTES_PER_CALL // max(1, row)
-    return max(1, min(fitting, MOST_ROWS_PER_CALL, found.rows))
-
-
-def _asked_smaller(rows: int, attempt: Callable[[int], None]) -> int:
-    """Call `attempt` with fewer rows until the answers are not too large; returns how many it took."""
-    while True:
-        try:
-            attempt(rows)
-        except Refused as refusal:
-            if not refusal.too_large or rows == 1:
-                raise
-            rows //= 2
-        else:
-            return rows
-
-
-def _calls(found: TestSet, server: Server, output: str, per_call: int) -> Iterator[Array]:
-    """The output of each call, in the order of the rows."""
-    inputs = found.inputs
-    if isinstance(inputs, Stacked) and found.kind == "samples":
-        starts = range(0, found.rows, per_call)
-        batches = (inputs.rows(start, min(start + per_call, found.rows)) for start in starts)
-        told = server.ask_many(batches, [output])
-    else:
-        told = server.ask_many((inputs.row(row) for row in range(found.rows)), [output])
-    for outputs in told:
-        if output not in outputs:
-            raise Finding(f"the version's answer does not have the output {output!r}")
-        yield outputs[output]
+        predictions.fill(outputs(found, server, output, pace, progress.tell))
+        progress.go_on(found.rows, 0)
+        differing = _ask_alone(found, server, answers, sample, predictions.array, output, progress)
+        if differing and pace.used > 1:
+            pace = pace_of(found, 1)
+            progress.go_on(len(sample), found.rows)
+            predictions.fill(outputs(found, server, output, pace, progress.tell))
+        return Asked(predictions.array, pace.used, len(sample), differing)
 
 
 def _ask_alone(
@@ -144,11 +111,13 @@ def _ask_alone(
     sample: Array,
     predictions: Array,
     output: str,
+    progress: Progress,
 ) -> int:
     """Ask the sampled rows again, each alone as JSON; how many are answered otherwise than before."""
     differing = 0
-    for row in sample.tolist():
-        told = server.ask(found.inputs.row(row))
+    for asked, row in enumerate(sample.tolist()):
+        told = patiently(found, row, server)
+        progress.tell(asked)
         answers.keep("confidence", row, told)
         before = predictions[row : row + 1] if found.kind == "samples" else predictions[row]
         differing += _differs(before, told.arrays.get(output), answers.tolerance)

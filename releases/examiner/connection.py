@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from releases.examiner.findings import BadAnswer, ServerLost
+from releases.examiner.findings import BadAnswer, ServerLost, TimedOut
 
 Raw = bytes | memoryview
 MOST_HEAD = 64 << 10
@@ -33,7 +33,7 @@ class Connection:
     """One kept-alive connection: a question, then its answer, and so on.
 
     `send` and `receive` are apart so that two connections can overlap: while one waits for its
-    answer, the next question is written on the other. Raises ServerLost and BadAnswer; after either
+    answer, the next question is written on the other. Raises ServerLost, TimedOut and BadAnswer; after each
     the connection is closed, and the next question opens another.
     """
 
@@ -121,10 +121,10 @@ class Connection:
             raise TimeoutError
         return left
 
-    def _lost(self, error: OSError) -> ServerLost:
+    def _lost(self, error: OSError) -> ServerLost | TimedOut:
         self.close()
         if isinstance(error, TimeoutError):
-            return ServerLost(f"the server did not answer within {self._timeout:g} s")
+            return TimedOut(f"the server did not answer within {self._timeout:g} s")
         if isinstance(error, FileNotFoundError | ConnectionRefusedError):
             return ServerLost("the server cannot be reached: it has not started, or it has died")
         return ServerLost("the server died under the question: the connection broke before the answer came")

@@ -19,7 +19,9 @@ from formats.types import Tolerance
 from releases.examiner import tensors
 from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Server, Told
-from releases.examiner.findings import BadAnswer, BadSet, Refused
+from releases.examiner.findings import BadAnswer, BadSet, Refused, TimedOut
+from releases.examiner.pacing import CALL_SECONDS, patiently
+from releases.examiner.progress import Progress
 from releases.examiner.result import MOST_FAILURES, MOST_NAME, MOST_SHOWN, EndToEnd, Failure
 
 Array = NDArray[Any]
@@ -28,16 +30,17 @@ BATCH = 64
 _MOST_TEXT = 40
 
 
-def examine(found: TestSet, server: Server, answers: ReferenceAnswers) -> EndToEnd:
-    """Ask every row. Raises BadSet without expected outputs, and ServerLost."""
+def examine(found: TestSet, server: Server, answers: ReferenceAnswers, progress: Progress) -> EndToEnd:
+    """Ask every row. Raises BadSet without expected outputs, ServerLost, Finding at a row too slow."""
     if found.expected is None:
         raise BadSet("the end-to-end set has no expected outputs")
     started = perf_counter()
     failures: list[Failure] = []
     wrong, batchable = 0, found.kind == "samples"
+    progress.begin("end_to_end", found.rows)
     for start in range(0, found.rows, BATCH):
         stop = min(start + BATCH, found.rows)
-        told = []
+        told, begun = [], perf_counter()
         for row in range(start, stop):
             answer, failure = _ask(found, row, server)
             told.append(answer)
@@ -46,7 +49,12 @@ def examine(found: TestSet, server: Server, answers: ReferenceAnswers) -> EndToE
                 failures += [failure] * (len(failures) < MOST_FAILURES)
             if answer is not None:
                 answers.keep("end_to_end", row, answer)
-        batchable = batchable and _same_in_batch(found, start, told, server)
+            progress.tell(row + 1)
+        together = _fitting(len(told), perf_counter() - begun)
+        batchable = batchable and all(
+            _same_in_batch(found, start + first, told[first : first + together], server)
+            for first in range(0, len(told), together)
+        )
     return EndToEnd(
         rows=found.rows,
         wrong=wrong,
@@ -56,9 +64,14 @@ def examine(found: TestSet, server: Server, answers: ReferenceAnswers) -> EndToE
     )
 
 
+def _fitting(rows: int, seconds: float) -> int:
+    """How many rows fit into one call, by what they took one by one; a batch has two at least."""
+    return max(2, int(rows * CALL_SECONDS / max(seconds, 1e-9)))
+
+
 def _ask(found: TestSet, row: int, server: Server) -> tuple[Told | None, Failure | None]:
     try:
-        told = server.ask(found.inputs.row(row))
+        told = patiently(found, row, server)
     except (Refused, BadAnswer) as error:
         return None, Failure(row, "", str(error))
     assert found.expected is not None  # noqa: S101 - examine() has looked
@@ -100,6 +113,12 @@ def _same_in_batch(found: TestSet, start: int, told: list[Told | None], server: 
         together = server.ask_binary(batch)
     except (Refused, BadAnswer):
         return False
+    except TimedOut:
+        half = len(told) // 2
+        return half > 0 and all(
+            _same_in_batch(found, start + first, part, server)
+            for first, part in ((0, told[:half]), (half, told[half:]))
+        )
     return all(
         answer is not None and same_row(answer.arrays, together, place, found.tolerance)
         for place, answer in enumerate(told)

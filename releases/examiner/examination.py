@@ -11,6 +11,7 @@ from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Server
 from releases.examiner.findings import Finding
 from releases.examiner.loading import load
+from releases.examiner.progress import Progress
 from releases.examiner.result import Examination, Part, Problem
 from releases.examiner.spec import Spec
 
@@ -32,9 +33,10 @@ def examine(spec: Spec) -> Examination:
 
 def _examine(spec: Spec, server: Server) -> Examination:
     made, answers = Examination("measured", None), ReferenceAnswers()
+    progress = Progress(spec.scratch)
     for part in spec.do:
         try:
-            made = PARTS[part](made, spec, server, answers)
+            made = PARTS[part](made, spec, server, answers, progress)
         except Finding as finding:
             made = _noted(made, part, str(finding))
         except MemoryError:
@@ -54,33 +56,41 @@ def _noted(made: Examination, part: Part, reason: str) -> Examination:
     )
 
 
-def _end_to_end(made: Examination, spec: Spec, server: Server, answers: ReferenceAnswers) -> Examination:
+def _end_to_end(
+    made: Examination, spec: Spec, server: Server, answers: ReferenceAnswers, progress: Progress
+) -> Examination:
     found = load(spec, "end_to_end")
     answers.tolerance = found.tolerance
-    return replace(made, end_to_end=end_to_end.examine(found, server, answers))
+    return replace(made, end_to_end=end_to_end.examine(found, server, answers, progress))
 
 
-def _confidence(made: Examination, spec: Spec, server: Server, answers: ReferenceAnswers) -> Examination:
+def _confidence(
+    made: Examination, spec: Spec, server: Server, answers: ReferenceAnswers, progress: Progress
+) -> Examination:
     # scikit-learn takes seconds to import: a benchmark alone does not wait for it.
     from releases.examiner import confidence
 
     found = load(spec, "confidence")
-    return replace(made, confidence=confidence.examine(spec, found, server, answers))
+    return replace(made, confidence=confidence.examine(spec, found, server, answers, progress))
 
 
-def _benchmark(made: Examination, spec: Spec, server: Server, answers: ReferenceAnswers) -> Examination:
+def _benchmark(
+    made: Examination, spec: Spec, server: Server, answers: ReferenceAnswers, progress: Progress
+) -> Examination:
     """With the rows of whichever set there is; the end-to-end part may have found that rows stay alone."""
     found = load(spec, "end_to_end" if "end_to_end" in spec.sets else "confidence")
     batchable = made.end_to_end.batchable is not False if made.end_to_end else True
     socket = spec.champion.socket if spec.champion else None
     champion = Server(replace(spec, socket=socket)) if socket else None
     try:
-        measured = benchmark.measure(found, server, spec.benchmark, champion=champion, batchable=batchable)
+        measured = benchmark.measure(
+            found, server, spec.benchmark, progress, champion=champion, batchable=batchable
+        )
     finally:
         if champion:
             champion.close()
     return replace(made, benchmark=measured)
 
 
-Step = Callable[[Examination, Spec, Server, ReferenceAnswers], Examination]
+Step = Callable[[Examination, Spec, Server, ReferenceAnswers, Progress], Examination]
 PARTS: dict[Part, Step] = {"end_to_end": _end_to_end, "confidence": _confidence, "benchmark": _benchmark}

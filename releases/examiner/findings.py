@@ -12,14 +12,15 @@ class BadSet(Finding):
 
 
 class Refused(Finding):
-    """An answer with another status than 200. The connection can be used again.
+    """An answer with another status than 200. The connection can be used again."""
 
-    `too_large` tells that fewer rows at once may be answered.
-    """
 
-    def __init__(self, message: str, *, too_large: bool = False) -> None:
-        super().__init__(message)
-        self.too_large = too_large
+class TooLarge(Refused):
+    """A question or its answer was too large: fewer rows at once may be answered."""
+
+
+class TimedOut(Finding):
+    """No answer within the server's deadline or ours. It may say more of the clock than of the model."""
 
 
 class BadAnswer(Finding):
@@ -27,4 +28,4 @@ class BadAnswer(Finding):
 
 
 class ServerLost(Finding):
-    """A server that cannot be reached, died under a question, or did not answer in time."""
+    """A server that cannot be reached, or died under a question."""

@@ -61,6 +61,7 @@ class GateRun(models.Model):
     outcome = models.CharField(max_length=8, choices=Outcome.choices, default=Outcome.PENDING)
     summary = models.TextField(blank=True)
     evidence = models.JSONField(default=dict)
+    progress = models.JSONField(default=dict, db_default={})
     attempt = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

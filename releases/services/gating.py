@@ -7,17 +7,19 @@ run twice; a verdict counts only from the attempt that started it.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils import timezone
 
 from registry.errors import NotAllowed
 from registry.events import record
 from registry.ledger import canonical
 from registry.models import ApiToken, Job, Person
-from registry.sandbox.folders import private_folder, sweep
+from registry.sandbox.folders import held_folder, sweep, sweep_abandoned
 from registry.selectors import access
 from registry.services.jobs import LostLease
 from registry.transactions import write
@@ -27,11 +29,13 @@ from releases.gates import Outcome, Verdict
 from releases.gates.catalog import BLOCKING
 from releases.lifecycle import Action, State
 from releases.models import GateRun, Release
+from releases.services.forecasting import Told
 from releases.services.measuring import Bench
 from releases.services.transitions import advance
 from scoring.crashpoints import crashpoint
 
 ACTOR = "system/gates"
+log = logging.getLogger(__name__)
 LEFT_BEHIND_AFTER_S = 24 * 3600
 
 
@@ -42,8 +46,9 @@ def prove(release_id: int, job: Job) -> None:
         return
     settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
     sweep(settings.WORK_DIR, LEFT_BEHIND_AFTER_S)
-    with private_folder(f"proof-{release_id}-", within=settings.WORK_DIR) as folder:
-        bench = Bench(release, folder)
+    sweep_abandoned("proof-", settings.WORK_DIR)
+    with held_folder(f"proof-{release_id}-", settings.WORK_DIR) as folder:
+        bench = Bench(release, folder, lambda told: _note(release, job, told))
         for run in release.gate_runs.filter(outcome=GateRun.Outcome.PENDING).order_by("position"):
             _start(release, run, job)
             crashpoint("gate.started")
@@ -88,7 +93,12 @@ def retry(release: Release, *, by: Person, token: ApiToken | None = None) -> Rel
         raise NotAllowed(reason)
     with write():
         release.gate_runs.filter(outcome=GateRun.Outcome.ERRORED).update(
-            outcome=GateRun.Outcome.PENDING, summary="", evidence={}, started_at=None, finished_at=None
+            outcome=GateRun.Outcome.PENDING,
+            summary="",
+            evidence={},
+            progress={},
+            started_at=None,
+            finished_at=None,
         )
         record(Kind.GATES_RETRIED, release.subject, actor=(token or by).actor, model=release.model.name)
     return release
@@ -106,10 +116,26 @@ def give_up(release_id: int, reason: str) -> None:
 
 def _start(release: Release, run: GateRun, job: Job) -> None:
     with write():
-        run.attempt = job.attempt + 1000 * job.pk
-        run.started_at = timezone.now()
-        run.save(update_fields=["attempt", "started_at"])
+        run.attempt = _attempt(job)
+        run.started_at, run.progress = timezone.now(), {}
+        run.save(update_fields=["attempt", "started_at", "progress"])
         record(Kind.GATE_STARTED, release.subject, actor=ACTOR, model=release.model.name, gate=run.gate)
+
+
+def _attempt(job: Job) -> int:
+    return job.attempt + 1000 * job.pk
+
+
+def _note(release: Release, job: Job, told: Told) -> None:
+    """Say on the gate that runs how far it is. Raises LostLease where it is somebody else's by now."""
+    runs = GateRun.objects.filter(release=release, outcome=GateRun.Outcome.PENDING, attempt=_attempt(job))
+    try:
+        mine = runs.filter(started_at__isnull=False).update(progress=told)
+    except DatabaseError as error:
+        log.warning("the progress of %s was not noted: %s", release.subject, error)
+        return
+    if not mine:
+        raise LostLease(f"the gates of {release.subject} are measured by somebody else")
 
 
 def _finish(release: Release, run: GateRun, verdict: Verdict) -> None:
@@ -120,6 +146,7 @@ def _finish(release: Release, run: GateRun, verdict: Verdict) -> None:
             outcome=str(verdict.outcome),
             summary=verdict.summary,
             evidence=dict(evidence),
+            progress={},
             finished_at=timezone.now(),
         ):
             raise LostLease(f"{run} was measured by somebody else")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from django.conf import settings
@@ -22,22 +23,28 @@ from releases.examiner import result
 from releases.gates import Candidate, Outcome, Verdict
 from releases.gates.catalog import GATES
 from releases.models import Release
-from releases.proving import ExaminerBroke, Proof, Subject, prove
+from releases.proving import ExaminerBroke, OutOfTime, Proof, Subject, prove
+from releases.services.forecasting import Forecast, Told
 from scoring.plans import ArtifactRef, PlannedVersion
 from scoring.runtime import locales
 
 SEED = 20_260_101
-_OUR_TROUBLE = (NoSandbox, StoreFull, StoreUnavailable, ExaminerBroke, OSError)
+_OUR_TROUBLE = (NoSandbox, StoreFull, StoreUnavailable, ExaminerBroke, OutOfTime, OSError)
 
 
 class Bench:
-    """One release on the bench, in a folder of its own that is emptied afterwards."""
+    """One release on the bench, in a folder of its own that is emptied afterwards.
 
-    def __init__(self, release: Release, folder: Path) -> None:
+    tell    hears every second or so how far the measuring is.
+    """
+
+    def __init__(self, release: Release, folder: Path, tell: Callable[[Told], None]) -> None:
         self.release = release
         self.version: ModelVersion = release.version
         self.folder = folder
         self.champion = selectors.champion(release.model, release.environment)
+        self._tell = tell
+        self._ends = monotonic() + 60 * model_policy.parse(release.policy).proof_minutes
         self._files: dict[str, Path] = {}
         self._data_proof: Proof | None = None
         self._ways: dict[str, Callable[[], Mapping[str, Any]]] = {
@@ -157,9 +164,20 @@ class Bench:
                 "seed": SEED,
                 "benchmark": {"seconds": settings.BENCHMARK_SECONDS, "blocks": 20},
             },
+            seconds=self._left(),
+            watch=Forecast(of.version.number, self._tell),
             champion_predictions=champion_predictions,
             allow_unisolated=settings.ALLOW_UNISOLATED,
         )
+
+    def _left(self) -> float:
+        """Seconds that the model's policy still gives this proof."""
+        left = self._ends - monotonic()
+        if left <= 0:
+            raise OutOfTime(
+                "the time that the model's policy gives a proof (proof_minutes) was used up before"
+            )
+        return left
 
     def _metric(self) -> dict[str, Any]:
         """The manifest's metric; a margin that it leaves open is that of the model's policy."""

@@ -9,6 +9,7 @@ from typing import Any
 from registry.principals import Access
 from releases import policies
 from releases.lifecycle import State
+from releases.web.progress import sentence
 from releases.web.roster import Member, names_with
 from releases.web.standing import GateView, Standing, View, standing
 
@@ -59,6 +60,11 @@ class Gate:
     seconds: float | None
     template: str
     waits: str = ""
+
+    @property
+    def progress(self) -> str:
+        """How far it is, empty where it does not run or nobody knows."""
+        return sentence(self.run.progress) if self.outcome == "running" and self.run.progress else ""
 
     @property
     def open(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 
 from registry.errors import BadInput
-from registry.model_policy import MOST_CACHE_MB, SLOTS, ModelPolicy
+from registry.model_policy import MOST_CACHE_MB, MOST_PROOF_MINUTES, SLOTS, ModelPolicy
 from releases.web.policy_words import ANY_HARDWARE, MEASURES, TOLD, exactly
 
 ALWAYS = "approval"
@@ -36,6 +36,11 @@ class PolicyForm(forms.Form):
         label="Still as good as the live version when worse by at most",
         help_text="In the metric's unit, where the manifest leaves it open. Empty: as the manifest says.",
         widget=forms.NumberInput(attrs={"min": 0, "step": "any"}),
+    )
+    proof_minutes = forms.CharField(
+        label="Minutes that a proof may take, all automatic gates together",
+        help_text="A model that needs milliseconds for a row and has a million of them needs hours.",
+        widget=forms.NumberInput(attrs={"min": 1, "max": MOST_PROOF_MINUTES, "step": 1}),
     )
     batching = forms.BooleanField(required=False, label="Requests that arrive together may run together")
     prepack = forms.BooleanField(required=False, label="Large weights are laid out for speed in each worker")
@@ -112,6 +117,7 @@ class PolicyForm(forms.Form):
             "operators": said["operators"].replace(",", " ").split(),
             "benchmark": benchmark,
             "margin": _number(said["margin"]) if said["margin"] else None,
+            "proof_minutes": _number(said["proof_minutes"]),
             "serving": {
                 "batching": said["batching"],
                 "prepack": said["prepack"],
@@ -152,6 +158,7 @@ def _initial(policy: ModelPolicy) -> dict[str, Any]:
         "slots": [slot for slot in policy.slots if slot != ALWAYS],
         "operators": ", ".join(policy.operators),
         "margin": "" if policy.margin is None else exactly(policy.margin),
+        "proof_minutes": policy.proof_minutes,
         **policy.serving.to_json(),
         "log_share": exactly(policy.serving.log_share),
     }

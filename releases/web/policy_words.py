@@ -122,6 +122,10 @@ TOLD: dict[str, tuple[str, Callable[[Any], str]]] = {
         "Rollouts",
         lambda mode: "propose, and a person decides" if mode == "propose" else "act by themselves",
     ),
+    "proof_minutes": (
+        "A proof may take",
+        lambda minutes: f"{minutes // 60:,} h {minutes % 60} min" if minutes >= 120 else f"{minutes} min",
+    ),
     "serving.batching": ("Requests that arrive together", _either("may run together", "run one by one")),
     "serving.cache_mb": (
         "Answers remembered",

@@ -103,7 +103,9 @@ def needs_typing(found: Any) -> bool:
 def stamp(found: Any) -> str:
     """Changes whenever something that the panel shows does."""
     rollouts = [(r.pk, r.phase, r.progress, r.closed_at) for r in found.rollouts.all()]
-    runs = [(g.gate, g.outcome, g.attempt, g.started_at, g.finished_at) for g in found.gate_runs.all()]
+    runs = [
+        (g.gate, g.outcome, g.attempt, g.started_at, g.finished_at, g.progress) for g in found.gate_runs.all()
+    ]
     signed = [(r.pk, r.verdict) for r in found.reviews.all()]
     return hashlib.sha256(repr((found.state, rollouts, runs, signed)).encode()).hexdigest()[:16]
 

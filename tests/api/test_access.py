@@ -57,7 +57,7 @@ def place(production, robot, monkeypatch):
     model = makers.model("digits", robot)
     proposal = proposed(model)
     asked = BODIES["api-policy-proposals"] = asked_of(makers.model("letters", robot))
-    plain = {"cache_mb": "0", "log_share": "0", "grounds": GROUNDS}
+    plain = {"cache_mb": "0", "log_share": "0", "proof_minutes": "60", "grounds": GROUNDS}
     FORMS["propose-policy"] = plain | {"based_on": asked["based_on"]}
     release = makers.release(makers.version(model, robot))
     release.proposal = proposal

@@ -63,7 +63,7 @@ LOAD = {"a tree 100,000 deep": graphs.deep_tree(100_000), "2**30 nodes": graphs.
 @pytest.fixture
 def proof(tmp_path, monkeypatch):
     """Prove a model on one end-to-end row, with bounds that fit a test."""
-    small = Limits(memory_bytes=1 << 30, cpu_seconds=30, wall_seconds=40, processes=64)
+    small = Limits(memory_bytes=1 << 30, processes=64)
     monkeypatch.setattr(proving, "SERVER_LIMITS", small)
     monkeypatch.setattr(proving, "EXAMINER_LIMITS", small)
 
@@ -85,7 +85,7 @@ def proof(tmp_path, monkeypatch):
             "timeout": 5,
         }
         subject = Subject("hostile", version, {digest: path})
-        return prove(tmp_path / "work", subject, {"end_to_end": tmp_path / "rows.npz"}, spec)
+        return prove(tmp_path / "work", subject, {"end_to_end": tmp_path / "rows.npz"}, spec, seconds=40)
 
     return play
 

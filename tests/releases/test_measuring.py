@@ -18,7 +18,7 @@ def bench(tmp_path, monkeypatch):
     """A release of a text model on a machine without the locale."""
     monkeypatch.setattr(locales, "has", lambda name=locales.LOCALE: False)
     graphs = {"model": {"operators": [["", "StringNormalizer"]]}}
-    made = Bench(makers.release(makers.version(inspection={"graphs": graphs})), tmp_path)
+    made = Bench(makers.release(makers.version(inspection={"graphs": graphs})), tmp_path, lambda told: None)
     made._files = {key: tmp_path / key for key in ("model", "end_to_end", "confidence")}
     return made
 

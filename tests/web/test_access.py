@@ -45,6 +45,7 @@ PROPOSED = {
     "slots": ["privacy"],
     "cache_mb": "0",
     "log_share": "0",
+    "proof_minutes": "60",
     "grounds": WORDS,
 }
 # route name -> (path, form, who may do it; for everybody else nothing happens)

@@ -34,6 +34,7 @@ def form(model, **changes):
         "prepack": "on",
         "cache_mb": "0",
         "log_share": "0",
+        "proof_minutes": "60",
         "profile_0": "any",
         "measure_0": "p99_ms",
         "limit_0": "2",
@@ -98,7 +99,7 @@ def test_the_whole_change_in_two_browsers(world, as_):
 
 
 def test_every_field_reaches_the_policy(world, as_):
-    changes = {"operators": "Loop, ai.onnx.ml:TreeEnsemble", "margin": "0.01"}
+    changes = {"operators": "Loop, ai.onnx.ml:TreeEnsemble", "margin": "0.01", "proof_minutes": "480"}
     changes |= {"prepack": None, "log_share": "0.25", "limit_0": ""}
     changes |= {"profile_1": "x86_64-2", "measure_1": "peak_memory_bytes", "limit_1": "1e9"}
     changes |= {"profile_2": "any", "measure_2": "samples_per_second", "limit_2": "500"}
@@ -110,6 +111,7 @@ def test_every_field_reaches_the_policy(world, as_):
         "benchmark": {"x86_64-2": {"peak_memory_bytes": 1e9}, "any": {"samples_per_second": 500.0}},
         "margin": 0.01,
         "mode": "auto",
+        "proof_minutes": 480,
         "serving": {"batching": True, "cache_mb": 0, "log_share": 0.25, "prepack": False},
     }
     assert "at least 500" in text(as_("edda").get(HERE))
@@ -131,6 +133,8 @@ def test_the_form_starts_as_the_policy_stands_and_changes_nothing_by_itself(worl
         ({"cache_mb": "lots"}, "id_cache_mb", "Write whole megabytes"),
         ({"cache_mb": "1.5"}, "id_cache_mb", "Write whole megabytes"),
         ({"log_share": "2"}, "id_log_share", "Write a share from 0 to 1."),
+        ({"proof_minutes": "0"}, "id_proof_minutes", "Write whole minutes, 1 to 10080."),
+        ({"proof_minutes": "1.5"}, "id_proof_minutes", "Write whole minutes, 1 to 10080."),
         ({"margin": "-1"}, "id_margin", "Write a number of at least 0."),
         ({"limit_0": "-3"}, "id_limit_0", "Write a number above 0."),
         ({"limit_0": "nan"}, "id_limit_0", "Write a number above 0."),

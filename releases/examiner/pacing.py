@@ -1,0 +1,129 @@
+"""How many rows go into a call: as many as the server answers in about half a second.
+
+A proof's calls are bounded by the same clock as a client's, and what one row costs nobody knows before
+it was asked. So the first calls are small, what they took decides the next ones, and a call that was
+too much (too late, too large) is asked again in smaller ones from the first row that has no answer.
+Only a row that is too much by itself, asked again, speaks against the version.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from time import perf_counter
+from typing import Any
+
+from numpy.typing import NDArray
+
+from formats.sets import Stacked, TestSet
+from releases.examiner.asking import Server, Told
+from releases.examiner.findings import Finding, TimedOut, TooLarge
+
+Array = NDArray[Any]
+
+CALL_SECONDS = 0.5
+GROWTH = 8
+BYTES_PER_CALL = 8 << 20
+MOST_ROWS_PER_CALL = 4096
+ATTEMPTS = 3
+
+
+class Pace:
+    """The size of the next call, at most `most` rows; `used` is the largest that was answered."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.rows = self.used = 1
+
+    def took(self, rows: int, seconds: float) -> None:
+        """A call of so many rows was answered after so long."""
+        self.used = max(self.used, rows)
+        fitting = int(rows * CALL_SECONDS / max(seconds, 1e-9))
+        self.rows = max(1, min(fitting, rows * GROWTH, self.most))
+
+    def was_too_much(self, rows: int) -> None:
+        """A call of so many rows, more than one, was not answered."""
+        self.rows = self.most = self.used = max(1, rows // 2)
+
+
+def pace_of(found: TestSet, rows: int | None = None) -> Pace:
+    """Large calls where rows are samples of one shape, one by one else or where `rows` says so."""
+    if not isinstance(found.inputs, Stacked) or found.kind == "requests":
+        return Pace(1)
+    row = sum(array.nbytes // max(1, len(array)) for array in found.inputs.arrays.values())
+    fitting = BYTES_PER_CALL // max(1, row)
+    return Pace(max(1, min(fitting, rows or MOST_ROWS_PER_CALL, found.rows)))
+
+
+def outputs(
+    found: TestSet, server: Server, output: str, pace: Pace, tell: Callable[[int], None]
+) -> Iterator[Array]:
+    """The output of call after call, in the order of the rows; `tell` hears how many have come.
+
+    Raises Refused, BadAnswer and ServerLost.
+    """
+    done, again = 0, 0
+    while done < found.rows:
+        sizes: deque[int] = deque()
+        questions = _questions(found, done, pace, sizes)
+        begun = perf_counter()
+        try:
+            for told in server.ask_many(questions, [output]):
+                rows, now = sizes.popleft(), perf_counter()
+                pace.took(rows, now - begun)
+                begun, again = now, 0
+                done += rows
+                yield _wanted(told, output)
+                tell(done)
+        except (TimedOut, TooLarge) as refusal:
+            server.close()
+            again = _smaller(pace, sizes[0], again, done, refusal)
+
+
+def _questions(found: TestSet, start: int, pace: Pace, sizes: deque[int]) -> Iterator[Mapping[str, Array]]:
+    """Calls from row `start` on, each as large as the pace says when its turn comes."""
+    inputs = found.inputs
+    while start < found.rows:
+        rows = min(pace.rows, found.rows - start)
+        sizes.append(rows)
+        if isinstance(inputs, Stacked) and found.kind == "samples":
+            yield inputs.rows(start, start + rows)
+        else:
+            yield inputs.row(start)
+        start += rows
+
+
+def _smaller(pace: Pace, rows: int, again: int, row: int, refusal: TimedOut | TooLarge) -> int:
+    """How often this row alone has been too much. Raises the refusal where it is the row's own."""
+    if rows > 1:
+        pace.was_too_much(rows)
+        return 0
+    if isinstance(refusal, TooLarge):
+        raise refusal
+    if again + 1 >= ATTEMPTS:
+        raise alone(row, refusal) from refusal
+    return again + 1
+
+
+def patiently(found: TestSet, row: int, server: Server) -> Told:
+    """Ask for one row as a client would; again where it is late, for the machine may have been busy."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return server.ask(found.inputs.row(row))
+        except TimedOut as late:
+            if attempt + 1 == ATTEMPTS:
+                raise alone(row, late) from late
+    raise AssertionError
+
+
+def alone(row: int, late: TimedOut) -> Finding:
+    return Finding(
+        f"row {row}, asked alone and {ATTEMPTS} times, was never answered in time ({late}):"
+        " a client's request would not be answered either"
+    )
+
+
+def _wanted(told: Mapping[str, Array], output: str) -> Array:
+    if output not in told:
+        raise Finding(f"the version's answer does not have the output {output!r}")
+    return told[output]
