@@ -57,12 +57,13 @@ class LiveTree:
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo printed and how it ended, and the log-in of its people."""
+    """What the demo printed and how it ended, the log-in of its people and its CI's token."""
 
     tree: LiveTree
     told: str
     code: int
     password: str
+    token: str
 
 
 def play_demo(tree: LiveTree) -> Demo:
@@ -70,7 +71,7 @@ def play_demo(tree: LiveTree) -> Demo:
     command = [sys.executable, "manage.py", "demo", "--once"]
     ended = subprocess.run(command, cwd=ROOT, env=tree.environment, capture_output=True, text=True)
     kept = json.loads((tree.data / "demo" / "credentials.json").read_text())
-    return Demo(tree, f"{ended.stdout}\n{ended.stderr}", ended.returncode, kept["password"])
+    return Demo(tree, f"{ended.stdout}\n{ended.stderr}", ended.returncode, kept["password"], kept["token"])
 
 
 def redis_and_s3(servers: Servers) -> dict[str, str]:

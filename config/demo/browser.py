@@ -77,6 +77,12 @@ class Browser:
                 return self._send(page, form, grounds=grounds, typed=typed).status_code == 200
         return False
 
+    def read(self, page: str) -> str:
+        """A page as it is sent."""
+        answer = self._http.get(page)
+        answer.raise_for_status()
+        return answer.text
+
     def api(self, address: str) -> Any:
         """What the API tells this session."""
         answer = self._http.get(f"/api/v1{address}")
@@ -84,9 +90,7 @@ class Browser:
         return answer.json()
 
     def _forms(self, page: str) -> list[Form]:
-        answer = self._http.get(page)
-        answer.raise_for_status()
-        return [form for form in read_forms(answer.text) if form.method == "post"]
+        return [form for form in read_forms(self.read(page)) if form.method == "post"]
 
     def _send(self, page: str, form: Form, **typed: str) -> httpx.Response:
         where = str(self._http.base_url.join(page))

@@ -97,10 +97,22 @@ def model(request: HttpRequest, name: str) -> HttpResponseBase:
         "feedback": selectors.feedback_by_version(found, {v.number for v in versions.rows}),
         "tags": found.tags.filter(version=None),
         "aliases": found.aliases.filter(version__in=versions.rows),
-        "curl": snippets.curl(name, shown.signature, settings.SCORING_URL) if shown else "",
-        "triton": snippets.triton(name, shown.signature, settings.SCORING_URL) if shown else "",
+        **(_snippets(name, shown) if shown else {}),
     }
     return render(request, "releases/model.html", context)
+
+
+def _snippets(model: str, version: Any) -> dict[str, str]:
+    """How a client asks for what this version answers."""
+    version.refresh_from_db(fields=["manifest", "signature"])
+    door = snippets.Door(settings.SCORING_ADDRESS.rstrip("/"), settings.SCORING_PUBLIC)
+    told = version.manifest.get("signature", {}).get("inputs", {})
+    inputs = snippets.examples(version.signature, told)
+    outputs = [spec["name"] for spec in version.signature.get("outputs", [])]
+    return {
+        "curl": snippets.curl(model, inputs, door),
+        "triton": snippets.triton(model, inputs, outputs, door),
+    }
 
 
 def version_rows(versions: Sequence[Any], live: Iterable[Live] = ()) -> list[Row]:

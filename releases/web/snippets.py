@@ -1,10 +1,14 @@
-"""How a client asks a model, for its very signature. Pure."""
+"""How a client asks a model, for its very signature: pasted as it stands, it is answered. Pure."""
 
 from __future__ import annotations
 
 import json
+import math
+import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 NUMPY = {
     "BOOL": "bool_",
@@ -14,65 +18,119 @@ NUMPY = {
     "BYTES": "object_",
     **{f"{sign}INT{bits}": f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)},
 }
-MOST_VALUES = 8
+MOST_WRITTEN = 100
+"""So many values are written out; more are made by a line of Python."""
+MOST_AS_JSON = 500_000
+"""Beyond, a request is larger than JSON may be, and goes as binary tensors alone."""
 
 
-def curl(model: str, signature: Mapping[str, Any], url: str) -> str:
-    """A request to `/score/<model>` with one row of the right shape."""
-    body = {"inputs": {spec["name"]: _row(spec) for spec in signature.get("inputs", [])}, "unit": "user-17"}
-    text = json.dumps(body).replace('"..."', "...").replace("'", "'\\''")
-    return (
-        f"curl {url}/score/{model} \\\n"
-        '  -H "Authorization: Bearer $ASSAY_TOKEN" \\\n'
-        '  -H "Content-Type: application/json" \\\n'
-        f"  -d '{text}'"
-    )
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where clients reach scoring, and whether they need a token there."""
+
+    url: str
+    public: bool = False
 
 
-def triton(model: str, signature: Mapping[str, Any], url: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One input of one row: `value` everywhere, because that is allowed everywhere."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    value: Any
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def nested(self) -> Any:
+        found = self.value
+        for axis in reversed(self.shape):
+            found = [found] * axis
+        return found
+
+    def as_python(self) -> str:
+        """The same as an expression, however many there are."""
+        text = _literal(self.value)
+        for axis in reversed(self.shape):
+            text = f"[{text}] * {axis}" if axis != 1 else f"[{text}]"
+        return text
+
+
+def examples(signature: Mapping[str, Any], told: Mapping[str, Any]) -> list[Example]:
+    """Every input that must be sent. `told` is what the manifest says of the inputs, by name."""
+    return [
+        Example(
+            spec["name"],
+            spec["datatype"],
+            tuple(1 if axis == -1 else int(axis) for axis in spec.get("shape", [])),
+            _allowed(spec, told.get(spec["name"]) or {}),
+        )
+        for spec in signature.get("inputs", [])
+        if not spec.get("optional")
+    ]
+
+
+def curl(model: str, inputs: list[Example], door: Door) -> str:
+    """A request to `/score/<model>`; nothing where JSON is no way to send one row."""
+    if sum(each.size for each in inputs) > MOST_AS_JSON:
+        return ""
+    written = sum(each.size for each in inputs) <= MOST_WRITTEN
+    head = [f"curl {shlex.quote(f'{door.url}/score/{quote(model)}')}", *_token(door)]
+    head.append('-H "Content-Type: application/json"')
+    if written:
+        body = {"inputs": {each.name: each.nested() for each in inputs}, "unit": "user-17"}
+        return " \\\n  ".join([*head, f"-d {shlex.quote(json.dumps(body))}"])
+    tensors = ", ".join(f"{_literal(each.name)}: {each.as_python()}" for each in inputs)
+    code = f'import json\nprint(json.dumps({{"inputs": {{{tensors}}}, "unit": "user-17"}}))'
+    return f"python3 -c {shlex.quote(code)} |\n" + " \\\n  ".join([*head, "-d @-"])
+
+
+def triton(model: str, inputs: list[Example], outputs: list[str], door: Door) -> str:
     """The same with `tritonclient`, unmodified."""
-    host = url.split("://", 1)[-1]
+    scheme, _, host = door.url.rpartition("://")
+    secure = ", ssl=True" if scheme == "https" else ""
     lines = [
-        "import os",
-        "",
+        *([] if door.public else ["import os", ""]),
         "import numpy as np",
         "import tritonclient.http as triton",
         "",
-        f'client = triton.InferenceServerClient("{host}")',
+        f"client = triton.InferenceServerClient({_literal(host)}{secure})",
         "inputs = []",
     ]
-    for spec in signature.get("inputs", []):
-        shape = tuple(_sizes(spec))
-        kind = NUMPY.get(spec["datatype"], "float32")
-        name = json.dumps(spec["name"])
+    for each in inputs:
+        kind = NUMPY.get(each.datatype, "float32")
         lines += [
-            f"values = np.zeros({shape}, dtype=np.{kind})",
-            f'tensor = triton.InferInput({name}, values.shape, "{spec["datatype"]}")',
+            f"values = np.full({each.shape}, {_literal(each.value)}, dtype=np.{kind})",
+            f'tensor = triton.InferInput({_literal(each.name)}, values.shape, "{each.datatype}")',
             "tensor.set_data_from_numpy(values)",
             "inputs.append(tensor)",
         ]
-    lines += [
-        'headers = {"Authorization": f"Bearer {os.environ[\'ASSAY_TOKEN\']}"}',
-        f"answer = client.infer({json.dumps(model)}, inputs, headers=headers)",
-    ]
-    lines += [f"print(answer.as_numpy({json.dumps(spec['name'])}))" for spec in signature.get("outputs", [])]
-    return "\n".join(lines)
+    headers = "" if door.public else ", headers=headers"
+    if headers:
+        lines.append('headers = {"Authorization": f"Bearer {os.environ[\'ASSAY_TOKEN\']}"}')
+    lines.append(f"answer = client.infer({_literal(model)}, inputs{headers})")
+    return "\n".join([*lines, *(f"print(answer.as_numpy({_literal(name)}))" for name in outputs)])
 
 
-def _sizes(spec: Mapping[str, Any]) -> list[int]:
-    return [1 if axis == -1 else int(axis) for axis in spec.get("shape", [])]
+def _token(door: Door) -> list[str]:
+    return [] if door.public else ['-H "Authorization: Bearer $ASSAY_TOKEN"']
 
 
-def _row(spec: Mapping[str, Any]) -> Any:
-    value: Any = {"BYTES": "text", "BOOL": True}.get(spec["datatype"], 0)
-    if spec["datatype"].startswith("FP"):
-        value = 0.0
-    return _nested(_sizes(spec), value)
+def _allowed(spec: Mapping[str, Any], told: Mapping[str, Any]) -> Any:
+    """A value that the signature allows: the first choice, or zero, or what lies in the range."""
+    datatype, whole = spec["datatype"], not spec["datatype"].startswith("FP")
+    if choices := told.get("choices") or spec.get("choices"):
+        return choices[0]
+    if datatype in ("BYTES", "BOOL"):
+        return "text" if datatype == "BYTES" else True
+    low, high = told.get("range") or spec.get("range") or (0, 0)
+    nearest = min(max(0, low), high)
+    return math.ceil(nearest) if whole else float(nearest)
 
 
-def _nested(sizes: list[int], value: Any) -> Any:
-    if not sizes:
-        return value
-    if len(sizes) == 1 and sizes[0] > MOST_VALUES:
-        return [value, value, "..."]
-    return [_nested(sizes[1:], value) for _ in range(min(sizes[0], 2))]
+def _literal(value: Any) -> str:
+    """Python for a value, all of it printable; texts in the quotes that a shell leaves alone."""
+    return json.dumps(value) if isinstance(value, str) and value.isascii() else ascii(value)

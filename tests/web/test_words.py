@@ -5,7 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
 from registry.events import Kind as RegistryKind
@@ -96,20 +100,71 @@ def test_the_parts_of_the_triple_do_not_overlap():
     assert second.arrow
 
 
+def ask(signature, told=None, url="http://127.0.0.1:8001", public=False):
+    door, inputs = snippets.Door(url, public), snippets.examples(signature, told or {})
+    return snippets.curl("digits", inputs, door), snippets.triton("digits", inputs, ["label"], door)
+
+
+def sent(curl):
+    return json.loads(shlex.split(curl)[-1])["inputs"]
+
+
+def one(name="x", datatype="FP32", shape=(-1, 2), **more):
+    return {"inputs": [{"name": name, "datatype": datatype, "shape": list(shape), **more}], "outputs": []}
+
+
 def test_the_snippets_are_what_they_seem():
-    text = snippets.triton("digits", SIGNATURE, "http://127.0.0.1:8001")
-    ast.parse(text)
-    assert "np.zeros((1, 64), dtype=np.float32)" in text
-    assert "127.0.0.1:8001" in text
-    body = re.search(r"-d '(.*)'$", snippets.curl("digits", SIGNATURE, "http://h"), re.DOTALL)
-    assert body
-    assert json.loads(body[1].replace(", ...", ""))["inputs"] == {"pixels": [[0.0, 0.0]]}
+    curl, triton = ask(SIGNATURE)
+    ast.parse(triton)
+    assert "np.full((1, 64), 0.0, dtype=np.float32)" in triton
+    assert "127.0.0.1:8001" in triton
+    assert sent(curl) == {"pixels": [[0.0] * 64]}
+
+
+@pytest.mark.parametrize(("spec", "told", "value"), [
+    (one(), {}, 0.0),
+    (one(), {"range": [18, 99]}, 18.0),
+    (one(), {"range": [-9, -0.5]}, -0.5),
+    (one(datatype="INT64"), {"range": [0.5, 9]}, 1),
+    (one(datatype="INT64"), {"choices": [3, 5]}, 3),
+    (one(datatype="BYTES"), {"choices": ["red", "blue"]}, "red"),
+    (one(datatype="BYTES"), {}, "text"),
+    (one(datatype="BOOL"), {}, True),
+])  # fmt: skip
+def test_a_snippet_sends_what_the_signature_allows(spec, told, value):
+    curl, triton = ask(spec, {"x": told})
+    assert sent(curl) == {"x": [[value, value]]}
+    assert f"np.full((1, 2), {value!r}".replace("'", '"') in triton
+
+
+def test_a_snippet_leaves_out_what_need_not_be_sent():
+    assert sent(ask(one(optional=True))[0]) == {}
+
+
+def test_a_snippet_of_an_image_is_short_and_whole():
+    curl, _ = ask(one("image", shape=(1, 3, 224, 224)))
+    assert len(curl) < 400
+    code = shlex.split(curl)[2]
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    assert np.array(json.loads(made)["inputs"]["image"]).shape == (1, 3, 224, 224)
+    assert ask(one("film", shape=(300, 3, 224, 224)))[0] == "", "JSON is no way to send this"
+
+
+def test_a_snippet_goes_to_the_address_of_the_clients():
+    curl, triton = ask(one(), url="https://assay.example.org")
+    assert "curl https://assay.example.org/score/digits" in curl
+    assert 'InferenceServerClient("assay.example.org", ssl=True)' in triton
+    curl, triton = ask(one(), public=True)
+    assert "TOKEN" not in curl + triton
+    ast.parse(triton)
 
 
 def test_a_snippet_for_a_hostile_tensor_name_stays_one_argument():
-    spec = {"inputs": [{"name": "a'; rm -rf ~ #\"", "datatype": "FP32", "shape": [-1, 2]}], "outputs": []}
-    ast.parse(snippets.triton("digits", spec, "http://h"))
-    assert "a'\\''; rm" in snippets.curl("digits", spec, "http://h")
+    name = "a'; rm -rf ~ #\"\u202e\U0001f525"
+    curl, triton = ask(one(name))
+    ast.parse(triton)
+    assert sent(curl) == {name: [[0.0, 0.0]]}
+    assert (curl + triton).isascii()
 
 
 class Saga:
