@@ -58,6 +58,33 @@ function openDialog(event, opener) {
   dialog.addEventListener("close", () => opener.focus(), { once: true });
 }
 
+/* --- a session that ends, or a page open for too long: what is written stays where it is --- */
+function wearToken(token) {
+  for (const input of all("input[name=csrfmiddlewaretoken]")) input.value = token;
+  document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRFToken": token }));
+}
+
+function askWho(polled) {
+  const dialog = document.getElementById("log-in-again");
+  if (!dialog) location.reload();
+  else if (polled) document.getElementById("logged-out").hidden = false;
+  else if (!dialog.open) dialog.showModal();
+}
+
+document.addEventListener("assay:known", ({ detail }) => {
+  if (detail.person !== document.body.dataset.person) return location.reload();
+  wearToken(detail.token);
+  document.getElementById("log-in-again").close();
+  document.getElementById("again-password").value = "";
+  document.getElementById("logged-out").hidden = true;
+  toast("You are logged in again. What you wrote is still here: send it when you are ready.");
+});
+
+document.addEventListener("assay:renewed", ({ detail }) => {
+  wearToken(detail.token);
+  toast("The page was open too long, so nothing was sent. What you wrote is still here: send it again.");
+});
+
 function matchTyped(input) {
   const button = input.form.querySelector("[data-needs-typed]");
   if (button) button.disabled = input.value.trim() !== input.dataset.typed;
@@ -103,10 +130,11 @@ document.addEventListener("input", (event) => {
 
 /* --- htmx: keep what the reader opened, never swallow what somebody is typing --- */
 let opened = [];
+const isPolled = (config) => config?.triggeringEvent === undefined || config.triggeringEvent === null;
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { target, requestConfig } = event.detail;
-  const polled = requestConfig?.triggeringEvent === undefined || requestConfig.triggeringEvent === null;
+  const polled = isPolled(requestConfig);
   const busy = target.querySelector("dialog[open]") ||
     all("textarea, input:not([type=hidden])", target).some((field) => field.value !== field.defaultValue);
   if (polled && busy) {
@@ -125,8 +153,13 @@ document.addEventListener("htmx:afterSettle", (event) => {
 });
 
 document.addEventListener("htmx:sendError", () => toast("The server cannot be reached. What you see may be old."));
+document.addEventListener("htmx:afterRequest", ({ detail: { xhr, requestConfig } }) => {
+  if (xhr.status === 401) askWho(isPolled(requestConfig));
+  if (xhr.status === 403 && !xhr.getResponseHeader("HX-Trigger")) toast("You may not do this here.");
+});
 document.addEventListener("htmx:responseError", (event) => {
-  if (![409, 422].includes(event.detail.xhr.status)) toast(`The server answered ${event.detail.xhr.status}. Reload the page.`);
+  const { xhr } = event.detail;
+  if (![409, 422].includes(xhr.status)) toast(`The server answered ${xhr.status}. Reload the page.`);
 });
 
 prepare();

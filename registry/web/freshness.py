@@ -1,17 +1,17 @@
-"""How long ago somebody typed their password, and what they were writing when it was too long ago."""
+"""How long ago somebody typed their password, and asking for it again."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from registry.web import drafts
+
 AUTHENTICATED_AT = "authenticated_at"
-DRAFT = "draft"
 
 
 def mark(request: HttpRequest) -> None:
@@ -25,24 +25,10 @@ def is_fresh(request: HttpRequest) -> bool:
     return bool(time.time() - typed_at <= settings.REAUTHENTICATE_AFTER_S)
 
 
-def keep_draft(request: HttpRequest, place: str, words: dict[str, str]) -> None:
-    """Keep what was typed at `place` while the person types their password."""
-    request.session[DRAFT] = {"place": place, "words": words}
-
-
-def ask_again(request: HttpRequest, place: str, words: dict[str, str]) -> HttpResponse:
-    """Keep what was written at `place` and ask for the password first."""
-    keep_draft(request, place, words)
-    target = f"{reverse('reauthenticate')}?next={place}"
+def ask_again(request: HttpRequest, written: drafts.Written) -> HttpResponse:
+    """Keep what was written and ask for the password first."""
+    drafts.keep(request, written)
+    target = f"{reverse('reauthenticate')}?next={written.place}"
     if request.htmx:  # type: ignore[attr-defined]
         return HttpResponse(status=204, headers={"HX-Redirect": target})
     return redirect(target)
-
-
-def take_draft(request: HttpRequest, place: str) -> dict[str, Any]:
-    """What was typed at `place` before; it is handed out once."""
-    draft = request.session.get(DRAFT) or {}
-    if draft.get("place") != place:
-        return {}
-    del request.session[DRAFT]
-    return dict(draft["words"])

@@ -6,24 +6,64 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from registry.errors import DomainError, NotAllowed, NotFound
+from registry.web.drafts import Reader, Written
+from registry.web.forms import LogInForm
 
 View = Callable[..., HttpResponseBase]
 
 
 def page(view: View) -> View:
     """A page to look at: GET, logged in."""
-    return require_GET(login_required(_refusals(view)))
+    return require_GET(_known(_refusals(view), None))
 
 
-def action(view: View) -> View:
-    """A button: POST, logged in. A refusal that the view does not show itself becomes a page."""
-    return require_POST(login_required(_refusals(view)))
+def action(written: Reader) -> Callable[[View], View]:
+    """A button: POST, logged in. A refusal that the view does not show itself becomes a page.
+
+    `written` tells what was filled in and on which page, for somebody who has to log in again first.
+    """
+    return lambda view: require_POST(_known(_refusals(view), written))
+
+
+def form_page(written: Reader) -> Callable[[View], View]:
+    """A page that takes its own form: GET and POST, logged in."""
+    return lambda view: require_http_methods(["GET", "POST"])(_known(_refusals(view), written))
+
+
+def written_by(request: HttpRequest) -> Written | None:
+    """What a request of a button or a form has written, whoever sends it."""
+    match = request.resolver_match
+    reader = getattr(match.func, "written", None) if match else None
+    return reader(request, **match.kwargs) if match and reader and request.method == "POST" else None
+
+
+def log_in_first(request: HttpRequest, written: Written | None) -> HttpResponse:
+    """Who are you? A page that asks for a part of itself is told so, and asks its reader in a dialog."""
+    if request.htmx:  # type: ignore[attr-defined]
+        return HttpResponse(status=401)
+    if written is None:
+        return redirect_to_login(request.get_full_path())
+    if written.is_empty:
+        return redirect_to_login(written.place)
+    context = {"form": LogInForm(request), "next": written.place, "written": written}
+    return render(request, "registry/login.html", context, status=401)
+
+
+def _known(view: View, written: Reader | None) -> View:
+    @wraps(view)
+    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        return log_in_first(request, written_by(request))
+
+    asked.written = written  # type: ignore[attr-defined]
+    return asked
 
 
 def _refusals(view: View) -> View:

@@ -7,19 +7,20 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.forms.utils import flatatt
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_http_methods
 
 from registry import selectors
 from registry.errors import DomainError
 from registry.services.tokens import create_token, revoke_token
-from registry.web.pages import action
+from registry.web import drafts
+from registry.web.drafts import Written
+from registry.web.pages import action, form_page
 
 SCOPES = [
     ("upload", "upload: register versions and their files"),
@@ -86,12 +87,16 @@ class TokenForm(forms.Form):
         return timezone.now() + timedelta(days=int(days)) if days else None
 
 
-@login_required
-@require_http_methods(["GET", "POST"])
+def _asked(request: HttpRequest) -> Written:
+    return Written(reverse("tokens"), {"form": drafts.whole_form(request)})
+
+
+@form_page(_asked)
 def tokens(request: HttpRequest) -> HttpResponse:
     """The list of one's tokens and the form for a new one; the answer to the form holds the secret once."""
     if request.method == "GET":
-        return _show(request, TokenForm(request.user))
+        draft = drafts.take(request, request.path)
+        return _show(request, TokenForm(request.user, QueryDict(draft["form"]) if draft else None))
     form = TokenForm(request.user, request.POST)
     if not form.is_valid():
         return _show(request, form, status=422)
@@ -111,7 +116,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@action
+@action(lambda request, pk: Written(reverse("tokens")))
 def revoke(request: HttpRequest, pk: int) -> HttpResponseBase:
     """End a token now."""
     token = revoke_token(selectors.token_of(request.user, pk), by=request.user)

@@ -15,14 +15,14 @@ from registry import selectors as registry_selectors
 from registry.errors import BadInput, DomainError
 from registry.selectors import access
 from registry.services import policy_changes
-from registry.web import freshness
+from registry.web import drafts, freshness
+from registry.web.drafts import Written
 from registry.web.pages import action, page
 from releases.web import policy_words, sentences
 from releases.web.policy_form import PolicyForm
 from releases.web.roster import Member, members, names_with
 
 TOLD_CHANGES = 50
-CSRF = "csrfmiddlewaretoken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +62,21 @@ class Proposed:
 def policy(request: HttpRequest, name: str) -> HttpResponseBase:
     """The whole page."""
     found = registry_selectors.model(name, request.user)
-    draft = freshness.take_draft(request, reverse("policy", args=[name]))
+    draft = drafts.take(request, reverse("policy", args=[name]))
     form = _form(found, QueryDict(draft["form"])) if "form" in draft else None
     return render(request, "releases/policy.html", context(request, found, form, draft))
 
 
-@action
+def _proposed(request: HttpRequest, name: str) -> Written:
+    return Written(reverse("policy", args=[name]), {"form": drafts.whole_form(request)})
+
+
+@action(_proposed)
 def propose(request: HttpRequest, name: str) -> HttpResponseBase:
     """Ask for another policy."""
     found = registry_selectors.model(name, request.user)
     if not freshness.is_fresh(request):
-        written = request.POST.copy()
-        written.pop(CSRF, None)
-        return freshness.ask_again(request, reverse("policy", args=[name]), {"form": written.urlencode()})
+        return freshness.ask_again(request, _proposed(request, name))
     form = _form(found, request.POST)
     try:
         _propose(found, form, request.user)
@@ -86,18 +88,23 @@ def propose(request: HttpRequest, name: str) -> HttpResponseBase:
     return redirect("policy", name=name)
 
 
-@action
+def _decided(request: HttpRequest, name: str, pk: int, verb: str) -> Written:
+    said = {"action": verb, "grounds": request.POST.get("grounds", "")}
+    return Written(reverse("policy", args=[name]), said)
+
+
+@action(_decided)
 def decide(request: HttpRequest, name: str, pk: int, verb: str) -> HttpResponseBase:
     """Confirm, reject or withdraw."""
     found = registry_selectors.model(name, request.user)
     proposal = registry_selectors.policy_proposal(found, pk)
-    said = {"action": verb, "grounds": request.POST.get("grounds", "")}
+    written = _decided(request, name, pk, verb)
     if not freshness.is_fresh(request):
-        return freshness.ask_again(request, reverse("policy", args=[name]), said)
+        return freshness.ask_again(request, written)
     try:
-        policy_changes.decide_policy(proposal, verb, grounds=said["grounds"], by=request.user)
+        policy_changes.decide_policy(proposal, verb, grounds=written.words["grounds"], by=request.user)
     except DomainError as refusal:
-        return _again(request, found, refusal, draft=said)
+        return _again(request, found, refusal, draft=written.words)
     return redirect("policy", name=name)
 
 

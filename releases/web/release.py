@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from registry.errors import BadInput, DomainError
 from registry.selectors import access, words
-from registry.web import freshness
+from registry.web import drafts, freshness
+from registry.web.drafts import Written
 from registry.web.pages import action, page
 from releases import policies, selectors
 from releases.events import Kind
@@ -40,40 +41,50 @@ def panel(request: HttpRequest, pk: int) -> HttpResponseBase:
     return render(request, "releases/_panel.html", context(request, found, {}))
 
 
-@action
+def _reviewed(request: HttpRequest, pk: int) -> Written:
+    said = {name: request.POST.get(name, "") for name in ("slot", "verdict", "grounds")}
+    return Written(reverse("release", args=[pk]), said)
+
+
+@action(_reviewed)
 def review(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Sign or refuse one slot."""
     found = selectors.release(pk, request.user)
-    said = {name: request.POST.get(name, "") for name in ("slot", "verdict", "grounds")}
+    written = _reviewed(request, pk)
     if not freshness.is_fresh(request):
-        return freshness.ask_again(request, reverse("release", args=[pk]), said)
+        return freshness.ask_again(request, written)
     try:
-        reviews.give_review(found, by=request.user, **said)
+        reviews.give_review(found, by=request.user, **written.words)
     except DomainError as refusal:
-        return _answer(request, pk, refusal, said)
+        return _answer(request, pk, refusal, written.words)
     return _answer(request, pk)
 
 
-@action
+def _acted(request: HttpRequest, pk: int, name: str) -> Written:
+    said = {"action": name, "grounds": request.POST.get("grounds", "").strip()}
+    return Written(reverse("release", args=[pk]), said)
+
+
+@action(_acted)
 def act(request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
     """One step of the lifecycle."""
     found = selectors.release(pk, request.user)
     deed = DEEDS.get(name)  # type: ignore[call-overload]
     if deed is None:
         raise Http404
-    said = {"action": name, "grounds": request.POST.get("grounds", "").strip()}
+    written = _acted(request, pk, name)
     if deed.fresh and not freshness.is_fresh(request):
-        return freshness.ask_again(request, reverse("release", args=[pk]), said)
+        return freshness.ask_again(request, written)
     try:
         if deed.typed and needs_typing(found) and request.POST.get("typed", "").strip() != found.model.name:
             raise BadInput(f"Type the model's name, {found.model.name}, to confirm.", field="typed")
-        deed.service(found, by=request.user, grounds=said["grounds"])
+        deed.service(found, by=request.user, grounds=written.words["grounds"])
     except DomainError as refusal:
-        return _answer(request, pk, refusal, said)
+        return _answer(request, pk, refusal, written.words)
     return _answer(request, pk)
 
 
-@action
+@action(lambda request, pk: Written(reverse("release", args=[pk])))
 def retry(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Run the gates that ended in an error of ours again."""
     found = selectors.release(pk, request.user)
@@ -113,7 +124,7 @@ def stamp(found: Any) -> str:
 def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = None) -> dict[str, Any]:
     """Everything that the page and its panel show; `draft` is what was typed and not taken."""
     if draft is None:
-        draft = freshness.take_draft(request, reverse("release", args=[found.pk]))
+        draft = drafts.take(request, reverse("release", args=[found.pk]))
     asker = access(request.user, None, found.model)
     known, people = selectors.facts(found), members(found.model)
     signed = selectors.signatures(found)

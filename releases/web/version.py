@@ -8,11 +8,13 @@ from typing import Any
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 
 from registry import selectors as registry_selectors
 from registry.errors import DomainError
 from registry.selectors import access
 from registry.stores import artifact_store
+from registry.web.drafts import Written
 from registry.web.pages import action, page
 from releases import policies, selectors
 from releases.services.opening import open_release
@@ -57,7 +59,7 @@ def download(request: HttpRequest, name: str, number: int, key: str) -> HttpResp
     return response
 
 
-@action
+@action(lambda request, name, number: Written(reverse("version", args=[name, number])))
 def open_for(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
     """Open a release of this version and hand it to the gates."""
     found = _version(request, name, number)

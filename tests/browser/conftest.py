@@ -77,7 +77,7 @@ def is_complaint(said: Any) -> bool:
     if said.type not in {"error", "warning"}:
         return False
     missing = "status of 404" in said.text and "/static/" not in said.location["url"]
-    return not missing and not any(f"status of {code}" in said.text for code in (409, 422))
+    return not missing and not any(f"status of {code}" in said.text for code in (401, 403, 409, 422))
 
 
 def log_in(page: Page, name: str) -> None:

@@ -98,9 +98,14 @@ def test_the_table_knows_every_route():
 
 def test_a_stranger_is_sent_to_the_log_in(world):
     answers = [Client().get(fill(path, world)) for path, _ in PAGES.values()]
-    answers += [Client().post(fill(path, world)) for path, _, _ in DEEDS.values()]
     assert {answer.status_code for answer in answers} == {302}
     assert all(answer["Location"].startswith("/login?next=") for answer in answers)
+    for path, form, _ in DEEDS.values():
+        answer = Client().post(fill(path, world), form)
+        asked = answer.status_code == 401 and b"<h1>Log in</h1>" in answer.content
+        assert asked or answer["Location"].startswith("/login?next="), path
+    parts = [Client(headers={"HX-Request": "true"}).get(fill(path, world)) for path, _ in PAGES.values()]
+    assert {(answer.status_code, answer.content) for answer in parts} == {(401, b"")}
 
 
 def test_a_page_is_shown_to_those_who_may_see_it_and_to_nobody_else(world, as_):
