@@ -1,33 +1,44 @@
-"""Rewards and labels as they arrive beside the score: what a request id alone can decide is decided here."""
+"""Rewards and labels: the one judge of both doors, here beside the score and in the control plane.
+
+What a request id and the item alone can decide is decided here: its form, whose answer it speaks of, and
+whether it comes in time. Every refusal has its reason in words.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from scoring.errors import BadRequest, BadRequestId
 from scoring.protocols.strict import decode, refuse_duplicates
-from scoring.request_ids import INTERNAL, parse
+from scoring.request_ids import BY_NAME, INTERNAL, RequestId, parse
 
 ACCEPTED, LATE, INVALID = "accepted", "late", "invalid"
+MOST_REWARD = 1e9
+"""The largest reward either way: one slip of a client must not become the mean."""
+MOST_LABELS = 8192
+"""As many rows as one run has."""
+LONGEST_TEXT = 1000
 _FROM_THE_FUTURE_MS = 60_000
-_Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_MEMBERS = ("request_id", "reward", "label")
+Item = Mapping[str, Any]
 
 
-class Item(msgspec.Struct, forbid_unknown_fields=True):
-    """One reward (a finite number) or one label (a text, a number, true or false) for one request id."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of one item. `reason` says why it does not count; `answer` is whose feedback it is."""
 
-    request_id: str
-    reward: float | UnsetType = UNSET
-    label: str | bool | _Whole | float | UnsetType = UNSET
+    status: str
+    reason: str = ""
+    answer: RequestId | None = None
 
-    def facts(self, at: float) -> dict[str, Any]:
-        """What goes into the spool. `at` is epoch seconds."""
-        value: dict[str, Any] = {"label": self.label} if self.reward is UNSET else {"reward": self.reward}
-        return {"request_id": self.request_id, "at": at, **value}
+    def told(self, item: Item) -> dict[str, str]:
+        """The item's line of the answer."""
+        return told(item, self.status, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +49,10 @@ class Judged:
     accepted: list[dict[str, Any]]
 
 
-_decode = msgspec.json.Decoder(list[Item] | Item).decode
+_decode = msgspec.json.Decoder(list[dict[str, Any]] | dict[str, Any]).decode
 
 
-def read(body: bytes, most: int) -> list[Item]:
+def read(body: bytes, most: int) -> Sequence[Item]:
     """The items in a body, which holds one or a list. Raises BadRequest."""
     items = decode(_decode, body)
     items = items if isinstance(items, list) else [items]
@@ -51,24 +62,93 @@ def read(body: bytes, most: int) -> list[Item]:
     return items
 
 
-def judge(items: list[Item], *, key: bytes, now: float, window: float) -> Judged:
-    """Sort items into accepted, late (`window` seconds after the score) and invalid. `now`: epoch seconds."""
+def judge(items: Sequence[Item], *, key: bytes, now: float, window: float) -> Judged:
+    """Sort items into accepted, late and invalid, as `verdict` does; the accepted ones for the spool."""
     statuses, accepted = [], []
     for item in items:
-        status = _status(item, key, now, window)
-        statuses.append({"request_id": item.request_id, "status": status})
-        if status == ACCEPTED:
-            accepted.append(item.facts(now))
+        found = verdict(item, key=key, now=now, window=window)
+        statuses.append(found.told(item))
+        if found.status == ACCEPTED:
+            accepted.append({**given(item), "at": now})
     return Judged(statuses, accepted)
 
 
-def _status(item: Item, key: bytes, now: float, window: float) -> str:
-    if (item.reward is UNSET) == (item.label is UNSET):
-        return INVALID
+def verdict(item: Item, *, key: bytes, now: float, window: float) -> Verdict:
+    """Whether an item counts `window` seconds after its score or sooner. `now`: epoch seconds."""
+    wrong = _form(item)
+    if wrong:
+        return Verdict(INVALID, wrong)
     try:
-        fields = parse(item.request_id, key)
-    except BadRequestId:
-        return INVALID
-    if fields.arm == INTERNAL or fields.at_ms > now * 1000 + _FROM_THE_FUTURE_MS:
-        return INVALID
-    return LATE if fields.at_ms < (now - window) * 1000 else ACCEPTED
+        answer = parse(item["request_id"], key)
+    except BadRequestId as error:
+        return Verdict(INVALID, str(error))
+    if answer.arm == INTERNAL:
+        return Verdict(INVALID, "this answer was given to our own verification, not to a client")
+    if answer.arm == BY_NAME:
+        return Verdict(INVALID, "this answer was asked for by version number: no arm has earned it")
+    if answer.at_ms > now * 1000 + _FROM_THE_FUTURE_MS:
+        return Verdict(INVALID, "this answer is from the future: a clock is wrong")
+    if answer.at_ms < (now - window) * 1000:
+        return Verdict(LATE, f"feedback counts for {window / 86400:g} days after the answer", answer)
+    return Verdict(ACCEPTED, "", answer)
+
+
+def given(item: Item) -> dict[str, Any]:
+    """The members that say something: a null says nothing."""
+    return {name: item[name] for name in _MEMBERS if item.get(name) is not None}
+
+
+def told(item: Item, status: str, reason: str) -> dict[str, str]:
+    """What is answered about an item. Its id may be anything, and of any length."""
+    said = item.get("request_id")
+    line = {"request_id": said[:200] if isinstance(said, str) else "", "status": status}
+    return {**line, "reason": reason} if reason else line
+
+
+def _form(item: Item) -> str:
+    """What is wrong with an item's form; empty where nothing is."""
+    unknown = sorted(item.keys() - set(_MEMBERS))
+    if unknown:
+        return f"an item has request_id and reward or label, not {unknown[0][:80]!r}"
+    if not isinstance(item.get("request_id"), str):
+        return "request_id must be the text that the answer carried"
+    reward, label = item.get("reward"), item.get("label")
+    if (reward is None) == (label is None):
+        return "an item has either a reward or a label"
+    return _reward(reward) if label is None else _label(label)
+
+
+def _reward(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "reward must be a number"
+    # Also false for NaN.
+    fits = abs(value) <= MOST_REWARD
+    return "" if fits else f"reward must be between -{MOST_REWARD:g} and {MOST_REWARD:g}"
+
+
+def _label(value: Any) -> str:
+    """A label is one value, or a list with one for each row of the request."""
+    if not isinstance(value, list):
+        return _value(value)
+    if not 0 < len(value) <= MOST_LABELS:
+        return f"a list of labels has one for each row of the request, 1 to {MOST_LABELS}"
+    return next((f"label {row}: {wrong}" for row, each in enumerate(value) if (wrong := _value(each))), "")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, bool):
+        return ""
+    if isinstance(value, int):
+        return "" if -(2**63) <= value < 2**63 else "a whole number has at most 64 bits"
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else "a number must be finite"
+    return "a label is a text, a number, true or false, or a list with one of these for each row"
+
+
+def _text(text: str) -> str:
+    if len(text) > LONGEST_TEXT:
+        return f"a text has at most {LONGEST_TEXT} characters"
+    whole = "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+    return "" if whole else "a text must not hold the character NUL or half a character"

@@ -19,7 +19,7 @@ from registry.errors import NotAllowed
 from releases import selectors as release_selectors
 from releases.api.shapes import FeedbackCounts, FeedbackItem, FeedbackStatus
 from releases.services import feedback
-from releases.services.feedback import Status
+from releases.services.feedback import Judged
 from scoring import request_ids
 from scoring.errors import BadRequestId
 
@@ -55,37 +55,35 @@ class Feedback(APIView):
         if not selectors.access(request.user, request.auth).allows("feedback"):
             raise NotAllowed("This token lacks the scope feedback.")
         items = _items(request.data)
-        statuses = _judged(items, request)
-        told = [
-            {"request_id": item["request_id"], "status": str(status)}
-            for item, status in zip(items, statuses, strict=True)
-        ]
-        return Response(told)
+        judged = _judged(items, request)
+        return Response([one.told(item) for item, one in zip(items, judged, strict=True)])
 
 
 def _items(data: Any) -> list[dict[str, Any]]:
+    """The items; what is wrong with one of them is told beside it, as a node tells it."""
     listed = data if isinstance(data, list) else [data]
     if not 0 < len(listed) <= MOST_ITEMS:
         raise ValidationError(f"Send between 1 and {MOST_ITEMS} items.")
-    checked = FeedbackItem(data=listed, many=True)
-    checked.is_valid(raise_exception=True)
-    return [dict(item) for item in checked.validated_data]
+    for place, item in enumerate(listed):
+        if not isinstance(item, dict):
+            raise ValidationError({f"[{place}]": "An item is an object: {request_id, reward} or {…, label}."})
+    return listed
 
 
-def _judged(items: list[dict[str, Any]], request: Request) -> list[Status]:
+def _judged(items: list[dict[str, Any]], request: Request) -> list[Judged]:
     """Items about models that the asker may not see are unknown to him, whatever they are to us."""
     visible = selectors.visible_models(request.user, request.auth).values_list("name", flat=True)
     tags = {request_ids.model_tag(name) for name in visible}
-    mine = [index for index, item in enumerate(items) if _may_tell(item["request_id"], tags)]
-    statuses = [Status.UNKNOWN] * len(items)
+    mine = [index for index, item in enumerate(items) if _may_tell(item.get("request_id"), tags)]
+    judged = [feedback.UNKNOWN] * len(items)
     taken = feedback.take([items[index] for index in mine], actor=actor_of(request))
-    for index, status in zip(mine, taken, strict=True):
-        statuses[index] = status
-    return statuses
+    for index, one in zip(mine, taken, strict=True):
+        judged[index] = one
+    return judged
 
 
-def _may_tell(request_id: str, tags: set[bytes]) -> bool:
+def _may_tell(request_id: Any, tags: set[bytes]) -> bool:
     try:
-        return request_ids.parse(request_id, settings.REQUEST_KEY()).model in tags
+        return request_ids.parse(str(request_id), settings.REQUEST_KEY()).model in tags
     except BadRequestId:
         return True

@@ -12,6 +12,7 @@ from registry.api.shapes import EventShape
 from releases import selectors
 from releases.lifecycle import Action
 from releases.services.opening import STRATEGIES
+from scoring.feedback import MOST_REWARD
 
 SHARE_OF = 2**53
 
@@ -208,17 +209,28 @@ class UploadedShape(serializers.Serializer[Any]):
     unchanged = serializers.BooleanField()
 
 
+_VALUE = {"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
+
+
+@extend_schema_field({"oneOf": [*_VALUE["oneOf"], {"type": "array", "items": _VALUE}], "example": 3})
+class LabelField(serializers.JSONField):
+    """The true value, or a list with one for each row of the request."""
+
+
 class FeedbackItem(Strict):
     """A `reward` or a `label` for one answer, by the request id that the answer carried."""
 
-    request_id = serializers.CharField(max_length=200)
-    reward = serializers.FloatField(required=False)
-    label = serializers.JSONField(required=False)
+    request_id = serializers.CharField()
+    reward = serializers.FloatField(
+        required=False, allow_null=True, min_value=-MOST_REWARD, max_value=MOST_REWARD
+    )
+    label = LabelField(required=False, allow_null=True)
 
 
 class FeedbackStatus(serializers.Serializer[Any]):
-    request_id = serializers.CharField()
+    request_id = serializers.CharField(allow_blank=True)
     status = serializers.ChoiceField(["accepted", "duplicate", "late", "unknown", "invalid"])
+    reason = serializers.CharField(required=False)
 
 
 class VersionFeedback(serializers.Serializer[Any]):

@@ -1,15 +1,17 @@
 """Feedback is counted exactly once: by request id, and by the shipment it came with.
 
-The arm, the time and the model come from the signed request id, never from the caller.
+The arm, the time and the model come from the signed request id, never from the caller. Forms are judged
+by `scoring.feedback`, as nodes do it: what one door refuses, the other one refuses in the same words.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
+from time import time
 from typing import Any
 
 from django.conf import settings
@@ -22,12 +24,14 @@ from releases import dataplane
 from releases.events import Kind
 from releases.models import Environment, FeedbackBatch, Reward
 from releases.services.publishing import client
-from scoring import request_ids
+from scoring import feedback, request_ids
 from scoring.crashpoints import crashpoint
-from scoring.errors import BadRequestId
+from scoring.limits import Limits
 
-WINDOW = timedelta(days=7)
+WINDOW_S = Limits().reward_window_seconds
 ACTOR = "system/feedback"
+_REPEATED = "feedback for this answer has been counted already"
+_UNKNOWN = "no model here has given this answer"
 
 
 class Status(StrEnum):
@@ -43,16 +47,24 @@ class Judged:
     """One item and what becomes of it; `row` is set where it may count."""
 
     status: Status
+    reason: str = ""
     row: Reward | None = None
 
+    def told(self, item: Mapping[str, Any]) -> dict[str, str]:
+        """The item's line of the answer."""
+        return feedback.told(item, self.status, self.reason)
 
-def take(items: Sequence[Mapping[str, Any]], *, actor: str) -> list[Status]:
-    """Count feedback that came over REST; one status per item, in order."""
+
+UNKNOWN = Judged(Status.UNKNOWN, _UNKNOWN)
+
+
+def take(items: Sequence[Mapping[str, Any]], *, actor: str) -> list[Judged]:
+    """Count feedback that came over REST; a judgement per item, in order."""
     with write():
-        statuses, counted = _count(items, None)
+        judged, counted = _count(items, None)
         if counted:
-            record(Kind.FEEDBACK_INGESTED, "feedback", actor=actor, **_summary(items, counted))
-    return statuses
+            record(Kind.FEEDBACK_INGESTED, "feedback", actor=actor, **_summary(items, judged, counted))
+    return judged
 
 
 def ingest(environment: Environment) -> int:
@@ -82,7 +94,7 @@ def _ingest_batch(batch: dataplane.Batch) -> int:
         )
         if not created:
             return 0
-        _, counted = _count(items, row)
+        judged, counted = _count(items, row)
         FeedbackBatch.objects.filter(pk=row.pk).update(counted=counted)
         record(
             Kind.FEEDBACK_INGESTED,
@@ -90,7 +102,7 @@ def _ingest_batch(batch: dataplane.Batch) -> int:
             actor=ACTOR,
             boot=batch.boot,
             sequence=batch.sequence,
-            **_summary(items, counted),
+            **_summary(items, judged, counted),
         )
         return counted
 
@@ -106,66 +118,59 @@ def _complete_upto(batch: dataplane.Batch) -> int:
     return upto
 
 
-def _count(items: Sequence[Mapping[str, Any]], batch: FeedbackBatch | None) -> tuple[list[Status], int]:
+def _count(items: Sequence[Mapping[str, Any]], batch: FeedbackBatch | None) -> tuple[list[Judged], int]:
     models = {request_ids.model_tag(m.name): m for m in RegisteredModel.objects.all()}
-    judged = [_judge(item, models, batch) for item in items]
+    key, now = settings.REQUEST_KEY(), time()
+    judged = [_judge(item, models, batch, key, now) for item in items]
     wanted = [j.row.request for j in judged if j.row]
     seen = set(Reward.objects.filter(request__in=wanted).values_list("request", flat=True))
-    statuses, fresh = [], []
+    told, fresh = [], []
     for one in judged:
         if one.row is not None and one.row.request in seen:
-            statuses.append(Status.DUPLICATE)
+            told.append(Judged(Status.DUPLICATE, _REPEATED))
             continue
         if one.row is not None:
             seen.add(one.row.request)
             fresh.append(one.row)
-        statuses.append(one.status)
+        told.append(one)
     Reward.objects.bulk_create(fresh, batch_size=500)
-    return statuses, len(fresh)
+    return told, len(fresh)
 
 
 def _judge(
-    item: Mapping[str, Any], models: Mapping[bytes, RegisteredModel], batch: FeedbackBatch | None
+    item: Mapping[str, Any],
+    models: Mapping[bytes, RegisteredModel],
+    batch: FeedbackBatch | None,
+    key: bytes,
+    now: float,
 ) -> Judged:
-    try:
-        told = request_ids.parse(str(item.get("request_id", "")), settings.REQUEST_KEY())
-    except BadRequestId:
-        return Judged(Status.INVALID)
-    reward, label = item.get("reward"), item.get("label")
-    if (reward is None) == (label is None) or not _is_reward(reward):
-        return Judged(Status.INVALID)
-    model = models.get(told.model)
+    """What a node has taken in time stays in time, however long it was under way."""
+    given = feedback.given(item) if batch else item
+    at = float(item.get("at", now)) if batch else now
+    found = feedback.verdict(given, key=key, now=at, window=WINDOW_S)
+    if found.answer is None or found.status != Status.ACCEPTED:
+        return Judged(Status(found.status), found.reason)
+    model = models.get(found.answer.model)
     if model is None:
-        return Judged(Status.UNKNOWN)
-    scored_at = datetime.fromtimestamp(told.at_ms / 1000, UTC)
-    if datetime.now(UTC) - scored_at > WINDOW and batch is None:
-        return Judged(Status.LATE)
-    return Judged(
-        Status.ACCEPTED,
-        Reward(
-            request=str(item["request_id"]),
-            model=model,
-            version=told.version,
-            revision=told.revision,
-            scored_at=scored_at,
-            reward=reward,
-            label=label,
-            batch=batch,
-        ),
+        return UNKNOWN
+    row = Reward(
+        request=str(given["request_id"]),
+        model=model,
+        version=found.answer.version,
+        revision=found.answer.revision,
+        scored_at=datetime.fromtimestamp(found.answer.at_ms / 1000, UTC),
+        reward=given.get("reward"),
+        label=given.get("label"),
+        batch=batch,
     )
+    return Judged(Status.ACCEPTED, "", row)
 
 
-def _is_reward(value: Any) -> bool:
-    if value is None:
-        return True
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and abs(value) < float("inf")
-
-
-def _summary(items: Iterable[Mapping[str, Any]], counted: int) -> dict[str, Any]:
-    listed = list(items)
+def _summary(items: Sequence[Mapping[str, Any]], judged: Sequence[Judged], counted: int) -> dict[str, Any]:
+    """What was there, and the digest of all that had a form: what has none may hold what no JSON holds."""
+    formed = [item for item, one in zip(items, judged, strict=True) if one.status != Status.INVALID]
     return {
-        "items": len(listed),
+        "items": len(items),
         "counted": counted,
-        "digest": hashlib.sha256(canonical(listed).encode()).hexdigest(),
+        "digest": hashlib.sha256(canonical(formed).encode()).hexdigest(),
     }

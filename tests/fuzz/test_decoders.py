@@ -12,7 +12,6 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import UNSET
 
 from formats.dtypes import DTYPES
 from formats.types import Signature, TensorSpec
@@ -135,7 +134,7 @@ def test_feedback(body):
         judged = feedback.judge(items, key=REQUEST_KEY, now=1e9, window=1e9)
         assert len(judged.statuses) == len(items)
         # As it goes to the node, into the spool, and to the client.
-        for facts in [item.facts(1e9) for item in items if (item.reward is UNSET) != (item.label is UNSET)]:
+        for facts in judged.accepted:
             assert orjson.loads(orjson.dumps(facts)) == msgspec.json.decode(msgspec.json.encode(facts))
         orjson.dumps(judged.statuses)
 

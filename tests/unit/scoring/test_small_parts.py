@@ -74,7 +74,7 @@ def identity(arm, at_ms):
     ("item", "status"),
     [
         ({"request_id": identity(0, 1_000_000), "reward": 0.5}, "accepted"),
-        ({"request_id": identity(255, 1_000_000), "label": "cat"}, "accepted"),
+        ({"request_id": identity(255, 1_000_000), "label": "cat"}, "invalid"),
         ({"request_id": identity(0, 1_000_000), "label": False}, "accepted"),
         ({"request_id": identity(0, 899_000), "reward": 1}, "late"),
         ({"request_id": identity(INTERNAL, 1_000_000), "reward": 1}, "invalid"),
@@ -91,11 +91,12 @@ def test_what_an_id_alone_decides(item, status):
     assert bool(judged.accepted) == (status == "accepted")
 
 
-def test_too_many_items_and_strange_ones_are_refused():
+def test_too_many_items_and_what_is_none_are_refused():
     with pytest.raises(BadRequest, match="at most 5"):
         read(json.dumps([{"request_id": "x"}] * 6).encode(), 5)
-    with pytest.raises(BadRequest):
-        read(b'[{"request_id":"x","reward":"1"}]', 5)
+    for body in (b"[1]", b"3", b'"x"', b"[null]", b'{"reward":1,"reward":2}'):
+        with pytest.raises(BadRequest):
+            read(body, 5)
 
 
 def test_counters_merge_by_addition():

@@ -1,0 +1,136 @@
+"""Both doors for feedback say the same of the same item, with the reason."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from django.conf import settings
+
+from releases.models import Reward
+from scoring import feedback, request_ids
+from scoring.limits import Limits
+from scoring.request_ids import BY_NAME, INTERNAL, RequestId, model_tag
+
+DAY_S = 86_400
+pytestmark = pytest.mark.django_db
+
+
+def answered(arm=0, days_ago=0.0, counter=0, model="digits") -> str:
+    """The id of an answer that a client got."""
+    at_ms = int((time.time() - days_ago * DAY_S) * 1000)
+    return request_ids.make(settings.REQUEST_KEY(), RequestId(model_tag(model), 1, 1, arm, 5, at_ms, counter))
+
+
+COUNTS = {
+    "a reward": {"reward": 0.5},
+    "a whole number": {"reward": -1},
+    "the most": {"reward": 1e9},
+    "a text": {"label": "cat"},
+    "a number": {"label": 3},
+    "false": {"label": False},
+    "nought": {"label": 0},
+    "a label for each row": {"label": [3, 4]},
+    "of any kind": {"label": ["cat", 1.5, True]},
+    "a null beside it": {"reward": 1, "label": None},
+    "all of 64 bits": {"label": -(2**63)},
+}
+DOES_NOT = {
+    "neither": ({}, "either a reward or a label"),
+    "both": ({"reward": 1, "label": 1}, "either a reward or a label"),
+    "true as reward": ({"reward": True}, "reward must be a number"),
+    "a text as reward": ({"reward": "1"}, "reward must be a number"),
+    "a list as reward": ({"reward": [1]}, "reward must be a number"),
+    "too large": ({"reward": 1e300}, "between -1e+09 and 1e+09"),
+    "too small": ({"reward": -1e300}, "between -1e+09 and 1e+09"),
+    "no labels": ({"label": []}, "one for each row"),
+    "an object": ({"label": {"a": 1}}, "a label is a text"),
+    "a list in a list": ({"label": [1, [2]]}, "label 1: a label is a text"),
+    "an object in a list": ({"label": [{"a": 1}]}, "label 0: a label is a text"),
+    "null in a list": ({"label": [1, None]}, "label 1: a label is a text"),
+    "beyond 64 bits": ({"label": 2**64 - 1}, "at most 64 bits"),
+    "a long text": ({"label": "x" * 1001}, "at most 1000 characters"),
+    "too many rows": ({"label": [1] * 8193}, "1 to 8192"),
+    "something else": ({"reward": 1, "arm": 2}, "not 'arm'"),
+}
+
+
+def at_the_node(item):
+    items = feedback.read(json.dumps(item).encode(), 1000)
+    key, window = settings.REQUEST_KEY(), Limits().reward_window_seconds
+    (told,) = feedback.judge(items, key=key, now=time.time(), window=window).statuses
+    return told
+
+
+@pytest.mark.parametrize("value", COUNTS.values(), ids=COUNTS)
+def test_what_counts_at_one_door_counts_at_the_other(ci, digits, value):
+    item = {"request_id": answered(), **value}
+    assert at_the_node(item) == {"request_id": item["request_id"], "status": "accepted"}
+    answer = ci.post("/feedback", item)
+
+    assert (answer.status_code, answer.json()) == (200, [at_the_node(item)])
+    row = Reward.objects.get()
+    kept = {"reward": row.reward, "label": row.label}
+    assert kept == {"reward": None, "label": None, **value}
+    (again,) = ci.post("/feedback", [item]).json()
+    assert (again["status"], "already" in again["reason"]) == ("duplicate", True)
+
+
+@pytest.mark.parametrize(("value", "why"), DOES_NOT.values(), ids=DOES_NOT)
+def test_what_does_not_count_is_refused_by_both_in_the_same_words(ci, digits, value, why):
+    item = {"request_id": answered(), **value}
+    told = at_the_node(item)
+    answer = ci.post("/feedback", [item])
+
+    assert (answer.status_code, answer.json()) == (200, [told])
+    assert told["status"] == "invalid"
+    assert why in told["reason"]
+    assert not Reward.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("request_id", "status", "why"),
+    [
+        (lambda: "no id", "invalid", "64 letters"),
+        (lambda: 5, "invalid", "must be the text"),
+        (lambda: None, "invalid", "must be the text"),
+        (lambda: "A" * 64, "invalid", "not made here"),
+        (lambda: answered(arm=BY_NAME), "invalid", "by version number"),
+        (lambda: answered(arm=INTERNAL), "invalid", "verification"),
+        (lambda: answered(days_ago=-1), "invalid", "future"),
+        (lambda: answered(days_ago=8), "late", "7 days"),
+    ],
+)
+def test_whose_answer_it_was_is_judged_alike(ci, digits, request_id, status, why):
+    item = {"request_id": request_id(), "reward": 1}
+    told = at_the_node(item)
+
+    assert ci.post("/feedback", [item]).json() == [told]
+    assert told["status"] == status
+    assert why in told["reason"]
+    assert not Reward.objects.exists()
+
+
+def test_a_model_that_nobody_has_is_unknown_and_good_items_beside_bad_ones_count(ci, digits):
+    items = [
+        {"request_id": answered(model="nobody"), "reward": 1},
+        {"request_id": answered(counter=1), "reward": 1e300},
+        {"request_id": answered(counter=2), "reward": 1},
+    ]
+    told = ci.post("/feedback", items).json()
+    assert [one["status"] for one in told] == ["unknown", "invalid", "accepted"]
+    assert ["reason" in one for one in told] == [True, True, False]
+
+
+def test_a_number_that_no_json_holds_stops_nothing(ci, digits):
+    raw = f'[{{"request_id":"x","reward":1e999}},{{"request_id":"{answered()}","reward":1}}]'
+    answer = ci.http.generic(
+        "POST", "/api/v1/feedback", raw, content_type="application/json", headers=ci.headers
+    )
+    assert [one["status"] for one in answer.json()] == ["invalid", "accepted"]
+
+
+@pytest.mark.parametrize("body", [[1], ["x"], [[]], [None], [], 3, "x"])
+def test_items_are_objects(ci, digits, body):
+    assert ci.post("/feedback", body).status_code == 422
