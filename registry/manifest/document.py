@@ -13,6 +13,7 @@ from registry.manifest import sections
 from registry.manifest.errors import BadManifest, Problem
 from registry.manifest.facts import ROWS, Facts, FileFact
 from registry.manifest.fields import Section
+from registry.manifest.metric import metric
 from registry.manifest.reading import read
 
 OUTSIDE_IDENTITY = frozenset({"tags", "aliases", "release"})
@@ -45,7 +46,7 @@ def parse(text: bytes) -> Manifest:
         files=named,
         training=sections.training(root, has_requirements="requirements" in named or not named),
         data=sections.data(root),
-        metric=sections.metric(root),
+        metric=metric(root),
         signature=sections.signature(root),
         built=sections.built(root),
         rows=root.choice("rows", ROWS),

@@ -84,6 +84,9 @@ class MetricRange:
     positive     the label that precision, recall and the like count.
     reading      whether several values of a row are labels of their own, or places that are judged alike.
     ignore       a target that says that its place is not judged: padding, void.
+    scores, labels   of detections: the outputs beside `output`, which has the boxes.
+    boxes        how a box is written: xyxy, xywh or cxcywh; None: xyxy.
+    iou          from which overlap on a box counts as found; None: 0.5.
     """
 
     name: str
@@ -98,6 +101,10 @@ class MetricRange:
     ignore: Label | None = None
     k: int | None = None
     quantile: float | None = None
+    scores: str | None = None
+    labels: str | None = None
+    boxes: str | None = None
+    iou: float | None = None
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> MetricRange:

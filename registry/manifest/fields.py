@@ -193,6 +193,13 @@ class Section:
             return ()
         return tuple(value)
 
+    def scalar(self, key: str) -> str | float | bool | None:
+        value = self.raw(key)
+        if value is None or isinstance(value, str | int | float):
+            return value
+        self.problem(key, "must be one text or number")
+        return None
+
     def moment(self, key: str, *, required: bool = False) -> datetime | None:
         value = self.text(key, required=required)
         if value is None:

@@ -68,6 +68,13 @@ def settled(metric: MetricRange, truth: Truth, outputs: Sequence[TensorSpec], ro
         return replace(metric, output=_implied(metric, truth, outputs, rows))
     if metric.output not in by_name:
         raise Misfit(f"The version has no output {metric.output!r}: it has {sorted(by_name)}.", _OUTPUT)
+    for field in ("scores", "labels"):
+        name = getattr(metric, field)
+        if name is not None and (name not in by_name or by_name[name].datatype == "BYTES"):
+            numbers = sorted(output.name for output in outputs if output.datatype != "BYTES")
+            raise Misfit(
+                f"The version has no output {name!r} of numbers: it has {numbers}.", f"metric.{field}"
+            )
     if reason := misfit(metric, truth, by_name[metric.output], rows):
         raise reason
     return metric
@@ -156,6 +163,24 @@ def _fits_numbers(metric: MetricRange, truth: Truth, output: TensorSpec, shape: 
     _fits_memory(metric, truth, 1)
 
 
+def _fits_boxes(metric: MetricRange, truth: Truth, output: TensorSpec, shape: Shape | None) -> None:
+    if truth.is_text or output.datatype in ("BYTES", "BOOL"):
+        raise Misfit(f"{metric.name} needs boxes in numbers, and classes as numbers.")
+    if len(truth.shape) != 2 or truth.shape[1] not in (4, 5):
+        raise Misfit(
+            "A row of the target is one image's boxes, of shape (boxes, 5) with the class last, or (boxes, 4)"
+            f" where there is one class; it has shape {list(truth.shape)}."
+        )
+    widths = (4,) if metric.scores else (5, 6)
+    if shape is not None and (len(shape) < 2 or shape[-1] not in (FREE, *widths)):
+        wanted = "4 numbers" if metric.scores else "4 numbers, the score and the class"
+        raise Misfit(
+            f"A row of {output.name} has shape {list(shape)}: {metric.name} needs boxes, each of {wanted};"
+            " scores and classes of their own are named by metric.scores and metric.labels.",
+            _OUTPUT,
+        )
+
+
 def _fits_reading(metric: MetricRange, truth: Truth) -> None:
     if metric.reading == Reading.LABELS and (truth.is_text or len(squeezed(truth.shape)) != 1):
         raise Misfit(
@@ -180,6 +205,7 @@ _FITS: Mapping[Kind, Callable[[MetricRange, Truth, TensorSpec, Shape | None], No
     Kind.LABEL: _fits_labels,
     Kind.PROBABILITY: _fits_scores,
     Kind.REGRESSION: _fits_numbers,
+    Kind.DETECTION: _fits_boxes,
 }
 
 

@@ -15,14 +15,18 @@ NEGATED = "neg_"
 """scikit-learn's scorers say a loss with its sign turned: `neg_log_loss`."""
 FIRST, LAST = "first", "last"
 CLASS_AXES = (FIRST, LAST)
+CORNERS, SIZES, CENTRES = "xyxy", "xywh", "cxcywh"
+BOXES = (CORNERS, SIZES, CENTRES)
+IOU = 0.5
 
 
 class Kind(StrEnum):
-    """What a metric is computed from: the predicted label, class probabilities, or a number."""
+    """What a metric is computed from: predicted labels, class probabilities, numbers, or boxes."""
 
     LABEL = "label"
     PROBABILITY = "probability"
     REGRESSION = "regression"
+    DETECTION = "detection"
 
 
 class Reading(StrEnum):
@@ -105,6 +109,15 @@ _ALL = (
     _errors("pinball", "quantile").also("mean_pinball_loss"),
     Metric("r2", Kind.REGRESSION, True, -inf, 1.0, ("ignore",), ("r2_score",)),
     Metric("d2_absolute", Kind.REGRESSION, True, -inf, 1.0, ("ignore",), ("d2_absolute_error_score",)),
+    Metric(
+        "mean_average_precision",
+        Kind.DETECTION,
+        True,
+        0.0,
+        1.0,
+        ("scores", "labels", "boxes", "iou"),
+        ("map", "map_50"),
+    ),
 )
 
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}

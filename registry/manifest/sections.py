@@ -7,16 +7,13 @@ throws the value away when there was any problem.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from formats.types import CLIP
 from registry.manifest import facts
-from registry.manifest.fields import LONG_TEXT, Section, listed, nearest, number_problem
-from registry.manifest.metrics import CLASS_AXES, METRICS, NAMES, Reading, known_name
+from registry.manifest.fields import LONG_TEXT, Section, nearest, number_problem
 
-_PARAMETERS = ("classes", "class_axis", "positive", "reading", "ignore", "k", "quantile")
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -106,75 +103,6 @@ def _texts_by_name(section: Section | None) -> Mapping[str, str]:
     return {name: section.text(name) or "" for name in section.names()}
 
 
-def metric(parent: Section) -> facts.MetricRange:
-    section = parent.section("metric") or Section({}, "metric", [])
-    name, negated = _metric_name(section)
-    made = facts.MetricRange(
-        name=name,
-        output=section.text("output"),
-        range=section.range("range", required=True) or (0, 0),
-        margin=section.number("margin", low=0),
-        claimed=section.number("claimed"),
-        classes=section.scalars("classes"),
-        class_axis=section.choice("class_axis", CLASS_AXES),
-        positive=_scalar(section, "positive"),
-        reading=section.choice("reading", tuple(Reading)),
-        ignore=_scalar(section, "ignore"),
-        k=section.whole("k", low=1),
-        quantile=section.number("quantile", low=0, high=1),
-    )
-    section.finish()
-    if negated and made.range[1] > 0:
-        section.problem("range", f"cannot be reached: with its sign turned, {name} is never above 0")
-    elif name:
-        made = _turned(made) if negated else made
-        _fits_metric(section, made)
-    return made
-
-
-def _metric_name(section: Section) -> tuple[str, bool]:
-    word = section.text("name", required=True) or ""
-    found = known_name(word)
-    if word and found is None:
-        near = nearest(word.lower(), NAMES)
-        section.problem("name", f"{word!r} is not known{near}; use one of {listed(METRICS)}")
-    return found or ("", False)
-
-
-def _turned(made: facts.MetricRange) -> facts.MetricRange:
-    """What was said of a loss with its sign turned, said of the loss."""
-    low, high = made.range
-    claimed = None if made.claimed is None else -made.claimed
-    return replace(made, range=(-high, -low), claimed=claimed)
-
-
-def _fits_metric(section: Section, made: facts.MetricRange) -> None:
-    known = METRICS[made.name]
-    low, high = made.range
-    possible = f"{made.name} lies between {known.low:g} and {known.high:g}"
-    if low < known.low or high > known.high:
-        section.problem("range", f"cannot be reached: {possible}")
-    if made.claimed is not None and not known.low <= made.claimed <= known.high:
-        section.problem("claimed", f"cannot be: {possible}")
-    given = {key: getattr(made, key) for key in _PARAMETERS}
-    for key, value in given.items():
-        if value not in (None, ()) and key not in known.parameters:
-            section.problem(key, f"means nothing to {made.name}")
-    if made.reading == Reading.LABELS and made.ignore is not None:
-        section.problem("ignore", "goes with reading: places")
-    for key in ("k", "quantile"):
-        if key in known.parameters and given[key] is None:
-            section.problem(key, f"is missing: {made.name} needs it")
-
-
-def _scalar(section: Section, key: str) -> str | float | bool | None:
-    value = section.raw(key)
-    if value is None or isinstance(value, str | int | float):
-        return value
-    section.problem(key, "must be one text or number")
-    return None
-
-
 def signature(parent: Section) -> facts.SignatureFacts:
     section = parent.section("signature", required=False)
     if section is None:
@@ -214,7 +142,7 @@ def _tensor(
         enforce=section.choice("enforce", facts.ENFORCE),
         sensitive=_sensitive(section),
         optional=section.flag("optional", False),
-        default=_scalar(section, "default"),
+        default=section.scalar("default"),
         consume=section.text("consume", limit=LONG_TEXT),
         finite=section.said("finite"),
         missing=section.said("missing"),

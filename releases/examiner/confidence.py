@@ -26,9 +26,10 @@ from releases.examiner.answers import MOST_CONFIDENCE, ReferenceAnswers
 from releases.examiner.asking import Server
 from releases.examiner.findings import BadSet, Finding
 from releases.examiner.pacing import outputs, pace_of, patiently
-from releases.examiner.predictions import Predictions
+from releases.examiner.predictions import Predictions, read
 from releases.examiner.progress import Progress
 from releases.examiner.spec import Spec
+from releases.examiner.wanted import Wanted
 from releases.statistics import arrays, estimates, slices
 from releases.statistics.arrays import Entries
 from releases.statistics.comparison import compare
@@ -47,7 +48,7 @@ MOST_ADVISED = 10**9
 class Asked:
     """All rows' predictions, and how they were got."""
 
-    predictions: Array
+    predictions: Entries
     rows_per_call: int
     sampled: int
     differing: int
@@ -88,20 +89,20 @@ def _settled(spec: Spec, found: TestSet, target: Entries) -> MetricRange:
 
 def ask(spec: Spec, found: TestSet, server: Server, answers: ReferenceAnswers, progress: Progress) -> Asked:
     """Every row's prediction, from calls of many rows unless a row alone is answered otherwise."""
-    output, path = spec.metric.output or "", spec.scratch / "predictions.npy"
+    wanted, path = Wanted.of(spec.metric), spec.scratch / "predictions.npy"
     rng = np.random.default_rng(spec.seed)
     sample = np.sort(rng.choice(found.rows, min(found.rows, MOST_CONFIDENCE), replace=False))
     progress.begin("confidence", found.rows + len(sample))
     pace = pace_of(found)
     with Predictions(path, found.rows, stacked=found.kind == "samples") as predictions:
-        predictions.fill(outputs(found, server, output, pace, progress.tell))
+        predictions.fill(outputs(found, server, wanted, pace, progress.tell))
         progress.go_on(found.rows, 0)
-        differing = _ask_alone(found, server, answers, sample, predictions.array, output, progress)
+        differing = _ask_alone(found, server, answers, sample, predictions.entries, wanted, progress)
         if differing and pace.used > 1:
             pace = pace_of(found, 1)
             progress.go_on(len(sample), found.rows)
-            predictions.fill(outputs(found, server, output, pace, progress.tell))
-        return Asked(predictions.array, pace.used, len(sample), differing)
+            predictions.fill(outputs(found, server, wanted, pace, progress.tell))
+        return Asked(predictions.entries, pace.used, len(sample), differing)
 
 
 def _ask_alone(
@@ -109,8 +110,8 @@ def _ask_alone(
     server: Server,
     answers: ReferenceAnswers,
     sample: Array,
-    predictions: Array,
-    output: str,
+    predictions: Entries,
+    wanted: Wanted,
     progress: Progress,
 ) -> int:
     """Ask the sampled rows again, each alone as JSON; how many are answered otherwise than before."""
@@ -119,13 +120,12 @@ def _ask_alone(
         told = patiently(found, row, server)
         progress.tell(asked)
         answers.keep("confidence", row, told)
-        before = predictions[row : row + 1] if found.kind == "samples" else predictions[row]
-        differing += _differs(before, told.arrays.get(output), answers.tolerance)
+        differing += _differs(arrays.entry(predictions, row), wanted.entries(told.arrays), answers.tolerance)
     return differing
 
 
-def _differs(before: Array, alone: Array | None, tolerance: Tolerance) -> bool:
-    if alone is None or alone.size != before.size:
+def _differs(before: Array, alone: Array, tolerance: Tolerance) -> bool:
+    if alone.size != before.size:
         return True
     return first_difference(before.reshape(-1), alone.reshape(-1), tolerance) is not None
 
@@ -216,9 +216,9 @@ def _comparison(
     ), None
 
 
-def _champions(path: Path, rows: int) -> Array:
+def _champions(path: Path, rows: int) -> Entries:
     try:
-        theirs: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        theirs = read(path)
     except (ValueError, EOFError) as error:
         raise Unmeasurable(f"its predictions are unreadable: {error}") from error
     if len(theirs) != rows:

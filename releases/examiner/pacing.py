@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from formats.sets import Stacked, TestSet
 from releases.examiner.asking import Server, Told
 from releases.examiner.findings import Finding, TimedOut, TooLarge
+from releases.examiner.wanted import Wanted
 
 Array = NDArray[Any]
 
@@ -56,9 +57,9 @@ def pace_of(found: TestSet, rows: int | None = None) -> Pace:
 
 
 def outputs(
-    found: TestSet, server: Server, output: str, pace: Pace, tell: Callable[[int], None]
+    found: TestSet, server: Server, wanted: Wanted, pace: Pace, tell: Callable[[int], None]
 ) -> Iterator[Array]:
-    """The output of call after call, in the order of the rows; `tell` hears how many have come.
+    """What is judged of call after call, in the order of the rows; `tell` hears how many have come.
 
     Raises Refused, BadAnswer and ServerLost.
     """
@@ -68,12 +69,12 @@ def outputs(
         questions = _questions(found, done, pace, sizes)
         begun = perf_counter()
         try:
-            for told in server.ask_many(questions, [output]):
+            for told in server.ask_many(questions, wanted.names):
                 rows, now = sizes.popleft(), perf_counter()
                 pace.took(rows, now - begun)
                 begun, again = now, 0
                 done += rows
-                yield _wanted(told, output)
+                yield wanted.entries(told)
                 tell(done)
         except (TimedOut, TooLarge) as refusal:
             server.close()
@@ -121,9 +122,3 @@ def alone(row: int, late: TimedOut) -> Finding:
         f"row {row}, asked alone and {ATTEMPTS} times, was never answered in time ({late}):"
         " a client's request would not be answered either"
     )
-
-
-def _wanted(told: Mapping[str, Array], output: str) -> Array:
-    if output not in told:
-        raise Finding(f"the version's answer does not have the output {output!r}")
-    return told[output]

@@ -59,6 +59,20 @@ def row_shape(entries: Entries) -> tuple[int, ...]:
     return tuple(int(axis) if fixed else FREE for axis, fixed in zip(first, same, strict=True))
 
 
+def entry(entries: Entries, row: int) -> Array:
+    """One row."""
+    if not isinstance(entries, Ragged):
+        return np.asarray(entries[row])
+    end = int(entries.shapes[: row + 1].prod(axis=1).sum())
+    shape = entries.shapes[row]
+    return entries.values[end - int(shape.prod()) : end].reshape(shape)
+
+
+def each(entries: Entries) -> Iterator[Array]:
+    """The rows, one after the other."""
+    return entries.rows() if isinstance(entries, Ragged) else iter(entries)
+
+
 def dtype(entries: Entries) -> np.dtype[Any]:
     return entries.values.dtype if isinstance(entries, Ragged) else entries.dtype
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from registry.manifest import METRICS, MetricRange
-from releases.statistics import bootstrap, confusion, delong, metrics, ranks, sums
+from releases.statistics import bootstrap, confusion, delong, detections, metrics, ranks, sums
 from releases.statistics.arrays import Array, Codes
 from releases.statistics.bootstrap import Interval
 from releases.statistics.proportions import clopper_pearson
 from releases.statistics.resampling import Additive, Resampled
 from releases.statistics.rows import (
+    Detections,
     Judged,
     Labels,
     Numbers,
@@ -131,7 +132,7 @@ def _wary(
     if isinstance(rows, Scores) and metric.name in ranks.OF_SCORES and value == 1:
         rarest = int(min(np.bincount(rows.target)[np.unique(rows.target)]))
         return lambda c: ((1 - c) ** (1 / rarest), value)
-    if isinstance(rows, SeveralScores | Places | Additive) and known.high == 1:
+    if isinstance(rows, SeveralScores | Places | Detections | Additive) and known.high == 1:
         return _perfect(worth.units, value)
     return interval.bounds
 
@@ -190,6 +191,8 @@ def _by_row(metric: MetricRange, rows: Judged, weight: Array | None) -> Resample
             return sums.OF_SCORES[metric.name](metric, rows, own)
         case Numbers() if metric.name in sums.OF_NUMBERS:
             return sums.OF_NUMBERS[metric.name](metric, rows, own)
+        case Detections():
+            return ranks.counted(detections.weighted(rows), rows.scores.size, own)
     return ranks.counted(*ranks.of_rows(metric, rows), own)
 
 

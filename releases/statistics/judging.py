@@ -8,7 +8,7 @@ import numpy as np
 
 from registry.manifest import METRICS, Kind, MetricRange
 from registry.manifest.fitting import Misfit
-from releases.statistics import arrays, labels, numbers, scores
+from releases.statistics import arrays, detections, labels, numbers, scores
 from releases.statistics.arrays import Entries, Ragged
 from releases.statistics.rows import Judged, Judgement, Unmeasurable
 
@@ -42,6 +42,7 @@ _WAYS: Mapping[Kind, Callable[[MetricRange, Entries, Sequence[Entries]], Judgeme
     Kind.LABEL: labels.judgement,
     Kind.PROBABILITY: scores.judgement,
     Kind.REGRESSION: numbers.judgement,
+    Kind.DETECTION: detections.judgement,
 }
 
 

@@ -17,7 +17,7 @@ Weight = NDArray[np.float64]
 Weighted = Callable[[Floats], float]
 
 
-def _curve(scores: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def thresholds(scores: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows from the highest score down, and the last place of each run of equal scores."""
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
@@ -26,7 +26,7 @@ def _curve(scores: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 def area(truth: NDArray[np.bool_], scores: Floats) -> Weighted:
     """The area under the ROC curve for given row weights; ties count half. NaN without both classes."""
-    order, ends = _curve(scores)
+    order, ends = thresholds(scores)
     positive = truth[order]
 
     def weighted(weight: Floats) -> float:
@@ -42,7 +42,7 @@ def area(truth: NDArray[np.bool_], scores: Floats) -> Weighted:
 
 def average_precision(truth: NDArray[np.bool_], scores: Floats) -> Weighted:
     """Sum of precision times gain in recall over the thresholds. NaN without a positive."""
-    order, ends = _curve(scores)
+    order, ends = thresholds(scores)
     positive = truth[order]
 
     def weighted(weight: Floats) -> float:

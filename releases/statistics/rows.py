@@ -94,9 +94,33 @@ class Places:
         return Places(self.each.take(kept), codes[kept], len(index))
 
 
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What was detected, one after the other.
+
+    scores, right, classes, rows   of each detection: right where it found a true box; the row that it is of.
+    truths                         how many true boxes each row has of each class, shape (N, classes).
+    """
+
+    scores: Floats
+    right: Truths
+    classes: Codes
+    rows: Codes
+    truths: Floats
+
+    def take(self, index: Array) -> Detections:
+        """index  rows in their order, none twice."""
+        now = np.full(len(self.truths), -1, np.int64)
+        now[index] = np.arange(len(index))
+        rows = now[self.rows]
+        kept = np.flatnonzero(rows >= 0)
+        columns = (self.scores[kept], self.right[kept], self.classes[kept], rows[kept])
+        return Detections(*columns, self.truths[index])
+
+
 Plain = Labels | Scores | Numbers
 """One value per row: what scikit-learn computes and exact methods bound."""
-Judged = Plain | SeveralScores | Places | Additive
+Judged = Plain | SeveralScores | Places | Detections | Additive
 
 
 class Judgement(NamedTuple):
@@ -112,5 +136,7 @@ def count(rows: Judged) -> int:
             return rows.units
         case Places():
             return rows.rows
+        case Detections():
+            return len(rows.truths)
         case _:
             return len(rows.target)

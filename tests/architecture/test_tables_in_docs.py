@@ -50,6 +50,7 @@ def test_the_scoring_page_has_exactly_the_limits_of_the_code():
 
 def test_the_metrics_page_has_exactly_the_metrics_of_the_code():
     takes = {Kind.LABEL: "labels", Kind.PROBABILITY: "scores", Kind.REGRESSION: "numbers"}
+    takes[Kind.DETECTION] = "boxes"
     told = {
         name.strip("`"): (_names(aliases), kind, better, sorted(_names(parameters)))
         for name, aliases, kind, better, parameters in rows("metrics.md", 5)[1:]

@@ -340,19 +340,100 @@ def test_what_one_part_finds_does_not_keep_the_other_from_being_measured(bench, 
     assert found.confidence.rows == 3000
 
 
-@pytest.mark.parametrize("kind", ["FP32", "BYTES"])
-def test_an_output_whose_shape_changes_from_row_to_row_cannot_be_judged(bench, kind):
+LENGTHS = (3, 1, 0, 4)
+
+
+def of_lengths(bench, kind, target):
+    """Requests of different lengths; the model answers one value for each of their rows."""
     signature = Signature((TensorSpec("s", "FP32", (-1, 1)),), (TensorSpec("y", kind, (-1,)),))
     bench.sets["confidence"] = bench.folder / "c.npz"
-    arrays = {f"requests/{i}/inputs/s": np.ones((i + 1, 1), np.float32) for i in range(3)}
-    truths = np.zeros(3) if kind == "FP32" else np.full(3, "ä")
-    np.savez(bench.sets["confidence"], **arrays, target=truths)
+    arrays = {}
+    for row, length in enumerate(LENGTHS):
+        arrays[f"requests/{row}/inputs/s"] = np.ones((length, 1), np.float32)
+        arrays[f"requests/{row}/target"] = target(length)
+    np.savez(bench.sets["confidence"], **arrays)
+    return signature
+
+
+@pytest.mark.parametrize("kind", ["FP32", "BYTES"])
+def test_sequences_of_different_lengths_are_judged(bench, kind):
+    signature = of_lengths(bench, kind, lambda n: np.full(n, "ä") if kind == "BYTES" else np.full(n, 0.5))
 
     def model(inputs):
         values = inputs["s"][:, 0]
-        return {"y": values if kind == "FP32" else np.full(len(values), "ä")}
+        return {"y": values if kind == "FP32" else np.where(np.arange(len(values)) < 3, "ä", "b")}
 
-    name = "mae" if kind == "FP32" else "accuracy"
-    found, _ = examined(bench, model, signature=signature, metric=MetricRange(name, "y", (0.0, 1.0)))
+    name, value = ("mae", 0.5) if kind == "FP32" else ("accuracy", 7 / 8)
+    metric = MetricRange(name, "y", (0.0, 1.0))
+    found, _ = examined(bench, model, signature=signature, metric=metric)
+    champion = bench.folder / "champion.npy"
+    (bench.scratch / "predictions.npy").rename(champion)
+    again, _ = examined(
+        bench, model, signature=signature, metric=metric, champion=Champion(predictions=champion)
+    )
 
-    assert "shape changes from row to row" in found.problem("confidence")
+    assert (found.confidence.value, found.confidence.units) == (value, 4)
+    assert again.confidence.comparison.difference == 0
+    assert found.confidence.differing == 0
+
+
+def test_an_output_of_another_length_than_the_target_cannot_be_judged(bench):
+    signature = of_lengths(bench, "FP32", lambda n: np.zeros(n + 1))
+
+    found, _ = examined(
+        bench,
+        lambda inputs: {"y": inputs["s"][:, 0]},
+        signature=signature,
+        metric=MetricRange("mae", "y", (0.0, 1.0)),
+    )
+
+    assert "in row 0 the output has 3 places, the target 4" in found.problem("confidence")
+
+
+@pytest.mark.parametrize("other", [np.zeros((2, 2), np.float32), np.zeros(2)])
+def test_an_output_that_changes_its_kind_from_row_to_row_cannot_be_judged(bench, other):
+    signature = of_lengths(bench, "FP32", np.zeros)
+
+    def model(inputs):
+        return {"y": inputs["s"][:, 0] if len(inputs["s"]) != 4 else other}
+
+    found, _ = examined(bench, model, signature=signature, metric=MetricRange("mae", "y", (0.0, 1.0)))
+
+    assert "the output changes from row to row" in found.problem("confidence")
+
+
+def test_detections_come_in_three_outputs(bench, monkeypatch):
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 200)
+    boxes = [TensorSpec("boxes", "FP32", (-1, 4)), TensorSpec("scores", "FP32", (-1,))]
+    signature = Signature(
+        (TensorSpec("image", "FP32", (-1, -1)),), (*boxes, TensorSpec("labels", "INT64", (-1,)))
+    )
+    bench.sets["confidence"] = bench.folder / "c.npz"
+    arrays = {}
+    for row in range(30):
+        arrays[f"requests/{row}/inputs/image"] = np.full((2 + row % 3, 2), row, np.float32)
+        truth = [[row, row, row + 9, row + 9, 1], [50, 50, 60, 60, 2]][: 1 + row % 2]
+        arrays[f"requests/{row}/target"] = np.array(truth, np.float32)
+    np.savez(bench.sets["confidence"], **arrays)
+
+    def model(inputs):
+        row = inputs["image"][0, 0]
+        return {
+            "boxes": np.array([[row, row, row + 9, row + 9], [50, 50, 60, 60]], np.float32),
+            "scores": np.array([0.9, 0.8], np.float32),
+            "labels": np.array([1, 2]),
+        }
+
+    metric = MetricRange("mean_average_precision", "boxes", (0.5, 1.0), scores="scores", labels="labels")
+    found, _ = examined(bench, model, signature=signature, metric=metric)
+
+    assert (found.confidence.value, found.confidence.differing) == (0.75, 0)
+    one, _ = examined(bench, model, signature=signature, metric=replace(metric, scores="labels", labels=None))
+    assert one.confidence.value < 0.75
+    unlike, _ = examined(
+        bench,
+        lambda inputs: model(inputs) | {"scores": np.zeros(3, np.float32)},
+        signature=signature,
+        metric=metric,
+    )
+    assert "one value per box is needed" in unlike.problem("confidence")

@@ -169,3 +169,36 @@ def test_only_losses_have_a_sign_to_turn():
 def test_no_name_means_two_metrics():
     names = [name for metric in METRICS.values() for name in (metric.name, *metric.aliases)]
     assert sorted(names) == sorted(NAMES)
+
+
+BOXES = (
+    TensorSpec("boxes", "FP32", (-1, 4)),
+    TensorSpec("scores", "FP32", (-1,)),
+    TensorSpec("labels", "BYTES", (-1,)),
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "output", "changes", "said"),
+    [
+        ((-1, 5), (-1, 6), {}, None),
+        ((7, 4), (1, -1, 5), {}, None),
+        ((-1, 5), (-1, 4), {"scores": "s"}, None),
+        ((-1, 5), (-1, 4), {}, "the score and the class"),
+        ((-1, 5), (-1, 6), {"scores": "s"}, "each of 4 numbers"),
+        ((-1,), (-1, 6), {}, "one image's boxes"),
+        ((-1, 6), (-1, 6), {}, "one image's boxes"),
+    ],
+)
+def test_boxes_have_a_line_each(target, output, changes, said):
+    reason = fits("mean_average_precision", target, output, kind="f", rows="requests", **changes)
+    assert (reason is None) if said is None else (said in str(reason))
+
+
+def test_outputs_beside_the_boxes_must_be_there():
+    truth = Truth(9, (-1, 5), "f")
+    metric = asked("mean_average_precision", output=None, scores="scores")
+    assert settled(metric, truth, BOXES, "requests").output == "boxes"
+    for changes in ({"scores": "score"}, {"scores": "scores", "labels": "labels"}):
+        with pytest.raises(Misfit, match=r"no output '(score|labels)' of numbers"):
+            settled(asked("mean_average_precision", output="boxes", **changes), truth, BOXES, "requests")

@@ -11,6 +11,10 @@ MORE = {"top_k": {"k": 2}, "pinball": {"quantile": 0.3}}
 TWO_CLASSES = {"precision", "recall", "f1", "jaccard", "roc_auc", "average_precision"}
 
 
+PLAIN = [name for name, metric in METRICS.items() if metric.kind is not Kind.DETECTION]
+"""Metrics of one value per row; boxes have tests of their own."""
+
+
 def question(name: str, **changes) -> MetricRange:
     return MetricRange(**({"name": name, "output": "y", "range": (0.0, 1.0)} | MORE.get(name, {}) | changes))
 
