@@ -28,8 +28,10 @@ def planned_version(
     cache_bytes: int = 0,
     log_share: float = 0.0,
     prepack: bool = True,
+    weights: Mapping[str, ArtifactRef] | None = None,
 ) -> PlannedVersion:
-    """A version as nodes load it. `files` maps the manifest's keys; only model and extractor travel."""
+    """A version as nodes load it. `files` maps the manifest's keys; model and extractor travel, and what
+    lies beside them: `weights`, by place."""
     return PlannedVersion(
         number=number,
         digest=digest,
@@ -42,6 +44,7 @@ def planned_version(
         cache_bytes=cache_bytes,
         log_share=log_share,
         prepack=prepack,
+        weights=weights or {},
     )
 
 

@@ -144,9 +144,10 @@ def _lay_out(
     lent = _Lent(*(work / name for name in ("server", "sets", "socket", "scratch")))
     for folder in (lent.server, lent.sets, lent.socket, lent.scratch):
         folder.mkdir(parents=True)
-    for ref in (subject.version.model, subject.version.extractor):
-        if ref is not None:
-            _link(subject.blobs[ref.sha256], lent.server / "store" / blob_path(ref.sha256))
+    for ref in subject.version.artifacts():
+        place = lent.server / "store" / blob_path(ref.sha256)
+        if not place.exists():
+            _link(subject.blobs[ref.sha256], place)
     (lent.server / "plan.json").write_text(json.dumps({"payload": serialise(_plan(subject))}))
     for name, path in sets.items():
         _link(path, lent.sets / f"{name}{path.suffix}")

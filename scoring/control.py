@@ -34,7 +34,8 @@ class Setup(msgspec.Struct, tag=True):
 
 
 class Load(msgspec.Struct, tag=True):
-    """Load and rehearse a version. Files are (path, SHA-256); `mark` stands for it in the black box."""
+    """Load and rehearse a version. Files are (path, SHA-256); `mark` stands for it in the black box.
+    `weights` lie in `folder`, each where the graphs name it."""
 
     key: Key
     mark: int
@@ -43,7 +44,8 @@ class Load(msgspec.Struct, tag=True):
     model: tuple[str, str]
     extractor: tuple[str, str] | None = None
     answers: tuple[str, str] | None = None
-    weights: tuple[str, str] | None = None
+    folder: str | None = None
+    weights: list[tuple[str, str]] = []
     prepack: bool = True
 
 

@@ -10,10 +10,11 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from formats.types import Signature
+from formats.weights import checked
 from scoring.errors import BadPlan
 from scoring.routing import WHOLE, Arm
 
@@ -61,7 +62,8 @@ class PlannedVersion:
 
     `cache_bytes` bounds the answers that a worker remembers, 0 for none; `log_share` is the share
     of requests that is kept in the prediction log. Without `prepack` workers share the pages of large
-    weights instead of laying out copies: less memory, and other last bits than with it.
+    weights instead of laying out copies: less memory, and other last bits than with it. `weights` are
+    files beside the graphs, by the place at which these name them.
     """
 
     number: int
@@ -76,9 +78,11 @@ class PlannedVersion:
     cache_bytes: int = 0
     log_share: float = 0.0
     prepack: bool = True
+    weights: Mapping[str, ArtifactRef] = field(default_factory=dict)
 
     def artifacts(self) -> tuple[ArtifactRef, ...]:
-        return tuple(ref for ref in (self.model, self.extractor, self.answers) if ref is not None)
+        named = (self.model, self.extractor, self.answers, *self.weights.values())
+        return tuple(ref for ref in named if ref is not None)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -93,6 +97,7 @@ class PlannedVersion:
             "cache_bytes": self.cache_bytes,
             "log_share": self.log_share,
             "prepack": self.prepack,
+            "weights": {place: ref.to_json() for place, ref in self.weights.items()},
         }
 
     @classmethod
@@ -111,6 +116,10 @@ class PlannedVersion:
             cache_bytes=int(document.get("cache_bytes", 0)),
             log_share=float(document.get("log_share", 0.0)),
             prepack=bool(document.get("prepack", True)),
+            weights={
+                checked(place): ArtifactRef.from_json(ref)
+                for place, ref in document.get("weights", {}).items()
+            },
         )
 
 

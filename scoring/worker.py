@@ -201,7 +201,13 @@ class Worker:
             number,
             digest,
             Signature.from_json(order.signature),
-            Files(*(_file(pair) for pair in (order.model, order.extractor, order.answers, order.weights))),  # type: ignore[arg-type]
+            Files(
+                _file(order.model),
+                _file(order.extractor) if order.extractor else None,
+                _file(order.answers) if order.answers else None,
+                Path(order.folder) if order.folder else None,
+                tuple(_file(pair) for pair in order.weights),
+            ),
             order.batching,
             order.mark,
         )
@@ -293,8 +299,8 @@ class Worker:
             log.error("a task of the worker failed", exc_info=task.exception())
 
 
-def _file(pair: tuple[str, str] | None) -> tuple[Path, str] | None:
-    return None if pair is None else (Path(pair[0]), pair[1])
+def _file(pair: tuple[str, str]) -> tuple[Path, str]:
+    return Path(pair[0]), pair[1]
 
 
 def _step_back(niceness: int) -> None:

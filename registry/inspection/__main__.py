@@ -18,6 +18,7 @@ def main() -> None:
         manifest=document["manifest"],
         policy=Policy.from_json(document["policy"]),
         sets=SetLimits(**document["sets"]),
+        folder=Path(document["weights"]) if document["weights"] else None,
     )
     for report in inspect(order):
         sys.stdout.write(json.dumps(report.to_json(), allow_nan=False) + "\n")

@@ -51,7 +51,7 @@ def _followed(parts: Anatomy, key: str, policy: Policy) -> Iterator[Finding]:
         return
     known = inferred.followed(parts.model)
     values = inferred.values(known)
-    yield from _divided(divisions, _constants(parts), values, key, sent)
+    yield from _divided(divisions, parts, values, key, sent)
     yield from scans_of(known, values, key, policy)
 
 
@@ -85,18 +85,22 @@ def _risky_divisions(parts: Anatomy) -> list[onnx.NodeProto]:
 
 def _divided(
     divisions: list[onnx.NodeProto],
-    constants: Mapping[str, np.ndarray[Any, Any]],
+    parts: Anatomy,
     values: Mapping[str, Any],
     key: str,
     sent: set[str],
 ) -> Iterator[Finding]:
     types = {name: kind.elem_type for name, kind in values.items()}
+    unread = {tensor.name for body in parts.bodies if body.graph for tensor in body.graph.initializer}
+    constants = _constants(parts)
     for node in divisions:
         divisor = node.input[1]
         # a type that nobody can tell may be a whole number
         whole = (types.get(node.output[0]) or types.get(divisor)) in (WHOLE_NUMBERS | {None, 0})
         value = constants.get(divisor)
-        safe = divisor not in sent if value is None else bool(value.all()) and not bool((value == -1).any())
+        # a constant that is too large to be read here may hold anything
+        unknown = divisor in sent or divisor in unread
+        safe = not unknown if value is None else bool(value.all()) and not bool((value == -1).any())
         if whole and not safe:
             yield Finding(
                 "integer_division", f"In the {key}, {_name(node)} divides whole numbers by any number."
@@ -117,7 +121,11 @@ def _constants(parts: Anatomy) -> dict[str, np.ndarray[Any, Any]]:
             tensors += [
                 (node.output[0], a.t) for a in node.attribute if a.name == "value" and a.HasField("t")
             ]
-    return {name: numpy_helper.to_array(t) for name, t in tensors if np.prod(t.dims) <= SMALL_CONSTANT}
+    return {name: numpy_helper.to_array(t) for name, t in tensors if _is_small(t)}
+
+
+def _is_small(tensor: onnx.TensorProto) -> bool:
+    return np.prod(tensor.dims) <= SMALL_CONSTANT and tensor.data_location != onnx.TensorProto.EXTERNAL
 
 
 def _name(node: onnx.NodeProto) -> str:

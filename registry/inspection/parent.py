@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from formats.sets import SetLimits
+from formats.weights import beside
 from registry import sandbox
 from registry.inspection.policy import Policy
 from registry.inspection.refusals import Finding, Refusal
@@ -21,6 +22,7 @@ from registry.sandbox.limits import GIB, MIB
 
 KEYS = ("model", "extractor", *SETS)
 INSIDE = "/run/assay"
+WEIGHTS = f"{INSIDE}/weights"
 READABLE_BY_ALL = 0o444
 MOST_MEMORY_BYTES = 16 * GIB
 
@@ -36,8 +38,8 @@ def inspect(
 ) -> Inspection:
     """Inspect a version's files in a cell. Never raises for what is in them.
 
-    files     manifest key -> path; only model, extractor, end_to_end and confidence are looked at
-    manifest  the manifest's document: rows, signature and metric are compared with the graphs
+    files     manifest key -> path; only model, extractor, weights and the two sets are looked at
+    manifest  the manifest's document: files, rows, signature and metric are compared with the graphs
     policy    what the model's graphs may be, and which operators it may use beyond the default
 
     Raises NoSandbox when there is no cell to be had.
@@ -46,21 +48,39 @@ def inspect(
     looked_at = {key: files[key] for key in KEYS if key in files}
     if refusals := _oversize(looked_at, policy, sets):
         return Inspection(refusals=refusals)
+    weights = {where: files[key] for where, key in beside(manifest.get("files") or {}).items()}
     with private_folder("inspection-") as folder:
         order = {
             "files": {key: f"{INSIDE}/{key}" for key in looked_at},
-            "manifest": {key: manifest.get(key) for key in ("rows", "signature", "metric")},
+            "manifest": {key: manifest.get(key) for key in ("files", "rows", "signature", "metric")},
             "policy": policy.to_json(),
             "sets": asdict(sets),
+            "weights": WEIGHTS if weights else None,
         }
+        mounts = [Mount(_shown(path, folder / key), f"{INSIDE}/{key}") for key, path in looked_at.items()]
+        mounts += _beside(weights, folder / "weights")
         finished = sandbox.run(
             sandbox.python("registry.inspection"),
             stdin=json.dumps(order, default=str).encode(),
-            mounts=[Mount(_shown(path, folder / key), f"{INSIDE}/{key}") for key, path in looked_at.items()],
-            limits=limits or _limits(looked_at),
+            mounts=mounts,
+            limits=limits or _limits(looked_at, weights),
             allow_unisolated=allow_unisolated,
         )
     return _account(finished)
+
+
+def _beside(weights: Mapping[str, Path], folder: Path) -> list[Mount]:
+    """The files of weights, each where a graph expects it. Nothing is done to the files themselves: an upload
+    tells by its marks that they are still the ones that were hashed."""
+    if sandbox.level().isolated:
+        folder.mkdir()
+        spare = {where: folder / str(number) for number, where in enumerate(weights)}
+        return [Mount(_shown(path, spare[where]), f"{WEIGHTS}/{where}") for where, path in weights.items()]
+    # a machine without walls has no mounts either
+    for where, path in weights.items():
+        (folder / where).parent.mkdir(parents=True, exist_ok=True)
+        _shown_copy(path, folder / where)
+    return [Mount(folder, WEIGHTS)] if weights else []
 
 
 def _oversize(files: Mapping[str, Path], policy: Policy, sets: SetLimits) -> tuple[Refusal, ...]:
@@ -77,17 +97,22 @@ def _shown(path: Path, spare: Path) -> Path:
     """The file, or a copy of it where the cell's user could not read the file itself."""
     if path.stat().st_mode & 0o004:
         return path
+    return _shown_copy(path, spare)
+
+
+def _shown_copy(path: Path, spare: Path) -> Path:
     shutil.copyfile(path, spare)
     spare.chmod(READABLE_BY_ALL)
     return spare
 
 
-def _limits(files: Mapping[str, Path]) -> Limits:
-    """A graph is in memory as bytes, as a message and as a session at once."""
+def _limits(files: Mapping[str, Path], weights: Mapping[str, Path]) -> Limits:
+    """A graph is in memory as bytes, as a message and as a session at once; weights beside it are mapped."""
     graphs = sum(path.stat().st_size for key, path in files.items() if key not in SETS)
-    everything = sum(path.stat().st_size for path in files.values())
+    mapped = sum(path.stat().st_size for path in weights.values())
+    everything = sum(path.stat().st_size for path in files.values()) + mapped
     return Limits(
-        memory_bytes=min(GIB + 5 * graphs, MOST_MEMORY_BYTES),
+        memory_bytes=min(GIB + 5 * graphs, MOST_MEMORY_BYTES) + 2 * mapped,
         cpu_seconds=60 + everything // (10 * MIB),
         wall_seconds=90 + everything // (5 * MIB),
         output_bytes=8 * MIB,

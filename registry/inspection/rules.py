@@ -20,7 +20,7 @@ TOO_MANY = 1 << 62
 
 
 def refuse_unknown(parts: Anatomy, key: str) -> None:
-    """Raise Refused for operators that neither ONNX nor onnxruntime knows, and for bytes outside the file."""
+    """Raise Refused for operators that neither ONNX nor onnxruntime knows, and for damaged constants."""
     field = f"files.{key}"
     unknown = sorted({called(node) for node in parts.nodes() if not _known(parts, node)})
     if unknown:
@@ -29,12 +29,6 @@ def refuse_unknown(parts: Anatomy, key: str) -> None:
             "unknown_operator", field, f"The {key} uses operators that ONNX does not know: {names}."
         )
     for tensor in parts.tensors():
-        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-            raise Refused(
-                "external_data",
-                field,
-                f"The {key} keeps {tensor.name!r} in another file: save it in one file.",
-            )
         if trouble := tensors.trouble(tensor):
             raise Refused("bad_graph", field, f"The constant {tensor.name!r} of the {key} {trouble}.")
 

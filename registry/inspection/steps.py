@@ -10,7 +10,8 @@ from typing import Any
 
 from formats.sets import SetLimits
 from formats.types import Signature
-from registry.inspection import agreement, rules, tensors
+from formats.weights import beside
+from registry.inspection import agreement, external, rules, tensors
 from registry.inspection.declared import declared
 from registry.inspection.files import read_model
 from registry.inspection.policy import Policy
@@ -29,12 +30,16 @@ TEXT = 200
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the parent asks for: files by their manifest key, the manifest, and the bounds."""
+    """What the parent asks for: files by their manifest key, the manifest, and the bounds.
+
+    In `folder` lie the weights that the manifest lists beside the graphs, each where a graph names it.
+    """
 
     files: Mapping[str, Path]
     manifest: Mapping[str, Any]
     policy: Policy
     sets: SetLimits
+    folder: Path | None = None
 
 
 def inspect(order: Order) -> Iterator[Inspection]:
@@ -56,8 +61,14 @@ def inspect(order: Order) -> Iterator[Inspection]:
 def _read_graphs(order: Order, found: Inspection) -> Inspection:
     """Graph files against the policy, and the signature against the manifest. Nothing is run."""
     parts = {key: anatomy(read_model(order.files[key], key, order.policy)) for key in _graph_keys(order)}
+    places = beside(order.manifest.get("files") or {}) if order.folder else {}
+    weights = {place: order.folder / place for place in places} if order.folder else {}
+    used: set[str] = set()
     for key, part in parts.items():
+        used |= external.refuse(part, key, weights)
         rules.refuse_unknown(part, key)
+        external.fold_small(part, weights)
+    external.refuse_unused(places, used)
     findings = [finding for key, part in parts.items() for finding in rules.findings(part, key, order.policy)]
     graphs = {key: _facts(part, order.files[key]) for key, part in parts.items()}
     try:
@@ -88,9 +99,7 @@ def _load(order: Order, found: Inspection) -> Inspection:
     """The graphs in onnxruntime, exactly as a scoring node loads them; only then are the outputs known."""
     began = perf_counter()
     try:
-        loaded = {
-            key: runtime.load(order.files[key], digest_of(order.files[key])) for key in _graph_keys(order)
-        }
+        loaded = {key: _loaded(order, key) for key in _graph_keys(order)}
         own = signature_of(loaded.get("extractor"), loaded["model"])
     except BadModel as error:
         return replace(found, findings=(Finding("does_not_load", str(error)),))
@@ -99,6 +108,12 @@ def _load(order: Order, found: Inspection) -> Inspection:
     signature = _same_inputs(signature, found.signature)
     refuse_other_outputs(order.files, order.manifest, signature, order.sets)
     return replace(found, signature=signature, loaded=True, load_seconds=seconds)
+
+
+def _loaded(order: Order, key: str) -> runtime.Graph:
+    """One graph; weights beside it are mapped and not copied, so that they need not fit twice."""
+    options = runtime.Options(prepack=order.folder is None)
+    return runtime.load(order.files[key], digest_of(order.files[key]), options, order.folder)
 
 
 def _same_inputs(loaded: Signature, described: Signature | None) -> Signature:

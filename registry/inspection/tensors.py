@@ -14,19 +14,36 @@ COMPLEX = {"COMPLEX64", "COMPLEX128"}
 
 
 def trouble(tensor: TensorProto) -> str:
-    """What is wrong with a constant, or nothing."""
-    if any(axis < 0 for axis in tensor.dims):
-        return "has a negative axis"
-    if tensor.data_type not in TensorProto.DataType.values() or tensor.data_type == TensorProto.UNDEFINED:
-        return "has an unknown datatype"
+    """What is wrong with a constant, or nothing; what lies in another file is `external`'s to look at."""
+    if wrong := shape_trouble(tensor):
+        return wrong
+    if tensor.data_location == TensorProto.EXTERNAL:
+        return ""
     wanted = math.prod(tensor.dims)
-    if tensor.data_type == TensorProto.STRING:
+    if is_text(tensor):
         there, needed = len(tensor.string_data), wanted
     elif tensor.HasField("raw_data"):
         there, needed = len(tensor.raw_data), math.ceil(wanted * _element_bytes(tensor.data_type))
     else:
         there, needed = _typed_values(tensor), _values(tensor.data_type, wanted)
     return "" if there == needed else f"declares {wanted:,} elements and does not hold them"
+
+
+def shape_trouble(tensor: TensorProto) -> str:
+    if any(axis < 0 for axis in tensor.dims):
+        return "has a negative axis"
+    if tensor.data_type not in TensorProto.DataType.values() or tensor.data_type == TensorProto.UNDEFINED:
+        return "has an unknown datatype"
+    return ""
+
+
+def is_text(tensor: TensorProto) -> bool:
+    return bool(tensor.data_type == TensorProto.STRING)
+
+
+def holds_values(tensor: TensorProto) -> bool:
+    """Whether the message itself has values, where they should lie in another file."""
+    return bool(tensor.HasField("raw_data") or _typed_values(tensor) or len(tensor.string_data))
 
 
 def bytes_of(tensor: TensorProto) -> int:

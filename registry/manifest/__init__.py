@@ -17,6 +17,7 @@ from registry.manifest.facts import (
     SignatureFacts,
     TensorFacts,
     Training,
+    is_file_key,
 )
 from registry.manifest.metrics import METRICS, NAMES, Kind, Metric, Reading
 from registry.manifest.reading import MAX_BYTES
@@ -45,5 +46,6 @@ __all__ = [
     "Training",
     "canonical",
     "identity",
+    "is_file_key",
     "parse",
 ]

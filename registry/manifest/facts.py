@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from formats.weights import is_weights
+
 REQUIRED_FILES = ("model", "end_to_end", "confidence", "card")
 FILE_KEYS = (
     "model",
@@ -20,6 +22,13 @@ FILE_KEYS = (
 )
 Label = str | int | float | bool
 """A class by its name. Whole numbers stay whole: beyond 2**53 a float would be another label's."""
+
+
+def is_file_key(key: str) -> bool:
+    """Whether a file can have this key: one of FILE_KEYS, or `weights`, `weights_2` and so on."""
+    return key in FILE_KEYS or is_weights(key)
+
+
 ROWS = ("samples", "requests")
 ENFORCE = ("refuse", "clip", "count")
 STRATEGIES = ("single", "shadow", "canary", "blue_green", "ab_test", "bandit")
@@ -174,7 +183,7 @@ class ReleaseWish:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All of a manifest. `files` maps a key of FILE_KEYS to the name of the file beside it.
+    """All of a manifest. `files` maps a key to the name of the file beside it (see `is_file_key`).
 
     `declared` holds the bytes that CI promised for some of these keys.
     """

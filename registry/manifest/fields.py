@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
@@ -57,6 +57,10 @@ class Section:
             self.problem("", f"has {len(self._values)} entries; at most {MANY} are read")
             return ()
         return list(self._values)
+
+    def matching_keys(self, wanted: Callable[[str], bool]) -> list[str]:
+        """The keys of a certain kind, in order; asks for none."""
+        return sorted(key for key in self._values if wanted(key))
 
     def section(self, key: str, *, required: bool = True) -> Section | None:
         value = self.raw(key, required=required)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from formats.types import CLIP
+from formats.weights import MOST_FILES, is_weights, place
 from registry.manifest import facts
 from registry.manifest.fields import LONG_TEXT, Section, nearest, number_problem
 
@@ -24,7 +25,8 @@ def files(parent: Section) -> tuple[Mapping[str, str], Mapping[str, facts.Declar
         return {}, {}
     named: dict[str, str] = {}
     declared: dict[str, facts.DeclaredBytes] = {}
-    for key in facts.FILE_KEYS:
+    weights = section.matching_keys(is_weights)
+    for key in (*facts.FILE_KEYS, *weights):
         required = key in facts.REQUIRED_FILES
         if isinstance(section.raw(key), dict):
             name, declared[key] = _promised(section, key)
@@ -34,7 +36,17 @@ def files(parent: Section) -> tuple[Mapping[str, str], Mapping[str, facts.Declar
             named[key] = name
     section.finish()
     _refuse_shared_names(section, named)
+    _refuse_weights_elsewhere(section, named)
     return named, declared
+
+
+def _refuse_weights_elsewhere(section: Section, named: Mapping[str, str]) -> None:
+    weights = [key for key in named if is_weights(key)]
+    if len(weights) > MOST_FILES:
+        section.problem("", f"has {len(weights)} files of weights; at most {MOST_FILES} are taken")
+    for key in weights:
+        if place(named.get("model", ""), named[key]) is None:
+            section.problem(key, "must lie in the folder of the model or below it, where the graph names it")
 
 
 def _promised(parent: Section, key: str) -> tuple[str | None, facts.DeclaredBytes]:

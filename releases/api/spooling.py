@@ -19,7 +19,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from registry.errors import BadInput, DigestMismatch, TooLarge
-from registry.manifest import FILE_KEYS, MAX_BYTES, Manifest, parse
+from registry.manifest import FILE_KEYS, MAX_BYTES, Manifest, is_file_key, parse
 from registry.sandbox.folders import held_folder, sweep_abandoned
 from registry.services.uploads import SpooledFile
 from registry.storage.arriving import ArrivingFile
@@ -136,7 +136,7 @@ class Spool(FileUploadHandler):
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
         key = self.field_name
-        if key != MANIFEST and key not in FILE_KEYS:
+        if key != MANIFEST and not is_file_key(key):
             raise BadInput(_unknown(key), field=key[:80])
         if key in self.files or (key == MANIFEST and self.manifest_text is not None):
             raise BadInput(f"The part {key!r} came twice.", field=key)
@@ -229,7 +229,7 @@ def _refuse_early_end(counted: _Counted, length: int, content_type: str) -> None
 def _manifest_text(spool: Spool, fields: Any) -> bytes:
     for key in fields:
         if key != MANIFEST:
-            hint = f"send it as a file: -F {key}=@..." if key in FILE_KEYS else _unknown(key)
+            hint = f"send it as a file: -F {key}=@..." if is_file_key(key) else _unknown(key)
             raise BadInput(f"The part {key[:80]!r} is a plain field: {hint}", field=key[:80])
     texts = fields.getlist(MANIFEST)
     if len(texts) + (spool.manifest_text is not None) > 1:
@@ -242,7 +242,7 @@ def _manifest_text(spool: Spool, fields: Any) -> bytes:
 
 
 def _unknown(key: str) -> str:
-    return f"There is no part {key[:80]!r}: parts are manifest, {', '.join(FILE_KEYS)}."
+    return f"There is no part {key[:80]!r}: parts are manifest, {', '.join(FILE_KEYS)}, weights."
 
 
 def _too_large(key: str = "", limit: int | None = None) -> TooLarge:

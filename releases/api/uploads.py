@@ -27,7 +27,8 @@ _BINARY = {"type": "string", "format": "binary"}
 _PARTS = {
     "type": "object",
     "required": ["manifest"],
-    "properties": dict.fromkeys(("manifest", *FILE_KEYS), _BINARY),
+    "properties": dict.fromkeys(("manifest", *FILE_KEYS, "weights"), _BINARY),
+    "additionalProperties": _BINARY,
 }
 
 
@@ -58,7 +59,8 @@ class Versions(SpoolFolder, APIView):
     )
     @idempotent(reserved=True)
     def post(self, request: Request, model: str) -> Response:
-        """Part `manifest` (model.yaml or JSON) and one part per file, named by its key under `files`.
+        """Part `manifest` (model.yaml or JSON) and one part per file, named by its key under `files`;
+        files of weights beside the graph are `weights`, `weights_2` and so on.
 
         201 with the new version, and with the release that the manifest wishes for; the same
         version again is 200 and changes nothing.

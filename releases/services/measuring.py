@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from formats.types import Signature, VersionRef
+from formats.weights import beside, is_weights
 from registry import inspection, model_policy
 from registry.inspection.policy import operator
 from registry.models import ModelVersion
@@ -120,7 +121,7 @@ class Bench:
             **found,
             "load_ms": proof.load_ms,
             "peak_memory_bytes": proof.peak_memory_bytes,
-            "size_bytes": sum(f.artifact.size for f in self.version.files.all() if f.key in _SERVED),
+            "size_bytes": sum(f.artifact.size for f in self.version.files.all() if _is_served(f.key)),
             "profile": proof.hardware.get("profile", ""),
             "hardware": dict(proof.hardware),
         }
@@ -196,7 +197,8 @@ class Bench:
         return ArtifactRef(stored.digest, stored.size).to_json()
 
 
-_SERVED = ("model", "extractor")
+def _is_served(key: str) -> bool:
+    return key in ("model", "extractor") or is_weights(key)
 
 
 def _part(proof: Proof, part: result.Part) -> dict[str, Any]:
@@ -233,7 +235,7 @@ def _subject(of: Release, files: Mapping[str, Path]) -> Subject:
     version: ModelVersion = of.version
     rows = {f.key: f for f in version.files.all()}
     refs = {
-        key: ArtifactRef(rows[key].artifact_id, rows[key].artifact.size) for key in _SERVED if key in rows
+        key: ArtifactRef(row.artifact_id, row.artifact.size) for key, row in rows.items() if _is_served(key)
     }
     planned: PlannedVersion = plans.planned_version(
         number=version.number,
@@ -244,5 +246,6 @@ def _subject(of: Release, files: Mapping[str, Path]) -> Subject:
         batching=False,
         answers=None,
         prepack=model_policy.parse(of.policy).serving.prepack,
+        weights={where: refs[key] for where, key in beside(version.manifest.get("files") or {}).items()},
     )
     return Subject(of.model.name, planned, {ref.sha256: files[key] for key, ref in refs.items()})

@@ -11,6 +11,7 @@ from functools import cache
 from django.conf import settings
 from redis import Redis
 
+from formats.weights import beside
 from registry import model_policy
 from registry.events import record
 from registry.models import LogHead, ModelVersion, RegisteredModel
@@ -90,6 +91,7 @@ def planned(release: Release) -> PlannedVersion:
         cache_bytes=serving.cache_mb << 20,
         log_share=serving.log_share,
         prepack=serving.prepack,
+        weights={where: files[key] for where, key in beside(version.manifest.get("files") or {}).items()},
     )
 
 

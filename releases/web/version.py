@@ -10,6 +10,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from formats.weights import is_weights
 from registry import selectors as registry_selectors
 from registry.errors import DomainError
 from registry.selectors import access
@@ -165,7 +166,7 @@ def triple(
             f"Model {n}",
             str(version.manifest.get("training", {}).get("algorithm", "an ONNX graph")),
             model_digest,
-            same("model", model_digest),
+            same("model", _model_bytes({key: file.artifact.digest for key, file in files.items()})),
         ),
     ]
 
@@ -178,8 +179,13 @@ def _digests(version: Any) -> dict[str, str]:
     return {
         "data": data.get("sha256", ""),
         "extractor": files.get("extractor", ""),
-        "model": files.get("model", ""),
+        "model": _model_bytes(files),
     }
+
+
+def _model_bytes(digests: Mapping[str, str]) -> str:
+    """What the model consists of: the same only where its graph and all files of weights are."""
+    return " ".join(f"{key}:{digests[key]}" for key in sorted(digests) if key == "model" or is_weights(key))
 
 
 def _text(file: Any) -> str:

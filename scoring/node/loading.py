@@ -14,7 +14,7 @@ from scoring.errors import CorruptArtifact
 from scoring.node.crashes import Crash
 from scoring.node.fleet import Fleet, Worker
 from scoring.node.memory import Memory, NoRoom
-from scoring.node.weights import apart
+from scoring.node.weights import Apart, apart, beside
 from scoring.plans import ArtifactRef, Key, PlannedVersion
 
 FETCHES_AT_ONCE = 2
@@ -169,7 +169,7 @@ class Loading:
 
     def _order(self, key: Key, mark: int, version: PlannedVersion) -> Load:
         path, digest = self._file(version.model)
-        parts = apart(self._copies, Path(path), digest)
+        parts = self._apart(version, Path(path))
         return Load(
             key,
             mark,
@@ -178,9 +178,18 @@ class Loading:
             parts.graph if parts else (path, digest),
             self._file(version.extractor) if version.extractor else None,
             self._file(version.answers) if version.answers else None,
-            parts.weights if parts else None,
+            parts.folder if parts else None,
+            parts.weights if parts else [],
             version.prepack,
         )
+
+    def _apart(self, version: PlannedVersion, model: Path) -> Apart | None:
+        """Graph and weights in files of their own, as they came or as made here of a large model."""
+        if not version.weights:
+            return apart(self._copies, model, version.model.sha256)
+        cached = {place: self._cache.path(ref.sha256) for place, ref in version.weights.items()}
+        graph = (str(model), version.model.sha256)
+        return beside(self._copies, version, cached, graph)
 
     def _file(self, ref: ArtifactRef) -> tuple[str, str]:
         return str(self._cache.path(ref.sha256)), ref.sha256

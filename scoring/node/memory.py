@@ -58,7 +58,11 @@ class Memory:
 
     def needs(self, version: PlannedVersion) -> int:
         """About how many bytes the version takes in all workers together."""
-        graphs = [version.model, *([version.extractor] if version.extractor else [])]
+        graphs = [
+            version.model,
+            *([version.extractor] if version.extractor else []),
+            *version.weights.values(),
+        ]
         copies = COPIES if version.prepack else 1
         return copies * sum(graph.size for graph in graphs) * self._count
 

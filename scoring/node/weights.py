@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import mmap
+import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from scoring.artifacts import file_digest
+from scoring.plans import PlannedVersion
 from scoring.runtime.external import Malformed, Piece, split
 
 LARGE_BYTES = 32 << 20
@@ -19,10 +21,37 @@ log = logging.getLogger(__name__)
 
 
 class Apart(NamedTuple):
-    """Graph and weights, each as (path, SHA-256)."""
+    """Graph and weights, each as (path, SHA-256); the weights lie in `folder` where the graph names them."""
 
     graph: tuple[str, str]
-    weights: tuple[str, str]
+    folder: str
+    weights: list[tuple[str, str]]
+
+
+def beside(root: Path, version: PlannedVersion, cached: Mapping[str, Path], graph: tuple[str, str]) -> Apart:
+    """The version's own files of weights, each linked to where its graphs name it. `cached` by place."""
+    root.mkdir(parents=True, exist_ok=True)
+    folder = root / version.digest
+    with tempfile.TemporaryDirectory(dir=root, prefix="incoming-") as work:
+        made = Path(work) / "made"
+        made.mkdir()
+        for place, path in cached.items():
+            target = made / place
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _linked(path, target)
+        if folder.exists():
+            folder.rename(Path(work) / "former")
+        made.rename(folder)
+    weights = [(str(folder / place), ref.sha256) for place, ref in version.weights.items()]
+    return Apart(graph, str(folder), weights)
+
+
+def _linked(path: Path, target: Path) -> None:
+    """onnxruntime reads no symbolic links; a copy where the file system has no others."""
+    try:
+        target.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, target)
 
 
 def apart(root: Path, model: Path, digest: str) -> Apart | None:
@@ -52,7 +81,8 @@ def _known(folder: Path) -> Apart | None:
     if found != digests:
         log.warning("the copy in %s is not what was written: it is made again", folder)
         return None
-    return Apart((str(folder / _GRAPH), found[_GRAPH]), (str(folder / _WEIGHTS), found[_WEIGHTS]))
+    graph, weights = ((str(folder / name), found[name]) for name in (_GRAPH, _WEIGHTS))
+    return Apart(graph, str(folder), [weights])
 
 
 def _made(root: Path, folder: Path, model: Path) -> bool:

@@ -35,6 +35,8 @@ ELEMENTS = {
 _SYMBOL = 200
 _TENSOR = re.compile(r"(optional\()?tensor\((\w+)\)\)?")
 _MAP = re.compile(r"(seq\()?map\((\w+),(?:tensor\()?(\w+)\)?\)\)?")
+_FOLDER = "session.model_external_initializers_file_folder_path"
+NOWHERE = "/nonexistent"
 MAPPED_BYTES = 256 << 20
 """Larger graphs are read by onnxruntime from their file, so that two copies are never in memory."""
 
@@ -53,13 +55,14 @@ class Options:
         options = self.provider_options
         return [(name, dict(options[name])) if name in options else name for name in self.providers]
 
-    def session_options(self) -> Any:
+    def session_options(self, folder: Path | None = None) -> Any:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        options.add_session_config_entry(_FOLDER, str(folder or NOWHERE))
         if not self.prepack:
             options.add_session_config_entry("session.disable_prepacking", "1")
         return options
@@ -106,21 +109,25 @@ class Graph:
         return stem if stem in self._maps else name
 
 
-def load(
-    path: Path, digest: str, options: Options | None = None, weights: tuple[Path, str] | None = None
-) -> Graph:
+def verify(weights: Sequence[tuple[Path, str]]) -> None:
+    """Raises CorruptArtifact where a file of weights has another SHA-256 than the one beside it."""
+    for path, digest in weights:
+        if _digest(path) != digest:
+            raise CorruptArtifact(
+                f"the weights {digest[:12]} on this node have other bytes: fetch them again"
+            )
+
+
+def load(path: Path, digest: str, options: Options | None = None, folder: Path | None = None) -> Graph:
     """The graph in a file whose SHA-256 is `digest`.
 
-    weights  file beside it that the graph speaks of, and its SHA-256; onnxruntime maps it into memory.
+    folder  where the verified files of weights lie that the graph names; they are mapped into memory. A
+            graph that names any without it is refused, wherever the process stands.
 
     Raises CorruptArtifact when the bytes are others, BadModel when onnxruntime refuses them.
     """
     source: Any
-    if weights is not None and _digest(weights[0]) != weights[1]:
-        raise CorruptArtifact(
-            f"the weights of {digest[:12]} on this node have another digest: fetch them again"
-        )
-    if weights is not None or path.stat().st_size > MAPPED_BYTES:
+    if folder is None and path.stat().st_size > MAPPED_BYTES:
         found = _digest(path)
         source = str(path)
     else:
@@ -131,7 +138,7 @@ def load(
     wanted = options or Options()
     try:
         session = onnxruntime.InferenceSession(
-            source, wanted.session_options(), providers=wanted.session_providers()
+            source, wanted.session_options(folder), providers=wanted.session_providers()
         )
     except Exception as error:
         raise BadModel(refusal(error)) from error

@@ -15,19 +15,21 @@ from scoring.protocols.inputs import InputReader
 from scoring.protocols.oip_answers import Sheets
 from scoring.rehearsal import rehearse
 from scoring.replies import Replies
-from scoring.runtime.onnx import Options, load
+from scoring.runtime.onnx import Options, load, verify
 from scoring.runtime.pipe import Pipe
 from scoring.samples import Sampler
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A version's files on this node, each with the digest that it must have. `weights` are the model's."""
+    """A version's files on this node, each with the digest that it must have. `weights` lie in `folder`,
+    each where the graphs name it."""
 
     model: tuple[Path, str]
     extractor: tuple[Path, str] | None = None
     answers: tuple[Path, str] | None = None
-    weights: tuple[Path, str] | None = None
+    folder: Path | None = None
+    weights: tuple[tuple[Path, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,9 @@ def load_version(
     Raises CorruptArtifact, BadModel or WrongAnswers.
     """
     files = order.files
-    extractor = load(*files.extractor, options) if files.extractor else None
-    pipe = Pipe(order.signature, load(*files.model, options, files.weights), extractor)
+    verify(files.weights)
+    extractor = load(*files.extractor, options, files.folder) if files.extractor else None
+    pipe = Pipe(order.signature, load(*files.model, options, files.folder), extractor)
     reader = InputReader(order.signature)
     run_seconds = rehearse(pipe, order.signature, reader, files.answers)
     sheets = Sheets(order.model, order.number, order.signature.outputs)

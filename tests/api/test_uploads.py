@@ -6,6 +6,7 @@ import os
 import pickle
 import zipfile
 
+import onnx
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -66,6 +67,44 @@ def test_the_store_gets_the_very_files_that_came(ci, digits, monkeypatch):
 
     assert ci.upload(digits, parts.form(digits)).status_code == 201
     assert all(artifact_store().exists(artifact.digest) for artifact in Artifact.objects.all())
+
+
+def apart():
+    """The usual model with its weights in a file of their own: the two files."""
+    made = onnx.ModelProto.FromString(parts.graph())
+    tensor = made.graph.initializer[0]
+    content = onnx.numpy_helper.to_array(tensor).tobytes()
+    tensor.ClearField("float_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="model.onnx.data")
+    return made.SerializeToString(), content
+
+
+def test_weights_come_as_a_file_beside_the_graph(ci, digits, monkeypatch):
+    graph, content = apart()
+    files = parts.NAMES | {"weights": "model.onnx.data"}
+    monkeypatch.setattr(LocalStore, "put", lambda *given, **named: pytest.fail("written twice"))
+
+    answer = ci.upload(digits, parts.form(digits, {"model": graph, "weights": content}, files=files))
+    assert answer.status_code == 201, answer.content
+    version = ci.get(f"/models/{digits}/versions/1").json()
+    assert {file["key"] for file in version["files"]} == set(files)
+    got = ci.get(f"/models/{digits}/versions/1/files/weights")
+    assert b"".join(got.streaming_content) == content
+    again = ci.upload(digits, parts.form(digits, {"model": graph, "weights": content}, files=files))
+    assert (again.status_code, again.json()["number"]) == (200, 1)
+
+
+def test_weights_that_the_graph_does_not_name_are_refused(ci, digits, left_over):
+    before = left_over()
+    graph, content = apart()
+    files = parts.NAMES | {"weights": "other.data"}
+    form = parts.form(digits, {"model": graph, "weights": content}, files=files)
+
+    assert list(refused(ci.upload(digits, form), 422, "refused_artifact")) == ["files.model"]
+    form = parts.form(digits, {"weights": content + b"#"}, files=files)
+    assert list(refused(ci.upload(digits, form), 422, "refused_artifact")) == ["files.weights"]
+    assert left_over() == before
 
 
 def test_a_store_that_cannot_take_files_gets_their_bytes(ci, digits, monkeypatch):

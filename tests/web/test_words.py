@@ -17,7 +17,7 @@ from registry.web import cards
 from registry.web.audit import neutral
 from releases.events import Kind
 from releases.lifecycle import State
-from releases.web import comparing, lineage, sentences, snippets
+from releases.web import comparing, lineage, sentences, snippets, version
 from releases.web.facts import steps
 from releases.web.standing import GateView, View, standing
 from tests.web.world import SIGNATURE
@@ -241,3 +241,10 @@ def test_a_card_that_nests_without_end_does_not_keep_the_page_waiting():
 def test_no_cell_of_an_export_is_a_formula(text):
     assert neutral(text) == f"'{text}"
     assert neutral("person/edda") == "person/edda"
+
+
+def test_a_model_with_other_weights_beside_the_same_graph_is_another_one():
+    here = {"model": "a", "weights": "b", "card": "c"}
+
+    assert version._model_bytes(here) == version._model_bytes(here | {"card": "d"})
+    assert version._model_bytes(here) != version._model_bytes(here | {"weights": "d"})

@@ -132,3 +132,31 @@ def external():
     made = onnx.ModelProto.FromString(linear())
     made.graph.initializer[0].CopyFrom(tensor)
     return made.SerializeToString()
+
+
+def apart(folder, place="model.onnx.data", weights=((1.0, 2.0), (3.0, 4.0)), **said):
+    """x [N, 2] -> y [N, 2] with the weights in a file beside it: the graph's bytes, and the file's.
+
+    `said` changes what the graph says of the place; None takes it out.
+    """
+    array = np.array(weights, dtype=np.float32)
+    made = onnx.ModelProto.FromString(
+        model(
+            [node("MatMul", ["x", "w"], ["h"]), node("Add", ["h", "b"], ["y"])],
+            constants={"w": array, "b": np.zeros(array.shape[1], np.float32)},
+            opset=17,
+        )
+    )
+    content = b"".join(numpy_helper.to_array(tensor).tobytes() for tensor in made.graph.initializer)
+    at = 0
+    for tensor in made.graph.initializer:
+        size = len(tensor.raw_data)
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        facts = {"location": place, "offset": at, "length": size} | (said if tensor.name == "w" else {})
+        for key, value_ in facts.items():
+            if value_ is not None:
+                tensor.external_data.add(key=key, value=str(value_))
+        at += size
+    (folder / "sidecar").write_bytes(content)
+    return made.SerializeToString(), content

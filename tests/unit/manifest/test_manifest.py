@@ -15,7 +15,7 @@ from registry.manifest import (
     identity,
     parse,
 )
-from tests.unit.manifest.documents import ABSENT, YAML, changed
+from tests.unit.manifest.documents import ABSENT, TREE, YAML, changed
 
 FILES = {
     key: FileFact(name, 10 + i, f"{i:064x}")
@@ -106,6 +106,34 @@ def test_every_fact_of_a_file_changes_the_identity(change):
     values = {"name": fact.name, "size": fact.size, "sha256": fact.sha256} | change
 
     assert identity(parse(YAML), FILES | {"model": FileFact(**values)}) != identity(parse(YAML), FILES)
+
+
+def test_files_of_weights_lie_beside_the_model_and_count_in_the_identity():
+    files = TREE["files"] | {"model": "net/m.onnx", "weights": "net/m.data", "weights_2": "net/deep/n.data"}
+    manifest = parse(changed(files=files))
+    facts = {key: FileFact(name, 1, "a" * 64) for key, name in files.items()}
+    other = facts | {"weights_2": FileFact("net/deep/n.data", 1, "b" * 64)}
+
+    assert manifest.files == files
+    assert identity(manifest, facts) != identity(manifest, other)
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"model": "net/m.onnx", "weights": "m.data"}, "files.weights"),
+        ({"weights": "../m.data"}, "files.weights"),
+        ({"weights": "/m.data"}, "files.weights"),
+        ({"weights_3": "model.onnx"}, "files.weights_3"),
+        ({"weights-2": "m.data"}, "files.weights-2"),
+        ({f"weights_{i}": f"m{i}.data" for i in range(51)}, "files"),
+    ],
+)
+def test_files_of_weights_that_cannot_be(more, field):
+    with pytest.raises(BadManifest) as refusal:
+        parse(changed(files=TREE["files"] | more))
+
+    assert field in {error["field"] for error in refusal.value.facts["errors"]}
 
 
 def test_an_identity_over_other_files_than_the_manifest_names_is_refused():

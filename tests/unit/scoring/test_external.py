@@ -16,7 +16,7 @@ from scoring.errors import CorruptArtifact
 from scoring.node import weights
 from scoring.node.weights import apart
 from scoring.runtime.external import LEAST_BYTES, PAGE, Malformed, split
-from scoring.runtime.onnx import Options, load
+from scoring.runtime.onnx import Options, load, verify
 from tests.scoring import models
 
 WIDTH = 300
@@ -107,7 +107,8 @@ def test_answers_are_the_same_to_the_bit(large, tmp_path):
 
 
 def load_apart(found):
-    return load(Path(found.graph[0]), found.graph[1], Options(), (Path(found.weights[0]), found.weights[1]))
+    verify([(Path(path), digest) for path, digest in found.weights])
+    return load(Path(found.graph[0]), found.graph[1], Options(), Path(found.folder))
 
 
 def test_a_copy_that_was_damaged_is_made_again_and_never_loaded(large, tmp_path):
@@ -121,7 +122,7 @@ def test_a_copy_that_was_damaged_is_made_again_and_never_loaded(large, tmp_path)
         load_apart(first)
 
     assert apart(tmp_path / "apart", path, digest) == first
-    assert file_digest(weights_file) == first.weights[1]
+    assert file_digest(weights_file) == first.weights[0][1]
 
 
 def test_a_small_model_stays_in_one_file(tmp_path):
