@@ -137,7 +137,20 @@ POLICY_GUARDS = [
         "a proposal is never deleted",
     ),
 ]
-GUARDS = [*(guard for table in FROZEN for guard in frozen(table)), *POLICY_GUARDS]
+_NOT_ERASED = """NEW.digest <> OLD.digest OR NEW.author_id <> OLD.author_id
+    OR NEW.written_at <> OLD.written_at OR OLD.erased_at IS NOT NULL
+    OR NEW.erased_at IS NULL OR NEW.text <> '' OR NEW.salt <> ''"""
+GROUNDS_GUARDS = [
+    Guard(
+        "words_are_kept_or_erased",
+        "registry_grounds",
+        "UPDATE",
+        "what a person wrote is kept or erased, never edited",
+        _NOT_ERASED,
+    ),
+    Guard("no_grounds_are_deleted", "registry_grounds", "DELETE", "grounds are never deleted"),
+]
+GUARDS = [*(guard for table in FROZEN for guard in frozen(table)), *POLICY_GUARDS, *GROUNDS_GUARDS]
 
 
 def install_all(guards: Iterable[Guard], using: str) -> None:

@@ -43,6 +43,15 @@ def refuse_model_edit(access: Access) -> str:
     return "Editing a model needs the role contributor, release manager or admin."
 
 
+def refuse_erasure(access: Access) -> str:
+    """Erasing what a person wrote."""
+    if access.is_machine:
+        return "A machine erases nothing: a person must log in."
+    if access.has_role("admin"):
+        return ""
+    return "Erasing somebody's words needs the role admin."
+
+
 def refuse_policy_proposal(access: Access) -> str:
     """An admin asks for another policy; a second person decides."""
     if access.is_machine:

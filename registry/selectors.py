@@ -38,10 +38,10 @@ FEW = 10_000
 """So many rows are sorted in a hundredth of a second; where more match, one in some hundreds does."""
 
 
-def person(username: str) -> Person:
-    """The person of that name. Raises NotFound."""
-    found = Person.objects.filter(username=username, is_active=True).first()
-    if found is None:
+def person(username: str, *, gone_too: bool = False) -> Person:
+    """The person of that name; `gone_too` also finds who has no access any more. Raises NotFound."""
+    found = Person.objects.filter(username=username).first()
+    if found is None or not (found.is_active or gone_too):
         raise NotFound(f"There is no person {username!r}.")
     return found
 
@@ -330,8 +330,9 @@ def timeline(subjects: Iterable[str]) -> QuerySet[Event]:
 
 
 def words(digests: Iterable[str]) -> dict[str, str]:
-    """What people wrote, by the digest that the log carries; erased words are empty."""
-    return dict(Grounds.objects.filter(digest__in=list(digests)).values_list("digest", "text"))
+    """What people wrote, by the digest that the log carries."""
+    rows = Grounds.objects.filter(digest__in=list(digests))
+    return {row.digest: str(row) for row in rows}
 
 
 def members(of: RegisteredModel) -> QuerySet[Membership]:

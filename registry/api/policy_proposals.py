@@ -56,10 +56,10 @@ class PolicyProposalLine(serializers.Serializer[Any]):
     changes = serializers.SerializerMethodField()
     proposed_by = serializers.CharField(source="proposed_by.username")
     proposed_at = serializers.DateTimeField()
-    grounds = serializers.CharField(source="grounds.text")
+    grounds = serializers.CharField(source="grounds.__str__")
     decided_by = serializers.CharField(source="decided_by.username", default=None, allow_null=True)
     decided_at = serializers.DateTimeField(allow_null=True)
-    decision_grounds = serializers.CharField(source="decision_grounds.text", default=None, allow_null=True)
+    decision_grounds = serializers.CharField(source="decision_grounds.__str__", default=None, allow_null=True)
     url = serializers.SerializerMethodField()
 
     def get_state(self, proposal: Any) -> str:

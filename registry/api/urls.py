@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from registry.api import catalog, docs, health, log, policy_proposals, tokens
+from registry.api import catalog, docs, erasure, health, log, policy_proposals, tokens
 
 urlpatterns = [
     path("models", catalog.Models.as_view(), name="api-models"),
@@ -35,6 +35,7 @@ urlpatterns = [
     path("events/head", log.Head.as_view(), name="api-events-head"),
     path("tokens", tokens.Tokens.as_view(), name="api-tokens"),
     path("tokens/<str:identifier>", tokens.Token.as_view(), name="api-token"),
+    path("people/<str:person>/erasure", erasure.Erasure.as_view(), name="api-erasure"),
     path("healthz", health.Live.as_view(), name="api-healthz"),
     path("readyz", health.Ready.as_view(), name="api-readyz"),
     path("metrics", health.Metrics.as_view(), name="api-metrics"),

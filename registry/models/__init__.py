@@ -1,6 +1,6 @@
 """The rows of the registry, by noun."""
 
-from registry.models.access import ApiToken, Membership, Role, Scope
+from registry.models.access import ApiToken, Attempts, Membership, Role, Scope
 from registry.models.catalog import (
     Alias,
     Artifact,
@@ -12,7 +12,7 @@ from registry.models.catalog import (
     VersionUploader,
 )
 from registry.models.evaluation import ConfidenceSet, EndToEndSet
-from registry.models.events import Event, Grounds, LogHead, Outbox
+from registry.models.events import ERASED, Event, Grounds, LogHead, Outbox
 from registry.models.idempotency import IdempotencyKey
 from registry.models.installation import Installation
 from registry.models.jobs import Job
@@ -21,9 +21,11 @@ from registry.models.people import Person
 from registry.models.policies import PolicyProposal
 
 __all__ = [
+    "ERASED",
     "Alias",
     "ApiToken",
     "Artifact",
+    "Attempts",
     "Beginning",
     "ConfidenceSet",
     "DatasetVersion",

@@ -74,3 +74,17 @@ class ApiToken(models.Model):
     @property
     def actor(self) -> str:
         return f"token/{self.identifier}"
+
+
+class Attempts(models.Model):
+    """Passwords tried in vain by whatever `key`, a digest, stands for, since a time in epoch seconds."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    tries = models.PositiveIntegerField()
+    since = models.FloatField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "attempts"
+
+    def __str__(self) -> str:
+        return f"{self.tries} tries"

@@ -57,6 +57,9 @@ class Outbox(models.Model):
         return f"outbox {self.event_id}"
 
 
+ERASED = "(erased)"
+
+
 class Grounds(models.Model):
     """What a person wrote. The log carries only its salted digest, so the words can be erased."""
 
@@ -71,4 +74,4 @@ class Grounds(models.Model):
         verbose_name_plural = "grounds"
 
     def __str__(self) -> str:
-        return self.text or "(erased)"
+        return ERASED if self.erased_at else self.text

@@ -9,7 +9,8 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from registry.web import freshness, throttle
+from registry.services import attempts
+from registry.web import devices, freshness
 
 WAIT = "Too many wrong passwords from here. Wait five minutes, then try again."
 
@@ -22,15 +23,14 @@ class LogInForm(AuthenticationForm):
     }
 
     def clean(self) -> dict[str, Any]:
-        name, address = self.cleaned_data.get("username", ""), _address(self.request)
-        if throttle.is_shut(name, address):
+        name = self.cleaned_data.get("username", "")
+        limits = _limits(self.request, name)
+        if not attempts.take(limits):
             raise ValidationError(WAIT, code="throttled")
-        try:
-            cleaned = super().clean()
-        except ValidationError:
-            throttle.count_failure(name, address)
-            raise
-        throttle.forget(name, address)
+        cleaned = super().clean()
+        attempts.give_back(limits)
+        if self.user_cache is not None and self.request is not None:
+            devices.remember(self.request, name)
         return dict(cleaned or {})
 
     def confirm_login_allowed(self, user: Any) -> None:
@@ -52,16 +52,16 @@ class PasswordAgainForm(forms.Form):
 
     def clean_password(self) -> str:
         person, password = self.request.user, str(self.cleaned_data["password"])
-        name, address = person.get_username(), _address(self.request)
-        if throttle.is_shut(name, address):
+        limits = _limits(self.request, person.get_username())
+        if not attempts.take(limits):
             raise ValidationError(WAIT, code="throttled")
         if not person.check_password(password):
-            throttle.count_failure(name, address)
             raise ValidationError("This is not the password of the account you are logged in with.")
-        throttle.forget(name, address)
+        attempts.give_back(limits)
         freshness.mark(self.request)
         return password
 
 
-def _address(request: HttpRequest | None) -> str:
-    return str(request.META.get("REMOTE_ADDR", "")) if request else ""
+def _limits(request: HttpRequest | None, name: str) -> list[attempts.Limit]:
+    address = str(request.META.get("REMOTE_ADDR", "")) if request else ""
+    return attempts.limits(name, address, devices.device(request, name))

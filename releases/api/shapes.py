@@ -99,7 +99,7 @@ class ReviewShape(serializers.Serializer[Any]):
     slot = serializers.CharField()
     verdict = serializers.CharField()
     person = serializers.CharField(source="person.username")
-    grounds = serializers.CharField(source="grounds.text")
+    grounds = serializers.CharField(source="grounds.__str__")
     at = serializers.DateTimeField(source="created_at")
     counts = serializers.SerializerMethodField()
 

@@ -80,6 +80,7 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "api-predictions": {"GET": READS_ANSWERS},
     "api-prediction-segment": {"GET": NOBODY},
     "api-feedback": {"POST": PEOPLE | {"ci token"}},
+    "api-erasure": {"POST": PROPOSES},
     "api-healthz": {"GET": ALL},
     "api-readyz": {"GET": ALL},
     "api-metrics": {"GET": SESSION_OR_TOKEN},

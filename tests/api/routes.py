@@ -28,6 +28,7 @@ VALUES = {
     "name": "digits",
     "number": 1,
     "key": "card",
+    "person": "robot",
     "environment": "production",
     "identifier": "00000000",
     "digest": "0" * 64,

@@ -31,6 +31,7 @@ BODIES = {
     "api-version-releases": {"environment": "production", "strategy": {"kind": "single"}},
     "api-reviews": {"slot": "technical", "verdict": "approve", "grounds": "looked at all of it"},
     "api-actions": {},
+    "api-erasure": {"grounds": GROUNDS},
     "api-tokens": {"name": "mine", "scopes": ["score"]},
     "api-feedback": {"request_id": "x", "reward": 1},
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
+from django.core.cache import cache
+from django.test import Client, RequestFactory
 
+from registry.services import attempts
 from registry.services.tokens import create_token
-from registry.web import throttle
+from registry.web import devices
 from tests import makers
 from tests.makers import PASSWORD
 
@@ -48,7 +50,7 @@ def test_an_unknown_name_and_a_wrong_password_get_the_same_sentence(edda):
 
 
 def test_guessing_is_stopped_also_for_the_right_password(edda):
-    for _ in range(throttle.TRIES_PER_PERSON_AND_ADDRESS):
+    for _ in range(attempts.PER_PERSON_AND_ADDRESS):
         log_in(password="guess")
     _, response = log_in()
     assert response.status_code == 429
@@ -56,14 +58,68 @@ def test_guessing_is_stopped_also_for_the_right_password(edda):
 
 
 def test_guessing_many_names_from_one_address_is_stopped(edda):
-    for number in range(throttle.TRIES_PER_ADDRESS):
-        throttle.count_failure(f"name{number}", "127.0.0.1")
+    for number in range(attempts.PER_ADDRESS):
+        attempts.take(attempts.limits(f"name{number}", "127.0.0.1", ""))
     _, response = log_in()
     assert response.status_code == 429
 
 
+def test_counting_is_the_databases_and_begins_again_after_a_while(edda, monkeypatch):
+    """No process remembers anything of its own: a restart and another process see the same counts."""
+    now = [1_000_000.0]
+    monkeypatch.setattr(attempts.time, "time", lambda: now[0])
+    for _ in range(attempts.PER_PERSON_AND_ADDRESS + 3):
+        log_in(password="guess")
+        now[0] += 1
+    cache.clear()
+    assert log_in()[1].status_code == 429
+    now[0] = 1_000_000.0 + attempts.WINDOW_S - 1
+    assert log_in()[1].status_code == 429
+    now[0] += 2
+    assert log_in()[1].status_code == 302
+
+
+def test_tries_at_the_same_time_find_no_gap(edda):
+    limits = attempts.limits("edda", "192.0.2.1", "")
+    allowed = [attempts.take(limits) for _ in range(20)]
+    assert allowed.count(True) == attempts.PER_PERSON_AND_ADDRESS
+
+
+def test_guessing_one_name_from_many_addresses_is_stopped(edda):
+    for number in range(attempts.PER_PERSON):
+        attempts.take(attempts.limits("edda", f"192.0.2.{number}", ""))
+    assert log_in()[1].status_code == 429
+
+
+def test_a_stranger_keeps_nobody_out_who_has_logged_in_on_this_browser_before(edda):
+    client, _ = log_in()
+    client.post("/logout")
+    for number in range(attempts.PER_PERSON):
+        attempts.take(attempts.limits("edda", f"192.0.2.{number}", ""))
+    for _ in range(attempts.PER_PERSON_AND_ADDRESS):
+        log_in(password="guess")
+    credentials = {"username": "edda", "password": PASSWORD}
+    assert Client().post("/login", credentials).status_code == 429
+    assert client.post("/login", credentials).status_code == 302
+    client.post("/logout")
+    for _ in range(attempts.PER_DEVICE):
+        client.post("/login", credentials | {"password": "guess"})
+    assert client.post("/login", credentials).status_code == 429
+
+
+def test_a_browser_is_known_for_one_person_and_by_our_own_hand(edda):
+    makers.person("dev")
+    client, _ = log_in()
+    request = RequestFactory().get("/")
+    request.COOKIES = {devices.COOKIE: client.cookies[devices.COOKIE].value}
+    assert devices.device(request, "EDDA")
+    assert not devices.device(request, "dev")
+    request.COOKIES[devices.COOKIE] += "x"
+    assert not devices.device(request, "edda")
+
+
 def test_the_right_password_ends_the_count(edda):
-    for _ in range(throttle.TRIES_PER_PERSON_AND_ADDRESS - 1):
+    for _ in range(attempts.PER_PERSON_AND_ADDRESS - 1):
         log_in(password="guess")
     assert log_in()[1].status_code == 302
     log_in(password="guess")
@@ -104,7 +160,7 @@ def test_the_password_again_opens_the_way_and_a_wrong_one_does_not(edda):
 
 def test_guessing_the_password_again_is_stopped_as_well(edda):
     client, _ = log_in()
-    for _ in range(throttle.TRIES_PER_PERSON_AND_ADDRESS):
+    for _ in range(attempts.PER_PERSON_AND_ADDRESS):
         client.post("/reauthenticate", {"password": "guess"})
     assert "Wait five minutes" in client.post("/reauthenticate", {"password": PASSWORD}).content.decode()
 
