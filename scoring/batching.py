@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 from formats.dtypes import Array
-from formats.types import FREE, Signature
+from formats.types import FREE, SAMPLES, Signature
 from scoring.errors import BadOutput, BadTensor, InferenceFailed, RunTimedOut, ScoringError
 from scoring.exchange import Exchange
 from scoring.limits import Limits
@@ -33,20 +33,28 @@ class Ran(NamedTuple):
 class Batcher:
     """Turns exchanges of one version into runs.
 
-    `batching` joins requests along axis 0; it is off where the signature has no free leading
-    axis on every tensor, whatever the plan says. `faults` counts the requests that failed by
-    the model's own fault, whatever they asked: the node gives up a version that does little else. A
-    lane adds those that ran out of time.
+    `batching` joins requests along axis 0; it is off where that axis is not free on every tensor, or
+    is not the same for all inputs (`rows`, None: as the signature says), whatever the plan says.
+    `faults` counts the requests that failed by the model's own fault, whatever they asked: the node
+    gives up a version that does little else. A lane adds those that ran out of time.
     """
 
-    def __init__(self, runner: Runner, signature: Signature, *, batching: bool, limits: Limits) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        signature: Signature,
+        *,
+        batching: bool,
+        limits: Limits,
+        rows: str | None = None,
+    ) -> None:
         self._runner = runner
         self._specs = signature.inputs
         self._limits = limits
         self.faults = 0
         specs = (*signature.inputs, *signature.outputs)
-        self.batching = batching and all(spec.shape[:1] == (FREE,) for spec in specs)
-        self.samples = all(spec.shape[:1] == (FREE,) for spec in signature.inputs)
+        self.samples = signature.row_kind(rows) == SAMPLES
+        self.batching = batching and self.samples and all(spec.shape[:1] == (FREE,) for spec in specs)
         self.uniform = all(FREE not in spec.shape[1:] and not spec.optional for spec in signature.inputs)
 
     def measure(self, exchange: Exchange) -> None:
@@ -109,7 +117,7 @@ class Batcher:
             there = [block for block in blocks if block is not None]
             rows = sum([block.shape[0] for block in there]) if not alone else 0
             shape = first.shape if alone else (rows, *first.shape[1:])
-            feed[spec.name] = to_array(there, spec.datatype, shape)
+            feed[spec.name] = to_array(there, spec, shape)
         return feed
 
     def _check(self, arrays: Sequence[Array], rows: int) -> None:

@@ -47,6 +47,7 @@ class Load(msgspec.Struct, tag=True):
     folder: str | None = None
     weights: list[tuple[str, str]] = []
     prepack: bool = True
+    rows: str | None = None
 
 
 class Serve(msgspec.Struct, tag=True):

@@ -115,7 +115,7 @@ def feed_of(request: InferRequest, signature: Signature, reader: InputReader) ->
     """The arrays of one request by input name."""
     found: list[Block | None] = oip_json.blocks(request, reader)
     return {
-        spec.name: to_array([block], spec.datatype, block.shape)
+        spec.name: to_array([block], spec, block.shape)
         for spec, block in zip(signature.inputs, found, strict=True)
         if block is not None
     }
@@ -142,7 +142,7 @@ def _zeros(spec: TensorSpec) -> Array:
     shape = tuple(1 if axis == FREE else axis for axis in spec.shape)
     if spec.datatype == "BYTES":
         return np.full(shape, "", dtype=object)
-    from_block = to_array([Block(shape, bytes(_size(spec, shape)))], spec.datatype, shape)
+    from_block = to_array([Block(shape, bytes(_size(spec, shape)))], spec, shape)
     return np.array(from_block)
 
 

@@ -6,6 +6,7 @@ little-endian bytes (a list of str for BYTES). Blocks of several requests join b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NamedTuple
@@ -13,28 +14,60 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from formats.dtypes import DTYPES, Array
+from formats.types import TensorSpec
 from scoring.errors import BadTensor
+
+REFUSED_NAN = "this input takes no missing values (NaN, null); a model that does says missing: true"
+REFUSED_INFINITY = "is infinite: this input takes finite numbers only"
 
 
 class Block(NamedTuple):
     """One tensor of one request. `raw` is bytes-like, or a list of str when the datatype is BYTES.
 
-    `finite` is False until somebody has looked: raw floats of a client may hold NaN.
+    `settled` is False until somebody has looked: raw floats of a client may hold NaN.
     """
 
     shape: tuple[int, ...]
     raw: Any
-    finite: bool = True
+    settled: bool = True
 
 
-def to_array(blocks: Sequence[Block], datatype: str, shape: tuple[int, ...]) -> Array:
-    """One array of the blocks, one below the other along axis 0. Raises BadTensor on NaN and infinity."""
-    if datatype == "BYTES":
+def to_array(blocks: Sequence[Block], spec: TensorSpec, shape: tuple[int, ...]) -> Array:
+    """One array of the blocks, one below the other along axis 0.
+
+    Raises BadTensor on NaN and infinities that the input does not take.
+    """
+    if spec.datatype == "BYTES":
         array = np.empty(sum(len(block.raw) for block in blocks), dtype=object)
         array[:] = list(chain.from_iterable(block.raw for block in blocks))
         return array.reshape(shape)
     raw = blocks[0].raw if len(blocks) == 1 else b"".join([block.raw for block in blocks])
-    array = np.frombuffer(raw, dtype=DTYPES[datatype]).reshape(shape)
-    if False in [block.finite for block in blocks] and not np.isfinite(array).all():
-        raise BadTensor("an input holds NaN or an infinity: send finite numbers only")
+    array = np.frombuffer(raw, dtype=DTYPES[spec.datatype]).reshape(shape)
+    if False in [block.settled for block in blocks] and not np.isfinite(array).all():
+        _refuse_gaps(spec, array)
     return array
+
+
+def bad_value(spec: TensorSpec, shape: Sequence[int], place: int, words: str) -> BadTensor:
+    """A refusal that names input, row and feature of the element at a place in row-major order."""
+    named = spec.where(*_row_and_feature(spec, shape, place))
+    return BadTensor(f"input {spec.name!r}{named and ', '}{named}: {words}", input=spec.name)
+
+
+def _row_and_feature(spec: TensorSpec, shape: Sequence[int], place: int) -> tuple[int | None, int | None]:
+    if not shape:
+        return None, None
+    if len(shape) == 1:
+        return (None, place) if spec.features else (place, None)
+    row = place // max(math.prod(shape[1:]), 1)
+    return row, place % shape[-1]
+
+
+def _refuse_gaps(spec: TensorSpec, array: Array) -> None:
+    gaps = [
+        (~np.isfinite(array) & ~np.isnan(array), spec.infinite, REFUSED_INFINITY),
+        (np.isnan(array), spec.missing, f"is NaN: {REFUSED_NAN}"),
+    ]
+    for flags, taken, words in gaps:
+        if not taken and flags.any():
+            raise bad_value(spec, array.shape, int(flags.reshape(-1).argmax()), words)

@@ -210,6 +210,7 @@ class Worker:
             ),
             order.batching,
             order.mark,
+            order.rows,
         )
         crashpoint("worker.loading")
         self._in_loader.claim()

@@ -181,6 +181,7 @@ class Loading:
             parts.folder if parts else None,
             parts.weights if parts else [],
             version.prepack,
+            version.rows,
         )
 
     def _apart(self, version: PlannedVersion, model: Path) -> Apart | None:

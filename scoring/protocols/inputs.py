@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
-from itertools import chain, pairwise
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from formats.dtypes import DTYPES, FLOATS
-from formats.types import FREE, Signature, TensorSpec
+from formats.types import FREE, SAMPLES, Signature, TensorSpec
 from scoring.errors import BadTensor
-from scoring.tensors import Block
+from scoring.protocols import elements
+from scoring.tensors import Block, bad_value
 
 if TYPE_CHECKING:
     from scoring.protocols.layouts import Layout
@@ -37,15 +38,20 @@ _MOST_ELEMENTS = 1 << 31
 
 
 class SpecReader:
-    """Reads one input of a version into a Block."""
+    """Reads one input of a version into a Block.
 
-    def __init__(self, spec: TensorSpec) -> None:
+    least   the fewest rows that it may have: 1 where the first axis is the one of the request's rows.
+    """
+
+    def __init__(self, spec: TensorSpec, least: int = 1) -> None:
         self.spec = spec
+        self._least = least
+        self.settled = spec.datatype not in FLOATS or (spec.missing and spec.infinite)
+        """Whether raw bytes of it cannot hold what it does not take."""
         self._element = _element(spec.datatype)
         self._code = CODES.get(spec.datatype, "")
         self.flat = msgspec.json.Decoder(list[self._element])  # type: ignore[name-defined]
-        self._nested = _nested(self._element, len(spec.shape)) if len(spec.shape) > 1 else None
-        self._single: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self._element)
+        self._nested = _nested(self._element, len(spec.shape)) if len(spec.shape) > 1 else self.flat
         self._known: dict[tuple[int, ...], struct.Struct] = {}
 
     def json(self, shape: tuple[int, ...], data: msgspec.Raw) -> Block:
@@ -54,22 +60,21 @@ class SpecReader:
         try:
             values = self.flat.decode(data)
         except (msgspec.DecodeError, RecursionError):
-            values = self._flatten(shape, data)
+            values = self._unroll(shape, data)
         return self._pack(shape, values, packer)
 
     def nested(self, data: msgspec.Raw) -> Block:
         """Nested JSON numbers that show their own shape. Raises BadTensor."""
-        if not self.spec.shape:
-            return self._pack((), [self._refuse(self._single, data)], self.packer(()))
-        values: Any = self._decode_nested(data)
-        shape: list[int] = []
-        level = values
-        for _ in self.spec.shape:
-            shape.append(len(level))
-            level = level[0] if level else ()
-        sized = tuple(shape)
-        packer = self.packer(sized)
-        return self._pack(sized, self._level(sized, values), packer)
+        try:
+            values, typed = self._nested.decode(data) if self.spec.shape else None, bool(self.spec.shape)
+        except (msgspec.DecodeError, RecursionError):
+            typed = False
+        if not typed:
+            values = elements.values(self.spec, data)
+        shape = elements.shown_shape(self.spec, values)
+        packer = self.packer(shape)
+        plain = elements.unrolled(self.spec, shape, values) if shape else [values]
+        return self._pack(shape, plain if typed else elements.typed(self.spec, shape, plain), packer)
 
     def binary(self, shape: tuple[int, ...], raw: bytes) -> Block:
         """Raw little-endian elements; BYTES as 4-byte lengths and UTF-8 texts. Raises BadTensor."""
@@ -81,15 +86,15 @@ class SpecReader:
             raise self._bad(f"has {len(raw)} bytes where its shape {list(shape)} takes {expected}")
         if self.spec.datatype == "BOOL" and raw.translate(None, b"\x00\x01"):
             raise self._bad("has a byte that is neither 0 nor 1")
-        return Block(shape, raw, self.spec.datatype not in FLOATS)
+        return Block(shape, raw, self.settled)
 
     def row(self, values: Sequence[Any], shape: tuple[int, ...]) -> Block:
         """Plain values that were decoded elsewhere (named features). Raises BadTensor."""
         packer = self.packer(shape)
         try:
             typed = msgspec.convert(values, list[self._element])  # type: ignore[name-defined]
-        except msgspec.ValidationError as error:
-            raise self._bad(f"takes {self.spec.datatype}: {error}") from None
+        except msgspec.ValidationError:
+            typed = elements.typed(self.spec, shape, values)
         return self._pack(shape, typed, packer)
 
     def _pack(self, shape: tuple[int, ...], values: Any, packer: struct.Struct) -> Block:
@@ -99,12 +104,19 @@ class SpecReader:
             return Block(shape, values)
         try:
             return Block(shape, packer.pack(*values))
-        except OverflowError:
-            raise self._bad(f"holds a number that does not fit {self.spec.datatype}") from None
-        except struct.error:
+        except (OverflowError, struct.error):
             if len(values) != math.prod(shape):
                 raise self._miscounted(shape, len(values)) from None
-            raise self._bad(f"holds a number that does not fit {self.spec.datatype}") from None
+            raise self._misfit(shape, values) from None
+
+    def _misfit(self, shape: tuple[int, ...], values: Sequence[Any]) -> BadTensor:
+        """Where the first number stands that the datatype has no room for."""
+        for place, value in enumerate(values):
+            try:
+                struct.pack(f"<{self._code}", value)
+            except (OverflowError, struct.error):
+                return bad_value(self.spec, shape, place, f"{value!r:.40} does not fit {self.spec.datatype}")
+        return self._bad(f"holds a number that does not fit {self.spec.datatype}")
 
     def packer(self, shape: tuple[int, ...]) -> struct.Struct:
         """Packs the elements of a shape. Raises BadTensor for a shape that the signature does not have."""
@@ -122,38 +134,31 @@ class SpecReader:
     def _checked(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         wanted = self.spec.shape
         fits = len(shape) == len(wanted) and all(
-            axis > 0 and want in (FREE, axis) for axis, want in zip(shape, wanted, strict=True)
+            axis >= least and want in (FREE, axis)
+            for axis, want, least in zip(shape, wanted, chain([self._least], repeat(0)), strict=False)
         )
         if not fits:
-            raise self._bad(
-                f"has shape {list(shape)}, the signature says {list(wanted)} (-1: any, at least 1)"
-            )
+            least = "any, at least 1 row" if self._least else "any"
+            raise self._bad(f"has shape {list(shape)}, the signature says {list(wanted)} (-1: {least})")
         if math.prod(shape) > _MOST_ELEMENTS:
             raise self._bad(f"has shape {list(shape)}, which is more than any body holds")
         return shape
 
-    def _flatten(self, shape: tuple[int, ...], data: msgspec.Raw) -> list[Any]:
-        return self._level(shape, self._decode_nested(data))
-
-    def _decode_nested(self, data: msgspec.Raw) -> Any:
-        if self._nested is None:
-            return self._refuse(self.flat, data)
-        return self._refuse(self._nested, data)
-
-    def _refuse(self, decoder: msgspec.json.Decoder[Any], data: msgspec.Raw) -> Any:
+    def _unroll(self, shape: tuple[int, ...], data: msgspec.Raw) -> list[Any]:
+        """The elements of a tensor that is not plainly a flat list of its datatype."""
         try:
-            return decoder.decode(data)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise self._bad(
-                f"takes {self.spec.datatype} of shape {list(self.spec.shape)}, flat or nested: {error}"
-            ) from None
-
-    def _level(self, shape: tuple[int, ...], values: Any) -> list[Any]:
-        for axis, inner in pairwise(shape):
-            if len(values) != axis or any(len(row) != inner for row in values):
-                raise self._bad(f"is ragged, or is not of the shape {list(shape)} that it declares")
-            values = list(chain.from_iterable(values))
-        return list(values)
+            if len(shape) > 1:
+                return elements.unrolled(self.spec, shape, self._nested.decode(data))
+        except (msgspec.DecodeError, RecursionError):
+            pass
+        values = elements.values(self.spec, data)
+        if not isinstance(values, list):
+            raise self._bad(f"takes {self.spec.datatype} as a list, flat or nested")
+        if len(shape) > 1 and any(isinstance(value, list) for value in values):
+            values = elements.unrolled(self.spec, shape, values)
+        if len(values) != math.prod(shape):
+            raise self._miscounted(shape, len(values))
+        return elements.typed(self.spec, shape, values)
 
     def _texts(self, raw: bytes, count: int) -> list[str]:
         texts: list[str] = []
@@ -177,10 +182,11 @@ class SpecReader:
 
 
 class InputReader:
-    """All inputs of a version, by name."""
+    """All inputs of a version, by name. `rows`: what one row of it is, None: as its signature says."""
 
-    def __init__(self, signature: Signature) -> None:
-        self.readers = tuple(SpecReader(spec) for spec in signature.inputs)
+    def __init__(self, signature: Signature, rows: str | None = None) -> None:
+        least = 1 if signature.row_kind(rows) == SAMPLES else 0
+        self.readers = tuple(SpecReader(spec, least) for spec in signature.inputs)
         self.index = {spec.name: place for place, spec in enumerate(signature.inputs)}
         self.layouts: dict[bytes, Layout] = {}
 

@@ -16,7 +16,7 @@ from math import prod
 import msgspec
 from msgspec import UNSET
 
-from formats.dtypes import DTYPES, FLOATS
+from formats.dtypes import DTYPES
 from scoring.protocols.inputs import InputReader, SpecReader
 from scoring.protocols.oip_answers import Chosen
 from scoring.protocols.oip_json import InferRequest, is_plain
@@ -67,8 +67,8 @@ class BinaryLayout:
         if len(body) - start != self._size:
             return None
         found: list[Block | None] = []
-        for shape, size, finite in self._pieces:
-            found.append(Block(shape, body[start : start + size], finite))
+        for shape, size, settled in self._pieces:
+            found.append(Block(shape, body[start : start + size], settled))
             start += size
         return found
 
@@ -113,5 +113,5 @@ def binary_layout(
         if tensor.name != spec.name or tensor.data is not UNSET or spec.datatype in {"BYTES", "BOOL"}:
             return None
         shape = tuple(tensor.shape)
-        pieces.append((shape, prod(shape) * DTYPES[spec.datatype].itemsize, spec.datatype not in FLOATS))
+        pieces.append((shape, prod(shape) * DTYPES[spec.datatype].itemsize, spec_reader.settled))
     return BinaryLayout(pieces, chosen, measured)

@@ -34,7 +34,10 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to load. `digest` is the version's identity, `mark` stands for it in the black box."""
+    """What to load. `digest` is the version's identity, `mark` stands for it in the black box.
+
+    `rows` says what one row is; None: what the signature says.
+    """
 
     model: str
     number: int
@@ -43,6 +46,7 @@ class Order:
     files: Files
     batching: bool = False
     mark: int = 0
+    rows: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +104,12 @@ def load_version(
     verify(files.weights)
     extractor = load(*files.extractor, options, files.folder) if files.extractor else None
     pipe = Pipe(order.signature, load(*files.model, options, files.folder), extractor)
-    reader = InputReader(order.signature)
+    reader = InputReader(order.signature, order.rows)
     run_seconds = rehearse(pipe, order.signature, reader, files.answers)
     sheets = Sheets(order.model, order.number, order.signature.outputs)
     shop = shops.clients
     replies = Replies(sheets, order.signature, worker, shop.limits, sampler)
-    batcher = Batcher(pipe, order.signature, batching=order.batching, limits=shop.limits)
+    batcher = Batcher(pipe, order.signature, batching=order.batching, limits=shop.limits, rows=order.rows)
 
     def deliver(ran: Ran) -> None:
         replies.answer(ran)

@@ -50,9 +50,9 @@ def whole(blocks, reader) -> None:
         if block is None:
             assert each.spec.optional
             continue
-        if not block.finite and not np.isfinite(np.frombuffer(block.raw, DTYPES[each.spec.datatype])).all():
+        if not block.settled and not np.isfinite(np.frombuffer(block.raw, DTYPES[each.spec.datatype])).all():
             continue
-        array = to_array([block], each.spec.datatype, block.shape)
+        array = to_array([block], each.spec, block.shape)
         assert array.dtype == DTYPES[each.spec.datatype]
         assert len(array.shape) == len(each.spec.shape)
         assert all(

@@ -233,7 +233,7 @@ BAD = {
     "not finite after the cast": ({"inputs": [tensor("x", "FP32", [1, 2], [1e39, 1])]}, "bad_tensor"),
     "not finite": (
         b'{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[NaN,1]}]}',
-        "bad_request",
+        "bad_tensor",
     ),
     "deep": (
         b'{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":' + b"[" * 100_000 + b"]}]}",

@@ -3,6 +3,8 @@ from __future__ import annotations
 import math
 import struct
 from contextlib import suppress
+from dataclasses import replace
+from time import perf_counter
 
 import msgspec
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from formats.types import Signature, TensorSpec
 from scoring.errors import BadRequest, BadTensor, ScoringError
-from scoring.protocols import oip_binary, oip_json, simple
+from scoring.protocols import mlflow, oip_binary, oip_json, simple
 from scoring.protocols.inputs import InputReader, SpecReader
 from scoring.protocols.texts import flat_text, nested_text, row_texts
 from scoring.tensors import to_array
@@ -26,15 +28,15 @@ def raw(text: bytes) -> msgspec.Raw:
     return msgspec.Raw(text)
 
 
-def values(block, datatype="FP32"):
-    return to_array([block], datatype, block.shape).tolist()
+def values(block, reader=FLOATS):
+    return to_array([block], reader.spec, block.shape).tolist()
 
 
 def test_a_block_is_raw_rows_that_join_by_concatenation():
     one, two = FLOATS.json((1, 2), raw(b"[1,2]")), FLOATS.json((2, 2), raw(b"[[3,4],[5,6]]"))
 
-    assert to_array([one, two], "FP32", (3, 2)).tolist() == [[1, 2], [3, 4], [5, 6]]
-    assert to_array([TEXTS.json((1,), raw(b'["a"]'))] * 2, "BYTES", (2,)).tolist() == ["a", "a"]
+    assert to_array([one, two], FLOATS.spec, (3, 2)).tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert to_array([TEXTS.json((1,), raw(b'["a"]'))] * 2, TEXTS.spec, (2,)).tolist() == ["a", "a"]
 
 
 def test_nested_lists_show_their_own_shape():
@@ -43,7 +45,7 @@ def test_nested_lists_show_their_own_shape():
         FLOATS.nested(raw(b"[[1,2],[3]]"))
     with pytest.raises(BadTensor, match="signature says"):
         FLOATS.nested(raw(b"[]"))
-    with pytest.raises(BadTensor, match="flat or nested"):
+    with pytest.raises(BadTensor, match="2 deep"):
         FLOATS.nested(raw(b"[1,2]"))
 
 
@@ -57,7 +59,7 @@ def test_texts_come_as_lengths_and_letters():
 
 
 def test_a_boolean_is_nought_or_one():
-    assert values(FLAGS.binary((2,), b"\x00\x01"), "BOOL") == [False, True]
+    assert values(FLAGS.binary((2,), b"\x00\x01"), FLAGS) == [False, True]
     with pytest.raises(BadTensor, match="neither 0 nor 1"):
         FLAGS.binary((2,), b"\x00\x02")
 
@@ -156,7 +158,143 @@ def test_a_tensor_is_what_it_declares_or_refused(shape, data):
         (block,) = oip_json.blocks(oip_json.read(body), reader)
     except ScoringError:
         return
-    found = to_array([block], "FP32", block.shape)
+    found = to_array([block], FLOATS.spec, block.shape)
     assert list(found.shape) == shape
     assert math.prod(shape) == len(data)
     assert np.isfinite(found).all()
+
+
+SHAPES = st.integers(1, 6).flatmap(lambda rank: st.lists(st.integers(1, 3), min_size=rank, max_size=rank))
+
+
+@settings(max_examples=150, deadline=None)
+@given(SHAPES, st.sampled_from(["FP32", "FP16", "INT64", "BOOL", "BYTES"]), st.booleans())
+def test_nested_lists_mean_what_flat_ones_do_at_every_door(shape, datatype, fixed):
+    count = math.prod(shape)
+    plain = {
+        "BOOL": [place % 2 == 0 for place in range(count)],
+        "BYTES": [str(place) for place in range(count)],
+    }.get(datatype, list(range(count)))
+    spec = TensorSpec("x", datatype, (-1, *shape[1:]) if fixed else (-1,) * len(shape))
+    reader = InputReader(Signature((spec,), ()))
+    nested = np.array(plain, dtype=object).reshape(shape).tolist()
+
+    def v2(data):
+        tensor = {"name": "x", "datatype": datatype, "shape": shape, "data": data}
+        return oip_json.blocks(oip_json.read(msgspec.json.encode({"inputs": [tensor]})), reader)
+
+    doors = [
+        v2(plain),
+        v2(nested),
+        simple.blocks(simple.read(msgspec.json.encode({"inputs": {"x": nested}})), reader),
+        mlflow.blocks(mlflow.read(msgspec.json.encode({"inputs": nested})), reader).blocks,
+        mlflow.blocks(mlflow.read(msgspec.json.encode({"instances": nested})), reader).blocks,
+    ]
+
+    assert [block.shape for (block,) in doors] == [tuple(shape)] * len(doors)
+    assert [block.raw for (block,) in doors] == [doors[0][0].raw] * len(doors)
+
+
+NAMED = ("a", "b", "c", "d")
+GAPPED = TensorSpec("x", "FP32", (-1, 4), features=NAMED, missing=True)
+WHOLE = TensorSpec("x", "FP32", (-1, 4), features=NAMED)
+
+
+def doors(row, shape=(1, 4)):
+    """One row at every JSON door, as text: `row` is JSON inside its brackets."""
+    v2 = '{"inputs":[{"name":"x","datatype":"FP32","shape":%s,"data":%s}]}'
+    cells = dict(zip(NAMED, row.split(","), strict=True))
+    record = "{" + ",".join(f'"{name}":{cell}' for name, cell in cells.items()) + "}"
+    return {
+        "v2 flat": (oip_json, v2 % (list(shape), f"[{row}]")),
+        "v2 nested": (oip_json, v2 % (list(shape), f"[[{row}]]")),
+        "score": (simple, f'{{"inputs":{{"x":[[{row}]]}}}}'),
+        "score by name": (simple, f'{{"inputs":{record}}}'),
+        "score rows by name": (simple, f'{{"inputs":{{"x":[{record}]}}}}'),
+        "instances": (mlflow, f'{{"instances":[[{row}]]}}'),
+        "records": (mlflow, f'{{"dataframe_records":[{record}]}}'),
+        "split": (mlflow, f'{{"dataframe_split":{{"columns":["a","b","c","d"],"data":[[{row}]]}}}}'),
+    }
+
+
+def asked(door, spec):
+    protocol, body = door
+    found = protocol.blocks(protocol.read(body.encode()), InputReader(Signature((spec,), ())))
+    (block,) = found.blocks if protocol is mlflow else found
+    return to_array([block], spec, block.shape)
+
+
+DOORS = sorted(doors("1,2,3,4"))
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("gap", ["null", "NaN", '"NaN"'])
+def test_a_missing_value_is_nan_where_the_input_takes_it(door, gap):
+    found = asked(doors(f"0.5,{gap},1,2")[door], GAPPED)
+
+    np.testing.assert_array_equal(found, np.float32([[0.5, np.nan, 1, 2]]))
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("gap", ["null", "NaN", '"NaN"', "Infinity", '"-Infinity"', '"five"'])
+def test_what_an_input_does_not_take_is_named_by_row_and_feature(door, gap):
+    with pytest.raises(BadTensor, match="input 'x', row 0, feature b"):
+        asked(doors(f"0.5,{gap},1,2")[door], WHOLE)
+
+
+@pytest.mark.parametrize("word", ["Infinity", '"Infinity"', "-Infinity"])
+def test_infinities_have_a_word_of_their_own(word):
+    taken = replace(WHOLE, infinite=True)
+
+    assert np.isinf(asked(doors(f"0.5,{word},1,2")["score"], taken)[0, 1])
+    with pytest.raises(BadTensor, match="finite numbers only"):
+        asked(doors(f"0.5,{word},1,2")["score"], GAPPED)
+    with pytest.raises(BadTensor, match="missing"):
+        asked(doors("0.5,NaN,1,2")["score"], taken)
+
+
+def test_binary_gaps_are_taken_or_named():
+    array = np.float32([[1, 2, 3, 4], [5, np.nan, 7, 8]])
+    blocks = [SpecReader(spec).binary((2, 4), array.tobytes()) for spec in (GAPPED, WHOLE)]
+
+    np.testing.assert_array_equal(to_array(blocks[:1], GAPPED, (2, 4)), array)
+    with pytest.raises(BadTensor, match="input 'x', row 1, feature b: is NaN"):
+        to_array(blocks[1:], WHOLE, (2, 4))
+
+
+def test_the_row_of_a_mistake_is_told_far_into_a_request():
+    rows = [[1.0, 2.0, 3.0, 4.0] for _ in range(600)]
+    rows[537][1] = "five"
+
+    with pytest.raises(BadTensor, match="row 537, feature b"):
+        SpecReader(WHOLE).nested(raw(msgspec.json.encode(rows)))
+
+
+def test_whole_numbers_may_be_written_as_floats_and_flags():
+    reader = SpecReader(TensorSpec("n", "INT64", (-1,)))
+
+    assert values(reader.nested(raw(b"[1.0,true,3]")), reader) == [1, 1, 3]
+    for wrong in (b"[1.5]", b"[null]", b'["1"]', b"[9223372036854775808]"):
+        with pytest.raises(BadTensor, match="row 0"):
+            reader.nested(raw(wrong))
+
+
+def test_an_empty_axis_is_data_where_it_is_not_the_one_of_the_rows():
+    nodes = TensorSpec("nodes", "FP32", (-1, 2), symbols=("nodes", ""))
+    edges = TensorSpec("edges", "INT64", (-1,), symbols=("edges",))
+    own = InputReader(Signature((nodes, edges), ()))
+    body = b'{"inputs":{"nodes":[[1,2],[3,4]],"edges":[]}}'
+
+    assert [block.shape for block in simple.blocks(simple.read(body), own)] == [(2, 2), (0,)]
+    assert own.readers[0].nested(raw(b"[]")).shape == (0, 2)
+    with pytest.raises(BadTensor, match="at least 1 row"):
+        simple.blocks(simple.read(body), InputReader(Signature((nodes, edges), ()), "samples"))
+
+
+def test_a_text_without_an_end_is_looked_at_once():
+    body = b'{"inputs":{"x":NaN,"' + b'\\"' * 300_000
+    started = perf_counter()
+    with pytest.raises(BadRequest):
+        simple.read(body)
+
+    assert perf_counter() - started < 5

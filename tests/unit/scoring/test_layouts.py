@@ -38,7 +38,7 @@ def read(form, to, body, length=None):
         form.take(exchange, to)
         specs = to.signature.inputs
         arrays = [
-            None if block is None else to_array([block], spec.datatype, block.shape).tolist()
+            None if block is None else to_array([block], spec, block.shape).tolist()
             for spec, block in zip(specs, exchange.blocks, strict=True)
         ]
     except ScoringError as error:
