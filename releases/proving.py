@@ -23,6 +23,8 @@ from registry.sandbox.sockets import connect
 from releases.examiner import progress, result
 from releases.examiner.progress import Report
 from scoring.artifacts import blob_path
+from scoring.node.memory import COPIES
+from scoring.node.weights import APART, beside
 from scoring.plans import ModelPlan, PlannedVersion, RoutingPlan, serialise
 from scoring.routing import WHOLE, Arm
 
@@ -93,7 +95,7 @@ def prove(
     """
     lent = _lay_out(work, subject, sets, champion_predictions)
     started = time.perf_counter()
-    with _server(lent, seconds + _SERVER_OUTLIVES_S, allow_unisolated) as server:
+    with _server(lent, subject.version, seconds + _SERVER_OUTLIVES_S, allow_unisolated) as server:
         if fault := _await_ready(server, lent.socket / "scoring.sock", subject.model):
             return Proof(None, fault, peak_memory_bytes=server.peak_memory_bytes())
         load_ms = (time.perf_counter() - started) * 1000
@@ -148,12 +150,20 @@ def _lay_out(
         place = lent.server / "store" / blob_path(ref.sha256)
         if not place.exists():
             _link(subject.blobs[ref.sha256], place)
+    _lay_out_weights(lent.server / "store", subject.version)
     (lent.server / "plan.json").write_text(json.dumps({"payload": serialise(_plan(subject))}))
     for name, path in sets.items():
         _link(path, lent.sets / f"{name}{path.suffix}")
     if champion_predictions is not None:
         _link(champion_predictions, lent.sets / "champion.npy")
     return lent
+
+
+def _lay_out_weights(store: Path, version: PlannedVersion) -> None:
+    """Weights beside the graph as the cell's node would lay them out, so that it copies none of them."""
+    if version.weights:
+        cached = {place: store / blob_path(ref.sha256) for place, ref in version.weights.items()}
+        beside(store / APART, version, cached, ("", ""))
 
 
 def _link(source: Path, target: Path) -> None:
@@ -173,16 +183,22 @@ def _plan(subject: Subject) -> RoutingPlan:
     return RoutingPlan("proof", 1, 0.0, {subject.model: entry}, public=True)
 
 
-def _server(lent: _Lent, seconds: float, allow_unisolated: bool) -> Cell:
+def _server(lent: _Lent, version: PlannedVersion, seconds: float, allow_unisolated: bool) -> Cell:
+    limits = _lasting(SERVER_LIMITS, seconds)
+    mapped = sum(ref.size for ref in version.weights.values())
     argv = [
         *sandbox.python("scoring"),
         *("--plan", "/server/plan.json", "--unsigned", "--socket", _SOCKET, "--workers", "1"),
         *("--data", "/tmp/node", "--store", "file:/server/store"),  # noqa: S108 - the cell's own tmpfs
         *("--environment", "proof", "--node", "cell"),
+        *(("--artifacts", "/server/store") if mapped else ()),
     ]
     mounts = [Mount(lent.server, "/server"), Mount(lent.socket, "/socket", writable=True)]
     return sandbox.start(
-        argv, mounts=mounts, limits=_lasting(SERVER_LIMITS, seconds), allow_unisolated=allow_unisolated
+        argv,
+        mounts=mounts,
+        limits=replace(limits, memory_bytes=limits.memory_bytes + COPIES * mapped),
+        allow_unisolated=allow_unisolated,
     )
 
 

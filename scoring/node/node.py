@@ -33,6 +33,7 @@ from scoring.node.settings import Settings, read_request_key
 from scoring.node.shipping import FeedbackDesk, Outbox, Shipper
 from scoring.node.sources import RedisFollower, follow_file
 from scoring.node.spool import Spool
+from scoring.node.weights import APART
 
 STALE_AFTER_SECONDS = 10.0
 log = logging.getLogger(__name__)
@@ -53,11 +54,11 @@ class Node:
         self.address = settings.address or listening.address_of(launcher.listeners[0])
         self._boxes = settings.data.resolve() / "boxes"
         self._fleet = Fleet(launcher, self._setup, self._events(), self._boxes)
-        cache = settings.data.resolve() / "artifacts"
+        cache = (settings.artifacts or settings.data / "artifacts").resolve()
         cache.mkdir(exist_ok=True)
         self._memory = Memory(ceiling(settings.memory_bytes), self._fleet.workers.values, settings.workers)
         self._loading = Loading(
-            ArtifactCache(cache, store), cache / "apart", self._fleet, self._memory, self._fleet_changed
+            ArtifactCache(cache, store), cache / APART, self._fleet, self._memory, self._fleet_changed
         )
         self._heart = Heart(self._heartbeat, settings.data / "node.json")
         self._guard = Guard(self._fleet, self._loading, self._boxes, self._fleet_changed)

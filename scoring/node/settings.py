@@ -26,6 +26,7 @@ class Settings:
     node: str
     environment: str
     data: Path
+    artifacts: Path | None
     store: str
     plan: Path | None
     plan_key: Path | None
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--node", default=os.uname().nodename, help="this node's name")
     add("--environment", default="production")
     add("--data", type=Path, required=True, help="folder for artifacts, spool and the last good plan")
+    add("--artifacts", type=Path, help="folder for verified artifacts, in the data folder if not given")
     add("--store", required=True, help="file:/folder or s3://bucket/prefix")
     add("--s3-endpoint", default=None, help="URL of an S3 server other than Amazon's")
     add("--plan", type=Path, help="file with the plan, replaced atomically by its writer")

@@ -16,6 +16,8 @@ from scoring.plans import PlannedVersion
 from scoring.runtime.external import Malformed, Piece, split
 
 LARGE_BYTES = 32 << 20
+APART = "apart"
+"""The folder of such copies below a node's artifacts."""
 _GRAPH, _WEIGHTS, _DIGESTS = "model.onnx", "weights.bin", "digests.json"
 log = logging.getLogger(__name__)
 
@@ -30,8 +32,19 @@ class Apart(NamedTuple):
 
 def beside(root: Path, version: PlannedVersion, cached: Mapping[str, Path], graph: tuple[str, str]) -> Apart:
     """The version's own files of weights, each linked to where its graphs name it. `cached` by place."""
-    root.mkdir(parents=True, exist_ok=True)
     folder = root / version.digest
+    if not all(_is_there(folder / place, path) for place, path in cached.items()):
+        _lay_out(root, folder, cached)
+    weights = [(str(folder / place), ref.sha256) for place, ref in version.weights.items()]
+    return Apart(graph, str(folder), weights)
+
+
+def _is_there(link: Path, path: Path) -> bool:
+    return link.exists() and link.samefile(path)
+
+
+def _lay_out(root: Path, folder: Path, cached: Mapping[str, Path]) -> None:
+    root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root, prefix="incoming-") as work:
         made = Path(work) / "made"
         made.mkdir()
@@ -42,8 +55,6 @@ def beside(root: Path, version: PlannedVersion, cached: Mapping[str, Path], grap
         if folder.exists():
             folder.rename(Path(work) / "former")
         made.rename(folder)
-    weights = [(str(folder / place), ref.sha256) for place, ref in version.weights.items()]
-    return Apart(graph, str(folder), weights)
 
 
 def _linked(path: Path, target: Path) -> None:
