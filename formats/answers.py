@@ -7,17 +7,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from formats.dtypes import DTYPES, Array
-from formats.types import Tolerance
+from formats.types import Signature, Tolerance
 
 WORDS: Mapping[str, float] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """How JSON says what it has no number for."""
 _TYPES: Mapping[str, set[type]] = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}, "O": {str}}
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """How close a version's outputs must be: the set's own word, and the signature's on single outputs."""
+
+    own: Tolerance = field(default_factory=Tolerance)
+    outputs: Mapping[str, Tolerance] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, own: Tolerance, signature: Signature) -> Tolerances:
+        return cls(own, {spec.name: spec.tolerance for spec in signature.outputs if spec.tolerance})
+
+    def on(self, output: str) -> Tolerance:
+        return self.outputs.get(output, self.own)
+
+    def to_json(self) -> dict[str, Any]:
+        outputs = {name: asdict(tolerance) for name, tolerance in self.outputs.items()}
+        return {**asdict(self.own), **({"outputs": outputs} if outputs else {})}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Tolerances:
+        outputs = document.get("outputs") or {}
+        own = Tolerance(document["atol"], document["rtol"])
+        return cls(own, {name: Tolerance(**tolerance) for name, tolerance in outputs.items()})
 
 
 def elements(datatype: str, data: Any) -> Array:

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from formats.answers import elements, first_difference
-from formats.types import Tolerance
+from formats.answers import Tolerances, elements, first_difference
 
 MOST_CONNECTIONS = 200
 TIMEOUT_S = 10.0
@@ -22,19 +21,16 @@ TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Reference answers: their tolerance and rows of {"set", "row", "request", "outputs"}."""
+    """Reference answers: their tolerances and rows of {"set", "row", "request", "outputs"}."""
 
-    tolerance: Tolerance
+    tolerances: Tolerances
     rows: tuple[Mapping[str, Any], ...]
 
     @classmethod
     def parse(cls, lines: Sequence[bytes]) -> Answers:
         """From the lines of an answers artifact; the first one is its head."""
-        head = json.loads(lines[0])
-        return cls(
-            Tolerance(head["atol"], head["rtol"]),
-            tuple(json.loads(line) for line in lines[1:] if line.strip()),
-        )
+        rows = tuple(json.loads(line) for line in lines[1:] if line.strip())
+        return cls(Tolerances.from_json(json.loads(lines[0])), rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,5 +110,5 @@ def _differences(
         want, have = (elements(each["datatype"], each["data"]) for each in (output, answer))
         if want.shape != have.shape:
             yield f"output {output['name']} has {len(have)} values for {len(want)}"
-        elif (place := first_difference(want, have, answers.tolerance)) is not None:
+        elif (place := first_difference(want, have, answers.tolerances.on(output["name"]))) is not None:
             yield f"output {output['name']}: expected {want[place]}, got {have[place]}"

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 
-from formats.answers import elements, first_difference
+from formats.answers import Tolerances, elements, first_difference
 from formats.dtypes import DTYPES, Array
 from formats.types import FREE, Signature, TensorSpec, Tolerance
 from scoring.errors import BadModel, CorruptArtifact, WrongAnswers
@@ -37,6 +37,7 @@ class Header(msgspec.Struct):
     format: int
     atol: float
     rtol: float
+    outputs: dict[str, Tolerance] = {}
 
 
 class Expected(msgspec.Struct):
@@ -68,19 +69,20 @@ def rehearse(
     times = []
     if answers is None:
         return warm(pipe, signature)
-    header, references = read(*answers)
+    tolerances, references = read(*answers)
+    names = [spec.name for spec in signature.outputs]
     for reference in references:
         request = oip_json.read(bytes(reference.request))
         feed = feed_of(request, signature, reader)
         started = thread_time()
         arrays = pipe.run(feed)
         times.append(thread_time() - started)
-        _compare(reference, dict(zip([spec.name for spec in signature.outputs], arrays, strict=True)), header)
+        _compare(reference, dict(zip(names, arrays, strict=True)), tolerances)
     return float(np.median(times)) if times else 0.0
 
 
-def read(path: Path, digest: str) -> tuple[Header, Iterator[Reference]]:
-    """Header and end-to-end rows, at most the first 1,000."""
+def read(path: Path, digest: str) -> tuple[Tolerances, Iterator[Reference]]:
+    """Tolerances and end-to-end rows, at most the first 1,000."""
     with path.open("rb") as stream:
         if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
             raise CorruptArtifact("the reference answers on this node have another digest: fetch them again")
@@ -91,7 +93,7 @@ def read(path: Path, digest: str) -> tuple[Header, Iterator[Reference]]:
             raise BadModel(f"the reference answers are unreadable: {error}") from error
     if header.format != FORMAT:
         raise BadModel(f"the reference answers have format {header.format}, this node reads {FORMAT}")
-    return header, _rows(path)
+    return Tolerances(Tolerance(header.atol, header.rtol), header.outputs), _rows(path)
 
 
 def _rows(path: Path) -> Iterator[Reference]:
@@ -150,7 +152,7 @@ def _size(spec: TensorSpec, shape: Sequence[int]) -> int:
     return math.prod(shape) * DTYPES[spec.datatype].itemsize
 
 
-def _compare(reference: Reference, arrays: Mapping[str, Array], header: Header) -> None:
+def _compare(reference: Reference, arrays: Mapping[str, Array], tolerances: Tolerances) -> None:
     for expected in reference.outputs:
         array = arrays.get(expected.name)
         if array is None:
@@ -160,7 +162,7 @@ def _compare(reference: Reference, arrays: Mapping[str, Array], header: Header) 
                 f"row {reference.row}, output {expected.name!r}: shape {list(array.shape)} here,"
                 f" {expected.shape} at proof"
             )
-        if not equal(array, expected, Tolerance(header.atol, header.rtol)):
+        if not equal(array, expected, tolerances.on(expected.name)):
             raise WrongAnswers(
                 f"row {reference.row}, output {expected.name!r}: this node answers otherwise than at proof"
             )

@@ -1,6 +1,6 @@
 """Reference answers: what the version said at proof, for nodes to say again before they serve.
 
-JSON Lines: a head with the tolerance and the counts, then one row a line, each a v2 JSON request as
+JSON Lines: a head with the tolerances and the counts, then one row a line, each a v2 JSON request as
 a client would send it and the outputs that came back.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from formats.types import Tolerance
+from formats.answers import Tolerances
 from releases.examiner.asking import Told
 from releases.examiner.result import Answers
 
@@ -30,7 +30,7 @@ _MOST = {"end_to_end": MOST_END_TO_END, "confidence": MOST_CONFIDENCE}
 class ReferenceAnswers:
     """Rows as they are gathered; what would make the file too large is left out."""
 
-    tolerance: Tolerance = field(default_factory=Tolerance)
+    tolerances: Tolerances = field(default_factory=Tolerances)
     _lines: dict[SetName, list[bytes]] = field(default_factory=lambda: {"end_to_end": [], "confidence": []})
     _bytes: int = 0
 
@@ -49,8 +49,7 @@ class ReferenceAnswers:
     def write(self, path: Path) -> Answers:
         """Write the file, visible only when it is whole."""
         counts: dict[str, int] = {name: len(lines) for name, lines in self._lines.items()}
-        head: dict[str, float] = {"format": FORMAT, "atol": self.tolerance.atol, "rtol": self.tolerance.rtol}
-        head |= counts
+        head = {"format": FORMAT, **self.tolerances.to_json(), **counts}
         partial = path.with_suffix(".partial")
         with partial.open("wb") as stream:
             stream.write(json.dumps(head).encode() + b"\n")

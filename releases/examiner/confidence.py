@@ -115,12 +115,13 @@ def _ask_alone(
     progress: Progress,
 ) -> int:
     """Ask the sampled rows again, each alone as JSON; how many are answered otherwise than before."""
-    differing = 0
+    differing, tolerance = 0, answers.tolerances.on(wanted.names[0])
     for asked, row in enumerate(sample.tolist()):
         told = patiently(found, row, server)
         progress.tell(asked)
         answers.keep("confidence", row, told)
-        differing += _differs(arrays.entry(predictions, row), wanted.entries(told.arrays), answers.tolerance)
+        before, alone = arrays.entry(predictions, row), wanted.entries(told.arrays)
+        differing += _differs(before, alone, tolerance)
     return differing
 
 

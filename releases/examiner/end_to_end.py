@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from formats.answers import first_difference
+from formats.answers import Tolerances, first_difference
 from formats.sets import Stacked, TestSet
-from formats.types import Tolerance
 from releases.examiner import tensors
 from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Server, Told
@@ -42,7 +41,7 @@ def examine(found: TestSet, server: Server, answers: ReferenceAnswers, progress:
         stop = min(start + BATCH, found.rows)
         told, begun = [], perf_counter()
         for row in range(start, stop):
-            answer, failure = _ask(found, row, server)
+            answer, failure = _ask(found, row, server, answers.tolerances)
             told.append(answer)
             if failure is not None:
                 wrong += 1
@@ -52,7 +51,7 @@ def examine(found: TestSet, server: Server, answers: ReferenceAnswers, progress:
             progress.tell(row + 1)
         together = _fitting(len(told), perf_counter() - begun)
         batchable = batchable and all(
-            _same_in_batch(found, start + first, told[first : first + together], server)
+            _same_in_batch(found, start + first, told[first : first + together], server, answers.tolerances)
             for first in range(0, len(told), together)
         )
     return EndToEnd(
@@ -69,17 +68,19 @@ def _fitting(rows: int, seconds: float) -> int:
     return max(2, int(rows * CALL_SECONDS / max(seconds, 1e-9)))
 
 
-def _ask(found: TestSet, row: int, server: Server) -> tuple[Told | None, Failure | None]:
+def _ask(
+    found: TestSet, row: int, server: Server, tolerances: Tolerances
+) -> tuple[Told | None, Failure | None]:
     try:
         told = patiently(found, row, server)
     except (Refused, BadAnswer) as error:
         return None, Failure(row, "", str(error))
     assert found.expected is not None  # noqa: S101 - examine() has looked
-    return told, compare(row, found.expected.row(row), told.arrays, found.tolerance)
+    return told, compare(row, found.expected.row(row), told.arrays, tolerances)
 
 
 def compare(
-    row: int, expected: Mapping[str, Array], got: Mapping[str, Array], tolerance: Tolerance
+    row: int, expected: Mapping[str, Array], got: Mapping[str, Array], tolerances: Tolerances
 ) -> Failure | None:
     """The first output of a row that is not as expected, None where all are."""
     for output, wanted in expected.items():
@@ -89,7 +90,7 @@ def compare(
         have = got[output]
         if have.shape != wanted.shape:
             return Failure(row, name, f"shape {list(have.shape)} came back, not {list(wanted.shape)}")
-        place = first_difference(wanted, have, tolerance)
+        place = first_difference(wanted, have, tolerances.on(output))
         if place is not None:
             return Failure(
                 row, name, "another value came back", place, _shown(wanted, place), _shown(have, place)
@@ -102,7 +103,9 @@ def _shown(array: Array, place: int) -> tuple[Any, ...]:
     return tuple(value[:_MOST_TEXT] if isinstance(value, str) else value for value in values)
 
 
-def _same_in_batch(found: TestSet, start: int, told: list[Told | None], server: Server) -> bool:
+def _same_in_batch(
+    found: TestSet, start: int, told: list[Told | None], server: Server, tolerances: Tolerances
+) -> bool:
     """Whether rows asked together are answered as they were alone. One row alone is asked beside itself."""
     if not isinstance(found.inputs, Stacked) or None in told:
         return False
@@ -116,18 +119,18 @@ def _same_in_batch(found: TestSet, start: int, told: list[Told | None], server: 
     except TimedOut:
         half = len(told) // 2
         return half > 0 and all(
-            _same_in_batch(found, start + first, part, server)
+            _same_in_batch(found, start + first, part, server, tolerances)
             for first, part in ((0, told[:half]), (half, told[half:]))
         )
     return all(
-        answer is not None and same_row(answer.arrays, together, place, found.tolerance)
+        answer is not None and same_row(answer.arrays, together, place, tolerances)
         for place, answer in enumerate(told)
     )
 
 
 def same_row(
-    alone: Mapping[str, Array], together: Mapping[str, Array], place: int, tolerance: Tolerance
+    alone: Mapping[str, Array], together: Mapping[str, Array], place: int, tolerances: Tolerances
 ) -> bool:
     """Whether the outputs of one row equal that row of a batch's outputs."""
     rows = {name: array[place : place + 1] for name, array in together.items() if array.ndim}
-    return compare(0, alone, rows, tolerance) is None
+    return compare(0, alone, rows, tolerances) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from formats.answers import Tolerances
 from formats.sets import OUR_TROUBLE
 from releases.examiner import benchmark, end_to_end
 from releases.examiner.answers import ReferenceAnswers
@@ -60,7 +61,7 @@ def _end_to_end(
     made: Examination, spec: Spec, server: Server, answers: ReferenceAnswers, progress: Progress
 ) -> Examination:
     found = load(spec, "end_to_end")
-    answers.tolerance = found.tolerance
+    answers.tolerances = Tolerances.of(found.tolerance, spec.signature)
     return replace(made, end_to_end=end_to_end.examine(found, server, answers, progress))
 
 

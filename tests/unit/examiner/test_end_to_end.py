@@ -3,14 +3,15 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from formats.types import Signature, TensorSpec
+from formats.types import Signature, TensorSpec, Tolerance
 from releases.examiner import asking, result
 from releases.examiner.examination import examine
-from tests.unit.examiner.conftest import classify
+from tests.unit.examiner.conftest import PLAIN, classify
 from tests.unit.examiner.server import Answered, refusal
 
 
@@ -71,6 +72,20 @@ def test_wrong_rows_are_told_and_counted(bench, rows):
     first = found.failures[0]
     assert (first.row, first.output, first.expected) == (3, "label", (7,))
     assert first.got[0] in {0, 1}
+
+
+def test_an_output_may_have_a_tolerance_of_its_own(bench, rows):
+    expected = classify({"x": rows})
+    expected["probabilities"] = expected["probabilities"] + np.float32(0.01)
+    label, probabilities = PLAIN.outputs
+    wide = replace(probabilities, tolerance=Tolerance(0.1, 0))
+    bench.end_to_end({"x": rows}, expected)
+
+    found = examined(bench, signature=Signature(PLAIN.inputs, (label, wide)))
+
+    assert (found.end_to_end.wrong, examined(bench).end_to_end.wrong) == (0, 40)
+    head = json.loads((bench.scratch / "answers.jsonl").read_text().splitlines()[0])
+    assert "outputs" not in head
 
 
 def test_floats_may_differ_within_the_sets_tolerance(bench, rows):

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
-from formats.answers import Tolerance, elements, first_difference
+from formats.answers import Tolerances, elements, first_difference
+from formats.types import Signature, TensorSpec, Tolerance
 
 EXACT = Tolerance(0, 0)
 BIG = 2**53
@@ -30,6 +33,16 @@ BIG = 2**53
 )
 def test_when_two_answers_are_the_same(expected, got, tolerance, place):
     assert first_difference(expected, got, tolerance) == place
+
+
+def test_an_outputs_own_tolerance_goes_before_the_sets():
+    outputs = (TensorSpec("y", "FP32", (-1,), tolerance=Tolerance(0.5, 0)), TensorSpec("z", "FP32", (-1,)))
+
+    made = Tolerances.of(Tolerance(1e-3, 0), Signature((), outputs))
+
+    assert (made.on("y").atol, made.on("z").atol) == (0.5, 1e-3)
+    assert Tolerances.from_json(json.loads(json.dumps(made.to_json()))) == made
+    assert Tolerances().to_json() == {"atol": 1e-6, "rtol": 1e-5}
 
 
 @pytest.mark.parametrize(

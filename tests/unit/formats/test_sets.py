@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from formats.sets import BadSet, Listed, Place, Ragged, SetLimits, Stacked, archive, open_set
+from formats.sets import BadSet, Listed, Place, Ragged, SetLimits, Stacked, archive, columns, open_set
 from formats.types import Signature, TensorSpec
 from tests.contracts.set_files import PLAIN, SPARE, WHOLE, X, Y, e2e, lines, npz, packed, requests
 
@@ -167,12 +167,28 @@ def test_whole_numbers_keep_all_their_digits(opened, scratch, numbers):
     assert found.target.tolist() == [whole]
 
 
-def test_labels_beyond_a_floats_digits_stay_apart_over_lines(opened, scratch):
+@pytest.mark.parametrize("block", [1, 1024])
+def test_labels_beyond_a_floats_digits_stay_apart_over_lines(opened, scratch, monkeypatch, block):
+    monkeypatch.setattr(columns, "BLOCK", block)
     rows = [{"inputs": {"n": 1}, "target": target} for target in (2**63 + 1, 2**53 + 1, 3)]
 
     found = opened(lines(*rows), "confidence", WHOLE).load(scratch)
 
     assert found.target.tolist() == [2**63 + 1, 2**53 + 1, 3]
+
+
+def test_lines_come_out_alike_however_many_there_are(opened, scratch):
+    rows = [{"inputs": {"x": [row, row]}, "expected": {"y": row}} for row in range(2500)]
+    rows[2000]["inputs"]["x"][1] = "NaN"
+
+    found = opened(lines(*rows)).load(scratch)
+
+    assert found.inputs.arrays["x"][:, 0].tolist() == list(range(2500))
+    assert np.flatnonzero(np.isnan(found.inputs.arrays["x"][:, 1])).tolist() == [2000]
+    assert found.expected.arrays["y"].tolist() == list(range(2500))
+    rows[2000]["inputs"]["x"][1] = "none"
+    with pytest.raises(BadSet, match="inputs/x of line 2001 is no FP32"):
+        opened(lines(*rows))
 
 
 def test_labels_that_no_type_holds_are_refused(opened):
@@ -231,6 +247,7 @@ TRUTH = npy(HEAD % ("<f4", "(1,)"), b"\0" * 4)
         (npy("{'descr': __import__('os').system('true')}"), "cannot be read"),
         (npy("(" * 3000), "cannot be read"),
         (GOOD.replace(b"NUMPY\x01", b"NUMPY\x03"), "do not need"),
+        (b"\x93NUMPY\x02\0" + struct.pack("<I", 2_000_000) + b" " * 2_000_000, "a header of 2,000,000 bytes"),
     ],
 )
 def test_an_array_that_is_none_is_refused_with_a_sentence(opened, capfd, member, said, compression):
