@@ -89,6 +89,7 @@ class Head:
     __slots__ = (
         "authorization",
         "chunked",
+        "compressed",
         "content_length",
         "endpoint",
         "expects_continue",
@@ -104,7 +105,7 @@ class Head:
     def __init__(
         self, method: bytes, target: bytes, fields: Mapping[bytes, bytes], *, keep_alive: bool
     ) -> None:
-        """Raises BadRequest on a malformed field and UnsupportedEncoding on a compressed body."""
+        """Raises BadRequest on a malformed field and UnsupportedEncoding on one but gzip."""
         self.method = method
         self.target = target if target.startswith(b"/") else _origin_form(target)
         self.keep_alive = keep_alive
@@ -120,15 +121,16 @@ class Head:
         self.chunked = b"transfer-encoding" in fields
         self.unit = _unit(fields.get(b"x-assay-unit"))
         encoding = fields.get(b"content-encoding", b"identity").lower()
-        if encoding not in {b"", b"identity"}:
-            raise errors.UnsupportedEncoding("send the body as it is: content encodings are not accepted")
+        self.compressed = encoding in {b"gzip", b"x-gzip"}
+        if not self.compressed and encoding not in {b"", b"identity"}:
+            raise errors.UnsupportedEncoding("send the body as it is, or compressed by gzip")
 
     def forget_route(self) -> None:
         self.serving = self.endpoint = self.token = None
 
     def can_be_remembered(self) -> bool:
         """True when nothing but the length says where the message ends, and another one may follow."""
-        return self.keep_alive and not self.chunked and not self.expects_continue
+        return self.keep_alive and not (self.chunked or self.expects_continue or self.compressed)
 
 
 def status_of(error: ScoringError) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from time import perf_counter
 from typing import cast
 
 import httptools
 
 from scoring import http
+from scoring.connections import Connections
 from scoring.errors import (
     BadRequest,
     BodyTooLarge,
@@ -21,53 +21,12 @@ from scoring.errors import (
 )
 from scoring.exchange import Exchange
 from scoring.http import Head, error_answer
-from scoring.limits import Limits
+from scoring.inflating import Inflating
 
 _LINGER_SECONDS = 1.0
-_REMEMBERED = 512
 _FOR_STRANGERS = 64 << 10
 _LAST = Head(b"", b"", {}, keep_alive=False)
 _INTERIM = Head(b"", b"", {}, keep_alive=True)
-
-
-class Connections:
-    """All client connections of a worker, and what they share."""
-
-    def __init__(
-        self,
-        handle: Callable[[Exchange], None],
-        refused: Callable[[ScoringError], None],
-        worker: bytes,
-        limits: Limits,
-        admit: Callable[[Head], object],
-    ) -> None:
-        """`admit` raises the error with which a caller is refused before its body is taken in."""
-        self.handle = handle
-        self.admit = admit
-        self.refused = refused
-        self.worker = worker
-        self.limits = limits
-        self.draining = False
-        self.held_bytes = 0
-        self.open: set[Connection] = set()
-        self.heads: dict[bytes, Head] = {}
-
-    def remember(self, raw: bytes, head: Head) -> None:
-        """Know this head again when its very bytes come again."""
-        if len(self.heads) >= _REMEMBERED:
-            self.heads.clear()
-        self.heads[raw] = head
-
-    def forget_routes(self) -> None:
-        """Another plan is served: what heads led to under the old one must not keep its versions alive."""
-        for head in [*self.heads.values(), *(connection.head for connection in self.open)]:
-            if head is not None:
-                head.forget_route()
-
-    def sweep(self, now: float) -> None:
-        """Close what is idle, unfinished or unread for too long. `now` in `perf_counter` seconds."""
-        for connection in list(self.open):
-            connection.sweep(now)
 
 
 class Connection(asyncio.Protocol):
@@ -188,7 +147,7 @@ class Connection(asyncio.Protocol):
             self._failure = self._too_large()
         elif (head.header_length or 0) > limits.json_bytes:
             self._failure = BodyTooLarge(f"the JSON header is larger than {limits.json_bytes} bytes")
-        elif head.chunked or (head.content_length or 0) > _FOR_STRANGERS:
+        elif head.chunked or head.compressed or (head.content_length or 0) > _FOR_STRANGERS:
             try:
                 self._shared.admit(head)
             except ScoringError as error:
@@ -204,7 +163,7 @@ class Connection(asyncio.Protocol):
             self._failure = self._too_large()
             self._chunks = None
         elif self._shared.held_bytes > self._limits.held_bytes:
-            self._failure = Overloaded("this node holds too many unfinished requests: come again in a second")
+            self._failure = _too_much_held()
             self._chunks = None
         elif not self._body:
             self._body = chunk
@@ -221,7 +180,33 @@ class Connection(asyncio.Protocol):
         exchange = Exchange(self, self.head, body, perf_counter())
         self._since = 0.0
         self._pending.append(exchange)
-        self._shared.handle(exchange)
+        if self.head.compressed:
+            self._unpack(exchange, Inflating(body, self._most))
+        else:
+            self._shared.handle(exchange)
+
+    def _unpack(self, exchange: Exchange, inflating: Inflating) -> None:
+        """One step; the next one waits until the loop has looked at everybody else."""
+        shared, before = self._shared, inflating.size
+        body, error = None, None
+        try:
+            body = inflating.step()
+        except ScoringError as refusal:
+            error = refusal
+        shared.held_bytes += inflating.size - before
+        if shared.held_bytes > self._limits.held_bytes:
+            error = error or _too_much_held()
+        if body is None and error is None and exchange in self._pending:
+            asyncio.get_running_loop().call_soon(self._unpack, exchange, inflating)
+            return
+        shared.held_bytes -= inflating.size
+        if error is not None:
+            shared.refused(error)
+            keep_alive = exchange.head.keep_alive
+            exchange.finish(error_answer(error, worker=shared.worker, keep_alive=keep_alive))
+        elif body is not None:
+            exchange.body = body
+            shared.handle(exchange)
 
     # ---- replies
 
@@ -379,3 +364,7 @@ class Connection(asyncio.Protocol):
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
+
+
+def _too_much_held() -> Overloaded:
+    return Overloaded("this node holds too many unfinished requests: come again in a second")

@@ -28,6 +28,7 @@ import uvloop
 from formats.types import Signature
 from scoring import blackbox, crashpoints
 from scoring.asking import Asking
+from scoring.connections import Connections
 from scoring.control import (
     Cleared,
     Drain,
@@ -57,7 +58,7 @@ from scoring.routes import NodeRoutes
 from scoring.runtime.onnx import Options, run_options
 from scoring.runtime.pool import Files, Loaded, Order, Shops, load_version
 from scoring.samples import MOST_BYTES, SEND_SECONDS, Sampler, Samples
-from scoring.server import Connection, Connections
+from scoring.server import Connection
 from scoring.switch import Maker
 from scoring.telemetry import Meters
 

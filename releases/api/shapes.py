@@ -213,7 +213,7 @@ _VALUE = {"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]
 
 
 @extend_schema_field({"oneOf": [*_VALUE["oneOf"], {"type": "array", "items": _VALUE}], "example": 3})
-class Label(serializers.JSONField):
+class FeedbackValue(serializers.JSONField):
     """The true value, or a list with one for each row of the request."""
 
 
@@ -224,7 +224,7 @@ class FeedbackItem(Strict):
     reward = serializers.FloatField(
         required=False, allow_null=True, min_value=-MOST_REWARD, max_value=MOST_REWARD
     )
-    label = Label(required=False, allow_null=True)
+    label = FeedbackValue(required=False, allow_null=True)
 
 
 class FeedbackStatus(serializers.Serializer[Any]):

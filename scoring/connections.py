@@ -1,0 +1,56 @@
+"""What all client connections of a worker share: its limits, its handler, and the heads that it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from scoring.errors import ScoringError
+from scoring.exchange import Exchange
+from scoring.http import Head
+from scoring.limits import Limits
+
+if TYPE_CHECKING:
+    from scoring.server import Connection
+
+_REMEMBERED = 512
+
+
+class Connections:
+    """All client connections of a worker, and what they share."""
+
+    def __init__(
+        self,
+        handle: Callable[[Exchange], None],
+        refused: Callable[[ScoringError], None],
+        worker: bytes,
+        limits: Limits,
+        admit: Callable[[Head], object],
+    ) -> None:
+        """`admit` raises the error with which a caller is refused before its body is taken in."""
+        self.handle = handle
+        self.admit = admit
+        self.refused = refused
+        self.worker = worker
+        self.limits = limits
+        self.draining = False
+        self.held_bytes = 0
+        self.open: set[Connection] = set()
+        self.heads: dict[bytes, Head] = {}
+
+    def remember(self, raw: bytes, head: Head) -> None:
+        """Know this head again when its very bytes come again."""
+        if len(self.heads) >= _REMEMBERED:
+            self.heads.clear()
+        self.heads[raw] = head
+
+    def forget_routes(self) -> None:
+        """Another plan is served: what heads led to under the old one must not keep its versions alive."""
+        for head in [*self.heads.values(), *(connection.head for connection in self.open)]:
+            if head is not None:
+                head.forget_route()
+
+    def sweep(self, now: float) -> None:
+        """Close what is idle, unfinished or unread for too long. `now` in `perf_counter` seconds."""
+        for connection in list(self.open):
+            connection.sweep(now)
