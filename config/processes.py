@@ -44,7 +44,7 @@ def beat() -> list[str]:
 ROLES: dict[str, Callable[[], list[str]]] = {
     "web": web,
     "control": partial(worker, "control", 2),
-    "proving": partial(worker, "proving", 1),
+    "proving": partial(worker, "proving", settings.PROVING_SLOTS),
     "beat": beat,
     "scoring": scoring.command,
     "grpc": lambda: scoring.grpc_command(settings.SCORING_URL),

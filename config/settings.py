@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from config import databases, env, proxies, secrets
+from config import databases, env, machine, proxies, secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.path("ASSAY_DATA_DIR", BASE_DIR / "var")
@@ -45,6 +45,7 @@ WORK_DIR = DATA_DIR / "work"
 PREPARE_TIMEOUT_S = env.number("ASSAY_PREPARE_TIMEOUT_S", 120)
 SWITCH_TIMEOUT_S = env.number("ASSAY_SWITCH_TIMEOUT_S", 20)
 PREDICTION_LOG_DAYS = env.number("ASSAY_PREDICTION_LOG_DAYS", 30)
+PROVING_SLOTS = env.number("ASSAY_PROVING_SLOTS", machine.room_for_proofs(), minimum=1)
 BENCHMARK_SECONDS = env.number("ASSAY_BENCHMARK_SECONDS", 2)
 CRASHPOINT_FILE = env.text("ASSAY_CRASHPOINT_FILE", "")
 UPLOAD_LIMIT_BYTES = env.number("ASSAY_UPLOAD_LIMIT_BYTES", 10 * 2**30)

@@ -22,6 +22,7 @@ from registry.sandbox import Cell, Ending, Finished, Limits, Mount
 from registry.sandbox.sockets import connect
 from releases.examiner import progress, result
 from releases.examiner.progress import Report
+from releases.room import Room
 from scoring.artifacts import blob_path
 from scoring.node.memory import COPIES
 from scoring.node.weights import APART, beside
@@ -81,13 +82,14 @@ def prove(
     *,
     seconds: float,
     watch: Watch = lambda report: None,
+    room: Room | None = None,
     champion_predictions: Path | None = None,
     allow_unisolated: bool = False,
 ) -> Proof:
     """Start both cells in `work` (an empty folder of ours) and let the examiner do what `spec["do"]` says.
 
     It may take `seconds`, while it gets on; `watch` hears of that every second, and what it raises ends
-    the proof.
+    the proof. Where it is `room` that others want for themselves, it pauses and steps out.
 
     `spec` has the examiner's `rows`, `signature`, `metric`, `do`, `seed` and `benchmark`. A model that
     dies, hangs or answers nonsense gives a Proof with a fault or findings. Raises NoSandbox, OSError,
@@ -100,7 +102,7 @@ def prove(
             return Proof(None, fault, peak_memory_bytes=server.peak_memory_bytes())
         load_ms = (time.perf_counter() - started) * 1000
         order = _order(subject, sets, spec, champion_predictions is not None)
-        finished = _examine(lent, order, seconds, watch, allow_unisolated)
+        finished = _examine(lent, order, seconds, watch, room, allow_unisolated)
         died = server.poll()
         peak = server.peak_memory_bytes()
     if died is not None:
@@ -219,11 +221,17 @@ def _order(
         "sets": {name: f"/sets/{name}{path.suffix}" for name, path in sets.items()},
         "champion": {"predictions": "/sets/champion.npy"} if paired else None,
         "scratch": "/scratch",
+        "pause": f"/sets/{progress.PAUSE}",
     }
 
 
 def _examine(
-    lent: _Lent, order: Mapping[str, Any], seconds: float, watch: Watch, allow_unisolated: bool
+    lent: _Lent,
+    order: Mapping[str, Any],
+    seconds: float,
+    watch: Watch,
+    room: Room | None,
+    allow_unisolated: bool,
 ) -> Finished:
     """Run the examiner and look every second how far it is. Raises OutOfTime where it stands still."""
     mounts = [
@@ -241,6 +249,8 @@ def _examine(
     with examiner:
         last, since = None, time.monotonic()
         while not examiner.ended_within(LOOK_EVERY_S):
+            if room is not None and _made_way(lent, room):
+                since = time.monotonic()
             report = progress.read(lent.scratch)
             if report is not None and report != last:
                 last, since = report, time.monotonic()
@@ -248,6 +258,20 @@ def _examine(
             elif time.monotonic() - since > STALLS_AFTER_S:
                 raise OutOfTime(f"the examination made no progress for {STALLS_AFTER_S / 60:g} minutes")
         return examiner.finish()
+
+
+def _made_way(lent: _Lent, room: Room) -> bool:
+    """Have the examiner pause while somebody must be alone; True when they were, and it goes on."""
+    pause = lent.sets / progress.PAUSE
+    if not room.wanted():
+        pause.unlink(missing_ok=True)
+        return False
+    pause.touch()
+    if not (lent.scratch / progress.PAUSED).is_file():
+        return False
+    room.step_out()
+    pause.unlink()
+    return True
 
 
 def _await_ready(server: Cell, path: Path, model: str) -> str:

@@ -95,13 +95,13 @@ def ask(spec: Spec, found: TestSet, server: Server, answers: ReferenceAnswers, p
     progress.begin("confidence", found.rows + len(sample))
     pace = pace_of(found)
     with Predictions(path, found.rows, stacked=found.kind == "samples") as predictions:
-        predictions.fill(outputs(found, server, wanted, pace, progress.tell))
+        predictions.fill(outputs(found, server, wanted, pace, progress))
         progress.go_on(found.rows, 0)
         differing = _ask_alone(found, server, answers, sample, predictions.entries, wanted, progress)
         if differing and pace.used > 1:
             pace = pace_of(found, 1)
             progress.go_on(len(sample), found.rows)
-            predictions.fill(outputs(found, server, wanted, pace, progress.tell))
+            predictions.fill(outputs(found, server, wanted, pace, progress))
         return Asked(predictions.entries, pace.used, len(sample), differing)
 
 
@@ -117,6 +117,7 @@ def _ask_alone(
     """Ask the sampled rows again, each alone as JSON; how many are answered otherwise than before."""
     differing, tolerance = 0, answers.tolerances.on(wanted.names[0])
     for asked, row in enumerate(sample.tolist()):
+        progress.stand_aside(server.close)
         told = patiently(found, row, server)
         progress.tell(asked)
         answers.keep("confidence", row, told)

@@ -41,6 +41,7 @@ def examine(found: TestSet, server: Server, answers: ReferenceAnswers, progress:
         stop = min(start + BATCH, found.rows)
         told, begun = [], perf_counter()
         for row in range(start, stop):
+            progress.stand_aside(server.close)
             answer, failure = _ask(found, row, server, answers.tolerances)
             told.append(answer)
             if failure is not None:

@@ -34,7 +34,7 @@ def examine(spec: Spec) -> Examination:
 
 def _examine(spec: Spec, server: Server) -> Examination:
     made, answers = Examination("measured", None), ReferenceAnswers()
-    progress = Progress(spec.scratch)
+    progress = Progress(spec.scratch, spec.pause)
     for part in spec.do:
         try:
             made = PARTS[part](made, spec, server, answers, progress)

@@ -9,7 +9,7 @@ Only a row that is too much by itself, asked again, speaks against the version.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from formats.sets import Stacked, TestSet
 from releases.examiner.asking import Server, Told
 from releases.examiner.findings import Finding, TimedOut, TooLarge
+from releases.examiner.progress import Progress
 from releases.examiner.wanted import Wanted
 
 Array = NDArray[Any]
@@ -57,16 +58,17 @@ def pace_of(found: TestSet, rows: int | None = None) -> Pace:
 
 
 def outputs(
-    found: TestSet, server: Server, wanted: Wanted, pace: Pace, tell: Callable[[int], None]
+    found: TestSet, server: Server, wanted: Wanted, pace: Pace, progress: Progress
 ) -> Iterator[Array]:
-    """What is judged of call after call, in the order of the rows; `tell` hears how many have come.
+    """What is judged of call after call, in the order of the rows.
 
     Raises Refused, BadAnswer and ServerLost.
     """
     done, again = 0, 0
     while done < found.rows:
+        progress.stand_aside(server.close)
         sizes: deque[int] = deque()
-        questions = _questions(found, done, pace, sizes)
+        questions = _questions(found, done, pace, sizes, progress)
         begun = perf_counter()
         try:
             for told in server.ask_many(questions, wanted.names):
@@ -75,16 +77,18 @@ def outputs(
                 begun, again = now, 0
                 done += rows
                 yield wanted.entries(told)
-                tell(done)
+                progress.tell(done)
         except (TimedOut, TooLarge) as refusal:
             server.close()
             again = _smaller(pace, sizes[0], again, done, refusal)
 
 
-def _questions(found: TestSet, start: int, pace: Pace, sizes: deque[int]) -> Iterator[Mapping[str, Array]]:
-    """Calls from row `start` on, each as large as the pace says when its turn comes."""
+def _questions(
+    found: TestSet, start: int, pace: Pace, sizes: deque[int], progress: Progress
+) -> Iterator[Mapping[str, Array]]:
+    """Calls from row `start` on, each as large as the pace says when its turn comes; none into a pause."""
     inputs = found.inputs
-    while start < found.rows:
+    while start < found.rows and not progress.pausing():
         rows = min(pace.rows, found.rows - start)
         sizes.append(rows)
         if isinstance(inputs, Stacked) and found.kind == "samples":

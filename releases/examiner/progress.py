@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Annotated
 
 import msgspec
@@ -15,8 +16,10 @@ from msgspec import Meta
 from releases.examiner.result import Part
 
 FILE = "progress.json"
+PAUSE, PAUSED = "pause", "paused"
 MOST_BYTES = 1024
 EVERY_S = 0.5
+PAUSE_S = 0.05
 Count = Annotated[int, Meta(ge=0, le=10**12)]
 
 
@@ -30,10 +33,14 @@ class Report:
 
 
 class Progress:
-    """Told often, written seldom, and replaced as a whole."""
+    """Told often, written seldom, and replaced as a whole.
 
-    def __init__(self, folder: Path) -> None:
+    pause   a file of the parent's: while it is there, somebody measures who must be alone on the machine.
+    """
+
+    def __init__(self, folder: Path, pause: Path | None = None) -> None:
         self._path = folder / FILE
+        self._pause, self._paused = pause, folder / PAUSED
         self._part: Part = "end_to_end"
         self._of = self._before = 0
         self._written = 0.0
@@ -51,6 +58,20 @@ class Progress:
         """So much is done, since the part began or went on."""
         if monotonic() - self._written >= EVERY_S:
             self._write(self._before + done)
+
+    def pausing(self) -> bool:
+        """Whether to ask nothing for the time being."""
+        return self._pause is not None and self._pause.exists()
+
+    def stand_aside(self, stop: Callable[[], None]) -> None:
+        """Where there is a pause, stop and wait for its end."""
+        if not self.pausing():
+            return
+        stop()
+        self._paused.touch()
+        while self.pausing():
+            sleep(PAUSE_S)
+        self._paused.unlink()
 
     def _write(self, done: int) -> None:
         self._written = monotonic()

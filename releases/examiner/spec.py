@@ -43,6 +43,7 @@ class Spec:
     rows      what a row of the sets is; None where the sets themselves must say it.
     scratch   a folder that is ours to write: predictions, reference answers, inflated arrays.
     timeout   seconds that one call may take.
+    pause     while this file is there, nothing is asked.
     """
 
     socket: Path
@@ -59,6 +60,7 @@ class Spec:
     seed: int = 0
     token: str | None = None
     timeout: float = 30.0
+    pause: Path | None = None
 
 
 def parse(data: bytes) -> Spec:

@@ -25,6 +25,7 @@ from releases.gates import Candidate, Outcome, Verdict
 from releases.gates.catalog import GATES
 from releases.models import Release
 from releases.proving import ExaminerBroke, OutOfTime, Proof, Subject, prove
+from releases.room import Room
 from releases.services.forecasting import Forecast, Told
 from scoring.plans import ArtifactRef, PlannedVersion
 from scoring.runtime import locales
@@ -46,6 +47,7 @@ class Bench:
         self.champion = selectors.champion(release.model, release.environment)
         self._tell = tell
         self._ends = monotonic() + 60 * model_policy.parse(release.policy).proof_minutes
+        self._room = Room(settings.DATA_DIR / "room")
         self._files: dict[str, Path] = {}
         self._data_proof: Proof | None = None
         self._ways: dict[str, Callable[[], Mapping[str, Any]]] = {
@@ -59,7 +61,8 @@ class Bench:
     def measure(self, gate: str) -> Verdict:
         """Measure for one gate and ask it. Trouble of our own is ERRORED; the model's is its verdict."""
         try:
-            measured = self._ways[gate]()
+            with self._room.alone() if gate == "benchmark" else self._room.beside_others():
+                measured = self._ways[gate]()
         except DamagedArtifact as error:
             return Verdict(Outcome.FAILED, str(error), {"reason": str(error)})
         except _OUR_TROUBLE as error:
@@ -167,6 +170,7 @@ class Bench:
             },
             seconds=self._left(),
             watch=Forecast(of.version.number, self._tell),
+            room=None if name == "benchmark" else self._room,
             champion_predictions=champion_predictions,
             allow_unisolated=settings.ALLOW_UNISOLATED,
         )

@@ -115,6 +115,24 @@ def test_an_answer_that_was_late_is_a_latency_of_the_benchmark(asked):
     assert found.benchmark.p99_ms.value > 0
 
 
+def test_a_pause_costs_no_row_and_no_answer(asked, bench):
+    """Between two calls somebody else measures; the next row is asked after it."""
+    pause, begun = bench.folder / "pause", threading.Event()
+
+    def model(inputs):
+        if not begun.is_set():
+            begun.set()
+            pause.touch()
+            threading.Timer(0.3, pause.unlink).start()
+        return classify(inputs)
+
+    started = time.monotonic()
+    found, calls = asked(model, do=("confidence",), pause=pause)
+    assert time.monotonic() - started > 0.3
+    assert (found.outcome, found.confidence.value) == ("measured", 1)
+    assert sum(call["rows"] for call in calls if call["binary"]) == found.confidence.rows
+
+
 def test_the_pace_grows_step_by_step_to_what_fits_and_falls_with_what_is_slow():
     pace = Pace(4096)
     sizes = []

@@ -1,0 +1,15 @@
+"""What this machine has room for."""
+
+from __future__ import annotations
+
+import os
+
+CORES_PER_PROOF = 2
+BYTES_PER_PROOF = 4 << 30
+
+
+def room_for_proofs() -> int:
+    """Proofs side by side: two even on two cores, so that a long one does not keep all others waiting."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(max(2, cores // CORES_PER_PROOF), memory // BYTES_PER_PROOF))
