@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
+from registry.manifest import secrets
 from registry.manifest.errors import Problem
 
 TEXT = 500
@@ -102,7 +103,18 @@ class Section:
         hint = (
             "must be a URI with its scheme, such as s3://lake/digits (it is stored and shown, never opened)"
         )
-        return self.matching(key, _URI, hint, required=required)
+        return self._without_secret(key, self.matching(key, _URI, hint, required=required))
+
+    def where(self, key: str, *, limit: int = TEXT) -> str | None:
+        """Where something is, in the form that its own tool has for it: a repository, a run, an image."""
+        return self._without_secret(key, self.text(key, limit=limit))
+
+    def _without_secret(self, key: str, value: str | None) -> str | None:
+        secret = "" if value is None else secrets.found_in(value)
+        if secret:
+            self.problem(key, f"holds {secret}: take it out, because everybody who reads the version sees it")
+            return None
+        return value
 
     def file(self, key: str, *, required: bool = False) -> str | None:
         hint = "must be a plain relative file name: no '..', no leading '/' or '.', no back-slash"

@@ -71,7 +71,7 @@ def training(parent: Section, *, has_requirements: bool) -> facts.Training:
         library_version=section.text("library_version", required=True) or "",
         algorithm=section.text("algorithm", required=True) or "",
         hyperparameters=_free(section, "hyperparameters"),
-        image=section.text("image"),
+        image=section.where("image"),
         latency_ms=section.number("latency_ms", low=0),
     )
     section.finish()
@@ -208,9 +208,9 @@ def built(parent: Section) -> facts.Built:
     made = facts.Built(
         by=section.text("by", required=True) or "",
         at=section.moment("at", required=True) or _NEVER,
-        repository=section.text("repository", limit=2048),
+        repository=section.where("repository", limit=2048),
         commit=section.text("commit"),
-        run=section.text("run", limit=2048),
+        run=section.where("run", limit=2048),
     )
     section.finish()
     return made
