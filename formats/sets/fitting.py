@@ -124,7 +124,7 @@ def refuse_truths(found: Named, which: SetName) -> None:
         _refuse_column(name, list(found.entries(name)))
 
 
-def refuse_expected(found: Named, kind: RowKind, signature: Signature) -> None:
+def refuse_expected(found: Named, kind: RowKind, signature: Signature, *, shapes: bool) -> None:
     """Raise BadSet unless expected values are such as the outputs can be: a version's answer has a shape."""
     given = {name.removeprefix(EXPECTED) for name in found.names(EXPECTED)}
     _refuse_unknown("output", given, signature.outputs)
@@ -135,7 +135,7 @@ def refuse_expected(found: Named, kind: RowKind, signature: Signature) -> None:
                 words = "text" if member.is_text else str(member.dtype)
                 raise BadSet(f"{_called(name, row)} is {words}, the version gives {spec.datatype}.")
             # a graph that says nothing of an output's axes looks like one that gives single values
-            if spec.shape:
+            if shapes and spec.shape:
                 _refuse_shape(name, spec, _entry(member, row, kind), row, kind, "gives")
 
 

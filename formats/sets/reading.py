@@ -78,10 +78,6 @@ class OpenSet:
         shape = tuple(axis.pop() if len(axis) == 1 else FREE for axis in axes)
         return Target(shape, str(dtype.newbyteorder("=")))
 
-    def refuse_other_outputs(self, signature: Signature) -> None:
-        """Raise BadSet where expected outputs are not what `signature` gives."""
-        fitting.refuse_expected(self.names, self.kind, signature)
-
     def load(self, scratch: Path) -> TestSet:
         """The arrays; large ones stay on the disk, in `scratch` if they were packed. Raises BadSet."""
         return TestSet(
@@ -144,8 +140,8 @@ def open_set(
     """The set in a file, NPZ or JSON Lines, judged by its form.
 
     rows           what the manifest says of `rows`, None: inferred from the signature and the arrays
-    outputs_known  False while only the file's own word on its outputs is there: their names count,
-                   datatypes and shapes are judged by `refuse_other_outputs` once the model is loaded
+    outputs_known  False while only the file's own word on its outputs is there: the shapes that are expected
+                   of them are judged once the model is loaded
 
     Raises BadSet.
     """
@@ -165,8 +161,7 @@ def open_set(
     kind = fitting.kind_of(found, signature, rows)
     fitting.refuse_inputs(found, kind, signature)
     fitting.refuse_truths(found, which)
-    if outputs_known:
-        fitting.refuse_expected(found, kind, signature)
+    fitting.refuse_expected(found, kind, signature, shapes=outputs_known)
     tolerance = Tolerance(**survey.tolerances(source, found))
     survey.refuse_weights(source, found)
     return OpenSet(which, kind, count, tolerance, signature, source, found)

@@ -61,6 +61,13 @@ def test_all_that_is_wrong_with_both_sets_is_told_at_once(examined, version):
     assert fields == ["files.confidence", "files.end_to_end"]
 
 
+def test_an_output_that_nobody_gives_is_told_before_the_model_is_loaded(examined, version):
+    found = examined(version(end_to_end={"inputs/x": X, "expected/z": SUM}, confidence={"inputs/x": X}))
+
+    assert not found.loaded
+    assert {"has no output 'z'" in message for _, message in said(found)} == {True, False}
+
+
 def test_a_row_is_said_where_it_must_be(examined, version):
     found = examined(version(), {"metric": {"name": "rmse", "output": "y"}, "rows": "requests"})
 
