@@ -74,6 +74,22 @@ def test_wrong_rows_are_told_and_counted(bench, rows):
     assert first.got[0] in {0, 1}
 
 
+def test_whole_numbers_are_right_with_all_their_digits(bench, rows):
+    expected = {"label": np.full(40, 2**53 + 1)}
+    bench.end_to_end({"x": rows}, expected, rtol=0.5)
+
+    def rounded(inputs):
+        return {**classify(inputs), "label": np.full(len(inputs["x"]), 2**53)}
+
+    found = examined(bench, rounded)
+
+    assert found.end_to_end.wrong == 40
+    assert (found.end_to_end.failures[0].expected, found.end_to_end.failures[0].got) == (
+        (2**53 + 1,),
+        (2**53,),
+    )
+
+
 def test_an_output_may_have_a_tolerance_of_its_own(bench, rows):
     expected = classify({"x": rows})
     expected["probabilities"] = expected["probabilities"] + np.float32(0.01)
