@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
-from formats.dtypes import Array
+import numpy as np
+
+from formats.dtypes import FLOATS, Array
 from formats.types import FREE, SAMPLES, Signature
 from scoring.errors import BadOutput, BadTensor, InferenceFailed, RunTimedOut, ScoringError
 from scoring.exchange import Exchange
 from scoring.limits import Limits
-from scoring.tensors import to_array
+from scoring.tensors import placed, to_array
 
 
 class Runner(Protocol):
@@ -51,6 +53,11 @@ class Batcher:
         self._runner = runner
         self._specs = signature.inputs
         self._limits = limits
+        self._promised = [
+            (place, spec)
+            for place, spec in enumerate(signature.outputs)
+            if spec.finite and spec.datatype in FLOATS
+        ]
         self.faults = 0
         specs = (*signature.inputs, *signature.outputs)
         self.samples = signature.row_kind(rows) == SAMPLES
@@ -96,6 +103,8 @@ class Batcher:
         started = perf_counter()
         try:
             arrays = self._runner.run(self._feed(group), options)
+            if self._promised:
+                self._check_promises(arrays)
             if len(group) > 1:
                 self._check(arrays, sum(exchange.rows for exchange in group))
         except Exception as error:
@@ -123,6 +132,14 @@ class Batcher:
     def _check(self, arrays: Sequence[Array], rows: int) -> None:
         if any(array.shape[:1] != (rows,) for array in arrays):
             raise BadOutput("an output does not have one row for each input row")
+
+    def _check_promises(self, arrays: Sequence[Array]) -> None:
+        """What an output promises to be finite is, or the request has no answer."""
+        for place, spec in self._promised:
+            finite = np.isfinite(arrays[place])
+            if not finite.all():
+                where = placed(spec, finite.shape, int((~finite).reshape(-1).argmax()))
+                raise InferenceFailed(f"output {where} is not finite, and the signature promises that it is")
 
 
 def _stated(error: Exception, options: Any) -> ScoringError:

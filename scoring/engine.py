@@ -90,6 +90,8 @@ def _score(serving: Serving, endpoint: Endpoint, token: PlannedToken, exchange: 
     # Before its tensors are read, which may take longer than to run them: refusing must cost little.
     version.lane.check_room()
     form.take(exchange, version)
+    if version.allowed is not None:
+        version.allowed.hold(exchange, target.meter)
     exchange.decoded = perf_counter()
     version.put(exchange)
     if endpoint.mirrors and serving.mirroring is not None and not token.internal:

@@ -143,6 +143,12 @@ class InferenceFailed(ScoringError):
     code = "inference_failed"
 
 
+class OutsideLimits(ScoringError):
+    """A request with values that the version's inputs are not made for, and to which it has no answer."""
+
+    code = "outside_limits"
+
+
 class OutputTooLarge(ScoringError):
     code = "output_too_large"
 

@@ -27,6 +27,7 @@ class Exchange:
     chosen   the outputs that an answer of the Open Inference Protocol is to have; else empty.
     asked    the request as a key of its version's cache, where that is on.
     named    the client's own id as a member of that answer.
+    outside  a value beyond an input's limits that was let pass, in words; else empty.
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class Exchange:
         "line",
         "named",
         "opening",
+        "outside",
         "reply",
         "request",
         "rows",
@@ -60,6 +62,7 @@ class Exchange:
         self.asked: Hashable = None
         self.opening: bytes | None = None
         self.named = b""
+        self.outside = ""
         self.chosen: Chosen = ()
         self.form: Form
         self.request: Any

@@ -25,6 +25,7 @@ STATUS: dict[type[ScoringError], int] = {
     errors.BodyTooLarge: 413,
     errors.UnsupportedEncoding: 415,
     errors.PoisonRequest: 422,
+    errors.OutsideLimits: 422,
     errors.HeadTooLarge: 431,
     errors.InferenceFailed: 500,
     errors.OutputTooLarge: 500,

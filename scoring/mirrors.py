@@ -64,5 +64,7 @@ class Mirrors:
         else:
             copy.form.parse(copy)
             copy.form.take(copy, target.version)
+            if target.version.allowed is not None:
+                target.version.allowed.hold(copy, target.meter)
         target.version.mirror(copy)
         self._waiting += 1

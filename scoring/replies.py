@@ -12,7 +12,7 @@ from formats.types import FREE, Signature
 from scoring.batching import Ran
 from scoring.cache import AnswerCache, Remembered
 from scoring.crashpoints import crashpoint
-from scoring.errors import OutputTooLarge, ScoringError
+from scoring.errors import InferenceFailed, OutputTooLarge, OutsideLimits, ScoringError
 from scoring.exchange import Exchange
 from scoring.http import JSON, Written, error_answer
 from scoring.limits import Limits
@@ -69,8 +69,11 @@ class Replies:
 
     def refuse(self, exchanges: Sequence[Exchange], error: ScoringError) -> None:
         for exchange in exchanges:
-            exchange.target.meter.failed(error.code)
-            exchange.reply = error_answer(error, worker=self._worker, keep_alive=exchange.head.keep_alive)
+            said = error
+            if exchange.outside and isinstance(error, InferenceFailed):
+                said = OutsideLimits(f"the model has no answer to this request: {exchange.outside}")
+            exchange.target.meter.failed(said.code)
+            exchange.reply = error_answer(said, worker=self._worker, keep_alive=exchange.head.keep_alive)
 
     def _reply(self, ran: Ran) -> None:
         at_ms = int(time() * 1000)

@@ -47,18 +47,19 @@ class Meter:
     """The counters of one cell in one process. `buckets` maps a place in `FINE_S` to a count.
 
     `hits` and `misses` are of the answer cache, where the version has one; `dropped` are columns of
-    tables that it has no use for.
+    tables that it has no use for; `outside` counts values beyond an input's limits, by its name.
     """
 
     __slots__ = (
         *("_buckets", "_requests", "_seconds", "_waiting"),
-        *("dropped", "errors", "hits", "misses", "rows"),
+        *("dropped", "errors", "hits", "misses", "outside", "rows"),
     )
 
     def __init__(self) -> None:
         self.rows = 0
         self.hits = self.misses = self.dropped = 0
         self.errors: Counter[str] = Counter()
+        self.outside: Counter[str] = Counter()
         self._requests = 0
         self._seconds = 0.0
         self._buckets: Counter[int] = Counter()
@@ -98,6 +99,7 @@ class Meter:
             "hits": self.hits,
             "misses": self.misses,
             "dropped": self.dropped,
+            "outside": {name: count for name, count in self.outside.items() if count},
             "seconds": self._seconds,
             "errors": {code: count for code, count in self.errors.items() if count},
             "buckets": sorted((place, count) for place, count in self._buckets.items() if count),
@@ -111,6 +113,8 @@ class Meter:
         self.misses += times * document.get("misses", 0)
         self.dropped += times * document.get("dropped", 0)
         self._seconds += times * document["seconds"]
+        for name, count in document.get("outside", {}).items():
+            self.outside[name] += times * count
         for code, count in document["errors"].items():
             self.errors[code] += times * count
         for place, count in document["buckets"]:

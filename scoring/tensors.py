@@ -50,8 +50,13 @@ def to_array(blocks: Sequence[Block], spec: TensorSpec, shape: tuple[int, ...]) 
 
 def bad_value(spec: TensorSpec, shape: Sequence[int], place: int, words: str) -> BadTensor:
     """A refusal that names input, row and feature of the element at a place in row-major order."""
+    return BadTensor(f"input {placed(spec, shape, place)}: {words}", input=spec.name)
+
+
+def placed(spec: TensorSpec, shape: Sequence[int], place: int) -> str:
+    """A tensor's name with the row and the feature of one element."""
     named = spec.where(*_row_and_feature(spec, shape, place))
-    return BadTensor(f"input {spec.name!r}{named and ', '}{named}: {words}", input=spec.name)
+    return f"{spec.name!r}{named and ', '}{named}"
 
 
 def _row_and_feature(spec: TensorSpec, shape: Sequence[int], place: int) -> tuple[int | None, int | None]:

@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from formats.types import FREE, Signature, TensorSpec
+from formats.types import CLIP, COUNT, FREE, REFUSE, Signature, TensorSpec
 from releases.gates.base import Candidate, Outcome, Phase, Verdict
+
+BEYOND = {
+    REFUSE: "others are refused",
+    CLIP: "others are moved to the nearest end",
+    COUNT: "others are counted",
+}
+_NAMED = 10
 
 
 class Compatibility(StrEnum):
@@ -69,8 +76,57 @@ def _tensor(side: str, before: TensorSpec, after: TensorSpec, *, takes: bool) ->
         yield Difference(where, f"shape was {list(before.shape)}, is {list(after.shape)}", not fits)
     if before.features != after.features:
         yield Difference(where, "its features have other names or another order", breaks=True)
-    if takes and before.optional and not after.optional:
+    if takes:
+        yield from _taken(where, before, after)
+    elif before.finite and not after.finite:
+        yield Difference(where, "was promised to be finite, and is no more", breaks=True)
+
+
+def _taken(where: str, before: TensorSpec, after: TensorSpec) -> Iterator[Difference]:
+    """Whether every value that was answered still is."""
+    if before.optional and not after.optional:
         yield Difference(where, "could be left out, must be sent now", breaks=True)
+    for took, takes, values in (
+        (before.missing, after.missing, "missing values"),
+        (before.infinite, after.infinite, "infinities"),
+    ):
+        if took != takes:
+            yield Difference(where, f"{'takes no more' if took else 'now takes'} {values}", breaks=took)
+    if (before.range, before.range_rule()) != (after.range, after.range_rule()):
+        yield Difference(
+            where, f"took {_range(before)}, takes {_range(after)}", _narrower_range(before, after)
+        )
+    if (set(before.choices), before.choices_rule()) != (set(after.choices), after.choices_rule()):
+        words = f"took {_choices(before)}, takes {_choices(after)}"
+        yield Difference(where, words, breaks=_fewer_choices(before, after))
+
+
+def _narrower_range(before: TensorSpec, after: TensorSpec) -> bool:
+    """Whether a number that was answered is refused now."""
+    if after.range is None or after.range_rule() != REFUSE:
+        return False
+    if before.range is None or before.range_rule() != REFUSE:
+        return True
+    return after.range[0] > before.range[0] or after.range[1] < before.range[1]
+
+
+def _fewer_choices(before: TensorSpec, after: TensorSpec) -> bool:
+    if after.choices_rule() != REFUSE:
+        return False
+    return before.choices_rule() != REFUSE or not set(before.choices) <= set(after.choices)
+
+
+def _range(spec: TensorSpec) -> str:
+    if spec.range is None:
+        return "any number"
+    return f"{spec.range[0]:g} to {spec.range[1]:g} ({BEYOND[spec.range_rule()]})"
+
+
+def _choices(spec: TensorSpec) -> str:
+    if not spec.choices:
+        return "any value"
+    named = ", ".join(str(choice) for choice in spec.choices[:_NAMED])
+    return f"{named}{', …' if len(spec.choices) > _NAMED else ''} ({BEYOND[spec.choices_rule()]})"
 
 
 def _fits(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:

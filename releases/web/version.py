@@ -10,6 +10,8 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from formats.dtypes import FLOATS
+from formats.types import TensorSpec
 from formats.weights import is_weights
 from registry import selectors as registry_selectors
 from registry.errors import DomainError
@@ -18,6 +20,7 @@ from registry.stores import artifact_store
 from registry.web.drafts import Written
 from registry.web.pages import action, page
 from releases import policies, selectors
+from releases.gates.schema import BEYOND
 from releases.services.opening import open_release
 from releases.web import comparing, evidence
 from releases.web.lineage import Part, drawing
@@ -26,15 +29,19 @@ SHOWN_BYTES = 200_000
 OPENED = ("card", "requirements", "scoring_code")
 
 
+NOT_HELD = "told, and not held"
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One input or output: what the graph says and what the manifest adds."""
+    """One input or output: what the graph says, what the manifest adds, which values are allowed and how."""
 
     name: str
     datatype: str
     shape: Sequence[int]
     facts: Mapping[str, Any]
     features: Sequence[str]
+    allowed: Sequence[str] = ()
 
 
 @page
@@ -128,8 +135,38 @@ def tensors(version: Any, side: str) -> list[Tensor]:
     for spec in version.signature.get(side, []):
         facts = told.get(spec["name"], {})
         features = spec.get("features") or facts.get("features") or ()
-        found.append(Tensor(spec["name"], spec["datatype"], spec.get("shape", []), facts, features))
+        held = TensorSpec.from_json(spec)
+        allowed = _taken(held, facts) if side == "inputs" else _given(held, facts)
+        found.append(Tensor(spec["name"], spec["datatype"], spec.get("shape", []), facts, features, allowed))
     return found
+
+
+def _taken(spec: TensorSpec, facts: Mapping[str, Any]) -> list[str]:
+    """What an input takes, and what becomes of the rest. What is told and not held says so."""
+    words = []
+    if choices := spec.choices or facts.get("choices"):
+        rule = BEYOND.get(spec.choices_rule(), NOT_HELD)
+        words.append(f"{', '.join(str(choice) for choice in choices)}; {rule}")
+    if ends := spec.range or facts.get("range"):
+        words.append(f"{ends[0]:g} to {ends[1]:g}; {BEYOND.get(spec.range_rule(), NOT_HELD)}")
+    if spec.datatype in FLOATS:
+        gaps = [
+            word for word, taken in (("missing values", spec.missing), ("infinities", spec.infinite)) if taken
+        ]
+        words.append(f"{' and '.join(gaps)} are taken" if gaps else "no missing values")
+    return words
+
+
+def _given(spec: TensorSpec, facts: Mapping[str, Any]) -> list[str]:
+    """What an output promises."""
+    words = []
+    if choices := facts.get("choices"):
+        words.append(", ".join(str(choice) for choice in choices))
+    if ends := facts.get("range"):
+        words.append(f"{ends[0]:g} to {ends[1]:g}")
+    if spec.datatype in FLOATS:
+        words.append("finite numbers only, or an error" if spec.finite else "may be NaN or infinite")
+    return words
 
 
 def triple(

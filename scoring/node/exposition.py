@@ -11,6 +11,7 @@ _KINDS = {
     "assay_requests_total": ("counter", "Scoring requests that reached a version."),
     "assay_rows_total": ("counter", "Rows scored."),
     "assay_columns_dropped_total": ("counter", "Columns of tables that the version has no use for."),
+    "assay_values_outside_total": ("counter", "Values beyond the limits of an input that were let pass."),
     "assay_cache_total": ("counter", "Requests that looked into the answer cache, by outcome."),
     "assay_errors_total": ("counter", "Scoring requests that ended in an error, by code."),
     "assay_refused_total": ("counter", "Requests refused before a version was chosen, by code."),
@@ -55,8 +56,8 @@ def _counted(meters: Meters) -> Iterable[Sample]:
         for outcome, count in (("hit", meter.hits), ("miss", meter.misses)):
             if meter.hits or meter.misses:
                 yield "assay_cache_total", {**labels, "outcome": outcome}, count
-        for code, count in sorted(meter.errors.items()):
-            yield "assay_errors_total", {**labels, "code": code}, count
+        yield from _by_word(labels, "assay_values_outside_total", "input", meter.outside)
+        yield from _by_word(labels, "assay_errors_total", "code", meter.errors)
         bounds = [*(f"{bound:g}" for bound in BOUNDS_S), "+Inf"]
         for bound, count in zip(bounds, accumulate(at_coarse_bounds(meter.buckets)), strict=True):
             yield "assay_request_seconds_bucket", {**labels, "le": bound}, count
@@ -64,6 +65,13 @@ def _counted(meters: Meters) -> Iterable[Sample]:
         yield "assay_request_seconds_count", labels, sum(meter.buckets.values())
     for code, count in sorted(meters.refused.items()):
         yield "assay_refused_total", {"code": code}, count
+
+
+def _by_word(
+    labels: Mapping[str, object], name: str, word: str, counts: Mapping[str, int]
+) -> Iterable[Sample]:
+    for value, count in sorted(counts.items()):
+        yield name, {**labels, word: value}, count
 
 
 def _labels(labels: Mapping[str, object]) -> str:

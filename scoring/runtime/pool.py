@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from formats.types import Signature
+from scoring.allowed import Allowed, allowed
 from scoring.batching import Batcher, Ran
 from scoring.exchange import Exchange
 from scoring.lanes import Lane, Workshop
@@ -73,6 +74,7 @@ class Loaded:
     replies: Replies
     run_seconds: float
     sampler: Sampler
+    allowed: Allowed | None = None
 
     def put(self, exchange: Exchange) -> None:
         self.lane.put(exchange)
@@ -128,4 +130,5 @@ def load_version(
         replies,
         run_seconds,
         sampler,
+        allowed(order.signature),
     )
