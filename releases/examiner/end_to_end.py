@@ -35,7 +35,7 @@ def examine(found: TestSet, server: Server, answers: ReferenceAnswers, progress:
         raise BadSet("the end-to-end set has no expected outputs")
     started = perf_counter()
     failures: list[Failure] = []
-    wrong, batchable = 0, found.kind == "samples"
+    wrong, unanswered, batchable = 0, 0, found.kind == "samples"
     progress.begin("end_to_end", found.rows)
     for start in range(0, found.rows, BATCH):
         stop = min(start + BATCH, found.rows)
@@ -46,6 +46,7 @@ def examine(found: TestSet, server: Server, answers: ReferenceAnswers, progress:
             told.append(answer)
             if failure is not None:
                 wrong += 1
+                unanswered += failure.unanswered
                 failures += [failure] * (len(failures) < MOST_FAILURES)
             if answer is not None:
                 answers.keep("end_to_end", row, answer)
@@ -61,6 +62,7 @@ def examine(found: TestSet, server: Server, answers: ReferenceAnswers, progress:
         failures=tuple(failures),
         batchable=batchable if found.kind == "samples" else None,
         seconds=perf_counter() - started,
+        unanswered=unanswered,
     )
 
 
@@ -75,7 +77,7 @@ def _ask(
     try:
         told = patiently(found, row, server)
     except (Refused, BadAnswer) as error:
-        return None, Failure(row, "", str(error))
+        return None, Failure(row, "", str(error), unanswered=isinstance(error, Refused))
     assert found.expected is not None  # noqa: S101 - examine() has looked
     return told, compare(row, found.expected.row(row), told.arrays, tolerances)
 

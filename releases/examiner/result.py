@@ -44,10 +44,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One row that came back wrong.
+    """One row that did not come back right.
 
     expected, got   at most 64 elements in row-major order, beginning at the element `at`,
                     the first one that differs; both empty where there was no answer to compare.
+    unanswered      whether the server gave none: it refused the row, or the model failed on it.
     """
 
     row: Count
@@ -56,14 +57,16 @@ class Failure:
     at: Count = 0
     expected: Shown = ()
     got: Shown = ()
+    unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EndToEnd:
     """The end-to-end set, each row asked alone as v2 JSON.
 
-    wrong       how many rows came back wrong; `failures` describes the first 20 of them.
+    wrong       how many rows did not come back right; `failures` describes the first 20 of them.
     batchable   whether a row alone equals the row in a batch; None where rows are whole requests.
+    unanswered  how many of the wrong ones got no answer from the server.
     """
 
     rows: Count
@@ -71,6 +74,7 @@ class EndToEnd:
     failures: Annotated[tuple[Failure, ...], Meta(max_length=MOST_FAILURES)]
     batchable: bool | None
     seconds: Positive
+    unanswered: Count = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from releases.gates.base import Candidate, Outcome, Phase, Verdict
 
 
@@ -18,13 +21,19 @@ class EndToEnd:
             return Verdict(Outcome.FAILED, str(reason), evidence)
         rows, wrong = found["rows"], found["wrong"]
         if wrong:
-            first = found["failures"][0]
-            return Verdict(
-                Outcome.FAILED,
-                f"{wrong} of {rows} rows came back wrong, the first is row {first['row']}.",
-                evidence,
-            )
+            return Verdict(Outcome.FAILED, _words(rows, wrong, found), evidence)
         alone = (
             "alone or in a batch" if found.get("batchable") else "each row alone; in a batch they may differ"
         )
         return Verdict(Outcome.PASSED, f"All {rows} rows came back right, {alone}.", evidence)
+
+
+def _words(rows: int, wrong: int, found: Mapping[str, Any]) -> str:
+    """A row that got no answer did not come back wrong: there is nothing to compare."""
+    first, unanswered = found["failures"][0], found.get("unanswered", 0)
+    if unanswered == wrong:
+        return f"{wrong} of {rows} rows got no answer, the first is row {first['row']}: {first['problem']}"[
+            :500
+        ]
+    others = f", and {unanswered} got no answer" if unanswered else ""
+    return f"{wrong - unanswered} of {rows} rows came back wrong{others}, the first is row {first['row']}."

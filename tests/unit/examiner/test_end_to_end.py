@@ -68,7 +68,7 @@ def test_wrong_rows_are_told_and_counted(bench, rows):
 
     found = examined(bench).end_to_end
 
-    assert (found.wrong, len(found.failures)) == (37, 20)
+    assert (found.wrong, found.unanswered, len(found.failures)) == (37, 0, 20)
     first = found.failures[0]
     assert (first.row, first.output, first.expected) == (3, "label", (7,))
     assert first.got[0] in {0, 1}
@@ -165,7 +165,7 @@ def test_a_row_that_is_refused_is_wrong_and_the_others_are_still_asked(bench, ro
 
     found = examined(bench, picky).end_to_end
 
-    assert (found.wrong, found.failures[0].row) == (1, 5)
+    assert (found.wrong, found.unanswered, found.failures[0].row) == (1, 1, 5)
     assert "500: the model divided by zero" in found.failures[0].problem
 
 

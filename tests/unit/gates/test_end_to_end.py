@@ -1,0 +1,30 @@
+"""The words of the end-to-end gate."""
+
+from __future__ import annotations
+
+import pytest
+
+from formats.types import Signature, VersionRef
+from releases.gates.base import Candidate, Outcome
+from releases.gates.end_to_end import EndToEnd
+
+REFUSED = "the server answered 400: input 'x' is too wide"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "unanswered", "words"),
+    [
+        (0, 0, "All 9 rows came back right, alone or in a batch."),
+        (2, 0, "2 of 9 rows came back wrong, the first is row 4."),
+        (2, 2, f"2 of 9 rows got no answer, the first is row 4: {REFUSED}"),
+        (5, 2, "3 of 9 rows came back wrong, and 2 got no answer, the first is row 4."),
+    ],
+)
+def test_a_row_without_an_answer_did_not_come_back_wrong(wrong, unanswered, words):
+    failures = [{"row": 4, "problem": REFUSED}] if wrong else []
+    found = {"rows": 9, "wrong": wrong, "unanswered": unanswered, "failures": failures, "batchable": True}
+    candidate = Candidate(VersionRef("m", 1, "a" * 64), Signature((), ()), measured=found)
+
+    verdict = EndToEnd().check(candidate)
+    assert verdict.summary == words
+    assert verdict.outcome is (Outcome.FAILED if wrong else Outcome.PASSED)
