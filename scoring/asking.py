@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import time
 
 import orjson
@@ -29,6 +29,10 @@ class Asking:
     def metrics(self, exchange: Exchange) -> None:
         """Raises NotReady while too much waits for the node already."""
         self._ask(exchange, "metrics", [], [])
+
+    def statistics(self, exchange: Exchange, versions: Iterable[tuple[str, int]]) -> None:
+        """What was counted of these versions over all workers. Raises NotReady as above."""
+        self._ask(exchange, "statistics", [{"name": name, "version": n} for name, n in versions], [])
 
     def feedback(self, exchange: Exchange) -> None:
         """Have the node store what may count. Raises BadRequest, and NotReady as above."""

@@ -175,7 +175,7 @@ class Sampled(msgspec.Struct, tag=True):
 
 
 class Ask(msgspec.Struct, tag=True):
-    """A request that only the node can answer: `what` is metrics or feedback."""
+    """A request that only the node can answer: `what` is metrics, statistics or feedback."""
 
     number: int
     what: str

@@ -98,6 +98,7 @@ class Replies:
         infer, encode = milliseconds(ran.ended - ran.started), milliseconds(now - ran.ended)
         self._head_up(ran.exchanges, written, ran.started, b"infer;dur=%b, encode;dur=%b" % (infer, encode))
         count(ran.exchanges, now, row)
+        ran.exchanges[0].target.meter.ran(ran.exchanges, ran.started, ran.ended, now, at_ms)
         if self._sampler.threshold:
             self._sampler.look(ran, written, at_ms, now)
         if self.cache.most_bytes:

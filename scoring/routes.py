@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -22,10 +22,12 @@ from scoring.errors import (
 )
 from scoring.exchange import Exchange
 from scoring.http import JSON, answer
+from scoring.plans import EVERY_MODEL
+from scoring.protocols import triton
 from scoring.serving import BrokenVersion, ModelView, Serving
 
 PLATFORM = "onnx_onnxv1"
-EXTENSIONS = ["binary_tensor_data"]
+EXTENSIONS = ["binary_tensor_data", "model_configuration", "statistics"]
 VERSION = "2"
 MLFLOW_PROTOCOL = b"2.0.0"
 """The MLflow whose scoring protocol this is: what its own server would say of itself."""
@@ -38,12 +40,16 @@ class Upstream(Protocol):
 
     def feedback(self, exchange: Exchange) -> None: ...
 
+    def statistics(self, exchange: Exchange, versions: Iterable[tuple[str, int]]) -> None: ...
+
 
 class NodeRoutes:
     """Finds the answer for a path that is not in the plan's table of endpoints."""
 
-    def __init__(self, worker: bytes, upstream: Upstream) -> None:
+    def __init__(self, worker: bytes, upstream: Upstream, most_rows: int) -> None:
+        """`most_rows` are the rows that run together at most."""
         self._worker = worker
+        self._most_rows = most_rows
         self._upstream = upstream
 
     def handle(self, serving: Serving, exchange: Exchange) -> None:
@@ -68,6 +74,9 @@ class NodeRoutes:
             raise _unknown(path)
 
     def _protocol(self, serving: Serving, exchange: Exchange, parts: Sequence[str]) -> None:
+        if parts == ["models", "stats"] and "stats" not in serving.models:
+            self._all_statistics(serving, exchange)
+            return
         if parts[:1] == ["models"] and len(parts) >= 2:
             self._model(serving, exchange, parts[1], parts[2:])
             return
@@ -90,17 +99,39 @@ class NodeRoutes:
             version = "" if number is None else f"/versions/{number}"
             self._score(serving, exchange, name, f"/v2/models/{name}{version}/infer", number)
             return
-        if rest not in ([], ["ready"]):
+        if rest not in ([], ["ready"], ["config"], ["stats"]):
             raise _unknown(exchange.head.target)
         _only(exchange.head.method, b"GET")
         token = serving.access.token(exchange.head.authorization)
         permit(token, "score" if number is None else "score-version", name)
         view = _view(serving, name)
+        self._about(exchange, view, number, rest[0] if rest else "")
+
+    def _about(self, exchange: Exchange, view: ModelView, number: int | None, what: str) -> None:
         version = _version(view, number)
-        if rest and isinstance(version, BrokenVersion):
-            raise version.error()
-        document = _metadata(view, version, number) if not rest else {"name": name, "ready": True}
-        self._finish(exchange, document)
+        if what == "stats":
+            self._upstream.statistics(exchange, [(view.name, n) for n in _numbers(view, number)])
+        elif what == "config":
+            batching = getattr(getattr(version, "batcher", None), "batching", False)
+            self._finish(
+                exchange,
+                triton.config(view.name, version.signature, most_rows=self._most_rows, batching=batching),
+            )
+        elif what == "ready":
+            if isinstance(version, BrokenVersion):
+                raise version.error()
+            self._finish(exchange, {"name": view.name, "ready": True})
+        else:
+            self._finish(exchange, _metadata(view, version, number))
+
+    def _all_statistics(self, serving: Serving, exchange: Exchange) -> None:
+        """Of every model that the caller may score. One that is named `stats` is asked for itself."""
+        _only(exchange.head.method, b"GET")
+        token = serving.access.token(exchange.head.authorization)
+        permit(token, "score")
+        mine = [view for name, view in serving.models.items() if {EVERY_MODEL, name} & token.models]
+        versions = [(view.name, number) for view in mine for number in _numbers(view, None)]
+        self._upstream.statistics(exchange, versions)
 
     def _mlflow(self, serving: Serving, exchange: Exchange, name: str, call: str) -> None:
         """A model as MLflow's scoring client sees a server: it takes this path for the whole address."""
@@ -174,11 +205,15 @@ def _version(view: ModelView, number: int | None) -> Any:
     return view.answering[-1]
 
 
+def _numbers(view: ModelView, number: int | None) -> list[int]:
+    """The version that is named, or those that answer clients."""
+    return sorted({each.number for each in view.answering}) if number is None else [number]
+
+
 def _metadata(view: ModelView, version: Any, number: int | None) -> dict[str, Any]:
-    numbers = sorted({each.number for each in view.answering}) if number is None else [number]
     return {
         "name": view.name,
-        "versions": [str(each) for each in numbers],
+        "versions": [str(each) for each in _numbers(view, number)],
         "platform": PLATFORM,
         "inputs": [_tensor(spec) for spec in version.signature.inputs],
         "outputs": [_tensor(spec) for spec in version.signature.outputs],
@@ -186,7 +221,8 @@ def _metadata(view: ModelView, version: Any, number: int | None) -> dict[str, An
 
 
 def _tensor(spec: TensorSpec) -> dict[str, Any]:
-    return {"name": spec.name, "datatype": spec.datatype, "shape": list(spec.shape)}
+    told = {"name": spec.name, "datatype": spec.datatype, "shape": list(spec.shape)}
+    return {**told, "optional": True} if spec.optional else told
 
 
 def _number(text: str) -> int:

@@ -47,17 +47,21 @@ class Meter:
     """The counters of one cell in one process. `buckets` maps a place in `FINE_S` to a count.
 
     `hits` and `misses` are of the answer cache, where the version has one; `dropped` are columns of
-    tables that it has no use for; `outside` counts values beyond an input's limits, by its name.
+    tables that it has no use for; `outside` counts values beyond an input's limits, by its name. Of what
+    was run, `split` has the seconds of reading, waiting, running and writing, summed over requests, and
+    `last_ms` the epoch time of the last answer.
     """
 
     __slots__ = (
         *("_buckets", "_requests", "_seconds", "_waiting"),
-        *("dropped", "errors", "hits", "misses", "outside", "rows"),
+        *("dropped", "errors", "hits", "last_ms", "misses", "outside", "rows", "runs", "split"),
     )
 
     def __init__(self) -> None:
         self.rows = 0
         self.hits = self.misses = self.dropped = 0
+        self.runs = self.last_ms = 0
+        self.split = [0.0, 0.0, 0.0, 0.0]
         self.errors: Counter[str] = Counter()
         self.outside: Counter[str] = Counter()
         self._requests = 0
@@ -72,6 +76,22 @@ class Meter:
         waiting.extend(latencies)
         if len(waiting) >= _FOLD:
             self._fold()
+
+    def ran(self, exchanges: Sequence[Any], started: float, ended: float, now: float, at_ms: int) -> None:
+        """Count where the time of a run's requests went. Times are `perf_counter` seconds."""
+        many = len(exchanges)
+        split = self.split
+        if many == 1:
+            decoded = exchanges[0].decoded
+            split[0] += decoded - exchanges[0].arrived
+        else:
+            decoded = sum([exchange.decoded for exchange in exchanges]) / many
+            split[0] += decoded * many - sum([exchange.arrived for exchange in exchanges])
+        split[1] += (started - decoded) * many
+        split[2] += (ended - started) * many
+        split[3] += (now - ended) * many
+        self.runs += 1
+        self.last_ms = at_ms
 
     def failed(self, code: str) -> None:
         self._requests += 1
@@ -100,6 +120,9 @@ class Meter:
             "misses": self.misses,
             "dropped": self.dropped,
             "outside": {name: count for name, count in self.outside.items() if count},
+            "runs": self.runs,
+            "split": self.split,
+            "last_ms": self.last_ms,
             "seconds": self._seconds,
             "errors": {code: count for code, count in self.errors.items() if count},
             "buckets": sorted((place, count) for place, count in self._buckets.items() if count),
@@ -112,6 +135,10 @@ class Meter:
         self.hits += times * document.get("hits", 0)
         self.misses += times * document.get("misses", 0)
         self.dropped += times * document.get("dropped", 0)
+        self.runs += times * document.get("runs", 0)
+        self.last_ms = max(self.last_ms, document.get("last_ms", 0))
+        for place, part in enumerate(document.get("split", ())):
+            self.split[place] += times * part
         self._seconds += times * document["seconds"]
         for name, count in document.get("outside", {}).items():
             self.outside[name] += times * count

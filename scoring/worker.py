@@ -171,7 +171,9 @@ class Worker:
         self._shops = Shops(shop, behind, Mirrors(setup.limits.mirrored))
         asking = Asking(self._link.send, worker=self._name, key=self._key, limits=setup.limits)
         self._orders[Told] = asking.told
-        self._engine = Engine(NodeRoutes(self._name, asking), self._meters, self._name)
+        self._engine = Engine(
+            NodeRoutes(self._name, asking, setup.limits.rows_per_run), self._meters, self._name
+        )
         self._maker = Maker(self._loaded, self._key, self._meters, self._shops.mirroring)
         engine = self._engine
         self._connections = Connections(

@@ -18,7 +18,7 @@ from scoring.grpc.upstream import Upstream
 from scoring.limits import Limits
 
 _ENVELOPE_BYTES = 1 << 20
-_ONLY_IDENTITY = 1
+_IDENTITY_AND_GZIP = 1 << 0 | 1 << 2
 
 
 def read(arguments: Sequence[str]) -> argparse.Namespace:
@@ -54,6 +54,8 @@ async def serve(given: argparse.Namespace) -> int:
         upstream,
         concurrency=given.concurrency,
         seconds=given.deadline_seconds + given.connect_seconds + 1.0,
+        most_bytes=given.binary_bytes + _ENVELOPE_BYTES,
+        most_held=Limits().held_bytes,
     )
     server = grpc.aio.server(
         options=[
@@ -61,8 +63,9 @@ async def serve(given: argparse.Namespace) -> int:
             ("grpc.so_reuseport", 0),
             ("grpc.max_receive_message_length", given.binary_bytes + _ENVELOPE_BYTES),
             ("grpc.max_send_message_length", -1),
-            # As over HTTP: what is small on the wire and large in memory is not taken.
-            ("grpc.compression_enabled_algorithms_bitset", _ONLY_IDENTITY),
+            # gRPC unpacks without a bound, so what is compressed comes to us as it was sent.
+            ("grpc.compression_enabled_algorithms_bitset", _IDENTITY_AND_GZIP),
+            ("grpc.per_message_decompression", 0),
         ],
         maximum_concurrent_rpcs=given.concurrency * 2,
     )

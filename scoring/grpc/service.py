@@ -14,12 +14,14 @@ from scoring.errors import BadRequest, DeadlineExceeded, NotReady, Overloaded, S
 from scoring.grpc.statuses import RETRY_MS, code_of
 from scoring.grpc.upstream import Answer, NodeGone, Upstream
 from scoring.http import status_of
+from scoring.inflating import Inflating
 from scoring.protocols import inference_pb2 as messages
 from scoring.protocols import oip_grpc
 
 HEALTH = "grpc.health.v1.Health"
 _SERVING, _NOT_SERVING = b"\x08\x01", b"\x08\x02"
 _SENTENCE = 500
+_GZIP = b"\x1f\x8b"
 log = logging.getLogger(__name__)
 
 Method = Callable[[bytes, Any], Awaitable[bytes]]
@@ -30,13 +32,18 @@ class Service:
 
     concurrency   calls at once; more inferences are refused before they cost the node anything.
     seconds       the longest that a call may take, whatever the client allows.
+    most_bytes    the largest message, also when it is unpacked.
+    most_held     all messages together that were unpacked here.
     """
 
-    def __init__(self, upstream: Upstream, *, concurrency: int, seconds: float) -> None:
+    def __init__(
+        self, upstream: Upstream, *, concurrency: int, seconds: float, most_bytes: int, most_held: int
+    ) -> None:
         self._upstream = upstream
         self._concurrency = concurrency
         self._seconds = seconds
-        self._running = 0
+        self._most_bytes, self._most_held = most_bytes, most_held
+        self._running = self._held = 0
 
     def handlers(self) -> list[Any]:
         """What a grpc.aio server takes. Messages stay bytes, so that malformed ones get our own words."""
@@ -47,6 +54,8 @@ class Service:
             "ServerMetadata": self.server_metadata,
             "ModelMetadata": self.model_metadata,
             "ModelInfer": self.model_infer,
+            "ModelConfig": self.model_config,
+            "ModelStatistics": self.model_statistics,
         }
         return [_handler(oip_grpc.SERVICE, self, methods), _handler(HEALTH, self, {"Check": self.check})]
 
@@ -76,6 +85,17 @@ class Service:
         answer = await self._get(oip_grpc.model_path(request.name, request.version), context)
         return oip_grpc.model_metadata(await _document(context, answer))
 
+    async def model_config(self, raw: bytes, context: Any) -> bytes:
+        request = oip_grpc.parse(messages.ModelConfigRequest, raw)
+        answer = await self._get(oip_grpc.model_path(request.name, request.version) + "/config", context)
+        return oip_grpc.model_config(await _document(context, answer))
+
+    async def model_statistics(self, raw: bytes, context: Any) -> bytes:
+        request = oip_grpc.parse(messages.ModelStatisticsRequest, raw)
+        one = request.name or request.version
+        path = oip_grpc.model_path(request.name, request.version) if one else "/v2/models"
+        return oip_grpc.model_statistics(await _document(context, await self._get(f"{path}/stats", context)))
+
     async def model_infer(self, raw: bytes, context: Any) -> bytes:
         request = oip_grpc.infer_request(raw)
         length = len(request.header)
@@ -101,9 +121,11 @@ class Service:
         if self._running >= self._concurrency and method == self.model_infer:
             await refuse(context, Overloaded("too many calls are under way here: come again in a second"))
         self._running += 1
+        # No message begins as gzip does: it would be field 3 of a kind that there is not.
+        packed = Inflating(raw, self._most_bytes) if raw.startswith(_GZIP) else None
         try:
             async with asyncio.timeout(self._seconds):
-                return await method(raw, context)
+                return await method(raw if packed is None else await self._unpacked(packed), context)
         except TimeoutError:
             await refuse(context, DeadlineExceeded("the scoring node did not answer in time"))
         except NodeGone as error:
@@ -117,6 +139,21 @@ class Service:
             await refuse(context, ScoringError("something went wrong here: the log says what"))
         finally:
             self._running -= 1
+            self._held -= packed.size if packed is not None else 0
+
+    async def _unpacked(self, inflating: Inflating) -> bytes:
+        """A message as it was before gzip, step by step. What is unpacked counts until its call has ended."""
+        whole = None
+        while whole is None:
+            before = inflating.size
+            try:
+                whole = inflating.step()
+            finally:
+                self._held += inflating.size - before
+            if self._held > self._most_held:
+                raise Overloaded("too many compressed messages are unpacked here: come again in a second")
+            await asyncio.sleep(0)
+        return whole
 
     async def _says_yes(self, path: str) -> bool:
         try:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from time import time
 from typing import Any
 
+import orjson
+
 from scoring import crashpoints
 from scoring.artifacts import ArtifactCache
 from scoring.control import Ask, Cleared, Failed, Setup, Stats, Told
@@ -34,6 +36,7 @@ from scoring.node.shipping import FeedbackDesk, Outbox, Shipper
 from scoring.node.sources import RedisFollower, follow_file
 from scoring.node.spool import Spool
 from scoring.node.weights import APART
+from scoring.protocols import triton
 
 STALE_AFTER_SECONDS = 10.0
 log = logging.getLogger(__name__)
@@ -192,6 +195,10 @@ class Node:
         if ask.what == "metrics":
             text = exposition.render(self._fleet.meters(), self._facts.samples())
             worker.link.send(Told(ask.number, 200, text, "text/plain; version=0.0.4; charset=utf-8"))
+            return
+        if ask.what == "statistics":
+            told = triton.statistics(self._fleet.meters(), triton.pairs(ask.items))
+            worker.link.send(Told(ask.number, 200, orjson.dumps(told).decode(), "application/json"))
             return
 
         def done(written: bool) -> None:

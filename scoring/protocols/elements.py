@@ -21,6 +21,8 @@ from scoring.tensors import REFUSED_INFINITY, REFUSED_NAN, bad_value
 WORDS: Mapping[str, float] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """How our own answers write what JSON has no number for."""
 _SHOWN = 40
+_EXACT = 2**53
+"""Beyond it a number written with a point need not be the one that was meant."""
 
 
 def values(spec: TensorSpec, data: msgspec.Raw) -> Any:
@@ -81,7 +83,8 @@ class _No(Exception):
 
 
 def _float(spec: TensorSpec, value: Any) -> float:
-    if type(value) is float or type(value) is int:
+    if isinstance(value, int | float):
+        # Also true and false: a column of them is how tables say one or nought.
         number = _as_float(value)
     elif value is None:
         number = math.nan
@@ -104,7 +107,7 @@ def _as_float(value: float) -> float:
 
 
 def _whole(spec: TensorSpec, value: Any) -> int:
-    if type(value) is int or type(value) is bool or (type(value) is float and value.is_integer()):
+    if isinstance(value, int) or (type(value) is float and value.is_integer() and abs(value) <= _EXACT):
         return int(value)
     if value is None or value == "NaN":
         raise _No(f"is missing: {spec.datatype} has no NaN, so this input takes no missing values")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
+from google.protobuf.json_format import ParseDict
 from google.protobuf.message import DecodeError, Message
 
 from scoring.errors import BadRequest, BadTensor
@@ -108,6 +109,17 @@ def model_metadata(document: Mapping[str, Any]) -> bytes:
         for tensor in document[side]:
             getattr(answer, side).add(**{name: tensor[name] for name in ("name", "datatype", "shape")})
     return wire(answer)
+
+
+def model_config(document: Mapping[str, Any]) -> bytes:
+    """The serialised ModelConfigResponse of what `GET /v2/models/{model}/config` says."""
+    return wire(ParseDict({"config": document}, messages.ModelConfigResponse()))
+
+
+def model_statistics(document: Mapping[str, Any]) -> bytes:
+    """The serialised ModelStatisticsResponse of what `GET /v2/models/{model}/stats` says."""
+    # The HTTP form has a member for batches, of which nothing is told.
+    return wire(ParseDict(document, messages.ModelStatisticsResponse(), ignore_unknown_fields=True))
 
 
 def wire(message: Message) -> bytes:

@@ -226,7 +226,7 @@ BAD = {
     "beyond 64 bits": ({"inputs": [tensor("x", "FP32", [2**70, 2], [1, 2])]}, "bad_tensor"),
     "count": ({"inputs": [tensor("x", "FP32", [1, 2], [1, 2, 3])]}, "bad_tensor"),
     "text": ({"inputs": [tensor("x", "FP32", [1, 2], ["1", "2"])]}, "bad_tensor"),
-    "bool": ({"inputs": [tensor("x", "FP32", [1, 2], [True, False])]}, "bad_tensor"),
+    "an object": ({"inputs": [tensor("x", "FP32", [1, 2], [{}, 1])]}, "bad_tensor"),
     "null": ({"inputs": [tensor("x", "FP32", [1, 2], [None, 1])]}, "bad_tensor"),
     "ragged": ({"inputs": [tensor("x", "FP32", [2, 2], [[1, 2], [3]])]}, "bad_tensor"),
     "transposed": ({"inputs": [tensor("x", "FP32", [3, 2], [[1, 2, 3], [4, 5, 6]])]}, "bad_tensor"),

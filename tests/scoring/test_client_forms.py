@@ -101,6 +101,31 @@ def test_mlflow_bodies_with_more_than_they_need(client, body):
 
 
 @pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v2/models/linear/infer", {"inputs": [{**TENSOR, "data": [True, 2]}]}),
+        ("/v2/models/linear/infer", {"inputs": [{**TENSOR, "data": [[True, 2.0]]}]}),
+        ("/score/linear", {"inputs": {"x": [[True, 2]]}}),
+        ("/invocations/linear", {"dataframe_split": {"columns": ["a", "b"], "data": [[True, 2.0]]}}),
+        ("/invocations/linear", {"dataframe_records": [{"a": True, "b": 2.0}]}),
+    ],
+)
+def test_true_is_one_where_a_number_is_meant(client, path, body):
+    status, _, answer = client.call("POST", path, body)
+    assert status == 200, answer
+    assert "5.0" in json.dumps(answer)
+
+
+@pytest.mark.parametrize(("value", "status"), [(True, 200), (1.0, 200), (0.5, 400), ("1", 400), (None, 400)])
+@pytest.mark.parametrize("path", ["/v2/models/failing/infer", "/score/failing", "/invocations/failing"])
+def test_what_is_exactly_a_whole_number_is_one(client, path, value, status):
+    tensor = {"name": "x", "shape": [1], "datatype": "INT64", "data": [value]}
+    body = {"inputs": [tensor] if path.startswith("/v2") else {"x": [value]}}
+    found, _, answer = client.call("POST", path, body)
+    assert found == status, answer
+
+
+@pytest.mark.parametrize(
     ("target", "status"),
     [
         ("http://scoring.example.org:8001/v2/models/linear/infer", 200),

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from google.protobuf.unknown_fields import UnknownFieldSet
 from jsonschema import Draft202012Validator
-from tritonclient.grpc import service_pb2
+from tritonclient.grpc import model_config_pb2, service_pb2
 
 from scoring.protocols import inference_pb2, oip_grpc
 from tests.scoring.nodes import TOKEN
@@ -105,12 +105,26 @@ def test_our_messages_are_those_that_tritons_client_holds():
     theirs = service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
     assert ours.full_name == theirs.full_name == oip_grpc.SERVICE
     assert [method.name for method in ours.methods] == [
-        "ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer"
+        "ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer",
+        "ModelConfig", "ModelStatistics",
     ]  # fmt: skip
-    for method in ours.methods:
+    for method in ours.methods[:-2]:
         foreign = theirs.methods_by_name[method.name]
         assert described(method.input_type) == described(foreign.input_type)
         assert described(method.output_type) == described(foreign.output_type)
+
+
+def test_of_tritons_extensions_our_messages_are_a_part():
+    """Every field of ours has the number, kind and name that Triton's client knows it by."""
+    ours = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+    theirs = service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+    for name in ("ModelConfig", "ModelStatistics"):
+        for side in ("input_type", "output_type"):
+            known = described(getattr(theirs.methods_by_name[name], side))
+            for message, fields in described(getattr(ours.methods_by_name[name], side)).items():
+                assert fields.items() <= known[message].items(), message
+    values = {value.name: value.number for value in model_config_pb2.DataType.DESCRIPTOR.values}
+    assert dict(inference_pb2.DataType.items()).items() <= values.items()
 
 
 def test_every_method_answers_with_its_message(door):
@@ -118,6 +132,8 @@ def test_every_method_answers_with_its_message(door):
         "ModelReady": inference_pb2.ModelReadyRequest(name="linear"),
         "ModelMetadata": inference_pb2.ModelMetadataRequest(name="linear"),
         "ModelInfer": inference_pb2.ModelInferRequest(model_name="linear", id="mine"),
+        "ModelConfig": inference_pb2.ModelConfigRequest(name="linear"),
+        "ModelStatistics": inference_pb2.ModelStatisticsRequest(name="linear"),
     }
     tensor = requests["ModelInfer"].inputs.add(name="x", datatype="FP32", shape=[1, 2])
     tensor.contents.fp32_contents.extend([1, 2])

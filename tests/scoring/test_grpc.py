@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -202,12 +204,56 @@ def test_methods_of_triton_that_are_not_offered(theirs, stub):
     code, _, _ = refused(stub.RepositoryIndex, messages.RepositoryIndexRequest())
     assert code == grpc.StatusCode.UNIMPLEMENTED
     with pytest.raises(triton.InferenceServerException, match="UNIMPLEMENTED"):
-        theirs.get_inference_statistics()
+        theirs.get_trace_settings()
 
 
-def test_compressed_messages_are_not_taken(theirs):
+def test_configuration_and_statistics(theirs):
+    config = theirs.get_model_config("linear", headers=AUTH).config
+    assert (config.name, config.max_batch_size, config.input[0].name) == ("linear", 8192, "x")
+    assert (list(config.input[0].dims), config.input[0].data_type) == ([2], 11)
+    assert config.HasField("dynamic_batching")
+    theirs.infer("linear", rows(), headers=AUTH)
+    wait_for(lambda: asked(theirs) > 0, "the counters")
+    assert len(theirs.get_inference_statistics(headers=AUTH).model_stats) > 3
+    with pytest.raises(triton.InferenceServerException, match="no model"):
+        theirs.get_inference_statistics("nobody", headers=AUTH)
+
+
+def asked(theirs) -> int:
+    (found,) = theirs.get_inference_statistics("linear", headers=AUTH).model_stats
+    return found.inference_stats.success.count
+
+
+def test_messages_may_be_compressed_by_gzip(theirs, stub):
+    """Small ones and large ones: gRPC's own client sends as they are those that do not become smaller."""
+    many = rows([(1, 2)] * 5000)
+    for _ in range(2):
+        answer = theirs.infer("linear", many, headers=AUTH, compression_algorithm="gzip")
+        assert answer.as_numpy("y").tolist() == [[5.0]] * 5000
+    assert theirs.infer("linear", rows(), headers=AUTH, compression_algorithm="gzip").as_numpy("y") == 5.0
+    assert stub.ServerLive(messages.ServerLiveRequest(), compression=grpc.Compression.Gzip).live
+
+
+def test_other_compressions_are_not_taken(theirs):
     with pytest.raises(triton.InferenceServerException, match="UNIMPLEMENTED"):
-        theirs.infer("linear", rows(), headers=AUTH, compression_algorithm="gzip")
+        theirs.infer("linear", rows([(1, 2)] * 5000), headers=AUTH, compression_algorithm="deflate")
+
+
+def test_a_bomb_does_not_go_off(door):
+    """A message of 300 KiB that unpacks to 300 MiB; and one that is no gzip at all behind its first bytes."""
+    with grpc.insecure_channel(door.address) as channel:
+        call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+        for packed, status in (
+            (gzip.compress(bytes(300 << 20)), grpc.StatusCode.RESOURCE_EXHAUSTED),
+            (b"\x1f\x8bnonsense", grpc.StatusCode.INVALID_ARGUMENT),
+        ):
+            assert refused(call, packed, metadata=META)[0] == status
+        bomb = bytes(300 << 20)
+        code, words, _ = refused(call, bomb, metadata=META, compression=grpc.Compression.Gzip)
+        assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "unpacked" in words
+    memory = int(Path(f"/proc/{door.process.pid}/status").read_text().split("VmHWM:")[1].split()[0])
+    assert memory < 400 << 10
 
 
 def test_grpcs_own_health_check(door):
