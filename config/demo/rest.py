@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,11 @@ class Rest:
         parts = {"manifest": ("model.yaml", manifest)}
         for key, name in document["files"].items():
             parts[key] = (name, replaced.get(key) or (folder / name).read_bytes())
-        return self._http.post(f"/models/{document['model']}/versions", files=parts)
+        return self.send(f"/models/{document['model']}/versions", parts)
+
+    def send(self, address: str, parts: Mapping[str, tuple[str, str | bytes]]) -> httpx.Response:
+        """A multipart call; parts are (file name, bytes)."""
+        return self._http.post(address, files=parts)
 
     def wait_for_gates(self, release: int, tell: Callable[[dict[str, Any]], None], deadline_s: float) -> str:
         """Long-poll until the gates are through; `tell` gets each one once. The release's state then."""
