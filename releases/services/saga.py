@@ -23,7 +23,7 @@ from releases.dataplane import Heartbeat
 from releases.errors import NodesFailed
 from releases.events import Kind
 from releases.lifecycle import Action
-from releases.models import Rollout
+from releases.models import Release, Rollout
 from releases.services.publishing import (
     client,
     internal_token,
@@ -33,11 +33,13 @@ from releases.services.publishing import (
 )
 from releases.services.rollouts import begin_reverting
 from releases.services.transitions import advance
+from scoring import rehearsal
 from scoring.crashpoints import crashpoint
 from scoring.plans import ModelPlan
 
 ACTOR = "system/rollouts"
 POLL_S = 0.05
+REHEARSAL_SLACK = 3
 Phase = Rollout.Phase
 
 
@@ -97,8 +99,17 @@ def _prepare(rollout: Rollout) -> None:
             raise NodesFailed(f"{node.node} could not load version {number}: {state.failed[number]}")
         return number in state.ready and state.revision >= revision
 
-    nodes = _await_nodes(rollout, loaded, settings.PREPARE_TIMEOUT_S)
+    workers = max((len(node.slots) for node in _nodes_of(rollout)), default=1)
+    nodes = _await_nodes(rollout, loaded, settings.PREPARE_TIMEOUT_S + rehearsal_s(rollout.release, workers))
     _move(rollout, Phase.COMMITTING, nodes=nodes)
+
+
+def rehearsal_s(release: Release, workers: int) -> float:
+    """What the end-to-end rows may take in each worker, by the latency at proof, on a node that is busier."""
+    measured = release.gate_runs.filter(gate="benchmark").values_list("evidence", flat=True).first()
+    p50_ms = (measured or {}).get("p50_ms", {}).get("value") or 0.0
+    rows = min(release.version.end_to_end_set.rows, rehearsal.MOST_ROWS)
+    return float(REHEARSAL_SLACK * rows * workers * p50_ms / 1000)
 
 
 def _commit_closed(rollout: Rollout) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,6 +17,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from config.demo.rest import Rest
+from formats.types import Signature, TensorSpec
+from releases import proving
+from releases.room import Room
+from scoring.plans import ArtifactRef, PlannedVersion
 from tests import live
 from tests.servers import wait_until
 
@@ -138,3 +145,62 @@ def test_a_long_proof_tells_its_progress_survives_kill_nine_and_passes(product):
     assert 1 < gates["confidence"]["evidence"]["rows_per_call"] < ROWS
     assert all(g["progress"] is None for g in gates.values())
     assert [e["kind"] for e in ci.get(f"/releases/{release}")["timeline"]].count("gate.finished") == 5
+
+
+@pytest.fixture
+def proven(tmp_path):
+    """Prove the slow model on its confidence set, with so many seconds for it."""
+
+    def play(seconds: float, **more):
+        sent = parts()
+        content, rows = sent["model"][1], tmp_path / "confidence.npz"
+        path, digest = tmp_path / "model.onnx", hashlib.sha256(content).hexdigest()
+        path.write_bytes(content)
+        path.chmod(0o444)
+        rows.write_bytes(sent["confidence"][1])
+        signature = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 1)),))
+        version = PlannedVersion(1, "0" * 64, ArtifactRef(digest, len(content)), signature)
+        spec = {
+            "rows": None,
+            "signature": signature.to_json(),
+            "metric": {"name": "rmse", "output": "y", "range": [0, 0.1]},
+            "do": ["confidence"],
+            "seed": 1,
+        }
+        subject = proving.Subject("slow", version, {digest: path})
+        return proving.prove(tmp_path / "work", subject, {"confidence": rows}, spec, seconds=seconds, **more)
+
+    return play
+
+
+def test_time_that_is_up_is_no_fault_of_the_model(proven):
+    with pytest.raises(proving.OutOfTime, match="proof_minutes"):
+        proven(4)
+
+
+def test_an_examination_that_stands_still_is_ended(proven, monkeypatch):
+    monkeypatch.setattr(proving, "STALLS_AFTER_S", -1.0)
+    with pytest.raises(proving.OutOfTime, match="no progress"):
+        proven(60)
+
+
+def test_whoever_must_be_alone_gets_the_machine_between_two_calls(proven, tmp_path):
+    """The examiner pauses, and goes on where it was."""
+    folder, alone = tmp_path / "room", []
+    mine = Room(folder)
+
+    def benchmark():
+        with Room(folder).alone():
+            alone.append(time.monotonic())
+
+    def seen(report):
+        if report.part == "confidence" and report.done and not waiting.is_alive() and not alone:
+            waiting.start()
+
+    waiting = threading.Thread(target=benchmark, daemon=True)
+    with mine.beside_others():
+        found = proven(300, watch=seen, room=mine)
+        ended = time.monotonic()
+    waiting.join(10)
+    assert found.examination.confidence.value < 0.1
+    assert alone[0] < ended

@@ -6,6 +6,7 @@ import pytest
 
 from registry import inspection
 from releases.gates import Outcome
+from releases.room import Room
 from releases.services.measuring import Bench
 from scoring.runtime import locales
 from tests import makers
@@ -36,3 +37,28 @@ def test_an_inspection_without_the_locale_decides_nothing(bench, monkeypatch):
     monkeypatch.setattr(inspection, "inspect", lambda *files, **how: found)
 
     assert bench.measure("integrity").outcome is Outcome.ERRORED
+
+
+@pytest.mark.parametrize(("gate", "alone"), [("benchmark", True), ("end_to_end", False)])
+def test_a_benchmark_has_the_machine_for_itself_and_the_others_share_it(bench, settings, gate, alone):
+    """Whoever is alone holds the door, so that it looks wanted from inside."""
+    found = []
+
+    def measure():
+        found.append(Room(settings.DATA_DIR / "room").wanted())
+        return {"reason": "enough"}
+
+    bench._ways[gate] = measure
+    bench.measure(gate)
+
+    assert found == [alone]
+
+
+def test_a_proof_whose_time_is_up_is_errored_and_says_where_the_time_is_given(bench):
+    bench._ends = 0.0
+    bench._ways["confidence"] = bench._left
+
+    verdict = bench.measure("confidence")
+
+    assert verdict.outcome is Outcome.ERRORED
+    assert "proof_minutes" in verdict.summary

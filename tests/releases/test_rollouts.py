@@ -57,6 +57,14 @@ def test_the_only_release_a_model_ever_had_is_not_rolled_back(chloe):
         rollouts.roll_back(release, by=chloe)
 
 
+def test_a_slow_version_gets_the_time_that_its_rehearsal_needs():
+    release = makers.release(state=State.APPROVED)
+    rows = release.version.end_to_end_set.rows
+    assert saga.rehearsal_s(release, workers=2) == 0
+    release.gate_runs.filter(gate="benchmark").update(evidence={"p50_ms": {"value": 2000.0}})
+    assert saga.rehearsal_s(release, workers=2) == saga.REHEARSAL_SLACK * rows * 2 * 2
+
+
 def served_by(release):
     route = selectors.route(release.model, release.environment)
     return [arm["version"] for arm in route.entry["arms"]]
