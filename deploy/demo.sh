@@ -9,6 +9,7 @@ if ! deploy/system-tools.sh bwrap; then
     echo "WITHOUT ISOLATION: this demo runs its models unprotected. Do not let strangers upload to it." >&2
     export ASSAY_ALLOW_UNISOLATED=${ASSAY_ALLOW_UNISOLATED:-true}
 fi
+deploy/system-tools.sh en_US.UTF-8 || true # only models of texts need it
 if [ -z "${ONCE:-}" ]; then
     exec "$python" manage.py up --then "$python manage.py demo"
 fi

@@ -11,13 +11,16 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from formats.types import Signature
 from scoring.artifacts import file_digest
-from scoring.errors import CorruptArtifact
+from scoring.errors import BadModel, CorruptArtifact
 from scoring.node import weights
 from scoring.node.weights import apart
 from scoring.runtime.external import LEAST_BYTES, PAGE, Malformed, split
 from scoring.runtime.onnx import Options, load, verify
+from scoring.runtime.pool import Files, Order, load_version
 from tests.scoring import models
+from tests.unit.inspection import graphs
 
 WIDTH = 300
 
@@ -130,3 +133,28 @@ def test_a_small_model_stays_in_one_file(tmp_path):
     path.write_bytes(models.linear())
     assert apart(tmp_path / "apart", path, "0" * 64) is None
     assert not (tmp_path / "apart").exists()
+
+
+def test_a_graph_finds_no_weights_where_the_process_happens_to_stand(tmp_path, monkeypatch):
+    graph, _ = graphs.apart(tmp_path, "sidecar")
+    (tmp_path / "graph").write_bytes(graph)
+    digest = hashlib.sha256(graph).hexdigest()
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(BadModel, match="not where the graph says"):
+        load(tmp_path / "graph", digest)
+    assert load(tmp_path / "graph", digest, None, tmp_path).inputs[0].name == "x"
+
+
+def test_a_version_with_other_weights_than_its_plan_says_is_not_loaded(tmp_path):
+    graph, _ = graphs.apart(tmp_path, "sidecar")
+    (tmp_path / "graph").write_bytes(graph)
+    files = Files(
+        (tmp_path / "graph", hashlib.sha256(graph).hexdigest()),
+        folder=tmp_path,
+        weights=((tmp_path / "sidecar", "0" * 64),),
+    )
+    order = Order("m", 1, "0" * 64, Signature((), ()), files)
+
+    with pytest.raises(CorruptArtifact, match="weights"):
+        load_version(order, worker=b"", options=Options(), shops=None, sampler=None)
