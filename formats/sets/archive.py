@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import shutil
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -44,7 +45,7 @@ class Archive:
             self.members = self._described()
 
     def elements(self, name: str) -> Iterator[Array]:
-        """Flat parts from first to last; what is shorter or longer than its header says is refused."""
+        """Flat parts from first to last; what does not come as its checksum says is refused."""
         member = self.members[name]
         itemsize = member.dtype.itemsize
         with self._plainly(), self._body(member) as stream:
@@ -55,7 +56,6 @@ class Archive:
                     raise BadSet(f"The set has {name} cut off.")
                 left -= len(raw)
                 yield _native(np.frombuffer(raw, dtype=member.dtype))
-            _refuse_more(name, stream)
 
     def read(self, name: str) -> Array:
         member = self.members[name]
@@ -63,7 +63,6 @@ class Archive:
             raw = stream.read(member.content_bytes)
             if len(raw) != member.content_bytes:
                 raise BadSet(f"The set has {name} cut off.")
-            _refuse_more(name, stream)
         flat = _native(np.frombuffer(raw, dtype=member.dtype))
         return flat.reshape(member.shape, order=_order(member))
 
@@ -74,9 +73,8 @@ class Archive:
             return self.read(name)
         with self._plainly():
             if entry.compress_type == zipfile.ZIP_STORED:
-                return _map(self._path, self._offset(entry), entry.file_size, member)
-            target = self._unpacked(member, scratch)
-            return _map(target, 0, target.stat().st_size, member)
+                return _map(self._path, self._offset(entry), member)
+            return _map(self._unpacked(member, scratch), 0, member)
 
     def _described(self) -> Mapping[str, Member]:
         entries, limits = self._zip.infolist(), self._limits
@@ -104,11 +102,14 @@ class Archive:
             raise BadSet(f"The set has {name} encrypted or packed in an uncommon way: use numpy.savez.")
         with self._zip.open(entry) as stream:
             shape, fortran, dtype = _header(name, stream)
+            begins = stream.tell()
         refuse_strange(name, dtype)
         # an axis of 0 makes the content nothing, however long the other axes say they are
         if math.prod(max(axis, 1) for axis in shape) > self._limits.content_bytes:
             raise BadSet(f"The set has {name} in shape {list(shape)[:8]}, which is too large.")
-        return Member(name, shape, dtype, fortran and len(shape) > 1)
+        member = Member(name, shape, dtype, fortran and len(shape) > 1)
+        _refuse_lies(member, entry, begins)
+        return member
 
     def _body(self, member: Member) -> IO[bytes]:
         """The stream of a member's elements, behind its header."""
@@ -125,15 +126,10 @@ class Archive:
         return entry.header_offset + _LOCAL_HEADER + int(name) + int(extra)
 
     def _unpacked(self, member: Member, scratch: Path) -> Path:
-        """The member as a file of its own. Bytes are counted as they come, not believed."""
+        """The member as a file of its own; no more of it comes than the directory says."""
         target = scratch / f"unpacked-{len(list(scratch.glob('unpacked-*')))}.npy"
-        left = member.content_bytes + HEADER_BYTES + _CHUNK
         with self._zip.open(f"{member.name}.npy") as source, target.open("wb") as sink:
-            while chunk := source.read(_CHUNK):
-                left -= len(chunk)
-                if left < 0:
-                    raise BadSet(f"The set has {member.name} with more bytes than its header says.")
-                sink.write(chunk)
+            shutil.copyfileobj(source, sink, _CHUNK)
         return target
 
     @contextmanager
@@ -172,13 +168,21 @@ def _parsed(version: tuple[int, int], header: bytes) -> tuple[tuple[int, ...], b
     return tuple(int(axis) for axis in shape), bool(fortran), dtype
 
 
-def _map(path: Path, offset: int, size: int, member: Member) -> Array:
+def _refuse_lies(member: Member, entry: zipfile.ZipInfo, begins: int) -> None:
+    """Raise BadSet where directory and header disagree: mapping would give other bytes than reading."""
+    whole = begins + member.content_bytes
+    if entry.file_size < whole:
+        raise BadSet(f"The set has {member.name} cut off.")
+    stored = entry.compress_type == zipfile.ZIP_STORED
+    if entry.file_size > whole or (stored and entry.compress_size != entry.file_size):
+        raise BadSet(f"The set has {member.name} with more bytes than its header says.")
+
+
+def _map(path: Path, offset: int, member: Member) -> Array:
     with path.open("rb") as stream:
         stream.seek(offset)
         _header(member.name, stream)
         start = stream.tell()
-    if member.content_bytes != size - (start - offset):
-        raise BadSet(f"The set has {member.name} in shape {list(member.shape)[:8]}, not the bytes of it.")
     return np.memmap(
         path, dtype=member.dtype, mode="r", offset=start, shape=member.shape, order=_order(member)
     )
@@ -190,8 +194,3 @@ def _order(member: Member) -> Any:
 
 def _native(array: Array) -> Array:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
-def _refuse_more(name: str, stream: IO[bytes]) -> None:
-    if stream.read(1):
-        raise BadSet(f"The set has {name} with more bytes than its header says.")

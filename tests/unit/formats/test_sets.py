@@ -267,14 +267,17 @@ def test_a_header_that_lies_about_its_bytes_is_refused(opened, data, said, compr
     )
 
     with pytest.raises(BadSet, match=said):
-        opened(content).gaps()
+        opened(content)
 
 
-def test_a_stored_array_that_is_not_as_long_as_it_says_is_not_mapped(opened, scratch):
-    members = {"inputs/x.npy": npy(HEAD % ("<f4", "(1, 2)"), b"\0" * 7), "expected/y.npy": TRUTH}
+@pytest.mark.parametrize("place", [20, 24])
+def test_a_directory_that_lies_about_a_stored_array_is_refused_before_anybody_maps_it(opened, place):
+    """Reading would stop where the header says, mapping would go by the directory's sizes."""
+    content = bytearray(zipped({"inputs/x.npy": GOOD, "expected/y.npy": TRUTH}))
+    (content[content.rindex(b"PK\x01\x02") + place],) = b"\xff"
 
-    with pytest.raises(BadSet, match="not the bytes of it"):
-        opened(zipped(members)).load(scratch)
+    with pytest.raises(BadSet, match=r"expected/y (with more bytes|cut off)"):
+        opened(bytes(content))
 
 
 @pytest.mark.parametrize("name", ["inputs/x", "../../etc/passwd.npy\x00", "inputs/\n.npy", "readme.txt"])
@@ -306,16 +309,32 @@ def test_a_bomb_is_refused_by_counting(opened):
         opened(content, limits=SetLimits(content_bytes=10_000_000))
 
 
-def test_a_member_that_unpacks_to_more_than_it_says_is_not_read_on(opened, scratch, monkeypatch):
+def test_a_member_that_unpacks_to_more_than_its_header_says_is_not_unpacked(opened):
     """The header says one row; behind it are thirty million bytes."""
-    monkeypatch.setattr(archive, "IN_MEMORY", 0)
     member = npy(HEAD % ("<f4", "(1, 2)"), b"\0" * 30_000_000)
-    opening = opened(zipped({"inputs/x.npy": member, "expected/y.npy": TRUTH}, zipfile.ZIP_DEFLATED))
 
     with pytest.raises(BadSet, match="more bytes"):
-        opening.load(scratch)
+        opened(zipped({"inputs/x.npy": member, "expected/y.npy": TRUTH}, zipfile.ZIP_DEFLATED))
 
-    assert sum(path.stat().st_size for path in scratch.iterdir()) < 3_000_000
+
+def test_no_more_is_unpacked_than_the_directory_says(opened, scratch, monkeypatch):
+    """The directory agrees with the header on three million bytes; behind them are thirty."""
+    monkeypatch.setattr(archive, "IN_MEMORY", 0)
+    wide = Signature((TensorSpec("x", "FP32", (-1, 750_000)),), PLAIN.outputs)
+    said = npy(HEAD % ("<f4", "(1, 750000)"), b"\0" * 3_000_000)
+    content = bytearray(
+        zipped({"expected/y.npy": TRUTH, "inputs/x.npy": said + b"\0" * 27_000_000}, zipfile.ZIP_DEFLATED)
+    )
+    place = content.rindex(b"PK\x01\x02") + 24
+    content[place : place + 4] = struct.pack("<I", len(said))
+
+    opening = opened(bytes(content), signature=wide)
+
+    with pytest.raises(BadSet, match="CRC"):
+        opening.gaps()
+    with pytest.raises(BadSet, match="CRC"):
+        opening.load(scratch)
+    assert sum(path.stat().st_size for path in scratch.iterdir()) <= len(said) + len(TRUTH)
 
 
 def test_limits_are_kept(opened):
