@@ -77,7 +77,8 @@ class Hybrid:
             return
         arriving = None
         if complete:
-            pool = self._pages
+            # What is small may unpack to something large.
+            pool = self._uploads if "content-encoding" in headers else self._pages
             body: io.IOBase = io.BytesIO(begun)
             headers["content-length"] = str(len(begun))
         else:
