@@ -36,6 +36,8 @@ class Kind(StrEnum):
     ROLE_GRANTED = "role.granted"
     ROLE_REVOKED = "role.revoked"
     PERSON_CREATED = "person.created"
+    INVITATION_MADE = "invitation.made"
+    INVITATION_ACCEPTED = "invitation.accepted"
     GROUNDS_ERASED = "grounds.erased"
 
 

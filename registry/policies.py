@@ -121,7 +121,15 @@ def refuse_token(access: Access, scopes: frozenset[str]) -> str:
     return ""
 
 
+def refuse_people(access: Access) -> str:
+    """Who everybody is and holds is for those who grant and for those who audit."""
+    if access.scopes is None and access.has_role("admin", "auditor"):
+        return ""
+    return "The list of people needs the role admin or auditor on all models."
+
+
 def refuse_grant(access: Access) -> str:
+    """`access` is that on the model of the role, or that to the installation where it is for all."""
     if access.scopes is None and access.has_role("admin"):
         return ""
     return "Granting roles needs the role admin."

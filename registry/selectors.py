@@ -20,6 +20,7 @@ from registry.models import (
     Beginning,
     Event,
     Grounds,
+    Invitation,
     Job,
     LogHead,
     Membership,
@@ -46,6 +47,26 @@ def person(username: str, *, gone_too: bool = False) -> Person:
     return found
 
 
+def people() -> QuerySet[Person]:
+    """Every account with what it holds, by name."""
+    return Person.objects.order_by("username").prefetch_related("memberships__model")
+
+
+def has_accounts() -> bool:
+    """Whether anybody can log in here."""
+    return Person.objects.filter(is_machine=False).exists()
+
+
+def invitation(text: str) -> Invitation:
+    """The invitation that a link still opens. Raises NotFound."""
+    found = Invitation.objects.filter(
+        secret_sha256=sha256_of(text), used_at=None, expires_at__gt=timezone.now()
+    ).first()
+    if found is None or (found.person_id is None and has_accounts()):
+        raise NotFound("This link was used before, or it is too old: ask for another one.")
+    return found
+
+
 def access(asker: Any, token: ApiToken | None = None, model: RegisteredModel | None = None) -> Access:
     """What the asker may use on this model, or (no model) anywhere at all. One or two queries."""
     if not getattr(asker, "is_authenticated", False):
@@ -62,6 +83,20 @@ def access(asker: Any, token: ApiToken | None = None, model: RegisteredModel | N
         model=model.name if model else "",
         roles=frozenset(roles),
         scopes=None if token is None else _scopes(token, model),
+        is_machine=token is not None or asker.is_machine,
+    )
+
+
+def installation_access(asker: Any, token: ApiToken | None = None) -> Access:
+    """What the asker may do with the installation itself: by roles on all models, not on some of them."""
+    if not getattr(asker, "is_authenticated", False):
+        return Access(username="")
+    roles = set(Membership.objects.filter(person=asker, model=None).values_list("role", flat=True))
+    return Access(
+        username=asker.username,
+        email=asker.email,
+        roles=frozenset(roles | ({Role.ADMIN} if asker.is_superuser else set())),
+        scopes=None if token is None else _scopes(token, None),
         is_machine=token is not None or asker.is_machine,
     )
 

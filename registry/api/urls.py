@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from registry.api import catalog, docs, erasure, health, log, policy_proposals, tokens
+from registry.api import catalog, docs, erasure, health, log, people, policy_proposals, tokens
 
 urlpatterns = [
     path("models", catalog.Models.as_view(), name="api-models"),
@@ -33,6 +33,9 @@ urlpatterns = [
     path("events", log.Events.as_view(), name="api-events"),
     path("events/verify", log.Verification.as_view(), name="api-events-verify"),
     path("events/head", log.Head.as_view(), name="api-events-head"),
+    path("people", people.People.as_view(), name="api-people"),
+    path("people/<str:name>", people.OnePerson.as_view(), name="api-person"),
+    path("people/<str:name>/roles", people.PersonRoles.as_view(), name="api-person-roles"),
     path("tokens", tokens.Tokens.as_view(), name="api-tokens"),
     path("tokens/<str:identifier>", tokens.Token.as_view(), name="api-token"),
     path("people/<str:person>/erasure", erasure.Erasure.as_view(), name="api-erasure"),

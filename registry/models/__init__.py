@@ -17,7 +17,7 @@ from registry.models.idempotency import IdempotencyKey
 from registry.models.installation import Installation
 from registry.models.jobs import Job
 from registry.models.lineage import DatasetVersion, ExtractorVersion
-from registry.models.people import Person
+from registry.models.people import Invitation, Person
 from registry.models.policies import PolicyProposal
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Grounds",
     "IdempotencyKey",
     "Installation",
+    "Invitation",
     "Job",
     "LogHead",
     "Membership",

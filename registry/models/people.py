@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
@@ -16,3 +17,20 @@ class Person(AbstractUser):
     def actor(self) -> str:
         """How the log names this person."""
         return f"person/{self.username}"
+
+
+class Invitation(models.Model):
+    """A link that opens one account once: a person's, or (person is null) the first one there is.
+
+    Only the SHA-256 of what makes the link is kept.
+    """
+
+    secret_sha256 = models.CharField(max_length=64, unique=True)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="invitations"
+    )
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"invitation/{self.pk}"

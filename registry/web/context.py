@@ -7,9 +7,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from registry import selectors
+from registry import policies, selectors
 
-SECTIONS = ("releases", "nodes", "audit", "health", "tokens")
+SECTIONS = ("releases", "nodes", "audit", "health", "tokens", "people")
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -18,7 +18,13 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     return {
         "section": first if first in SECTIONS else "models",
         "role_names": SimpleLazyObject(lambda: role_names(request.user)),
+        "sees_people": SimpleLazyObject(lambda: sees_people(request.user)),
     }
+
+
+def sees_people(person: Any) -> bool:
+    """Whether the list of accounts is for this person."""
+    return not policies.refuse_people(selectors.installation_access(person))
 
 
 def role_names(person: Any) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from registry.web import audit, sessions, tokens
+from registry.web import audit, people, sessions, tokens, welcome
 
 urlpatterns = [
     path("login", sessions.LogIn.as_view(), name="login"),
@@ -15,6 +15,13 @@ urlpatterns = [
     path("audit/", audit.audit, name="audit"),
     path("audit/verify", audit.verify, name="audit-verify"),
     path("audit/export", audit.export, name="audit-export"),
+    path("welcome/<str:secret>", welcome.welcome, name="welcome"),
+    path("people/", people.everybody, name="people"),
+    path("people/new", people.make, name="make-person"),
+    path("people/<str:name>/", people.person, name="person"),
+    path("people/<str:name>/link", people.link, name="person-link"),
+    path("people/<str:name>/roles/grant", people.change, {"verb": "grant"}, name="grant-role"),
+    path("people/<str:name>/roles/revoke", people.change, {"verb": "revoke"}, name="revoke-role"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/<int:pk>/revoke", tokens.revoke, name="token-revoke"),
 ]

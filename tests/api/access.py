@@ -16,6 +16,7 @@ READS_THE_LOG = frozenset({"auditor", "admin"})
 READS_ANSWERS = frozenset({"release_manager", "auditor"})
 SIGNS = frozenset({"technical_reviewer"})
 PROPOSES = frozenset({"admin"})
+KNOWS_PEOPLE = frozenset({"admin"})  # an auditor too, but of all models
 DECIDES = frozenset({"approver"})
 NOBODY: frozenset[str] = frozenset()
 
@@ -28,6 +29,13 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "audit": {"GET": PEOPLE},
     "audit-verify": {"GET": READS_THE_LOG},
     "audit-export": {"GET": PEOPLE},
+    "welcome": {},
+    "people": {"GET": KNOWS_PEOPLE},
+    "person": {"GET": KNOWS_PEOPLE},
+    "make-person": {"POST": PROPOSES},
+    "person-link": {"POST": PROPOSES},
+    "grant-role": {"POST": PROPOSES},
+    "revoke-role": {"POST": PROPOSES},
     "tokens": {"GET": PEOPLE, "POST": WITH_A_ROLE},
     "token-revoke": {"POST": NOBODY},
     "models": {"GET": PEOPLE},
@@ -73,6 +81,9 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "api-events": {"GET": PEOPLE},
     "api-events-verify": {"GET": READS_THE_LOG},
     "api-events-head": {"GET": SESSION_OR_TOKEN},
+    "api-people": {"GET": KNOWS_PEOPLE, "POST": PROPOSES},
+    "api-person": {"GET": KNOWS_PEOPLE},
+    "api-person-roles": {"GET": KNOWS_PEOPLE, "POST": PROPOSES, "DELETE": PROPOSES},
     "api-tokens": {"GET": SESSION_OR_TOKEN, "POST": WITH_A_ROLE},
     "api-token": {"DELETE": NOBODY},
     "api-nodes": {"GET": SESSION_OR_TOKEN},

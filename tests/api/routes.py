@@ -31,6 +31,7 @@ VALUES = {
     "person": "robot",
     "environment": "production",
     "identifier": "00000000",
+    "secret": "none",
     "digest": "0" * 64,
 }
 

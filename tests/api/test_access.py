@@ -32,6 +32,8 @@ BODIES = {
     "api-reviews": {"slot": "technical", "verdict": "approve", "grounds": "looked at all of it"},
     "api-actions": {},
     "api-erasure": {"grounds": GROUNDS},
+    "api-people": {"name": "fresh"},
+    "api-person-roles": {"role": "viewer", "grounds": GROUNDS},
     "api-tokens": {"name": "mine", "scopes": ["score"]},
     "api-feedback": {"request_id": "x", "reward": 1},
 }
@@ -39,6 +41,9 @@ FORMS = {
     "api-versions": {"manifest": "model: digits"},
     "release-review": {"slot": "technical", "verdict": "approve", "grounds": "looked at all of it"},
     "decide-policy": {"grounds": GROUNDS},
+    "make-person": {"name": "fresh"},
+    "grant-role": {"role": "viewer", "grounds": GROUNDS},
+    "revoke-role": {"role": "viewer", "grounds": GROUNDS},
     "open-release": {"environment": "production"},
     "tokens": {"name": "mine", "scopes": ["score"], "lifetime": "30"},
 }
@@ -56,6 +61,7 @@ def place(production, robot, monkeypatch):
 
     monkeypatch.setattr(makers, "artifact", stored)
     model = makers.model("digits", robot)
+    makers.person("vera")
     proposal = proposed(model)
     asked = BODIES["api-policy-proposals"] = asked_of(makers.model("letters", robot))
     plain = {"cache_mb": "0", "log_share": "0", "proof_minutes": "60", "grounds": GROUNDS}
@@ -119,6 +125,8 @@ def values_of(route, release):
     given = {"pk": release.pk, "action": "withdraw", "name": "digits"}
     if route.name == "release-action":
         given["name"] = "withdraw"
+    if "person" in route.name or route.name.endswith("-role"):
+        given["name"] = "vera"
     if "polic" in route.name:
         given |= {"pk": release.proposal.pk, "action": "confirm", "verb": "confirm"}
     if route.name in ("api-policy-proposals", "propose-policy"):

@@ -102,7 +102,14 @@ def test_every_page_holds_whatever_things_are_called(world, visit, width, scheme
     hostile = hostiles.build(world)
     page = visit("admin", width, scheme)
     troubles = listened(page)
-    for address in hostiles.addresses(hostile):
+    for address in (*hostiles.addresses(hostile), "/people/", "/people/chloe/"):
         page.goto(address)
         troubles += judged(page)
+    page.goto("/people/")
+    page.get_by_label("Name to log in with").fill("x" * 150)
+    page.get_by_role("button", name="Make the account").click()
+    link = page.locator("#secret").inner_text()
+    troubles += judged(page)
+    page.goto(link)
+    troubles += judged(page)
     assert troubles == []

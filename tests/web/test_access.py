@@ -35,10 +35,12 @@ PAGES = {
     "audit": ("/audit/", EVERYBODY),
     "audit-verify": ("/audit/verify", frozenset({"dara", "admin"})),
     "audit-export": ("/audit/export?format=jsonl", EVERYBODY),
+    "people": ("/people/", frozenset({"dara", "admin"})),
+    "person": ("/people/vera/", frozenset({"dara", "admin"})),
     "tokens": ("/tokens/", EVERYBODY),
     "reauthenticate": ("/reauthenticate", EVERYBODY),
 }
-OPEN = {"login", "logout", "theme"}
+OPEN = {"login", "logout", "theme", "welcome"}
 WORDS = "the night batch needs more room"
 PROPOSED = {
     "based_on": "",
@@ -64,6 +66,10 @@ DEEDS = {
     "release-retry": ("/releases/{errored}/retry", {}, {"amina", "chloe"}),
     "propose-policy": ("/models/letters/policy/proposals", PROPOSED, {"admin"}),
     "decide-policy": ("/models/digits/policy/proposals/{proposal}/confirm", {"grounds": WORDS}, {"edda"}),
+    "make-person": ("/people/new", {"name": "new", "email": ""}, {"admin"}),
+    "person-link": ("/people/vera/link", {}, {"admin"}),
+    "grant-role": ("/people/vera/roles/grant", {"role": "approver", "grounds": WORDS}, {"admin"}),
+    "revoke-role": ("/people/vera/roles/revoke", {"role": "viewer", "grounds": WORDS}, {"admin"}),
     "token-revoke": ("/tokens/{token}/revoke", {}, {"chloe"}),
 }
 
@@ -152,8 +158,8 @@ def test_a_deed_is_done_for_those_who_may_and_for_nobody_else(world, as_):
             address = fill(path, world, errored=waiting.pk, token=token.pk, proposal=proposal.pk)
             response = client.post(address, form)
             transaction.savepoint_rollback(undo)
-            assert response.status_code in {302, 404, 409}, (route, name, response.status_code)
-            if response.status_code == 302:
+            assert response.status_code in {200, 302, 403, 404, 409}, (route, name, response.status_code)
+            if response.status_code in {200, 302}:
                 done[route].add(name)
     assert done == {route: may for route, (_, _, may) in DEEDS.items()}
 

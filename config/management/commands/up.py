@@ -14,12 +14,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
 
 from config import env, processes
 from config.keeper import only_one_tree
 from config.sources import SourceWatch
 from config.supervisor import CRASHES, Supervisor, TreeStopped, die_with_parent, stopped_by_signals
-from registry import sandbox
+from registry import sandbox, selectors
+from registry.services import invitations
 
 Question = Callable[[], bool]
 
@@ -54,7 +56,7 @@ class Command(BaseCommand):
                 with stopped_by_signals(supervisor), _closed(supervisor):
                     supervisor.start(deadline_s=deadline)
                     if not supervisor.stopping:
-                        self._greet(time.monotonic() - began)
+                        self._greet(time.monotonic() - began, "" if then else _first_account())
                     changed = SourceWatch(settings.BASE_DIR).changed if reload else _never
                     code = self._stay(supervisor, then, once=once, changed=changed)
         except TreeStopped as error:
@@ -62,13 +64,14 @@ class Command(BaseCommand):
         if code:
             sys.exit(code)
 
-    def _greet(self, seconds: float) -> None:
+    def _greet(self, seconds: float, first: str) -> None:
         self.stdout.write(
             f"Assay is ready after {seconds:.1f} s.\n"
             f"  pages    http://localhost:{settings.WEB_PORT}\n"
             f"  scoring  http://localhost:{settings.SCORING_PORT}\n"
             f"  gRPC     localhost:{settings.GRPC_PORT}\n"
             f"  data     {settings.DATA_DIR} (logs in logs/)\n"
+            f"{first}"
             "Ctrl-C ends all of it."
         )
         self.stdout.flush()
@@ -100,6 +103,14 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stderr.write(line)
         self.stderr.flush()
+
+
+def _first_account() -> str:
+    """The link to the page that makes it, while there is no account."""
+    if selectors.has_accounts():
+        return ""
+    text = invitations.invite(None)
+    return f"  first account  http://localhost:{settings.WEB_PORT}{reverse('welcome', args=[text])}\n"
 
 
 @contextmanager

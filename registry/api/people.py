@@ -1,0 +1,144 @@
+"""Accounts and their roles over REST, for a session alone: a token grants nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
+
+from registry import policies, selectors
+from registry.api.asking import Strict, body
+from registry.api.idempotency import idempotent
+from registry.api.permissions import LoggedIn, require_fresh_login
+from registry.errors import NotAllowed
+from registry.services import invitations, people
+
+
+class NewPerson(Strict):
+    """The body of `POST /people`. A machine has no link: it owns tokens and cannot log in."""
+
+    name = serializers.CharField(max_length=150)
+    email = serializers.EmailField(required=False, allow_blank=True, default="")
+    machine = serializers.BooleanField(required=False, default=False)
+
+
+class RoleChange(Strict):
+    """The body of a grant and of a revocation. Without `model` it is the role on all models."""
+
+    role = serializers.CharField(max_length=24)
+    model = serializers.CharField(max_length=63, required=False, allow_null=True, default=None)
+    grounds = serializers.CharField(max_length=10_000)
+
+
+class HeldRoleShape(serializers.Serializer[Any]):
+    """A role on one model, or on all of them (null)."""
+
+    role = serializers.CharField()
+    model = serializers.CharField(source="model.name", default=None, allow_null=True)
+    granted_at = serializers.DateTimeField()
+
+
+class PersonShape(serializers.Serializer[Any]):
+    name = serializers.CharField(source="username")
+    email = serializers.CharField()
+    machine = serializers.BooleanField(source="is_machine")
+    admin = serializers.BooleanField(source="is_superuser")
+    last_login = serializers.DateTimeField(allow_null=True)
+    roles = HeldRoleShape(source="memberships", many=True)
+
+
+class NewPersonShape(PersonShape):
+    """A new account; `link` opens it once, and is told this once."""
+
+    link = serializers.CharField(allow_null=True)
+
+
+def _require_sight(request: Request) -> None:
+    if reason := policies.refuse_people(selectors.installation_access(request.user, request.auth)):
+        raise NotAllowed(reason)
+
+
+def _require_grantor(request: Request) -> None:
+    if request.auth is not None:
+        raise NotAllowed("A token makes no accounts and grants no roles: log in.")
+    require_fresh_login(request)
+
+
+class People(APIView):
+    """Every account."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(operation_id="people_list", responses=PersonShape(many=True))
+    def get(self, request: Request) -> Response:
+        """All accounts with their roles; for admins and auditors."""
+        _require_sight(request)
+        return Response(PersonShape(selectors.people(), many=True).data)
+
+    @extend_schema(operation_id="people_create", request=NewPerson, responses={201: NewPersonShape})
+    @idempotent(secret="link")  # noqa: S106 - the name of a field
+    def post(self, request: Request) -> Response:
+        """Make an account. By the link in this answer its person chooses a password, once."""
+        _require_grantor(request)
+        asked = body(NewPerson, request)
+        made = people.create_person(
+            asked["name"],
+            password=None,
+            email=asked["email"],
+            is_machine=asked["machine"],
+            by=request.user,
+        )
+        text = None if made.is_machine else invitations.invite(made, by=request.user)
+        made.link = text and reverse("welcome", args=[text], request=request)  # type: ignore[attr-defined]
+        return Response(
+            NewPersonShape(made).data, status=201, headers={"Location": f"/api/v1/people/{made.username}"}
+        )
+
+
+class OnePerson(APIView):
+    """One account."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(operation_id="people_read", responses=PersonShape)
+    def get(self, request: Request, name: str) -> Response:
+        """The account and its roles."""
+        _require_sight(request)
+        return Response(PersonShape(selectors.person(name)).data)
+
+
+class PersonRoles(APIView):
+    """The roles of one account."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(operation_id="roles_list", responses=HeldRoleShape(many=True))
+    def get(self, request: Request, name: str) -> Response:
+        """Every role with the model that it is on."""
+        _require_sight(request)
+        held = selectors.person(name).memberships.select_related("model")
+        return Response(HeldRoleShape(held, many=True).data)
+
+    @extend_schema(operation_id="roles_grant", request=RoleChange, responses=PersonShape)
+    @idempotent()
+    def post(self, request: Request, name: str) -> Response:
+        """Grant a role, with grounds. Having it already is fine."""
+        return self._change(request, name, people.grant)
+
+    @extend_schema(operation_id="roles_revoke", request=RoleChange, responses=PersonShape)
+    @idempotent()
+    def delete(self, request: Request, name: str) -> Response:
+        """Revoke a role, with grounds, in a body like that of a grant. Not having it is fine."""
+        return self._change(request, name, people.revoke)
+
+    def _change(self, request: Request, name: str, deed: Any) -> Response:
+        _require_grantor(request)
+        asked = body(RoleChange, request)
+        model = selectors.model(asked["model"], request.user) if asked["model"] else None
+        deed(selectors.person(name), asked["role"], model=model, by=request.user, why=asked["grounds"])
+        return Response(PersonShape(selectors.person(name)).data)

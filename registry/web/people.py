@@ -1,0 +1,145 @@
+"""People and what they may do: accounts made, roles granted and revoked, each with its grounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from registry import policies, selectors
+from registry.errors import BadInput, DomainError, NotAllowed
+from registry.services import invitations, people
+from registry.web import drafts, freshness
+from registry.web.drafts import Written
+from registry.web.pages import action, page
+
+DEEDS: dict[str, Callable[..., None]] = {"grant": people.grant, "revoke": people.revoke}
+
+
+class AccountForm(forms.Form):
+    """A new account. Its person chooses the password, by a link."""
+
+    name = forms.CharField(max_length=150, label="Name to log in with")
+    email = forms.EmailField(required=False, label="Mail address")
+
+
+@page
+def everybody(request: HttpRequest) -> HttpResponseBase:
+    """All accounts."""
+    _require_sight(request)
+    return _list(request, AccountForm(drafts.take(request, request.path) or None))
+
+
+@page
+def person(request: HttpRequest, name: str) -> HttpResponseBase:
+    """One account and its roles."""
+    _require_sight(request)
+    return _one(request, name, drafts.take(request, request.path))
+
+
+def _made(request: HttpRequest) -> Written:
+    return Written(reverse("people"), {key: request.POST.get(key, "") for key in ("name", "email")})
+
+
+@action(_made)
+def make(request: HttpRequest) -> HttpResponseBase:
+    """A new account; its link is in the answer and nowhere else."""
+    if not freshness.is_fresh(request):
+        return freshness.ask_again(request, _made(request))
+    form = AccountForm(request.POST)
+    if not form.is_valid():
+        _require_sight(request)
+        return _list(request, form, status=422)
+    try:
+        made = people.create_person(
+            form.cleaned_data["name"], email=form.cleaned_data["email"], password=None, by=request.user
+        )
+        return _linked(request, made)
+    except (NotAllowed, BadInput) as refusal:
+        raise refusal
+    except DomainError as refusal:
+        form.add_error("name", str(refusal))
+        return _list(request, form, status=409)
+
+
+@action(lambda request, name: Written(reverse("person", args=[name])))
+def link(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Another link for who lost the password, or let the first one lapse."""
+    if not freshness.is_fresh(request):
+        return freshness.ask_again(request, Written(reverse("person", args=[name])))
+    _require_sight(request)
+    return _linked(request, selectors.person(name))
+
+
+def _linked(request: HttpRequest, found: Any) -> HttpResponse:
+    text = invitations.invite(found, by=request.user)
+    response = _one(request, found.username, {}, link=welcome_address(request, text))
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def welcome_address(request: HttpRequest, text: str) -> str:
+    """Where the link leads, as the person will follow it."""
+    return request.build_absolute_uri(reverse("welcome", args=[text]))
+
+
+def _changed(request: HttpRequest, name: str, verb: str) -> Written:
+    words = {key: request.POST.get(key, "") for key in ("role", "model", "grounds")}
+    return Written(reverse("person", args=[name]), words | {"verb": verb})
+
+
+@action(_changed)
+def change(request: HttpRequest, name: str, verb: str) -> HttpResponseBase:
+    """Grant a role, or revoke one."""
+    written = _changed(request, name, verb)
+    if not freshness.is_fresh(request):
+        return freshness.ask_again(request, written)
+    said = written.words
+    try:
+        DEEDS[verb](
+            selectors.person(name),
+            said["role"],
+            model=selectors.model(said["model"], request.user) if said["model"] else None,
+            by=request.user,
+            why=said["grounds"],
+        )
+    except BadInput as refusal:
+        return _one(request, name, said, status=422, refusal=refusal)
+    told = f"{said['role'].replace('_', ' ')} on {said['model'] or 'all models'}"
+    messages.info(request, f"{'Granted' if verb == 'grant' else 'Revoked'}: {told}.")
+    return redirect("person", name=name)
+
+
+def _require_sight(request: HttpRequest) -> None:
+    if reason := policies.refuse_people(selectors.installation_access(request.user)):
+        raise NotAllowed(reason)
+
+
+def _list(request: HttpRequest, form: AccountForm, status: int = 200) -> HttpResponse:
+    context = {"people": selectors.people(), "form": form, **_may(request)}
+    return render(request, "registry/people.html", context, status=status)
+
+
+def _one(
+    request: HttpRequest, name: str, draft: dict[str, str], *, status: int = 200, **more: Any
+) -> HttpResponse:
+    found = selectors.person(name)
+    context = {
+        "person": found,
+        "held": found.memberships.select_related("model").order_by("model__name", "role"),
+        "roles": [(role, role.replace("_", " ")) for role in policies.VIEWERS],
+        "models": selectors.visible_models(request.user).only("name"),
+        "draft": draft,
+        **_may(request),
+        **more,
+    }
+    return render(request, "registry/person.html", context, status=status)
+
+
+def _may(request: HttpRequest) -> dict[str, str]:
+    return {"grant_refusal": policies.refuse_grant(selectors.installation_access(request.user))}
