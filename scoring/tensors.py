@@ -17,7 +17,7 @@ from formats.dtypes import DTYPES, Array
 from formats.types import TensorSpec
 from scoring.errors import BadTensor
 
-REFUSED_NAN = "this input takes no missing values (NaN, null); a model that does says missing: true"
+REFUSED_NAN = "this input takes no missing values (NaN, null), unless the manifest says missing: true"
 REFUSED_INFINITY = "is infinite: this input takes finite numbers only"
 
 
