@@ -13,6 +13,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,7 @@ def prove(
     watch: Watch = lambda report: None,
     room: Room | None = None,
     champion_predictions: Path | None = None,
+    own_metric: Subject | None = None,
     allow_unisolated: bool = False,
 ) -> Proof:
     """Start both cells in `work` (an empty folder of ours) and let the examiner do what `spec["do"]` says.
@@ -91,17 +93,30 @@ def prove(
     It may take `seconds`, while it gets on; `watch` hears of that every second, and what it raises ends
     the proof. Where it is `room` that others want for themselves, it pauses and steps out.
 
+    The version's own metric, where it brings one along, runs in a third cell: it is as little trusted as
+    the model, and sees what the model never sees.
+
     `spec` has the examiner's `rows`, `signature`, `metric`, `do`, `seed` and `benchmark`. A model that
     dies, hangs or answers nonsense gives a Proof with a fault or findings. Raises NoSandbox, OSError,
     ExaminerBroke and OutOfTime: those are our own trouble.
     """
-    lent = _lay_out(work, subject, sets, champion_predictions)
+    lent = _lay_out(work, subject, sets, champion_predictions, own_metric)
     started = time.perf_counter()
-    with _server(lent, subject.version, seconds + _SERVER_OUTLIVES_S, allow_unisolated) as server:
+    lasts = seconds + _SERVER_OUTLIVES_S
+    with ExitStack() as cells:
+        server = cells.enter_context(
+            _server(lent.server, lent.socket, subject.version, lasts, allow_unisolated)
+        )
         if fault := _await_ready(server, lent.socket / "scoring.sock", subject.model):
             return Proof(None, fault, peak_memory_bytes=server.peak_memory_bytes())
         load_ms = (time.perf_counter() - started) * 1000
-        order = _order(subject, sets, spec, champion_predictions is not None)
+        if own_metric is not None:
+            judge = cells.enter_context(
+                _server(lent.judge, lent.judge_socket, own_metric.version, lasts, allow_unisolated)
+            )
+            if fault := _await_ready(judge, lent.judge_socket / "scoring.sock", subject.model):
+                return Proof(None, f"The metric's graph: {fault}", load_ms)
+        order = _order(subject, sets, spec, champion_predictions is not None, own_metric)
         finished = _examine(lent, order, seconds, watch, room, allow_unisolated)
         died = server.poll()
         peak = server.peak_memory_bytes()
@@ -140,25 +155,38 @@ class _Lent:
     sets: Path
     socket: Path
     scratch: Path
+    judge: Path
+    judge_socket: Path
 
 
 def _lay_out(
-    work: Path, subject: Subject, sets: Mapping[str, Path], champion_predictions: Path | None
+    work: Path,
+    subject: Subject,
+    sets: Mapping[str, Path],
+    champion_predictions: Path | None,
+    own_metric: Subject | None,
 ) -> _Lent:
-    lent = _Lent(*(work / name for name in ("server", "sets", "socket", "scratch")))
-    for folder in (lent.server, lent.sets, lent.socket, lent.scratch):
-        folder.mkdir(parents=True)
-    for ref in subject.version.artifacts():
-        place = lent.server / "store" / blob_path(ref.sha256)
-        if not place.exists():
-            _link(subject.blobs[ref.sha256], place)
-    _lay_out_weights(lent.server / "store", subject.version)
-    (lent.server / "plan.json").write_text(json.dumps({"payload": serialise(_plan(subject))}))
+    names = ("server", "sets", "socket", "scratch", "judge", "judge-socket")
+    lent = _Lent(*(work / name for name in names))
+    for name in names:
+        (work / name).mkdir(parents=True)
+    _lay_out_server(lent.server, subject)
+    if own_metric is not None:
+        _lay_out_server(lent.judge, own_metric)
     for name, path in sets.items():
         _link(path, lent.sets / f"{name}{path.suffix}")
     if champion_predictions is not None:
         _link(champion_predictions, lent.sets / "champion.npy")
     return lent
+
+
+def _lay_out_server(folder: Path, subject: Subject) -> None:
+    for ref in subject.version.artifacts():
+        place = folder / "store" / blob_path(ref.sha256)
+        if not place.exists():
+            _link(subject.blobs[ref.sha256], place)
+    _lay_out_weights(folder / "store", subject.version)
+    (folder / "plan.json").write_text(json.dumps({"payload": serialise(_plan(subject))}))
 
 
 def _lay_out_weights(store: Path, version: PlannedVersion) -> None:
@@ -185,7 +213,9 @@ def _plan(subject: Subject) -> RoutingPlan:
     return RoutingPlan("proof", 1, 0.0, {subject.model: entry}, public=True)
 
 
-def _server(lent: _Lent, version: PlannedVersion, seconds: float, allow_unisolated: bool) -> Cell:
+def _server(
+    folder: Path, socket: Path, version: PlannedVersion, seconds: float, allow_unisolated: bool
+) -> Cell:
     limits = _lasting(SERVER_LIMITS, seconds)
     mapped = sum(ref.size for ref in version.weights.values())
     argv = [
@@ -195,7 +225,7 @@ def _server(lent: _Lent, version: PlannedVersion, seconds: float, allow_unisolat
         *("--environment", "proof", "--node", "cell"),
         *(("--artifacts", "/server/store") if mapped else ()),
     ]
-    mounts = [Mount(lent.server, "/server"), Mount(lent.socket, "/socket", writable=True)]
+    mounts = [Mount(folder, "/server"), Mount(socket, "/socket", writable=True)]
     return sandbox.start(
         argv,
         mounts=mounts,
@@ -210,7 +240,11 @@ def _lasting(limits: Limits, seconds: float) -> Limits:
 
 
 def _order(
-    subject: Subject, sets: Mapping[str, Path], spec: Mapping[str, Any], paired: bool
+    subject: Subject,
+    sets: Mapping[str, Path],
+    spec: Mapping[str, Any],
+    paired: bool,
+    own_metric: Subject | None,
 ) -> dict[str, Any]:
     """What the examiner reads on its standard input."""
     return {
@@ -220,9 +254,16 @@ def _order(
         "version": subject.version.number,
         "sets": {name: f"/sets/{name}{path.suffix}" for name, path in sets.items()},
         "champion": {"predictions": "/sets/champion.npy"} if paired else None,
+        "own_metric": _own_metric(own_metric),
         "scratch": "/scratch",
         "pause": f"/sets/{progress.PAUSE}",
     }
+
+
+def _own_metric(subject: Subject | None) -> dict[str, Any] | None:
+    if subject is None:
+        return None
+    return {"socket": "/judge/scoring.sock", "signature": subject.version.signature.to_json()}
 
 
 def _examine(
@@ -237,6 +278,7 @@ def _examine(
     mounts = [
         Mount(lent.sets, "/sets"),
         Mount(lent.socket, "/socket"),
+        Mount(lent.judge_socket, "/judge"),
         Mount(lent.scratch, "/scratch", writable=True),
     ]
     examiner = sandbox.start(

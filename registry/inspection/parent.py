@@ -20,7 +20,7 @@ from registry.sandbox import Finished, Limits, Mount
 from registry.sandbox.folders import private_folder
 from registry.sandbox.limits import GIB, MIB
 
-KEYS = ("model", "extractor", *SETS)
+KEYS = ("model", "extractor", "metric", *SETS)
 INSIDE = "/run/assay"
 WEIGHTS = f"{INSIDE}/weights"
 READABLE_BY_ALL = 0o444
@@ -38,7 +38,7 @@ def inspect(
 ) -> Inspection:
     """Inspect a version's files in a cell. Never raises for what is in them.
 
-    files     manifest key -> path; only model, extractor, weights and the two sets are looked at
+    files     manifest key -> path; only graphs, weights and the two sets are looked at
     manifest  the manifest's document: files, rows, signature and metric are compared with the graphs
     policy    what the model's graphs may be, and which operators it may use beyond the default
 

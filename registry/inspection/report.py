@@ -73,7 +73,8 @@ class Inspection:
 
     refusals  no version can be made of them (422); then everything else may be missing
     findings  a version can be made, and its integrity gate fails
-    graphs    facts by file key: model, extractor
+    graphs    facts by file key: model, extractor, metric
+    metric    what the graph of the version's own metric takes and gives
     loaded    whether onnxruntime has loaded the graphs
     """
 
@@ -84,6 +85,7 @@ class Inspection:
     sets: Mapping[str, SetFacts] = field(default_factory=dict)
     loaded: bool = False
     load_seconds: float | None = None
+    metric: Signature | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -94,6 +96,7 @@ class Inspection:
             "sets": {kind: facts.to_json() for kind, facts in self.sets.items()},
             "loaded": self.loaded,
             "load_seconds": self.load_seconds,
+            "metric": self.metric.to_json() if self.metric else None,
         }
 
 
@@ -108,12 +111,13 @@ def parse(text: bytes) -> Inspection:
             findings=tuple(Finding.from_json(one) for one in _list(document["findings"], MOST)),
             signature=None if signature is None else _signature(signature),
             graphs={
-                _key(k, ("model", "extractor")): GraphFacts.from_json(v)
+                _key(k, ("model", "extractor", "metric")): GraphFacts.from_json(v)
                 for k, v in document["graphs"].items()
             },
             sets={_key(k, SETS): SetFacts.from_json(v) for k, v in document["sets"].items()},
             loaded=document["loaded"] is True,
             load_seconds=None if load_seconds is None else _seconds(load_seconds),
+            metric=None if document["metric"] is None else _signature(document["metric"]),
         )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"the report is malformed: {error}") from error

@@ -85,7 +85,11 @@ def read_sets(
 
 
 def refuse_other_outputs(
-    files: Mapping[str, Path], manifest: Mapping[str, Any], signature: Signature, limits: SetLimits
+    files: Mapping[str, Path],
+    manifest: Mapping[str, Any],
+    signature: Signature,
+    limits: SetLimits,
+    graph: Signature | None = None,
 ) -> None:
     """Raise Refused where a set needs what the loaded graphs cannot give: no proof could go well."""
     opened: dict[SetName, OpenSet] = {}
@@ -96,17 +100,19 @@ def refuse_other_outputs(
                     files[which], which, signature, rows=manifest.get("rows"), limits=limits
                 )
     if CONFIDENCE in opened and manifest.get("metric"):
-        _refuse_metric(opened[CONFIDENCE], manifest["metric"], signature)
+        _refuse_metric(opened[CONFIDENCE], manifest["metric"], signature, graph)
 
 
-def _refuse_metric(opened: OpenSet, metric: Mapping[str, Any], signature: Signature) -> None:
+def _refuse_metric(
+    opened: OpenSet, metric: Mapping[str, Any], signature: Signature, graph: Signature | None
+) -> None:
     with _refusing(CONFIDENCE):
         target = opened.target()
     if target is None:
         return
     truth = Truth(opened.rows, target.shape, np.dtype(target.dtype).kind)
     try:
-        settled(MetricRange.from_json(metric), truth, signature.outputs, opened.kind)
+        settled(MetricRange.from_json(metric), truth, signature.outputs, opened.kind, graph)
     except Misfit as reason:
         raise Refused("metric_misfit", reason.field, str(reason)) from reason
 

@@ -24,7 +24,8 @@ from scoring.errors import BadModel
 from scoring.runtime import onnx as runtime
 from scoring.runtime.pipe import signature_of
 
-GRAPHS = ("extractor", "model")
+METRIC = "metric"
+GRAPHS = ("extractor", "model", METRIC)
 TEXT = 200
 
 
@@ -65,7 +66,7 @@ def _read_graphs(order: Order, found: Inspection) -> Inspection:
     weights = {place: order.folder / place for place in places} if order.folder else {}
     used: set[str] = set()
     for key, part in parts.items():
-        used |= external.refuse(part, key, weights)
+        used |= external.refuse(part, key, weights if key != METRIC else {})
         rules.refuse_unknown(part, key)
         external.fold_small(part, weights)
     external.refuse_unused(places, used)
@@ -101,13 +102,14 @@ def _load(order: Order, found: Inspection) -> Inspection:
     try:
         loaded = {key: _loaded(order, key) for key in _graph_keys(order)}
         own = signature_of(loaded.get("extractor"), loaded["model"])
+        metric = signature_of(None, loaded[METRIC]) if METRIC in loaded else None
     except BadModel as error:
         return replace(found, findings=(Finding("does_not_load", str(error)),))
     seconds = perf_counter() - began
     signature, _ = agreement.merged(own, order.manifest, _weights(loaded))
     signature = _same_inputs(signature, found.signature)
-    refuse_other_outputs(order.files, order.manifest, signature, order.sets)
-    return replace(found, signature=signature, loaded=True, load_seconds=seconds)
+    refuse_other_outputs(order.files, order.manifest, signature, order.sets, metric)
+    return replace(found, signature=signature, metric=metric, loaded=True, load_seconds=seconds)
 
 
 def _loaded(order: Order, key: str) -> runtime.Graph:

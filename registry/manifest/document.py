@@ -46,7 +46,7 @@ def parse(text: bytes) -> Manifest:
         files=named,
         training=sections.training(root, has_requirements="requirements" in named or not named),
         data=sections.data(root),
-        metric=metric(root),
+        metric=metric(root, has_graph="metric" in named),
         signature=sections.signature(root),
         built=sections.built(root),
         rows=root.choice("rows", ROWS),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from formats.weights import is_weights
+from registry.manifest.metrics import METRICS
 
 REQUIRED_FILES = ("model", "end_to_end", "confidence", "card")
 FILE_KEYS = (
@@ -19,6 +20,7 @@ FILE_KEYS = (
     "scoring_code",
     "card",
     "profile",
+    "metric",
 )
 Label = str | int | float | bool
 """A class by its name. Whole numbers stay whole: beyond 2**53 a float would be another label's."""
@@ -95,6 +97,7 @@ class MetricRange:
     ignore       a target that says that its place is not judged: padding, void.
     scores, labels   of detections: the outputs beside `output`, which has the boxes.
     boxes        how a box is written: xyxy, xywh or cxcywh; None: xyxy.
+    higher_is_better   of a metric of the version's own; None: as the table of metrics says.
     iou          from which overlap on a box counts as found; None: 0.5.
     """
 
@@ -114,6 +117,13 @@ class MetricRange:
     labels: str | None = None
     boxes: str | None = None
     iou: float | None = None
+    higher_is_better: bool | None = None
+
+    @property
+    def sign(self) -> int:
+        """1 where higher is better, else -1."""
+        own = self.higher_is_better
+        return 1 if (METRICS[self.name].higher_is_better if own is None else own) else -1
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> MetricRange:

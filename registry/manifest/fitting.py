@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from formats.types import FREE, TensorSpec
+import numpy as np
+
+from formats.dtypes import DTYPES
+from formats.types import FREE, Signature, TensorSpec
 from registry.manifest.facts import ROWS, MetricRange
 from registry.manifest.metrics import LAST, METRICS, Kind, Reading
 
@@ -56,16 +59,25 @@ class Truth:
         return self.kind in "US"
 
 
-def settled(metric: MetricRange, truth: Truth, outputs: Sequence[TensorSpec], rows: str) -> MetricRange:
+def settled(
+    metric: MetricRange,
+    truth: Truth,
+    outputs: Sequence[TensorSpec],
+    rows: str,
+    graph: Signature | None = None,
+) -> MetricRange:
     """The metric with its output named: the declared one, or the only one that fits the target.
 
-    rows  samples or requests: what one row of the sets is.
+    rows   samples or requests: what one row of the sets is.
+    graph  what the version's own metric takes and gives, where it brings one along.
 
     Raises Misfit.
     """
     by_name = {output.name: output for output in outputs}
     if metric.output is None:
-        return replace(metric, output=_implied(metric, truth, outputs, rows))
+        return settled(
+            replace(metric, output=_implied(metric, truth, outputs, rows)), truth, outputs, rows, graph
+        )
     if metric.output not in by_name:
         raise Misfit(f"The version has no output {metric.output!r}: it has {sorted(by_name)}.", _OUTPUT)
     for field in ("scores", "labels"):
@@ -77,6 +89,8 @@ def settled(metric: MetricRange, truth: Truth, outputs: Sequence[TensorSpec], ro
             )
     if reason := misfit(metric, truth, by_name[metric.output], rows):
         raise reason
+    if graph is not None:
+        fits_graph(graph, truth, by_name[metric.output], rows)
     return metric
 
 
@@ -206,7 +220,59 @@ _FITS: Mapping[Kind, Callable[[MetricRange, Truth, TensorSpec, Shape | None], No
     Kind.PROBABILITY: _fits_scores,
     Kind.REGRESSION: _fits_numbers,
     Kind.DETECTION: _fits_boxes,
+    Kind.OWN: lambda *_: None,
 }
+
+
+EXPECTED, GOT = "expected", "got"
+_GRAPH = "files.metric"
+_LIKE = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64}
+
+
+def fits_graph(graph: Signature, truth: Truth, output: TensorSpec, rows: str) -> None:
+    """Raise Misfit unless a metric's own graph takes this target and this output, and gives a number."""
+    named = {spec.name: spec for spec in graph.inputs}
+    if set(named) != {EXPECTED, GOT}:
+        raise Misfit(f"The metric's graph takes {sorted(named)}: it must take {EXPECTED} and {GOT}.", _GRAPH)
+    if len(graph.outputs) != 1 or graph.outputs[0].datatype in ("BYTES", "BOOL"):
+        raise Misfit("The metric's graph must give one output, a number per row.", _GRAPH)
+    if truth.is_text != (named[EXPECTED].datatype == "BYTES") or not _casts(truth, named[EXPECTED]):
+        kind = "texts" if truth.is_text else np.dtype(_LIKE[truth.kind]).name
+        raise Misfit(f"The target holds {kind}, the metric's graph takes {named[EXPECTED].datatype}.", _GRAPH)
+    if output.datatype != named[GOT].datatype:
+        raise Misfit(
+            f"The output {output.name} is {output.datatype}, the metric's graph takes {named[GOT].datatype}"
+            f" as {GOT}.",
+            _GRAPH,
+        )
+    told = (output.shape[1:] if rows == SAMPLES else output.shape) if output.shape else None
+    if by_rows(graph, truth.shape, told) is None:
+        raise Misfit(
+            f"The metric's graph takes {EXPECTED} of shape {list(named[EXPECTED].shape)} and {GOT} of shape"
+            f" {list(named[GOT].shape)}; a row of the target has shape {list(truth.shape)}, of {output.name}"
+            f" {'any' if told is None else list(told)}.",
+            _GRAPH,
+        )
+
+
+def by_rows(graph: Signature, target: Shape, output: Shape | None) -> bool | None:
+    """True where the graph takes row by row, False where it takes many at once, None where neither fits."""
+    specs = {spec.name: spec.shape for spec in graph.inputs}
+    pairs = [(specs[EXPECTED], target), (specs[GOT], specs[GOT] if output is None else output)]
+    many = [(specs[EXPECTED], target), (specs[GOT], specs[GOT][1:] if output is None else output)]
+    if all(spec[:1] == (FREE,) and _may_be(spec[1:], row) for spec, row in many):
+        return False
+    return True if all(_may_be(spec, row) for spec, row in pairs) else None
+
+
+def _may_be(wanted: Shape, row: Shape) -> bool:
+    return len(wanted) == len(row) and all(
+        want in (FREE, axis) or axis == FREE for want, axis in zip(wanted, row, strict=True)
+    )
+
+
+def _casts(truth: Truth, spec: TensorSpec) -> bool:
+    return truth.is_text or np.can_cast(_LIKE[truth.kind], DTYPES[spec.datatype], "same_kind")
 
 
 def squeezed(shape: Shape) -> Shape:

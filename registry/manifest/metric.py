@@ -6,15 +6,15 @@ from dataclasses import replace
 
 from registry.manifest import facts
 from registry.manifest.fields import Section, listed, nearest
-from registry.manifest.metrics import BOXES, CLASS_AXES, METRICS, NAMES, Reading, known_name
+from registry.manifest.metrics import BOXES, CLASS_AXES, METRICS, NAMES, OWN, Reading, known_name
 
 PARAMETERS = (
     *("classes", "class_axis", "positive", "reading", "ignore", "k", "quantile"),
-    *("scores", "labels", "boxes", "iou"),
+    *("scores", "labels", "boxes", "iou", "higher_is_better"),
 )
 
 
-def metric(parent: Section) -> facts.MetricRange:
+def metric(parent: Section, *, has_graph: bool) -> facts.MetricRange:
     section = parent.section("metric") or Section({}, "metric", [])
     name, negated = _metric_name(section)
     made = facts.MetricRange(
@@ -34,6 +34,7 @@ def metric(parent: Section) -> facts.MetricRange:
         labels=section.text("labels"),
         boxes=section.choice("boxes", BOXES),
         iou=section.number("iou", low=0, high=1),
+        higher_is_better=section.said("higher_is_better"),
     )
     section.finish()
     if negated and made.range[1] > 0:
@@ -41,6 +42,9 @@ def metric(parent: Section) -> facts.MetricRange:
     elif name:
         made = _turned(made) if negated else made
         _fits_metric(section, made)
+    if has_graph != (name == OWN) and name:
+        problem = "goes with metric.name: own" if has_graph else "is missing: it computes metric.name: own"
+        parent.problem("files.metric", problem)
     return made
 
 
@@ -71,7 +75,7 @@ def _fits_metric(section: Section, made: facts.MetricRange) -> None:
     for key in PARAMETERS:
         if getattr(made, key) not in (None, ()) and key not in known.parameters:
             section.problem(key, f"means nothing to {made.name}")
-    for key in ("k", "quantile"):
+    for key in ("k", "quantile", "higher_is_better"):
         if key in known.parameters and getattr(made, key) is None:
             section.problem(key, f"is missing: {made.name} needs it")
     _fit_each_other(section, made)

@@ -18,15 +18,18 @@ CLASS_AXES = (FIRST, LAST)
 CORNERS, SIZES, CENTRES = "xyxy", "xywh", "cxcywh"
 BOXES = (CORNERS, SIZES, CENTRES)
 IOU = 0.5
+OWN = "own"
+"""A metric that the version brings along: the graph in files.metric."""
 
 
 class Kind(StrEnum):
-    """What a metric is computed from: predicted labels, class probabilities, numbers, or boxes."""
+    """What a metric is computed from: labels, class probabilities, numbers, boxes, or its own graph."""
 
     LABEL = "label"
     PROBABILITY = "probability"
     REGRESSION = "regression"
     DETECTION = "detection"
+    OWN = "own"
 
 
 class Reading(StrEnum):
@@ -40,6 +43,7 @@ class Reading(StrEnum):
 class Metric:
     """One metric: its name, its direction, what it needs, and the values it can take.
 
+    higher_is_better  of a metric of the version's own, the manifest says it instead.
     low, high         the smallest and greatest value that is possible at all.
     parameters        names of further manifest fields under `metric` that it understands.
     aliases           other names that mean the same, scikit-learn's among them.
@@ -118,6 +122,7 @@ _ALL = (
         ("scores", "labels", "boxes", "iou"),
         ("map", "map_50"),
     ),
+    Metric(OWN, Kind.OWN, True, -inf, inf, ("higher_is_better",)),
 )
 
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}

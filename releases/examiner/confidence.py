@@ -7,8 +7,9 @@ is not what a client would get, and all rows are asked one by one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -21,7 +22,7 @@ from formats.sets import Ragged, TestSet
 from formats.types import Tolerance
 from registry.manifest import MetricRange
 from registry.manifest.fitting import Misfit, Truth, settled
-from releases.examiner import result
+from releases.examiner import own, result
 from releases.examiner.answers import MOST_CONFIDENCE, ReferenceAnswers
 from releases.examiner.asking import Server
 from releases.examiner.findings import BadSet, Finding
@@ -62,8 +63,10 @@ def examine(
     spec = replace(spec, metric=_settled(spec, found, target))
     started = perf_counter()
     asked = ask(spec, found, server, answers, progress)
+    judge = partial(_judged_by, spec, target, progress)
+    asked = replace(asked, predictions=judge(asked.predictions))
     try:
-        return _judge(spec, found, target, asked, started)
+        return _judge(spec, found, target, asked, started, judge)
     except Unmeasurable as error:
         raise Finding(f"the metric cannot be computed: {error}") from error
 
@@ -81,10 +84,21 @@ def _target(found: TestSet) -> Entries:
 def _settled(spec: Spec, found: TestSet, target: Entries) -> MetricRange:
     """The metric with its output named. Raises BadSet where set, metric and output do not fit each other."""
     truth = Truth(found.rows, arrays.row_shape(target), arrays.dtype(target).kind)
+    graph = spec.own_metric.signature if spec.own_metric else None
     try:
-        return settled(spec.metric, truth, spec.signature.outputs, found.kind)
+        return settled(spec.metric, truth, spec.signature.outputs, found.kind, graph)
     except Misfit as reason:
         raise BadSet(str(reason)) from reason
+
+
+Judge = Callable[[Entries], Entries]
+
+
+def _judged_by(spec: Spec, target: Entries, progress: Progress, told: Entries) -> Entries:
+    """What the metric looks at: the predictions, or what the version's own metric says of them."""
+    if spec.own_metric is None:
+        return told
+    return own.values(spec, spec.own_metric, target, told, progress)
 
 
 def ask(spec: Spec, found: TestSet, server: Server, answers: ReferenceAnswers, progress: Progress) -> Asked:
@@ -132,13 +146,15 @@ def _differs(before: Array, alone: Array, tolerance: Tolerance) -> bool:
     return first_difference(before.reshape(-1), alone.reshape(-1), tolerance) is not None
 
 
-def _judge(spec: Spec, found: TestSet, target: Entries, asked: Asked, started: float) -> result.Confidence:
+def _judge(
+    spec: Spec, found: TestSet, target: Entries, asked: Asked, started: float, judge: Judge
+) -> result.Confidence:
     rng = np.random.default_rng([spec.seed, 1])
     worth = Worth.of(found.rows, found.weight, found.group)
     (rows,), assumed = judgement(spec.metric, target, [asked.predictions])
     estimate = estimates.estimate(spec.metric, rows, worth, rng)
     lower, upper = estimate.bounds(CONFIDENCE)
-    comparison, why_not = _comparison(spec, target, asked, worth, rng)
+    comparison, why_not = _comparison(spec, target, asked, worth, rng, judge)
     chance = power(spec.metric, estimate.value, lower, upper, found.rows)
     return result.Confidence(
         metric=spec.metric.name,
@@ -189,17 +205,17 @@ def _bound(estimate: Estimate | None, level: float, side: int) -> float | None:
 
 
 def _comparison(
-    spec: Spec, target: Entries, asked: Asked, worth: Worth, rng: np.random.Generator
+    spec: Spec, target: Entries, asked: Asked, worth: Worth, rng: np.random.Generator, judge: Judge
 ) -> tuple[result.Comparison | None, str | None]:
     """The champion beside this version, or why it cannot stand there."""
     path = spec.champion.predictions if spec.champion else None
     if path is None:
         return None, None
     try:
-        theirs = _champions(path, len(target))
+        theirs = judge(_champions(path, len(target)))
         ours_judged, theirs_judged = judged(spec.metric, target, [asked.predictions, theirs])
         paired = compare(spec.metric, ours_judged, theirs_judged, worth, rng)
-    except Unmeasurable as error:
+    except (Unmeasurable, Finding) as error:
         return None, f"the champion cannot be compared on these rows: {error}"[:1000]
     margin = spec.metric.margin if spec.metric.margin is not None else MARGIN
     decision = paired.decision(margin)

@@ -36,6 +36,14 @@ class Champion:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnMetric:
+    """The server that runs the version's own metric, a cell by itself, and what its graph takes and gives."""
+
+    socket: Path
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """An examination.
 
@@ -56,6 +64,7 @@ class Spec:
     do: tuple[Part, ...] = ("end_to_end", "confidence")
     rows: RowKind | None = None
     champion: Champion | None = None
+    own_metric: OwnMetric | None = None
     benchmark: Timing = field(default_factory=Timing)
     seed: int = 0
     token: str | None = None

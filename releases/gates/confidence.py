@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from registry.manifest import METRICS
+from registry.manifest import MetricRange
 from releases.gates.base import Candidate, Outcome, Phase, Verdict
 
 
@@ -34,7 +34,7 @@ class Confidence:
 
 def _problem(found: Mapping[str, Any], metric: Mapping[str, Any]) -> str:
     low, high = metric["range"]
-    if METRICS[metric["name"]].higher_is_better:
+    if MetricRange.from_json(metric).sign > 0:
         if found["lower"] < low:
             return f"The lower bound {found['lower']:.4g} is below the least acceptable {low:g}."
         if found["value"] > high:

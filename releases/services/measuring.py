@@ -172,6 +172,7 @@ class Bench:
             watch=Forecast(of.version.number, self._tell),
             room=None if name == "benchmark" else self._room,
             champion_predictions=champion_predictions,
+            own_metric=self._own_metric() if "confidence" in do else None,
             allow_unisolated=settings.ALLOW_UNISOLATED,
         )
 
@@ -183,6 +184,24 @@ class Bench:
                 "the time that the model's policy gives a proof (proof_minutes) was used up before"
             )
         return left
+
+    def _own_metric(self) -> Subject | None:
+        """The graph that the version brings along to be judged by, served as a model is."""
+        signature = self.version.inspection.get("metric")
+        if not signature:
+            return None
+        row = self.version.files.get(key="metric")
+        ref = ArtifactRef(row.artifact_id, row.artifact.size)
+        planned = plans.planned_version(
+            number=self.version.number,
+            digest=self.version.digest,
+            files={"model": ref},
+            signature=signature,
+            rows="requests",
+            batching=False,
+            answers=None,
+        )
+        return Subject(self.release.model.name, planned, {ref.sha256: self._own_files()["metric"]})
 
     def _metric(self) -> dict[str, Any]:
         """The manifest's metric; a margin that it leaves open is that of the model's policy."""

@@ -116,7 +116,7 @@ def _by_delong(ours: Scores, theirs: Scores) -> Paired:
 def _by_bootstrap(
     metric: MetricRange, ours: Judged, theirs: Judged, worth: Worth, rng: np.random.Generator
 ) -> Paired:
-    sign = 1 if METRICS[metric.name].higher_is_better else -1
+    sign = metric.sign
     difference = sign * (measured(metric, ours, worth) - measured(metric, theirs, worth))
     if worth.units < 2:
         raise Unmeasurable("all rows are one unit: one says nothing about how another would turn out")

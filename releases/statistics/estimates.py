@@ -124,7 +124,7 @@ def _wary(
     known = METRICS[metric.name]
     if isinstance(rows, Labels) and (worth.is_plain or interval.is_degenerate):
         more = confusion.one_more_error(metric, rows, worth.weight, worth.units, rng)
-        if not known.higher_is_better:
+        if metric.sign < 0:
             return lambda c: (interval.bounds(c)[0], max(interval.bounds(c)[1], more.upper(c)))
         return lambda c: (min(interval.bounds(c)[0], more.lower(c)), interval.bounds(c)[1])
     if not interval.is_degenerate:

@@ -43,6 +43,7 @@ _WAYS: Mapping[Kind, Callable[[MetricRange, Entries, Sequence[Entries]], Judgeme
     Kind.PROBABILITY: scores.judgement,
     Kind.REGRESSION: numbers.judgement,
     Kind.DETECTION: detections.judgement,
+    Kind.OWN: numbers.as_they_are,
 }
 
 

@@ -7,7 +7,7 @@ from math import ceil
 
 from scipy.special import ndtr, ndtri
 
-from registry.manifest import METRICS, MetricRange
+from registry.manifest import MetricRange
 from releases.statistics.estimates import CONFIDENCE
 
 POWER = 0.8
@@ -29,7 +29,7 @@ def power(metric: MetricRange, value: float, lower: float, upper: float, rows: i
     The gate looks at the bound on the bad side: the lower one against the range's low end, or for
     losses the upper one against its high end.
     """
-    higher = METRICS[metric.name].higher_is_better
+    higher = metric.sign > 0
     width = value - lower if higher else upper - value
     slack = value - metric.range[0] if higher else metric.range[1] - value
     if width <= 0:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.manifest import METRICS, MetricRange
+from registry.manifest import MetricRange
 from releases.statistics.estimates import CONFIDENCE, Estimate, Worth, estimate
 from releases.statistics.rows import Judged, Unmeasurable
 
@@ -79,7 +79,7 @@ def _estimate(
 
 def _is_outside(metric: MetricRange, found: Estimate, level: float) -> bool:
     low, high = found.bounds(level)
-    return high < metric.range[0] if METRICS[metric.name].higher_is_better else low > metric.range[1]
+    return high < metric.range[0] if metric.sign > 0 else low > metric.range[1]
 
 
 def holm(

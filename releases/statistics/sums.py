@@ -163,7 +163,7 @@ FROM_LABEL_SETS: Mapping[str, PerClass] = {
 }
 
 
-def _mean_of(losses: Floats, weight: Weight, outer: Callable[[Floats], Floats] = np.asarray) -> Additive:
+def mean_of(losses: Floats, weight: Weight, outer: Callable[[Floats], Floats] = np.asarray) -> Additive:
     """The mean over outputs of `outer` of each one's mean row loss; `losses` of shape (rows, outputs)."""
     columns = np.concatenate([losses * weight[:, None], weight[:, None]], axis=1)
     return Additive(sparse(columns), lambda sums: np.asarray(outer(sums[:, :-1] / sums[:, -1:]).mean(axis=1)))
@@ -172,19 +172,19 @@ def _mean_of(losses: Floats, weight: Weight, outer: Callable[[Floats], Floats] =
 def _log_loss(metric: MetricRange, rows: Scores, weight: Weight) -> Additive:
     own = rows.scores[np.arange(len(rows.target)), rows.target]
     smallest = np.finfo(np.float64).eps
-    return _mean_of(-np.log(np.clip(own, smallest, 1 - smallest))[:, None], weight)
+    return mean_of(-np.log(np.clip(own, smallest, 1 - smallest))[:, None], weight)
 
 
 def _brier(metric: MetricRange, rows: Scores, weight: Weight) -> Additive:
     if rows.positive is not None:
         truth, scores = one_class(rows)
-        return _mean_of(((truth - scores) ** 2)[:, None], weight)
+        return mean_of(((truth - scores) ** 2)[:, None], weight)
     truth_columns = rows.target[:, None] == np.arange(rows.classes)
-    return _mean_of(((truth_columns - rows.scores) ** 2).sum(axis=1)[:, None], weight)
+    return mean_of(((truth_columns - rows.scores) ** 2).sum(axis=1)[:, None], weight)
 
 
 def _top_k(metric: MetricRange, rows: Scores, weight: Weight) -> Additive:
-    return _mean_of(hits(rows, metric.k or 1).astype(np.float64)[:, None], weight)
+    return mean_of(hits(rows, metric.k or 1).astype(np.float64)[:, None], weight)
 
 
 def _ece(metric: MetricRange, rows: Scores, weight: Weight) -> Additive:
@@ -206,17 +206,17 @@ OF_SCORES: Mapping[str, Callable[[MetricRange, Scores, Weight], Additive]] = {
 
 
 def _loss(loss: Callable[[Floats, Floats], Any]) -> Callable[[MetricRange, Numbers, Weight], Additive]:
-    return lambda _, rows, weight: _mean_of(loss(rows.target, rows.predicted), weight)
+    return lambda _, rows, weight: mean_of(loss(rows.target, rows.predicted), weight)
 
 
 def _pinball(metric: MetricRange, rows: Numbers, weight: Weight) -> Additive:
     share = 0.5 if metric.quantile is None else metric.quantile
     over = rows.target - rows.predicted
-    return _mean_of(np.maximum(share * over, (share - 1) * over), weight)
+    return mean_of(np.maximum(share * over, (share - 1) * over), weight)
 
 
 def _rmse(metric: MetricRange, rows: Numbers, weight: Weight) -> Additive:
-    return _mean_of((rows.target - rows.predicted) ** 2, weight, np.sqrt)
+    return mean_of((rows.target - rows.predicted) ** 2, weight, np.sqrt)
 
 
 def _r2(metric: MetricRange, rows: Numbers, weight: Weight) -> Additive:

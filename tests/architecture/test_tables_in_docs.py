@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from registry.events import Kind as RegistryKind
-from registry.manifest import METRICS, Kind
+from registry.manifest import METRICS, Kind, Metric
 from releases.events import Kind as ReleaseKind
 from releases.lifecycle import STEPS
 from scoring.http import STATUS
@@ -50,7 +50,7 @@ def test_the_scoring_page_has_exactly_the_limits_of_the_code():
 
 def test_the_metrics_page_has_exactly_the_metrics_of_the_code():
     takes = {Kind.LABEL: "labels", Kind.PROBABILITY: "scores", Kind.REGRESSION: "numbers"}
-    takes[Kind.DETECTION] = "boxes"
+    takes |= {Kind.DETECTION: "boxes", Kind.OWN: "by a graph of the version's own"}
     told = {
         name.strip("`"): (_names(aliases), kind, better, sorted(_names(parameters)))
         for name, aliases, kind, better, parameters in rows("metrics.md", 5)[1:]
@@ -59,11 +59,17 @@ def test_the_metrics_page_has_exactly_the_metrics_of_the_code():
         metric.name: (
             list(metric.aliases),
             takes[metric.kind],
-            "higher" if metric.higher_is_better else "lower",
+            _better(metric),
             sorted(metric.parameters),
         )
         for metric in METRICS.values()
     }
+
+
+def _better(metric: Metric) -> str:
+    if metric.kind is Kind.OWN:
+        return "as `higher_is_better` says"
+    return "higher" if metric.higher_is_better else "lower"
 
 
 def _names(cell: str) -> list[str]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.unit.inspection import graphs
+from tests.unit.inspection.graphs import model, node, value
+
 X = np.arange(6, dtype=np.float32).reshape(3, 2)
 
 
@@ -48,3 +51,21 @@ def test_a_target_that_cannot_be_judged_is_refused_at_its_field(
 def test_the_output_may_be_left_out(version, examined):
     manifest = {"metric": {"name": "rmse", "range": [0, 1]}}
     assert examined(version(), manifest).refusals == ()
+
+
+OWN = metric("own", higher_is_better=True)
+
+
+def test_the_graph_of_an_own_metric_is_inspected_as_a_model_is(version, examined):
+    pair = [value("expected"), value("got", shape=[None, 1])]
+    right = model([node("Sub", ["expected", "got"], ["value"])], pair, [value("value")])
+
+    found = examined(version(metric=right, confidence={"inputs/x": X, "target": X}), OWN)
+
+    assert (found.refusals, found.findings, found.loaded) == ((), (), True)
+    assert [spec.name for spec in found.metric.inputs] == ["expected", "got"]
+    assert found.graphs["metric"].nodes == 1
+    refused = examined(version(metric=b"MZ", confidence={"inputs/x": X, "target": X}), OWN)
+    assert [refusal.field for refusal in refused.refusals] == ["files.metric"]
+    other = examined(version(metric=graphs.linear(), confidence={"inputs/x": X, "target": X}), OWN)
+    assert "must take expected and got" in other.refusals[0].message

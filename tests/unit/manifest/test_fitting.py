@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from formats.types import TensorSpec
+from formats.types import Signature, TensorSpec
 from registry.manifest import METRICS, NAMES, Kind, MetricRange
-from registry.manifest.fitting import Misfit, Truth, agree, misfit, settled
+from registry.manifest.fitting import Misfit, Truth, agree, by_rows, misfit, settled
 from registry.manifest.metrics import known_name
 
 
@@ -202,3 +202,46 @@ def test_outputs_beside_the_boxes_must_be_there():
     for changes in ({"scores": "score"}, {"scores": "scores", "labels": "labels"}):
         with pytest.raises(Misfit, match=r"no output '(score|labels)' of numbers"):
             settled(asked("mean_average_precision", output="boxes", **changes), truth, BOXES, "requests")
+
+
+def graph(expected=("FP32", (-1, 3)), got=("FP32", (-1, 3)), output="FP32", name="got"):
+    inputs = (TensorSpec("expected", *expected), TensorSpec(name, *got))
+    return Signature(inputs, (TensorSpec("value", output, (-1,)),))
+
+
+@pytest.mark.parametrize(
+    ("of", "target", "output", "rows", "many"),
+    [
+        (graph(), (3,), (-1, 3), "samples", True),
+        (graph(), (3,), (-1, -1), "samples", True),
+        (graph(), (3,), (), "samples", True),
+        (graph(("FP32", (3,)), ("FP32", (3,))), (3,), (-1, 3), "samples", False),
+        (graph(("FP32", (-1, 5)), ("FP32", (-1, 6))), (-1, 5), (-1, 6), "requests", False),
+    ],
+)
+def test_a_metrics_graph_takes_rows_alone_or_many_at_once(of, target, output, rows, many):
+    spec, truth = TensorSpec("y", "FP32", output), Truth(9, target, "f")
+    own = asked("own", higher_is_better=True)
+
+    assert settled(own, truth, (spec,), rows, of) == own
+    row = (output[1:] if rows == "samples" else output) or None
+    assert by_rows(of, target, row) is not many
+
+
+@pytest.mark.parametrize(
+    ("of", "kind", "said"),
+    [
+        (graph(name="predicted"), "f", "must take expected and got"),
+        (graph(output="BYTES"), "f", "a number per row"),
+        (graph(("INT64", (-1, 3))), "f", "holds float64, the metric's graph takes INT64"),
+        (graph(), "U", "holds texts"),
+        (graph(got=("FP64", (-1, 3))), "f", "takes FP64 as got"),
+        (graph(("FP32", (-1, 4))), "f", "a row of the target has shape [3]"),
+    ],
+)
+def test_a_metrics_graph_that_cannot_judge_is_told(of, kind, said):
+    output = TensorSpec("y", "FP32", (-1, 3))
+    with pytest.raises(Misfit) as refused:
+        settled(asked("own", higher_is_better=True), Truth(9, (3,), kind), (output,), "samples", of)
+    assert said in str(refused.value)
+    assert refused.value.field == "files.metric"

@@ -290,3 +290,12 @@ def test_an_output_that_is_left_out_is_left_open():
 def test_a_large_label_stays_whole():
     manifest = parse(changed(metric__name="recall", metric__positive=2**53 + 1))
     assert MetricRange.from_json(manifest.normalised()["metric"]).positive == 2**53 + 1
+
+
+def test_a_version_may_bring_its_own_metric():
+    own = {"metric__name": "own", "metric__range": [0, 3], "metric__claimed": ABSENT}
+    manifest = parse(changed(**own, metric__higher_is_better=False, files__metric="metric.onnx"))
+    assert (manifest.metric.sign, manifest.files["metric"]) == (-1, "metric.onnx")
+    assert set(problems(changed(**own))) == {"metric.higher_is_better", "files.metric"}
+    assert set(problems(changed(files__metric="metric.onnx"))) == {"files.metric"}
+    assert set(problems(changed(metric__higher_is_better=True))) == {"metric.higher_is_better"}

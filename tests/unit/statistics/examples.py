@@ -11,8 +11,8 @@ MORE = {"top_k": {"k": 2}, "pinball": {"quantile": 0.3}}
 TWO_CLASSES = {"precision", "recall", "f1", "jaccard", "roc_auc", "average_precision"}
 
 
-PLAIN = [name for name, metric in METRICS.items() if metric.kind is not Kind.DETECTION]
-"""Metrics of one value per row; boxes have tests of their own."""
+PLAIN = [name for name, metric in METRICS.items() if metric.kind not in (Kind.DETECTION, Kind.OWN)]
+"""Metrics of one value per row; boxes and own metrics have tests of their own."""
 
 
 def question(name: str, **changes) -> MetricRange:
