@@ -14,6 +14,7 @@ from formats.types import Signature, VersionRef
 from formats.weights import beside, is_weights
 from registry import inspection, model_policy
 from registry.inspection.policy import operator
+from registry.manifest import MetricRange
 from registry.models import ModelVersion
 from registry.sandbox import NoSandbox
 from registry.storage import materialise
@@ -205,8 +206,8 @@ class Bench:
 
     def _metric(self) -> dict[str, Any]:
         """The manifest's metric; a margin that it leaves open is that of the model's policy."""
-        metric: dict[str, Any] = dict(self.version.manifest["metric"])
-        if metric.get("margin") is None:
+        metric = asdict(MetricRange.from_json(self.version.manifest["metric"]))
+        if metric["margin"] is None:
             metric["margin"] = self.release.policy.get("margin")
         return metric
 
