@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from registry import inspection
+from releases.examiner import spec
 from releases.gates import Outcome
 from releases.room import Room
 from releases.services.measuring import Bench
@@ -62,3 +65,25 @@ def test_a_proof_whose_time_is_up_is_errored_and_says_where_the_time_is_given(be
 
     assert verdict.outcome is Outcome.ERRORED
     assert "proof_minutes" in verdict.summary
+
+
+def test_a_metric_without_its_output_is_a_whole_one_to_the_examiner(tmp_path):
+    manifest = {"metric": {"name": "top_k", "k": 2, "range": [0.5, 1], "classes": ["a", "b"]}}
+    made = Bench(makers.release(makers.version(manifest=manifest)), tmp_path, lambda told: None)
+
+    told = spec.parse(
+        json.dumps(
+            {
+                "socket": "/s",
+                "model": "m",
+                "version": 1,
+                "sets": {},
+                "signature": made.version.signature,
+                "metric": made._metric(),
+                "scratch": "/s",
+            }
+        ).encode()
+    )
+
+    assert told.metric.output is None
+    assert (told.metric.classes, told.metric.k, told.metric.range) == (("a", "b"), 2, (0.5, 1))
