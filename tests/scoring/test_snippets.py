@@ -17,6 +17,7 @@ from tests.scoring.nodes import TOKEN, Node, model
 
 MODELS = {
     "linear": models.linear(),
+    "image": models.echo_of(models.FLOAT, [1, 3, 64, 64]),
     "datatypes": odd_models.every_datatype(),
     "free": odd_models.free_axes(),
     "several": odd_models.several_inputs(),
