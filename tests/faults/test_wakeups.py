@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from uuid import uuid4
 
 import pytest
 from celery import Celery
@@ -26,9 +27,9 @@ MANY = 10_000
 class Broker:
     """A Celery application on the real broker, with queues of this test's own."""
 
-    def __init__(self, url: str, name: str) -> None:
-        self.queue = f"proving-{name}"
-        self.app = Celery(f"test-{name}", broker=url, set_as_current=False)
+    def __init__(self, url: str) -> None:
+        self.queue = f"test-{uuid4().hex[:8]}"
+        self.app = Celery(self.queue, broker=url, set_as_current=False)
         self.app.conf.update(
             task_ignore_result=True, worker_prefetch_multiplier=1, worker_hijack_root_logger=False
         )
@@ -41,9 +42,9 @@ class Broker:
 
 
 @pytest.fixture
-def broker(redis_url, request, monkeypatch):
+def broker(redis_url, monkeypatch):
     url = redis_url.replace("unix://", "redis+socket://", 1)
-    made = Broker(url, request.node.name)
+    made = Broker(url)
     ringer = Ringer(made.app)
     monkeypatch.setattr(wakeups, "_ring", lambda queue: ringer.ring(queue or made.queue))
     return made

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from registry.manifest import MetricRange
-from releases.examiner import progress
+from releases.examiner import pacing, progress
 from releases.examiner.examination import examine
 from releases.examiner.pacing import CALL_SECONDS, Pace
 from releases.examiner.progress import Progress, Report
@@ -50,12 +50,14 @@ def asked(bench, rows):
     return ask
 
 
-def test_a_model_of_thirty_milliseconds_a_row_is_asked_for_what_it_can_answer(asked):
+def test_a_model_of_thirty_milliseconds_a_row_is_asked_for_what_it_can_answer(asked, monkeypatch):
+    monkeypatch.setattr(pacing, "CALL_SECONDS", DEADLINE_S / 2)
     model = Slow(0.03)
     found, _ = asked(model, do=("confidence",))
     assert (found.outcome, found.reason) == ("measured", None)
     assert found.confidence.value == 1
     assert found.confidence.rows_per_call < 20
+    assert model.late == 0
 
 
 def test_the_end_to_end_batch_of_a_slow_model_is_one_that_it_can_answer(asked):
