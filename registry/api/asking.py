@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -17,7 +17,12 @@ def actor_of(request: Request) -> str:
 
 
 class Strict(serializers.Serializer[Any]):
-    """A body in which unknown fields are refused, with the nearest known one."""
+    """A body in which unknown fields are refused, with the nearest known one.
+
+    `example` is one that is taken, for the OpenAPI document.
+    """
+
+    example: ClassVar[Any] = None
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):

@@ -57,6 +57,7 @@ class Model(APIView):
     """One registered model."""
 
     permission_classes = [LoggedIn]
+    refusals = {"PATCH": (412,)}
 
     @extend_schema(operation_id="models_read", responses=ModelShape)
     def get(self, request: Request, model: str) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import Any
 
@@ -25,8 +26,15 @@ class Schema(SpectacularJSONAPIView):
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """`/api/docs`: every call of the API with what it takes and answers."""
-    return render(request, "api/docs.html", {"section": "docs", "groups": groups()})
+    """`/api/docs`: every call of the API with what it takes and answers; `search` finds words in it."""
+    words = request.GET.get("search", "")[:200].lower().split()
+    found = {
+        group: calls
+        for group, all_calls in groups().items()
+        if (calls := [call for call in all_calls if all(word in call["words"] for word in words)])
+    }
+    shown = {"section": "docs", "groups": found, "search": " ".join(words)}
+    return render(request, "api/docs.html", shown)
 
 
 @cache
@@ -52,17 +60,30 @@ def _call(document: dict[str, Any], address: str, method: str, operation: dict[s
         }
         for p in operation.get("parameters", [])
     ]
+    content = operation.get("requestBody", {}).get("content", {})
     return {
         "method": method.upper(),
         "address": address,
+        "words": json.dumps([method, address, operation]).lower(),
+        "curl": _curl(method.upper(), address, content),
         "text": operation.get("description", ""),
         "parameters": parameters,
-        "body": _fields(document, operation.get("requestBody", {}).get("content", {})),
+        "body": _fields(document, content),
         "answers": [
             {"status": status, "fields": _fields(document, answer.get("content", {}))}
             for status, answer in operation.get("responses", {}).items()
         ],
     }
+
+
+def _curl(method: str, address: str, content: dict[str, Any]) -> str:
+    """The call as one would type it; what stands in braces is for the reader to fill in."""
+    line = 'curl -H "Authorization: Bearer $TOKEN"' + (f" -X {method}" if method != "GET" else "")
+    if "multipart/form-data" in content:
+        line += " -F manifest=@model.yaml -F model=@model.onnx"
+    for example in content.get("application/json", {}).get("examples", {}).values():
+        line += f" -H 'Content-Type: application/json' -d '{json.dumps(example['value'])}'"
+    return f'{line} "$ASSAY{address}"'
 
 
 def _fields(document: dict[str, Any], content: dict[str, Any]) -> list[dict[str, Any]]:

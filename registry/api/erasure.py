@@ -21,6 +21,8 @@ from registry.services.erasure import erase_words
 class ErasureBody(Strict):
     """Why the words are erased, such as the request that the person made."""
 
+    example = {"grounds": "she has asked us to, by letter"}
+
     grounds = serializers.CharField(max_length=10_000)
 
 

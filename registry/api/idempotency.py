@@ -52,6 +52,7 @@ def idempotent(*, secret: str = "", reserved: bool = False) -> Callable[[Handler
             attempt = functools.partial(_attempt, handler, view, request, *args, **kwargs)
             return (_reserved if reserved else _in_one_transaction)(call, attempt, secret)
 
+        answered.idempotent = True  # type: ignore[attr-defined]
         return answered
 
     return decorate

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -28,6 +27,12 @@ class NewPolicyProposal(Strict):
     `policy` is whole: what it leaves out takes its default. `based_on` is the model's `policy_digest`.
     """
 
+    example = {
+        "policy": {"slots": ["technical", "approval"], "benchmark": {"any": {"p99_ms": 20}}},
+        "based_on": "5e1f7d3c",
+        "grounds": "the night batch needs it",
+    }
+
     policy = serializers.DictField()
     based_on = serializers.CharField(max_length=64)
     grounds = serializers.CharField(max_length=10_000)
@@ -35,6 +40,8 @@ class NewPolicyProposal(Strict):
 
 class PolicyDecision(Strict):
     """The body of a decision."""
+
+    example = {"grounds": "the figures of last night bear it out"}
 
     grounds = serializers.CharField(max_length=10_000)
 
@@ -145,7 +152,7 @@ class PolicyActions(APIView):
     @extend_schema(
         operation_id="policy_actions_create",
         request=PolicyDecision,
-        responses={200: PolicyProposalShape, 409: OpenApiTypes.OBJECT},
+        responses={200: PolicyProposalShape},
     )
     @idempotent()
     def post(self, request: Request, model: str, pk: int, action: str) -> Response:

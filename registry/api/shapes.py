@@ -13,6 +13,8 @@ from registry.api.asking import Strict
 class NewModel(Strict):
     """The body of `POST /models`."""
 
+    example = {"name": "digits", "description": "Handwritten digits", "task": "classification"}
+
     name = serializers.CharField(max_length=63)
     description = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="")
     task = serializers.CharField(required=False, allow_blank=True, max_length=80, default="")
@@ -21,6 +23,8 @@ class NewModel(Strict):
 
 class ModelEdit(Strict):
     """The body of `PATCH /models/{model}`; a policy is changed by two people: `/policy-proposals`."""
+
+    example = {"description": "Handwritten digits, 8x8 grey"}
 
     description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
     task = serializers.CharField(required=False, allow_blank=True, max_length=80)
@@ -169,6 +173,8 @@ class HeadShape(serializers.Serializer[Any]):
 
 class NewToken(Strict):
     """The body of `POST /tokens`. Without `models` the token is for all of them."""
+
+    example = {"name": "ci of digits", "scopes": ["upload", "release"], "models": ["digits"]}
 
     name = serializers.CharField(max_length=80)
     scopes = serializers.ListField(child=serializers.CharField(max_length=40), max_length=20)

@@ -7,7 +7,6 @@ while its words keep their size. Each template puts a table with the same number
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 from django import template
@@ -179,32 +178,6 @@ def share_bar(shares: Sequence[tuple[str, float]], label: str = "share of reques
         )
         x += width
     return {"parts": parts, "label": label}
-
-
-@register.inclusion_tag("components/charts/histogram.html")
-def histogram(edges: Sequence[float], counts: Sequence[int], label: str) -> Geometry:
-    """Counts between edges (one more edge than counts), bars as tall as 64 units."""
-    top = max(counts, default=0) or 1
-    width = 100 / max(len(counts), 1)
-    bars = []
-    for index, ((low, high), count) in enumerate(zip(pairwise(edges), counts, strict=True)):
-        height = round(count / top * 64, 2)
-        bars.append(
-            {
-                "x": round(index * width, 3),
-                "y": 64 - height,
-                "height": height,
-                "low": low,
-                "high": high,
-                "count": count,
-            }
-        )
-    return {
-        "bars": bars,
-        "width": round(max(width - 0.6, 0.2), 3),
-        "label": label,
-        "edges": (edges[0], edges[-1]) if edges else None,
-    }
 
 
 @register.inclusion_tag("components/charts/minutes.html")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -97,7 +96,7 @@ class Actions(APIView):
     @extend_schema(
         operation_id="actions_create",
         request=ActionBody,
-        responses={200: ReleaseShape, 409: OpenApiTypes.OBJECT},
+        responses={200: ReleaseShape},
     )
     @idempotent()
     def post(self, request: Request, pk: int, action: str) -> Response:

@@ -32,6 +32,8 @@ class StrategyField(serializers.DictField):
 class NewRelease(Strict):
     """The body of `POST /models/{model}/versions/{n}/releases`; where to and how is said, never assumed."""
 
+    example = {"environment": "production", "strategy": {"kind": "single"}}
+
     environment = serializers.CharField(
         max_length=63, error_messages={"required": "Say where to, such as production."}
     )
@@ -40,12 +42,20 @@ class NewRelease(Strict):
 
 
 class NewReview(Strict):
+    example = {
+        "slot": "technical",
+        "verdict": "approve",
+        "grounds": "better on every slice, and no slower",
+    }
+
     slot = serializers.CharField(max_length=20)
     verdict = serializers.ChoiceField(["approve", "reject"])
     grounds = serializers.CharField(max_length=10_000)
 
 
 class ActionBody(Strict):
+    example = {"grounds": "all four have signed"}
+
     grounds = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="")
 
 
@@ -219,6 +229,8 @@ class FeedbackValue(serializers.JSONField):
 
 class FeedbackItem(Strict):
     """A `reward` or a `label` for one answer, by the request id that the answer carried."""
+
+    example = {"request_id": "the id that the answer carried", "reward": 1.0}
 
     request_id = serializers.CharField()
     reward = serializers.FloatField(

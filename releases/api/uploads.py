@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -38,6 +37,7 @@ class Versions(SpoolFolder, APIView):
     permission_classes = [LoggedIn]
     authentication_classes = [BearerToken, HeaderSession]
     parser_classes = [SpoolingParser]
+    refusals = {"POST": (503, 507)}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse who may not upload before a byte of the body is read."""
@@ -55,7 +55,7 @@ class Versions(SpoolFolder, APIView):
     @extend_schema(
         operation_id="versions_create",
         request={"multipart/form-data": _PARTS},
-        responses={201: UploadedShape, 200: UploadedShape, 422: OpenApiTypes.OBJECT},
+        responses={201: UploadedShape, 200: UploadedShape},
     )
     @idempotent(reserved=True)
     def post(self, request: Request, model: str) -> Response:

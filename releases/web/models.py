@@ -13,6 +13,7 @@ from django.shortcuts import render
 from registry import model_policy
 from registry import policies as registry_policies
 from registry import selectors as registry_selectors
+from registry.manifest import METRICS
 from registry.selectors import access
 from registry.web.pages import page
 from registry.web.paging import keyset
@@ -49,6 +50,7 @@ class Row:
     p99: float | None
     delta: float | None = None
     live_in: tuple[str, ...] = ()
+    tone: str = ""
 
 
 @page
@@ -88,7 +90,7 @@ def model(request: HttpRequest, name: str) -> HttpResponseBase:
         "live": live,
         "versions": versions,
         "rows": rows,
-        "trend": [row.quality.value if row.quality else None for row in rows[:TREND]][::-1],
+        "trend": _trend(rows),
         "releases": selectors.lines_of(found)[:10],
         "members": people,
         "rules": policy_words.rules(model_policy.parse(found.policy)),
@@ -124,11 +126,34 @@ def version_rows(versions: Sequence[Any], live: Iterable[Live] = ()) -> list[Row
     for version in versions:
         release = newest.get(version.pk)
         quality = evidence.quality_of(release) if release else None
-        delta = quality.value - base.value if quality and base and version.pk not in champions else None
+        delta = None if version.pk in champions else _delta(quality, base)
         where = tuple(e.environment for e in live if e.release and e.release.version_id == version.pk)
         p99 = evidence.latency_of(release).get("p99") if release else None
-        rows.append(Row(version, release, quality, p99, delta, where))
+        rows.append(Row(version, release, quality, p99, delta, where, _tone(quality, delta)))
     return rows
+
+
+def _delta(quality: evidence.Quality | None, base: evidence.Quality | None) -> float | None:
+    """Against what is live, where both were measured by one metric."""
+    if quality is None or base is None or quality.metric != base.metric:
+        return None
+    return quality.value - base.value
+
+
+def _tone(quality: evidence.Quality | None, delta: float | None) -> str:
+    """Better is what the metric says is better: a loss that rises is worse."""
+    metric = METRICS.get(quality.metric) if quality else None
+    if metric is None or not delta:
+        return ""
+    return "positive" if (delta > 0) == metric.higher_is_better else "danger"
+
+
+def _trend(rows: Sequence[Row]) -> tuple[str, list[float | None]]:
+    """The newest version's metric, and its values in the last versions, the oldest first."""
+    metric = next((row.quality.metric for row in rows if row.quality), "")
+    last = rows[:TREND][::-1]
+    values = [row.quality.value if row.quality and row.quality.metric == metric else None for row in last]
+    return metric, values
 
 
 def _live(asker: Any, model: Any) -> list[Live]:

@@ -12,7 +12,8 @@ from registry.templatetags import charts, ui
 from releases.api import observed
 from releases.lifecycle import State
 from releases.models import GateRun, Review
-from releases.web import nodes
+from releases.web import models, nodes
+from releases.web.evidence import Quality
 
 CSS = Path(__file__).parents[2] / "static" / "css"
 ICONS = Path(__file__).parents[2] / "static" / "icons.svg"
@@ -78,7 +79,6 @@ def test_a_chart_keeps_every_mark_inside_itself():
 def test_a_chart_of_one_value_or_none_is_drawn_without_a_fault():
     assert charts.interval_bar(0.5, None, None)["x"] == 50
     assert charts.sparkline([None, 0.5], "accuracy")["points"] == ""
-    assert charts.histogram([], [], "nothing")["bars"] == []
     assert charts.latency_bars({})["rows"] == []
 
 
@@ -184,3 +184,26 @@ def test_every_state_of_a_node_has_a_look_and_a_place():
     assert set(ui.NODES) == set(nodes.WORST_FIRST)
     shape = observed.NodeShape().fields["state"]
     assert set(shape.choices) == set(ui.NODES)
+
+
+@pytest.mark.parametrize(
+    ("metric", "before", "after", "tone"),
+    [
+        ("accuracy", 0.9, 0.95, "positive"),
+        ("accuracy", 0.95, 0.9, "danger"),
+        ("log_loss", 0.2, 0.3, "danger"),
+        ("log_loss", 0.3, 0.2, "positive"),
+        ("a metric of their own", 0.2, 0.3, ""),
+        ("accuracy", 0.9, 0.9, ""),
+    ],
+)
+def test_better_is_what_the_metric_calls_better(metric, before, after, tone):
+    delta = models._delta(Quality(metric, after), Quality(metric, before))
+    assert models._tone(Quality(metric, after), delta) == tone
+
+
+def test_values_of_two_metrics_are_not_compared():
+    assert models._delta(Quality("accuracy", 0.9), Quality("log_loss", 0.2)) is None
+    rows = [models.Row(None, None, Quality(name, value), None) for name, value in
+            (("log_loss", 0.2), ("accuracy", 0.9), ("log_loss", 0.4))]  # fmt: skip
+    assert models._trend(rows) == ("log_loss", [0.4, None, 0.2])
