@@ -75,7 +75,7 @@ class VersionLine(serializers.Serializer[Any]):
     size = serializers.IntegerField()
     uploaded_by = serializers.CharField(source="uploaded_by.username")
     built_by = serializers.CharField()
-    built_at = serializers.DateTimeField()
+    built_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     url = serializers.SerializerMethodField()
 

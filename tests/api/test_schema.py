@@ -91,6 +91,7 @@ def _headers(caller: Caller) -> dict[str, str]:
     return caller.headers | ({"Cookie": cookies} if cookies else {})
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the client closes no file
 @schema.parametrize()
 @settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_the_document_says(case, callers, place):
