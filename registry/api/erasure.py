@@ -43,7 +43,7 @@ class Erasure(APIView):
 
         The log keeps that and when it was written, by whom, and that it was erased; its chain still holds.
         """
-        if reason := policies.refuse_erasure(selectors.access(request.user, request.auth)):
+        if reason := policies.refuse_erasure(selectors.installation_access(request.user, request.auth)):
             raise NotAllowed(reason)
         require_fresh_login(request)
         whose = selectors.person(person, gone_too=True)

@@ -22,6 +22,8 @@ from registry.services import invitations, people
 class NewPerson(Strict):
     """The body of `POST /people`. A machine has no link: it owns tokens and cannot log in."""
 
+    example = {"name": "ada", "email": "ada@example.org"}
+
     name = serializers.CharField(max_length=150)
     email = serializers.EmailField(required=False, allow_blank=True, default="")
     machine = serializers.BooleanField(required=False, default=False)
@@ -29,6 +31,8 @@ class NewPerson(Strict):
 
 class RoleChange(Strict):
     """The body of a grant and of a revocation. Without `model` it is the role on all models."""
+
+    example = {"role": "approver", "model": "digits", "grounds": "she knows what the digits are used for"}
 
     role = serializers.CharField(max_length=24)
     model = serializers.CharField(max_length=63, required=False, allow_null=True, default=None)

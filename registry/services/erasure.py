@@ -12,7 +12,7 @@ from registry.errors import NotAllowed
 from registry.events import Kind, record
 from registry.events import grounds as keep_grounds
 from registry.models import ERASED, ApiToken, Grounds, IdempotencyKey, Person
-from registry.selectors import access
+from registry.selectors import installation_access
 from registry.services.wording import on_grounds
 from registry.transactions import write
 
@@ -23,7 +23,7 @@ def erase_words(person: Person, *, grounds: str, by: Person, token: ApiToken | N
     Salts go with them, so that no digest in the log can be tried out on a guess, and so do copies in
     answers that are kept for a while to be told again. Raises NotAllowed, BadInput for the grounds.
     """
-    if reason := policies.refuse_erasure(access(by, token)):
+    if reason := policies.refuse_erasure(installation_access(by, token)):
         raise NotAllowed(reason)
     words = on_grounds(grounds)
     with write():

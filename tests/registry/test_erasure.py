@@ -9,6 +9,7 @@ from django.db import DatabaseError, transaction
 from registry import events
 from registry.errors import BadInput, NotAllowed
 from registry.models import ERASED, Event, Grounds, IdempotencyKey, Person, Role
+from registry.services import people
 from registry.services.erasure import erase_words
 from releases.models import Review
 from tests import makers
@@ -78,6 +79,16 @@ def test_who_may_not_erases_nothing(reviewed, admin):
         erase_words(Review.objects.get().person, by=Review.objects.get().person, grounds=WHY)
     with pytest.raises(BadInput, match="Say on what grounds"):
         erase_words(Review.objects.get().person, by=admin, grounds="so")
+    assert WORDS in everywhere()
+
+
+def test_an_admin_of_one_model_erases_nothing(reviewed):
+    """Words of a person lie beside all models: who answers for one of them does not decide over the others."""
+    review = Review.objects.get()
+    ours = makers.person("nora")
+    people.grant(ours, Role.ADMIN, model=review.release.model)
+    with pytest.raises(NotAllowed, match="role admin"):
+        erase_words(review.person, by=ours, grounds=WHY)
     assert WORDS in everywhere()
 
 
