@@ -83,7 +83,7 @@ def test_who_may_not_erases_nothing(reviewed, admin):
 
 
 def test_an_admin_of_one_model_erases_nothing(reviewed):
-    """Words of a person lie beside all models: who answers for one of them does not decide over the others."""
+    """A person's words lie beside all models: who answers for one does not decide over the others."""
     review = Review.objects.get()
     ours = makers.person("nora")
     people.grant(ours, Role.ADMIN, model=review.release.model)
