@@ -67,7 +67,7 @@ def test_nodes_are_told_with_what_they_lack(ci, digits, place):
     }  # fmt: skip
     assert told["broken"]["models"] == [
         {"name": "digits", "revision": 4, "wanted": 5, "ready": [1], "loading": [],
-         "failed": {"2": "no such artifact"}}
+         "failed": {"2": "no such artifact"}, "given_up": {}}
     ]  # fmt: skip
     assert told["broken"]["restarts"] == 3
     assert told["behind"]["models"][0]["loading"] == [2]
