@@ -114,7 +114,7 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "policy.rejected": lambda f: f"Rejected what {_proposer(f)} proposed",
     "policy.withdrawn": lambda f: "Proposal withdrawn",
     "version.uploaded": lambda f: f"Version {f.get('number')} uploaded",
-    "grounds.erased": lambda f: f"{len(f.get('erased', ()))} texts erased",
+    "grounds.erased": lambda f: f"Texts erased: {len(f.get('erased', ()))}",
     "version.tagged": lambda f: f"Tagged {', '.join(sorted(f.get('tags', {})))}",
     "alias.moved": lambda f: f"Alias {f.get('alias')} moved here{_from(f)}",
     "release.opened": lambda f: f"Release to {f.get('environment')} opened",

@@ -220,7 +220,7 @@ def test_an_old_log_in_types_its_password_and_goes_on_where_it_was(world, visit,
     page.get_by_role("button", name="Sign", exact=True).click()
     page.wait_for_url("**/reauthenticate?next=**")
     settings.REAUTHENTICATE_AFTER_S = 3600
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("textbox", name="Password").fill(PASSWORD)
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="go on with it").click()
     expect(page.get_by_label("On what grounds")).to_have_value("I have read all of the evidence.")

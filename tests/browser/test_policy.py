@@ -17,10 +17,10 @@ def propose(page: Page) -> None:
     """Drop the privacy review, loosen a limit, add one, and remember answers."""
     page.goto(HERE)
     page.get_by_label("Privacy", exact=True).uncheck()
-    page.get_by_label("At most, limit 1").fill("25")
+    page.get_by_label("Limit, limit 1").fill("25")
     page.get_by_label("Hardware profile, limit 2").fill("x86_64-2")
     page.get_by_label("Measure, limit 2").select_option("peak_memory_bytes")
-    page.get_by_label("At most, limit 2").fill("300000000")
+    page.get_by_label("Limit, limit 2").fill("300000000")
     page.get_by_label("Answers remembered").fill("64")
     page.get_by_label("Why").fill(WHY)
     page.get_by_role("button", name="Propose the change").click()

