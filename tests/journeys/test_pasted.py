@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +43,11 @@ def test_each_snippet_of_a_live_model_is_answered(demo, model):
     if shutil.which("curl"):
         assert json.loads(run(demo, "sh", "-c", found["curl"]))["model"] == model
     assert run(demo, sys.executable, "-c", found["tritonclient"]).strip()
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_the_line_of_the_readme_is_answered_after_the_demo(demo):
+    readme = Path(__file__).parents[2] / "README.md"
+    line = readme.read_text().split("## Score")[1].split("`make demo` prints")[0]
+    line = line.replace("http://localhost:8001", demo.tree.scoring).replace("$TOKEN", demo.token)
+    assert json.loads(run(demo, "sh", "-c", line))["outputs"]["label"] == [0]
