@@ -6,14 +6,14 @@ what goes out is decided by values alone and can be replayed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
 from formats.types import HASHED, OMITTED, Signature
 from scoring.plans import ArtifactRef, ModelPlan, PlannedVersion
-from scoring.routing import WHOLE, Arm
+from scoring.routing import INTERVAL, WHOLE, Arm
 
 
 def planned_version(
@@ -62,18 +62,82 @@ def _sensitivity(facts: Mapping[str, Any], name: str) -> str:
     return HASHED if word == HASHED else OMITTED if word else ""
 
 
+def routing(
+    *,
+    revision: int,
+    salt: bytes,
+    arms: Sequence[Arm],
+    mirrors: Sequence[int],
+    hashing: str,
+    by_name: Collection[int],
+    loaded: Mapping[int, PlannedVersion],
+    fallback: int | None,
+) -> ModelPlan:
+    """The one constructor of a routing entry. Every step says all of it, so nothing of what stood leaks.
+
+    arms      version, weight, reason; none: no client is answered.
+    mirrors   versions that are asked what clients ask, unheard.
+    hashing   `interval` or `rendezvous`.
+    by_name   versions that answer whoever names them, besides those with traffic.
+    loaded    every version that nodes hold; the rest of them is warm, and addressable by nobody.
+    fallback  a loaded version that answers where a node has given up the one clients came for, or None.
+
+    Raises BadPlan where these contradict each other.
+    """
+    addressable = {arm.version for arm in arms} | set(mirrors) | set(by_name)
+    return ModelPlan(
+        revision=revision,
+        salt=salt,
+        arms=tuple(arms),
+        versions={n: replace(version, staged=n not in addressable) for n, version in loaded.items()},
+        mirrors=tuple(mirrors),
+        hashing=hashing,
+        fallback=fallback,
+    )
+
+
+def nothing(*, revision: int, salt: bytes) -> ModelPlan:
+    """Nobody is answered and nothing is loaded."""
+    return routing(
+        revision=revision,
+        salt=salt,
+        arms=(),
+        mirrors=(),
+        hashing=INTERVAL,
+        by_name=(),
+        loaded={},
+        fallback=None,
+    )
+
+
+def alone(
+    version: PlannedVersion, *, revision: int, salt: bytes, warm: Sequence[PlannedVersion]
+) -> ModelPlan:
+    """All traffic goes to `version`. `warm` stay loaded, the first of them as the fallback."""
+    return routing(
+        revision=revision,
+        salt=salt,
+        arms=(Arm(version.number, WHOLE, "champion"),),
+        mirrors=(),
+        hashing=INTERVAL,
+        by_name=(),
+        loaded={each.number: each for each in (version, *warm)},
+        fallback=warm[0].number if warm else None,
+    )
+
+
 def prepared(before: ModelPlan | None, version: PlannedVersion, *, revision: int, salt: bytes) -> ModelPlan:
-    """Clients notice nothing: the new version is loaded and checked everywhere, addressable by nobody."""
-    staged = replace(version, staged=True)
-    if before is None:
-        return ModelPlan(revision=revision, salt=salt, arms=(), versions={version.number: staged})
-    return replace(before, revision=revision, versions={**before.versions, version.number: staged})
+    """Clients notice nothing: the version is loaded and checked everywhere, and newly addressable by nobody.
+
+    One that has traffic already keeps it.
+    """
+    before = before or nothing(revision=revision, salt=salt)
+    return _beside(before, version, _by_name(before) - {version.number}, revision)
 
 
 def committed_closed(before: ModelPlan, number: int, *, revision: int) -> ModelPlan:
-    """The new version answers by name, to whom the scope `score-version` is given, and no client."""
-    opened = replace(before.versions[number], staged=False)
-    return replace(before, revision=revision, versions={**before.versions, number: opened})
+    """The loaded version answers by name, to whom the scope `score-version` is given, and no client."""
+    return _beside(before, before.versions[number], _by_name(before) | {number}, revision)
 
 
 def opened_to_all(before: ModelPlan, number: int, *, revision: int) -> ModelPlan:
@@ -81,38 +145,42 @@ def opened_to_all(before: ModelPlan, number: int, *, revision: int) -> ModelPlan
 
     The one that answered most of it answers again at once on a node that has to give `number` up.
     """
-    until_now = [arm for arm in before.arms if arm.version != number]
-    warm = {arm.version: replace(before.versions[arm.version], staged=True) for arm in until_now}
-    return replace(
-        before,
-        revision=revision,
-        arms=(Arm(number, WHOLE, "champion"),),
-        versions={number: replace(before.versions[number], staged=False), **warm},
-        fallback=max(until_now, key=attrgetter("weight")).version if until_now else None,
-    )
+    until_now = sorted(before.arms, key=attrgetter("weight"), reverse=True)
+    warm = [before.versions[arm.version] for arm in until_now if arm.version != number]
+    return alone(before.versions[number], revision=revision, salt=before.salt, warm=warm)
 
 
 def reverted(before: ModelPlan | None, now: ModelPlan, *, revision: int) -> ModelPlan:
     """What answered before a rollout answers again, under the next revision; nothing, if nothing did."""
-    if before is None:
-        return replace(now, revision=revision, arms=(), versions={}, fallback=None)
-    return replace(before, revision=revision)
+    return replace(before, revision=revision) if before else nothing(revision=revision, salt=now.salt)
 
 
 def returned_to(version: PlannedVersion, now: ModelPlan, *, revision: int) -> ModelPlan:
     """A rollback: all traffic goes to an earlier version and nothing else stays loaded."""
-    return replace(
-        now,
-        revision=revision,
-        arms=(Arm(version.number, WHOLE, "champion"),),
-        versions={version.number: replace(version, staged=False)},
-        fallback=None,
-    )
+    return alone(version, revision=revision, salt=now.salt, warm=())
 
 
 def taken_offline(now: ModelPlan, *, revision: int) -> ModelPlan:
     """A retired model answers nobody."""
-    return replace(now, revision=revision, arms=(), versions={}, mirrors=(), fallback=None)
+    return nothing(revision=revision, salt=now.salt)
+
+
+def _beside(before: ModelPlan, version: PlannedVersion, by_name: Collection[int], revision: int) -> ModelPlan:
+    """What stands, with one more version loaded."""
+    return routing(
+        revision=revision,
+        salt=before.salt,
+        arms=before.arms,
+        mirrors=before.mirrors,
+        hashing=before.hashing,
+        by_name=by_name,
+        loaded={**before.versions, version.number: version},
+        fallback=before.fallback,
+    )
+
+
+def _by_name(entry: ModelPlan) -> set[int]:
+    return {number for number, version in entry.versions.items() if not version.staged}
 
 
 def shares(entry: ModelPlan) -> dict[int, float]:

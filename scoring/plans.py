@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from formats.types import Signature
 from formats.weights import checked
 from scoring.errors import BadPlan
-from scoring.routing import WHOLE, Arm
+from scoring.routing import INTERVAL, WHOLE, Arm
 
 FORMAT = 1
 SCOPES = frozenset({"score", "score-version", "feedback"})
@@ -135,7 +135,7 @@ class ModelPlan:
     arms: tuple[Arm, ...]
     versions: Mapping[int, PlannedVersion]
     mirrors: tuple[int, ...] = ()
-    hashing: str = "interval"
+    hashing: str = INTERVAL
     fallback: int | None = None
 
     def __post_init__(self) -> None:
@@ -175,7 +175,7 @@ class ModelPlan:
             arms=tuple(arms),
             versions=versions,
             mirrors=tuple(int(number) for number in document.get("mirrors", ())),
-            hashing=str(document.get("hashing", "interval")),
+            hashing=str(document.get("hashing", INTERVAL)),
             fallback=None if fallback is None else int(fallback),
         )
 

@@ -16,6 +16,11 @@ from math import inf, log
 WHOLE = 1 << 53
 """What a model's integer weights sum to. Dividing 64 bits by 2**64 would round the topmost to 1.0."""
 
+INTERVAL = "interval"
+"""Hashing by which each arm has a stretch of the places, as `split` reads them."""
+RENDEZVOUS = "rendezvous"
+"""Hashing by which each arm draws for each unit, as `rendezvous` does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arm:

@@ -15,7 +15,7 @@ from scoring.errors import VersionBroken
 from scoring.exchange import Exchange
 from scoring.http import Written
 from scoring.request_ids import Issuer
-from scoring.routing import Arm, rendezvous, splitter, unit_hasher
+from scoring.routing import INTERVAL, RENDEZVOUS, Arm, rendezvous, splitter, unit_hasher
 from scoring.telemetry import Meter
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Endpoint:
     internal: Sequence[Target]
     arms: Sequence[Arm] = ()
     salt: bytes = b""
-    hashing: str = "interval"
+    hashing: str = INTERVAL
     mirrors: Sequence[Mirror] = ()
     _hashed: Callable[[str], int] = field(init=False)
     _split: Callable[[int], int] = field(init=False)
@@ -122,7 +122,7 @@ class Endpoint:
         among = self.internal if internal else self.targets
         if len(among) == 1:
             return among[0]
-        if self.hashing == "rendezvous":
+        if self.hashing == RENDEZVOUS:
             return among[rendezvous(self.arms, place, self.salt)]
         return among[self._split(place)]
 

@@ -155,4 +155,4 @@ def _check(action: Action, release: Release, by: Person, token: ApiToken | None)
 
 
 def _nothing() -> ModelPlan:
-    return ModelPlan(revision=0, salt=bytes(16), arms=(), versions={})
+    return plans.nothing(revision=0, salt=bytes(16))

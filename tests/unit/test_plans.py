@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from formats.types import Signature
 from releases import plans
 from scoring.plans import ArtifactRef, ModelPlan
-from scoring.routing import WHOLE, Arm
+from scoring.routing import INTERVAL, RENDEZVOUS, WHOLE, Arm
 
 SIGNATURE = {
     "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}],
@@ -122,3 +125,60 @@ def test_what_the_manifest_calls_sensitive_travels_with_the_signature():
     assert [each.sensitive for each in found.outputs] == [""]
     assert Signature.from_json(found.to_json()) == found
     assert plans.with_sensitivity(signature, {})["inputs"][0]["sensitive"] == ""
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> ModelPlan:
+    """Whatever may stand: arms with shares, mirrors among them or not, versions that are warm, a fallback."""
+    numbers = draw(st.lists(st.integers(1, 6), unique=True))
+    some = st.lists(st.sampled_from(numbers), unique=True) if numbers else st.just([])
+    armed = draw(some)
+    cuts = sorted(draw(st.integers(0, WHOLE)) for _ in armed[1:])
+    weights = [upper - lower for lower, upper in pairwise([0, *cuts, WHOLE])]
+    return plans.routing(
+        revision=7,
+        salt=bytes(16),
+        arms=[Arm(number, weight, "some") for number, weight in zip(armed, weights, strict=False)],
+        mirrors=draw(some),
+        hashing=draw(st.sampled_from([INTERVAL, RENDEZVOUS])),
+        by_name=draw(some),
+        loaded={number: version(number) for number in numbers},
+        fallback=draw(st.sampled_from([None, *numbers])),
+    )
+
+
+def is_one_version_alone(entry, number):
+    return (
+        served(entry) == {number: WHOLE}
+        and addressable(entry) == {number}
+        and (entry.mirrors, entry.hashing) == ((), INTERVAL)
+        and ModelPlan.from_json(entry.to_json()) == entry
+    )
+
+
+@given(entries(), st.integers(1, 7))
+def test_returning_works_from_wherever_one_is_and_leaves_nothing_behind(entry, number):
+    back = plans.returned_to(version(number), entry, revision=8)
+    assert is_one_version_alone(back, number)
+    assert (set(back.versions), back.fallback) == ({number}, None)
+    assert plans.taken_offline(entry, revision=8) == plans.nothing(revision=8, salt=entry.salt)
+
+
+@given(entries(), st.integers(1, 7))
+def test_a_release_goes_through_from_wherever_one_is(entry, number):
+    prepared = plans.prepared(entry, version(number), revision=8, salt=bytes(16))
+    assert (prepared.arms, prepared.mirrors, prepared.hashing) == (entry.arms, entry.mirrors, entry.hashing)
+    assert addressable(prepared) - {number} == addressable(entry) - {number}
+    asked = {*served(entry), *entry.mirrors}
+    assert (number in addressable(prepared)) == (number in asked)
+
+    closed = plans.committed_closed(prepared, number, revision=9)
+    assert closed.arms == entry.arms
+    assert addressable(closed) == addressable(entry) | {number}
+
+    opened = plans.opened_to_all(closed, number, revision=10)
+    assert is_one_version_alone(opened, number)
+    assert set(opened.versions) == {number, *served(entry)}
+
+    for turned in (prepared, closed, opened):
+        assert plans.reverted(entry, turned, revision=11) == replace(entry, revision=11)
