@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -157,8 +158,11 @@ class Bench:
     ) -> Proof:
         if _changes_case(of.version) and not locales.has():
             raise OSError(locales.MISSING)
+        work = self.folder / name
+        # What an earlier try of this job left behind, which was errored half-way.
+        shutil.rmtree(work, ignore_errors=True)
         return prove(
-            self.folder / name,
+            work,
             _subject(of, files),
             {key: files[key] for key in ("end_to_end", "confidence")},
             {

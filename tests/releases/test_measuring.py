@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from registry import inspection
+from registry import inspection, sandbox
+from registry.sandbox import NoSandbox
 from releases.examiner import spec
 from releases.gates import Outcome
 from releases.room import Room
@@ -87,3 +88,22 @@ def test_a_metric_without_its_output_is_a_whole_one_to_the_examiner(tmp_path):
 
     assert told.metric.output is None
     assert (told.metric.classes, told.metric.k, told.metric.range) == (("a", "b"), 2, (0.5, 1))
+
+
+def test_a_gate_whose_proof_broke_leaves_the_next_one_its_own_word(tmp_path, monkeypatch):
+    """The proof of both data gates broke in the first one; the second one said "File exists"."""
+    manifest = {"metric": {"name": "accuracy", "range": [0.5, 1]}}
+    version = makers.version(manifest=manifest)
+    made = Bench(makers.release(version), tmp_path / "work", lambda told: None)
+    keys = [*version.files.values_list("key", flat=True), "end_to_end", "confidence"]
+    made._files = {key: tmp_path / key for key in keys}
+    for path in made._files.values():
+        path.write_bytes(b"-")
+
+    def start(*argv, **how):
+        raise NoSandbox("there is no sandbox here")
+
+    monkeypatch.setattr(sandbox, "start", start)
+    said = [made.measure(gate).summary for gate in ("end_to_end", "confidence", "confidence")]
+
+    assert said == ["This gate could not be run: there is no sandbox here"] * 3
