@@ -7,23 +7,27 @@ acknowledged only after its rows are committed. This is the only file of the rel
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import redis
 
+from formats import heartbeat
+from formats.heartbeat import Heartbeat
 from scoring.plans import RoutingPlan
 
-ALIVE_WITHIN_S = 10.0
 Unreachable = redis.RedisError
 _READ_BATCHES = 100
+_LONGEST_NODE, _LONGEST_BOOT, _MOST = 120, 64, 2**63
 _INSTALLATIONS = "assay:installations"
 _HERE_WITHIN_S, _FORGOTTEN_AFTER_S = 180.0, 86_400.0
+
+log = logging.getLogger(__name__)
 
 # The plan never goes back: a slow publisher must not overwrite what a faster one has sent.
 # A database that was made anew counts from the beginning, so only its own plans are compared.
@@ -37,42 +41,6 @@ redis.call('SET', KEYS[3], ARGV[3])
 redis.call('PUBLISH', KEYS[1], ARGV[2])
 return 1
 """
-
-
-@dataclass(frozen=True, slots=True)
-class NodeModel:
-    """What all workers of a node have of one model. `broken`: what the node runs no more, with the reason."""
-
-    revision: int = 0
-    ready: frozenset[int] = frozenset()
-    loading: frozenset[int] = frozenset()
-    failed: Mapping[int, str] = field(default_factory=dict)
-    broken: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """What a node last said about itself. `at` is epoch seconds by its own clock."""
-
-    node: str
-    boot: str
-    at: float
-    address: str
-    sequence: int
-    models: Mapping[str, NodeModel]
-    slots: tuple[int, ...]
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    pattern: str = "*"
-
-    def serves(self, model: str) -> bool:
-        """Whether the node takes this model at all."""
-        return fnmatchcase(model, self.pattern)
-
-    def alive(self, now: float) -> bool:
-        return now - self.at < ALIVE_WITHIN_S
-
-    def of(self, model: str) -> NodeModel:
-        return self.models.get(model, NodeModel())
 
 
 def connect(url: str) -> redis.Redis:
@@ -114,35 +82,12 @@ def others_here(client: redis.Redis, installation: str, now: float) -> list[str]
 
 
 def heartbeats(client: redis.Redis, environment: str) -> list[Heartbeat]:
-    """What every known node last said, by node name."""
-    keys = sorted(client.scan_iter(f"assay:{environment}:node:*", count=500))
-    said = client.mget(keys) if keys else []
-    return [heartbeat(json.loads(text)) for text in said if text]
-
-
-def heartbeat(document: Mapping[str, Any]) -> Heartbeat:
-    """A heartbeat from its JSON form."""
-    models = {
-        name: NodeModel(
-            revision=int(model["revision"]),
-            ready=frozenset(int(number) for number in model.get("ready", ())),
-            loading=frozenset(int(number) for number in model.get("loading", ())),
-            failed={int(number): str(why) for number, why in model.get("failed", {}).items()},
-            broken={int(number): dict(told) for number, told in model.get("broken", {}).items()},
-        )
-        for name, model in document.get("models", {}).items()
-    }
-    return Heartbeat(
-        node=str(document["node"]),
-        boot=str(document["boot"]),
-        at=float(document["at"]),
-        address=str(document.get("address", "")),
-        sequence=int(document.get("sequence", 0)),
-        models=models,
-        slots=tuple(int(worker["slot"]) for worker in document.get("workers", ())),
-        pattern=str(document.get("serves", "*")),
-        facts={k: v for k, v in document.items() if k not in {"models", "node", "boot", "address"}},
-    )
+    """What every known node last said, by node name; whatever else lies under such a key is a strange one."""
+    start = f"assay:{environment}:node:"
+    keys = sorted(client.scan_iter(f"{start}*", count=500))
+    said: Any = client.mget(keys) if keys else []
+    names = [key.decode(errors="replace").removeprefix(start) for key in keys]
+    return [heartbeat.read(name, text) for name, text in zip(names, said, strict=True) if text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,20 +108,29 @@ class Batch:
 
 def shipped(client: redis.Redis, environment: str, what: str) -> list[Batch]:
     """Batches that wait in the stream of `what` (feedback, counters), oldest first; they stay until
-    `acknowledge`."""
-    entries: Any = client.xrange(f"assay:{environment}:{what}", count=_READ_BATCHES)
-    return [_batch(entry.decode(), json.loads(fields[b"batch"])) for entry, fields in entries]
+    `acknowledge`. What is no batch is dropped: it has no sender, and must not stand before the others."""
+    stream = f"assay:{environment}:{what}"
+    entries: Any = client.xrange(stream, count=_READ_BATCHES)
+    read = {entry: _batch(entry.decode(), fields.get(b"batch", b"")) for entry, fields in entries}
+    if strange := [entry for entry, batch in read.items() if batch is None]:
+        log.error("%d entries of %s are no shipments of a node: dropped", len(strange), stream)
+        client.xdel(stream, *strange)
+    return [batch for batch in read.values() if batch is not None]
 
 
-def _batch(entry: str, document: Mapping[str, Any]) -> Batch:
-    return Batch(
-        entry=entry,
-        node=str(document["node"]),
-        boot=str(document["boot"]),
-        after=int(document.get("after", 0)),
-        sequence=int(document["sequence"]),
-        body=document,
-    )
+def _batch(entry: str, said: bytes) -> Batch | None:
+    try:
+        body = json.loads(said)
+        node, boot, sequence, after = body["node"], body["boot"], body["sequence"], body.get("after", 0)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    named = _is_name(node, _LONGEST_NODE) and _is_name(boot, _LONGEST_BOOT)
+    counted = all(isinstance(number, int) and 0 <= number < _MOST for number in (after, sequence))
+    return Batch(entry, node, boot, after, sequence, body) if named and counted else None
+
+
+def _is_name(said: Any, longest: int) -> bool:
+    return isinstance(said, str) and 0 < len(said) <= longest and said.isprintable()
 
 
 def acknowledge(

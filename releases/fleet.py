@@ -11,9 +11,16 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Max
 
+from formats.heartbeat import Heartbeat, Worker
 from releases import dataplane, figures, selectors
 from releases.figures import Observed
 from releases.models import Environment, NodeTraffic
+
+_STRANGE = "It also says what is not understood here: %s. It may be of another version of Assay."
+_UNREADABLE = (
+    "What it says is not understood here (%s): it is of another version of Assay, or no node of this one."
+    " It counts for no release."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`state` is ready, starting, catching_up, failed, given_up, stale, late or gone;
+    """`state` is ready, starting, catching_up, failed, given_up, stale, late, unreadable or gone;
     `at` is when it last spoke."""
 
     name: str
@@ -52,7 +59,7 @@ class Node:
     sequence: int = -1
     wanted_sequence: int = 0
     models: tuple[Model, ...] = ()
-    workers: tuple[Mapping[str, Any], ...] = ()
+    workers: tuple[Worker, ...] = ()
     restarts: int = 0
     memory_bytes: int = 0
     spool_bytes: int = 0
@@ -116,40 +123,40 @@ def _gone(name: str, environment: Environment, last: datetime, observed: Observe
 
 
 def _node(
-    beat: dataplane.Heartbeat,
+    beat: Heartbeat,
     environment: Environment,
     sequence: int,
     wanted: Mapping[str, int],
     observed: Observed,
     visible: Collection[str] | None,
 ) -> Node:
-    facts = beat.facts
+    if not beat.at:
+        sentence = _UNREADABLE % ", ".join(beat.strange or ("when it spoke",))
+        return Node(beat.node, environment.name, "unreadable", sentence, datetime.now(UTC), observed)
     models = tuple(_model(name, beat, wanted) for name in sorted({*beat.models, *wanted}))
     state, sentence = _state(beat, models, visible, time.time())
-    log = facts.get("log") or {}
-    started = facts.get("started_at")
     return Node(
         name=beat.node,
         environment=environment.name,
         state=state,
-        sentence=sentence,
+        sentence=f"{sentence} {_STRANGE % ', '.join(beat.strange)}" if beat.strange else sentence,
         at=datetime.fromtimestamp(beat.at, UTC),
         observed=observed,
         address=beat.address,
-        started_at=datetime.fromtimestamp(started, UTC) if started else None,
+        started_at=datetime.fromtimestamp(beat.started_at, UTC) if beat.started_at else None,
         sequence=beat.sequence,
         wanted_sequence=sequence,
         models=tuple(m for m in models if visible is None or m.name in visible),
-        workers=tuple(facts.get("workers") or ()),
-        restarts=int(facts.get("restarts") or 0),
-        memory_bytes=int(facts.get("memory_bytes") or 0),
-        spool_bytes=int(facts.get("spool_bytes") or 0),
-        log_dropped=int(log.get("dropped") or 0),
-        log_problem=str(log.get("problem") or ""),
+        workers=beat.workers,
+        restarts=beat.restarts,
+        memory_bytes=beat.memory_bytes,
+        spool_bytes=beat.spool_bytes,
+        log_dropped=beat.log_dropped,
+        log_problem=beat.log_problem,
     )
 
 
-def _model(name: str, beat: dataplane.Heartbeat, wanted: Mapping[str, int]) -> Model:
+def _model(name: str, beat: Heartbeat, wanted: Mapping[str, int]) -> Model:
     told = beat.of(name)
     return Model(
         name=name,
@@ -158,12 +165,12 @@ def _model(name: str, beat: dataplane.Heartbeat, wanted: Mapping[str, int]) -> M
         ready=tuple(sorted(told.ready - told.broken.keys())),
         loading=tuple(sorted(told.loading)),
         failed=dict(sorted(told.failed.items())),
-        given_up={number: str(trip.get("why", "")) for number, trip in sorted(told.broken.items())},
+        given_up={number: trip.why for number, trip in sorted(told.broken.items())},
     )
 
 
 def _state(
-    beat: dataplane.Heartbeat, models: Collection[Model], visible: Collection[str] | None, now: float
+    beat: Heartbeat, models: Collection[Model], visible: Collection[str] | None, now: float
 ) -> tuple[str, str]:
     """The worst that is true of a node, and what it means for clients."""
 
@@ -178,11 +185,11 @@ def _state(
     if given_up:
         model, number = given_up[0]
         return "given_up", f"It runs version {number} of {named(model)} no more: it failed by its own fault."
-    if beat.facts.get("stale"):
+    if beat.stale:
         return "stale", "It answers from its last plan: nobody confirms it any more."
     if failed:
         return "failed", f"It could not make a version of {named(failed[0])} ready."
-    if not beat.facts.get("ready", True):
+    if not beat.ready:
         return "starting", "It loads what its plan names and takes no clients through a load balancer yet."
     if behind:
         return "catching_up", f"It has yet to follow revision {behind[0].wanted} of {named(behind[0])}."

@@ -50,9 +50,15 @@ NODES: dict[str, tuple[str, str]] = {
     "given_up": ("warning", "danger"),
     "stale": ("warning", "caution"),
     "late": ("cross", "danger"),
+    "unreadable": ("warning", "caution"),
     "gone": ("ban", "neutral"),
 }
-NODE_WORDS = {"failed": "a version failed", "given_up": "gave up a version", "stale": "stale plan"}
+NODE_WORDS = {
+    "failed": "a version failed",
+    "given_up": "gave up a version",
+    "stale": "stale plan",
+    "unreadable": "not understood",
+}
 
 VERDICTS: dict[str, tuple[str, str]] = {
     "approve": ("check", "positive"),

@@ -68,7 +68,7 @@ class NodeShape(serializers.Serializer[Any]):
     name = serializers.CharField()
     environment = serializers.CharField()
     state = serializers.ChoiceField(
-        ["ready", "starting", "catching_up", "failed", "given_up", "stale", "late", "gone"]
+        ["ready", "starting", "catching_up", "failed", "given_up", "stale", "late", "unreadable", "gone"]
     )
     sentence = serializers.CharField()
     at = serializers.DateTimeField()

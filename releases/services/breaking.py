@@ -7,15 +7,15 @@ So it does not matter how often a heartbeat is read, nor by how many workers.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from formats.heartbeat import Heartbeat
 from registry.events import record
 from registry.models import Event
 from registry.transactions import write
 from releases import dataplane, selectors
-from releases.dataplane import Heartbeat
 from releases.events import Kind
 from releases.lifecycle import State
 from releases.models import Environment, Release, Rollout
@@ -23,7 +23,6 @@ from releases.services.publishing import client
 from releases.services.rollouts import begin_reverting, restore_previous
 
 ACTOR = "system/breaker"
-_EVIDENCE = ("crashes", "signals", "arms", "faults", "requests", "within_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Trip:
     digest: str
     why: str
     name: str
-    evidence: dict[str, Any]
+    evidence: Mapping[str, Any]
 
     def sentence(self) -> str:
         return f"Node {self.node} gave up version {self.number}: {self.why}."
@@ -59,10 +58,10 @@ def trips(node: Heartbeat) -> Iterator[Trip]:
                 node=node.node,
                 model=model,
                 number=number,
-                digest=str(told.get("digest", "")),
-                why=str(told.get("why", "")),
-                name=f"{node.node}/{node.boot}/{model}/{number}/{float(told.get('at', 0)):.3f}",
-                evidence={name: told[name] for name in _EVIDENCE if name in told},
+                digest=told.digest,
+                why=told.why,
+                name=f"{node.node}/{node.boot}/{model}/{number}/{told.at:.3f}",
+                evidence=told.evidence,
             )
 
 

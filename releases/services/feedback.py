@@ -7,6 +7,7 @@ by `scoring.feedback`, as nodes do it: what one door refuses, the other one refu
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,6 +56,7 @@ class Judged:
         return feedback.told(item, self.status, self.reason)
 
 
+log = logging.getLogger(__name__)
 UNKNOWN = Judged(Status.UNKNOWN, _UNKNOWN)
 
 
@@ -76,11 +78,22 @@ def ingest(environment: Environment) -> int:
     """
     total = 0
     for batch in dataplane.shipped(client(), environment.name, "feedback"):
-        total += _ingest_batch(batch)
+        if _is_readable(batch):
+            total += _ingest_batch(batch)
+        else:
+            # Its node keeps it and sends it again, until somebody can read it.
+            log.error("feedback %s of node %s cannot be read: not counted", batch.sequence, batch.node)
         crashpoint("feedback.ingested")
         upto = {batch.sender: _complete_upto(batch)}
         dataplane.acknowledge(client(), environment.name, "feedback", [batch], upto)
     return total
+
+
+def _is_readable(batch: dataplane.Batch) -> bool:
+    items = batch.body.get("items")
+    return isinstance(items, list) and all(
+        isinstance(item, dict) and isinstance(item.get("at", 0.0), int | float) for item in items
+    )
 
 
 def _ingest_batch(batch: dataplane.Batch) -> int:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 def register(environment: Environment, batches: Iterable[dataplane.Batch]) -> None:
     """Note what the nodes have stored, inside the transaction that counts the same flushes."""
-    told = [(batch.node, segment) for batch in batches for segment in batch.body.get("segments", ())]
+    told = [(batch.node, segment) for batch in batches for segment in _segments(batch)]
     if not told:
         return
     models = {model.name: model for model in RegisteredModel.objects.all()}
@@ -40,6 +40,11 @@ def register(environment: Environment, batches: Iterable[dataplane.Batch]) -> No
             digest=facts.pop("digest"),
             defaults={"environment": environment, "model": model, "node": node, **facts},
         )
+
+
+def _segments(batch: dataplane.Batch) -> list[Any]:
+    told = batch.body.get("segments")
+    return told if isinstance(told, list) else []
 
 
 def _facts(segment: Any) -> dict[str, Any]:

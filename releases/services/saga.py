@@ -15,11 +15,11 @@ from dataclasses import replace
 from django.conf import settings
 from django.utils import timezone
 
+from formats.heartbeat import Heartbeat
 from registry.events import record
 from registry.stores import artifact_store
 from registry.transactions import write
 from releases import dataplane, plans, verification
-from releases.dataplane import Heartbeat
 from releases.errors import NodesFailed
 from releases.events import Kind
 from releases.lifecycle import Action
@@ -273,7 +273,7 @@ def _refuse_broken(rollout: Rollout, nodes: Iterable[Heartbeat]) -> None:
     number = rollout.release.version.number
     for node in nodes:
         if told := node.of(rollout.model.name).broken.get(number):
-            raise NodesFailed(f"{node.node} gave up version {number}: {told.get('why')}")
+            raise NodesFailed(f"{node.node} gave up version {number}: {told.why}")
 
 
 def _still_in_phase(rollout: Rollout) -> None:

@@ -13,7 +13,17 @@ from registry.web.pages import page
 from releases import figures, fleet, selectors
 
 PAGE_SIZE = 20
-WORST_FIRST = ("late", "given_up", "failed", "stale", "catching_up", "starting", "gone", "ready")
+WORST_FIRST = (
+    "late",
+    "given_up",
+    "failed",
+    "unreadable",
+    "stale",
+    "catching_up",
+    "starting",
+    "gone",
+    "ready",
+)
 
 
 @dataclass(frozen=True, slots=True)

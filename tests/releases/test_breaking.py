@@ -12,6 +12,7 @@ import redis
 from django.db import connection
 from django.urls import reverse
 
+from formats import heartbeat
 from registry.models import Event, Role
 from releases import dataplane, selectors
 from releases.errors import NodesFailed
@@ -195,5 +196,5 @@ def test_many_that_react_at_once_make_one_decision(nodes, chloe):
 
 
 def test_a_heartbeat_without_trips_is_read_as_before():
-    beat = {"node": "n", "boot": "b", "at": 1.0, "models": {"m": {"revision": 2}}}
-    assert dataplane.heartbeat(beat).of("m").broken == {}
+    beat = heartbeat.read("n", b'{"boot": "b", "at": 1.0, "models": {"m": {"revision": 2}}}')
+    assert beat.of("m").broken == {}

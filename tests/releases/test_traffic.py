@@ -12,7 +12,7 @@ import redis
 
 from releases import figures
 from releases.models import CounterShipment, NodeTraffic, Traffic
-from releases.services import publishing, traffic
+from releases.services import feedback, publishing, traffic
 from scoring.telemetry import Cell, Meters
 from tests import makers
 
@@ -209,3 +209,30 @@ def test_rows_that_are_still_young_stay_as_they_are(stream, model):
     stream.ingest()
     assert traffic.roll_up() == 0
     assert Traffic.objects.get().span == 60
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", "hello", "[]", "{}", '{"node": 1, "boot": "b", "sequence": 1}', '{"node": "n", "boot": "b"}',
+     '{"node": "n", "boot": "b", "sequence": "2"}', '{"node": "n\\u0000", "boot": "b", "sequence": 2}'],
+)  # fmt: skip
+def test_what_is_no_shipment_stands_before_no_other(stream, model, said):
+    """One foreign entry stopped the counting of an environment for ever."""
+    stream.client.xadd(stream.name, {"batch": said} if said else {"else": "x"})
+    stream.send(1, segments=5)
+
+    assert stream.ingest() == 1
+    assert (stream.acknowledged(), stream.client.xlen(stream.name)) == (1, 0)
+
+
+@pytest.mark.parametrize("items", [None, {}, [1], [{"at": "noon"}]], ids=str)
+def test_feedback_that_cannot_be_read_is_not_acknowledged_and_stops_nobody(stream, items):
+    name = f"assay:{stream.environment.name}:feedback"
+    for node, what in (("newer", items), ("ours", [])):
+        told = {"node": node, "boot": "b1", "after": 0, "sequence": 1, "items": what}
+        stream.client.xadd(name, {"batch": json.dumps(told)})
+    feedback.ingest(stream.environment)
+
+    acknowledged = stream.client.hgetall(f"{name}:acked")
+    assert acknowledged == {b"newer:b1": b"0", b"ours:b1": b"1"}
+    assert stream.client.xlen(name) == 0

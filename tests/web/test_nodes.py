@@ -79,6 +79,26 @@ def test_a_version_that_was_given_up_is_told_wherever_nodes_are(place, as_, worl
     assert "0 of 1 ready" in on_page
 
 
+def test_a_foreign_or_newer_node_breaks_no_page(place, as_):
+    client, environment = place
+    newer = {"digits": {"revision": 9, "ready": [1], "failed": {"latest": "no artifact"}}}
+    spoken.beat(client, environment.name, "alpha", models=newer, workers=[{"slot": "first"}])
+    client.set(f"assay:{environment.name}:node:stranger", b"\xffhello", ex=60)
+    spoken.beat(client, environment.name, "gamma", models=GOOD)
+
+    nodes = as_("vera").get(f"/api/v1/environments/{environment.name}/nodes").json()["nodes"]
+    on_page, on_health = words(as_("vera").get("/nodes/")), words(as_("vera").get("/health/"))
+
+    assert {node["name"]: node["state"] for node in nodes} == {
+        "alpha": "ready", "gamma": "ready", "stranger": "unreadable"
+    }  # fmt: skip
+    assert "not understood here: models.digits.failed.latest, workers.0.slot" in on_page
+    assert "It counts for no release." in on_page
+    for said in (on_page, on_health):
+        assert "not understood" in said
+        assert "gamma" in said
+
+
 def test_a_live_version_that_a_node_gave_up_is_told_on_its_model_and_by_the_api(world, as_):
     with write():
         record(
