@@ -33,7 +33,7 @@ from releases.examiner.spec import Spec
 from releases.examiner.wanted import Wanted
 from releases.statistics import arrays, estimates, slices
 from releases.statistics.arrays import Entries
-from releases.statistics.comparison import compare
+from releases.statistics.comparison import Decision, compare
 from releases.statistics.estimates import CONFIDENCE, Estimate, Worth
 from releases.statistics.judging import judged, judgement
 from releases.statistics.power import power
@@ -178,6 +178,10 @@ def _judge(
     )
 
 
+def _rows(units: int | None, rows: int, worth: Worth) -> int | None:
+    return None if units is None else _bounded(units * rows // worth.units)
+
+
 def _bounded(rows: int | None) -> int | None:
     """More than a billion rows is no advice."""
     return rows if rows is None or rows <= MOST_ADVISED else None
@@ -219,7 +223,8 @@ def _comparison(
         return None, f"the champion cannot be compared on these rows: {error}"[:1000]
     margin = spec.metric.margin if spec.metric.margin is not None else MARGIN
     decision = paired.decision(margin)
-    needed = paired.units_needed(margin) if decision == "cannot_tell" else None
+    needed = paired.units_needed(margin) if decision is Decision.CANNOT_TELL else None
+    ahead = paired.units_needed(0.0) if decision is Decision.NOT_WORSE and paired.difference > 0 else None
     return result.Comparison(
         decision=decision.value,
         difference=paired.difference,
@@ -227,7 +232,8 @@ def _comparison(
         upper=paired.upper,
         margin=margin,
         method=paired.method,
-        rows_needed=None if needed is None else _bounded(needed * len(target) // worth.units),
+        rows_needed=_rows(needed, len(target), worth),
+        rows_for_better=_rows(ahead, len(target), worth),
         p_value=paired.p_value,
         only_ours=paired.only_ours,
         only_theirs=paired.only_theirs,

@@ -101,6 +101,7 @@ class Comparison:
 
     lower, upper          one-sided 95 % bounds of the difference.
     rows_needed           for "cannot_tell": about how many rows would settle it; None where no number would.
+    rows_for_better       where it is ahead and that is not shown: about how many rows would show it.
     only_ours, only_theirs   rows that only this version, or only the champion, gets right; None for a
                           metric that does not count right answers.
     """
@@ -115,6 +116,7 @@ class Comparison:
     p_value: float | None = None
     only_ours: Count | None = None
     only_theirs: Count | None = None
+    rows_for_better: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from django.shortcuts import render
 
 from registry import selectors as registry_selectors
 from registry.web.pages import page
-from releases import selectors
-from releases.web import comparing, evidence
+from releases import evidence, selectors
+from releases.comparing import versions as comparing
 
 
 @page
@@ -27,7 +27,7 @@ def compare(request: HttpRequest, name: str) -> HttpResponseBase:
         "base": base,
         "head": head,
         "versions": registry_selectors.version_lines(model)[:200],
-        "changes": comparing.changes(_document(base), _document(head)),
+        "changes": comparing.changes(base, head),
         "sides": [_measured(base), _measured(head)],
     }
     return render(request, "releases/compare.html", context)
@@ -44,23 +44,6 @@ def _chosen(model: Any, number: str | None, otherwise: Any) -> Any:
 def _live(model: Any) -> Any:
     champions = selectors.champions([model]).get(model.pk, [])
     return champions[0].version if champions else None
-
-
-def _document(version: Any) -> dict[str, Any]:
-    files = {
-        f.key: f"{f.artifact_id[:12]} ({f.artifact.size:,} bytes)"
-        for f in version.files.select_related("artifact")
-    }
-    return {"bytes": files, **version.manifest, "tensors": _tensors(version)}
-
-
-def _tensors(version: Any) -> dict[str, str]:
-    told = {}
-    for side in ("inputs", "outputs"):
-        for spec in version.signature.get(side, []):
-            axes = ", ".join("any" if axis == -1 else str(axis) for axis in spec.get("shape", []))
-            told[f"{side}.{spec['name']}"] = f"{spec['datatype']} [{axes}]"
-    return told
 
 
 def _measured(version: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from registry.principals import Access
 from releases import policies
 from releases.lifecycle import State
+from releases.web import strip
 from releases.web.progress import sentence
 from releases.web.roster import Member, names_with
 from releases.web.standing import GateView, Standing, View, standing
@@ -60,6 +61,11 @@ class Gate:
     seconds: float | None
     template: str
     waits: str = ""
+
+    @property
+    def said(self) -> strip.Said:
+        """What it says in the strip."""
+        return strip.said(self.run.gate, self.outcome, self.run.summary, self.run.evidence or {})
 
     @property
     def progress(self) -> str:

@@ -17,10 +17,10 @@ from registry.manifest import METRICS
 from registry.selectors import access
 from registry.web.pages import page
 from registry.web.paging import keyset
-from releases import policies, selectors
+from releases import evidence, policies, selectors
 from releases.events import Kind
 from releases.lifecycle import Action
-from releases.web import evidence, nodes, policy, policy_words, sentences, snippets
+from releases.web import nodes, policy, policy_words, sentences, snippets
 from releases.web.roster import members
 
 PAGE_SIZE = 25

@@ -14,11 +14,13 @@ from registry.selectors import access, words
 from registry.web import drafts, freshness
 from registry.web.drafts import Written
 from registry.web.pages import action, page
-from releases import policies, selectors
+from releases import evidence, policies, selectors
+from releases.comparing import facts as compared
+from releases.comparing import versions as comparing
 from releases.events import Kind
 from releases.lifecycle import Action, State
 from releases.services import gating, reviews
-from releases.web import comparing, evidence, facts, nodes, sentences
+from releases.web import facts, nodes, sentences
 from releases.web.deeds import DEEDS
 from releases.web.roster import members
 
@@ -134,6 +136,7 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
     start_refusal = dict(choices).get(Action.START_ROLLOUT, "")
     events = list(selectors.timeline(found))
     live = selectors.champion(found.model, found.environment)
+    changes = comparing.changes(live.version, found.version) if live else []
     return {
         "release": found,
         "version": found.version,
@@ -158,7 +161,8 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
         "may_retry": not policies.refuse_retry(asker, known),
         "live": live if live and live.pk != found.pk else None,
         "live_latency": evidence.latency_of(live) if live and live.pk != found.pk else {},
-        "changes": comparing.changes(live.version.manifest, found.version.manifest) if live else [],
+        "changes": changes,
+        "warnings": compared.warnings(changes),
         "timeline_entries": sentences.entries(events, _words(events)),
         "rolled_away": rollout is not None and facts.went_back(rollout),
         "version_text": str(found.version.number),

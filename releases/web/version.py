@@ -19,10 +19,10 @@ from registry.selectors import access
 from registry.stores import artifact_store
 from registry.web.drafts import Written
 from registry.web.pages import action, page
-from releases import policies, selectors
+from releases import evidence, policies, selectors
+from releases.comparing import versions as comparing
 from releases.gates.schema import BEYOND
 from releases.services.opening import open_release
-from releases.web import comparing, evidence
 from releases.web.lineage import Part, drawing
 
 SHOWN_BYTES = 200_000
@@ -118,7 +118,7 @@ def _context(request: HttpRequest, name: str, number: int) -> dict[str, Any]:
         "latency": evidence.latency_of(proven) if proven else {},
         "live": live,
         "base": base,
-        "changes": comparing.changes(base.manifest, manifest) if base else [],
+        "changes": comparing.changes(base, found) if base else [],
         "feedback": selectors.feedback_by_version(found.model, [found.number]).get(found.number),
         "environments": selectors.environments(),
         "open_refusal": policies.refuse_open(access(request.user, None, found.model), condemned),

@@ -10,10 +10,10 @@ from django.template import Context, Template
 
 from registry.templatetags import charts, ui
 from releases.api import observed
+from releases.evidence import Quality
 from releases.lifecycle import State
 from releases.models import GateRun, Review
 from releases.web import models, nodes
-from releases.web.evidence import Quality
 
 CSS = Path(__file__).parents[2] / "static" / "css"
 ICONS = Path(__file__).parents[2] / "static" / "icons.svg"

@@ -263,3 +263,31 @@ def test_the_inbox_can_leave_out_what_is_done(world, as_):
     assert f"/releases/{world.live.pk}/" in everything
     assert f"/releases/{world.live.pk}/" not in on_their_way
     assert f"/releases/{world.review.pk}/" in on_their_way
+
+
+def test_an_exchanged_set_is_said_before_any_figure(world, as_):
+    html = page(as_("vera"), world.review)
+    told = html.index("The end-to-end set is another one")
+    assert told < html.index('aria-label="Gates"')
+    assert "exchanged" in html[html.index('id="changed"') :]
+    assert "The confidence set is another one" not in html
+
+
+def test_the_comparison_page_says_of_the_facts_what_the_release_page_says(world, as_):
+    start, end = '<table class="table table--plain table--dense table--stack diff">', "</table>"
+
+    def table(html):
+        return html[html.index(start) : html.index(end, html.index(start))]
+
+    there = as_("vera").get("/models/digits/compare/?base=2&head=3").content.decode()
+    assert table(there) == table(page(as_("vera"), world.review))
+
+
+def test_the_strip_says_what_a_passed_gate_does_not_show(world, as_):
+    run = world.review.gate_runs.get(gate="benchmark")
+    run.evidence["warm_up"] = {"steady": False, "queries": 9, "seconds": 1.0}
+    run.save()
+    html = page(as_("vera"), world.review)
+    strip = html[html.index('aria-label="Gates"') : html.index('id="evidence"')]
+    assert "Never became steady" in strip
+    assert "Better not shown" in strip

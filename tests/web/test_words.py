@@ -15,9 +15,10 @@ import pytest
 from registry.events import Kind as RegistryKind
 from registry.web import cards
 from registry.web.audit import neutral
+from releases.comparing import facts
 from releases.events import Kind
 from releases.lifecycle import State
-from releases.web import comparing, lineage, sentences, snippets, version
+from releases.web import lineage, sentences, snippets, version
 from releases.web.facts import steps
 from releases.web.standing import GateView, View, standing
 from tests.web.world import SIGNATURE
@@ -82,13 +83,13 @@ def test_a_gate_is_told_with_its_outcome_and_coloured_by_it():
 def test_a_change_is_added_removed_or_changed():
     before = {"model": "digits", "training": {"algorithm": "A", "hyperparameters": {"C": 1.0}}}
     after = {"model": "digits", "training": {"algorithm": "B", "hyperparameters": {"depth": 3}}}
-    found = {change.name: change.kind for change in comparing.changes(before, after)}
+    found = {change.name: change.kind for change in facts.changes(before, after)}
     assert found == {"algorithm": "changed", "hyperparameters.C": "removed", "hyperparameters.depth": "added"}
-    assert comparing.changes(before, before) == []
+    assert facts.changes(before, before) == []
 
 
 def test_a_float_is_not_told_with_the_dust_of_its_bits():
-    assert comparing.flat({"a": 0.1 + 0.2}) == {"a": "0.3"}
+    assert facts.flat({"a": 0.1 + 0.2}) == {"a": "0.3"}
 
 
 def test_the_parts_of_the_triple_do_not_overlap():
