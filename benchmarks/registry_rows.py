@@ -42,7 +42,7 @@ from registry.models import (
 from registry.services import people
 from registry.services.tokens import create_token
 from releases import guards as release_guards
-from releases.guards import AUTOMATIC_GATES
+from releases.guards import GATES
 from releases.lifecycle import State
 from releases.models import GateRun, Release, Review, Reward, Rollout, Route, Traffic
 from releases.services.environments import ensure_environment
@@ -300,7 +300,7 @@ def _releases(
 def _gate_runs(release: Release, number: _Ids, now: datetime) -> Iterator[GateRun]:
     """All passed; where gates still run, two have, one of every second release ended in an error."""
     waits = release.state == State.VALIDATING
-    for position, gate in enumerate(AUTOMATIC_GATES):
+    for position, gate in enumerate(GATES):
         outcome = "passed" if not waits or position < 2 else "pending"
         if waits and position == 2 and release.version.number % 4 == 1:
             outcome = "errored"

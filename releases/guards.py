@@ -6,7 +6,7 @@ from typing import Any
 
 from registry.guards import MACHINE, Guard, frozen, install_all
 
-AUTOMATIC_GATES = ("integrity", "schema", "end_to_end", "confidence", "benchmark")
+GATES = ("integrity", "schema", "end_to_end", "confidence", "benchmark")
 DATA_GATES = ("end_to_end", "confidence")
 """Whoever failed one of these can never be served: not by another release either."""
 
@@ -24,7 +24,7 @@ STALE = """NOT EXISTS (SELECT 1 FROM releases_release r JOIN registry_modelversi
     AND v.digest = NEW.version_digest)"""
 
 _UNPROVEN = f"""(SELECT count(*) FROM releases_gaterun g WHERE g.release_id = NEW.id AND g.outcome = 'passed'
-    AND g.gate IN {AUTOMATIC_GATES}) < {len(AUTOMATIC_GATES)}"""  # noqa: S608 - constants of this file
+    AND g.gate IN {GATES}) < {len(GATES)}"""  # noqa: S608 - constants of this file
 _UNSIGNED = """EXISTS (SELECT 1 FROM {slots} WHERE NOT EXISTS (SELECT 1 FROM releases_review w
     WHERE w.release_id = NEW.id AND w.slot = slots.value AND w.verdict = 'approve'
     AND w.evidence_digest = NEW.evidence_digest))"""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from releases.gates.base import Candidate, Gate, Outcome, Phase, Verdict
+from releases.gates.base import Candidate, Gate, Outcome, Verdict
 
-__all__ = ["Candidate", "Gate", "Outcome", "Phase", "Verdict"]
+__all__ = ["Candidate", "Gate", "Outcome", "Verdict"]

@@ -19,11 +19,6 @@ class Outcome(StrEnum):
     ERRORED = "errored"
 
 
-class Phase(StrEnum):
-    AUTOMATIC = "automatic"
-    HUMAN = "human"
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """All that a gate may look at. Gates never reach for the database.
@@ -39,7 +34,6 @@ class Candidate:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     policy: Mapping[str, Any] = field(default_factory=dict)
     measured: Mapping[str, Any] = field(default_factory=dict)
-    signed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +46,9 @@ class Verdict:
 
 
 class Gate(Protocol):
-    """A question. `phase` says whether workers or people answer it."""
+    """A question that workers answer; what people answer is a review."""
 
     @property
     def name(self) -> str: ...
-
-    @property
-    def phase(self) -> Phase: ...
 
     def check(self, candidate: Candidate) -> Verdict: ...

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from registry.model_policy import FLOORS
-from releases.gates.base import Candidate, Outcome, Phase, Verdict
+from releases.gates.base import Candidate, Outcome, Verdict
 
 ANY_PROFILE = "any"
 
@@ -15,7 +15,6 @@ class Benchmark:
     """Compares SingleStream figures with the limits of the model's policy for this hardware profile."""
 
     name = "benchmark"
-    phase = Phase.AUTOMATIC
 
     def check(self, candidate: Candidate) -> Verdict:
         found = candidate.measured

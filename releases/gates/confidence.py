@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from registry.manifest import MetricRange
-from releases.gates.base import Candidate, Outcome, Phase, Verdict
+from releases.gates.base import Candidate, Outcome, Verdict
 
 
 class Confidence:
@@ -17,7 +17,6 @@ class Confidence:
     """
 
     name = "confidence"
-    phase = Phase.AUTOMATIC
 
     def check(self, candidate: Candidate) -> Verdict:
         found = candidate.measured

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from releases.gates.base import Candidate, Outcome, Phase, Verdict
+from releases.gates.base import Candidate, Outcome, Verdict
 
 
 class EndToEnd:
     """One wrong row fails: there is no rate and no budget for misses."""
 
     name = "end_to_end"
-    phase = Phase.AUTOMATIC
 
     def check(self, candidate: Candidate) -> Verdict:
         found = candidate.measured

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from releases.gates.base import Candidate, Outcome, Phase, Verdict
+from releases.gates.base import Candidate, Outcome, Verdict
 
 
 class Integrity:
     """`measured` is the inspection in the sandbox, with `checked` = files whose digest was recomputed."""
 
     name = "integrity"
-    phase = Phase.AUTOMATIC
 
     def check(self, candidate: Candidate) -> Verdict:
         found = candidate.measured

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from formats.types import CLIP, COUNT, FREE, REFUSE, Signature, TensorSpec
-from releases.gates.base import Candidate, Outcome, Phase, Verdict
+from releases.gates.base import Candidate, Outcome, Verdict
 
 BEYOND = {
     REFUSE: "others are refused",
@@ -138,7 +138,6 @@ class Schema:
     """Compares with the champion's signature; a break passes only where the manifest declares it."""
 
     name = "schema"
-    phase = Phase.AUTOMATIC
 
     def check(self, candidate: Candidate) -> Verdict:
         if candidate.champion is None:

@@ -15,7 +15,7 @@ from registry.transactions import write
 from releases import policies, selectors
 from releases.errors import Condemned
 from releases.events import Kind
-from releases.guards import AUTOMATIC_GATES
+from releases.guards import GATES
 from releases.lifecycle import Action, State
 from releases.models import GateRun, Release
 from releases.services.transitions import advance
@@ -88,7 +88,7 @@ def submit_release(release: Release, *, by: Person, token: ApiToken | None = Non
         now = _policy_now(release.model)
         anew = {"policy": now} if now != release.policy else {}
         Release.objects.filter(pk=release.pk, state=State.DRAFT).update(policy=now)
-        for position, gate in enumerate(AUTOMATIC_GATES):
+        for position, gate in enumerate(GATES):
             GateRun.objects.get_or_create(release=release, gate=gate, defaults={"position": position})
         return advance(release, Action.SUBMIT, actor=(token or by).actor, **anew)
 
