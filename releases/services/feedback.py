@@ -121,9 +121,13 @@ def _ingest_batch(batch: dataplane.Batch) -> int:
 
 
 def _complete_upto(batch: dataplane.Batch) -> int:
-    """The last number up to which every batch of this boot is in the database; batches count from 1."""
-    rows = FeedbackBatch.objects.filter(node=batch.node, boot=batch.boot).order_by("sequence")
-    upto = 0
+    """The last number up to which every batch of this boot is in the database.
+
+    Counted from what the node knew to be acknowledged, so only over what is under way; and a database
+    that is older than that waits for nothing that the node has deleted since.
+    """
+    boot = FeedbackBatch.objects.filter(node=batch.node, boot=batch.boot)
+    rows, upto = boot.filter(sequence__gt=batch.after).order_by("sequence"), batch.after
     for sequence in rows.values_list("sequence", flat=True).iterator():
         if sequence != upto + 1:
             break

@@ -236,3 +236,13 @@ def test_feedback_that_cannot_be_read_is_not_acknowledged_and_stops_nobody(strea
     acknowledged = stream.client.hgetall(f"{name}:acked")
     assert acknowledged == {b"newer:b1": b"0", b"ours:b1": b"1"}
     assert stream.client.xlen(name) == 0
+
+
+def test_batches_that_a_node_has_deleted_are_not_waited_for(stream):
+    """The database is older than the node's last word: it was restored, or a batch's row is gone."""
+    name = f"assay:{stream.environment.name}:feedback"
+    for sequence in (4, 6):
+        told = {"node": "n", "boot": "b1", "after": 3, "sequence": sequence, "items": []}
+        stream.client.xadd(name, {"batch": json.dumps(told)})
+    feedback.ingest(stream.environment)
+    assert stream.client.hgetall(f"{name}:acked") == {b"n:b1": b"4"}
