@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from celery import shared_task
 
@@ -17,6 +18,7 @@ from registry.services.dispatching import Reactions, Wanted, dispatch
 from registry.wakeups import ring_queue
 from releases import selectors
 from releases.events import Kind
+from releases.models import Environment
 from releases.services import breaking, feedback, gating, predictions, publishing, saga, traffic
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,13 @@ WORK: dict[str, Callable[[Job], None]] = {
     "advance_rollout": _advance_rollout,
     "publish_plan": _publish_plan,
 }
+WATCHED: tuple[Callable[[Environment], object], ...] = (
+    breaking.watch,
+    feedback.ingest,
+    publishing.ensure_published,
+    traffic.ingest,
+)
+"""What every tick does in each environment."""
 
 
 def _number(job: Job) -> int:
@@ -126,14 +135,23 @@ def dispatch_events() -> None:
 @shared_task(name="releases.tick", ignore_result=True)
 def tick() -> None:
     """Once a second: nothing stays undone because a message, a worker or Redis was lost."""
-    dispatch(REACTIONS)
+    _apart(partial(dispatch, REACTIONS), _ring_waiting)
+    for environment in selectors.environments():
+        _apart(*(partial(part, environment) for part in WATCHED))
+
+
+def _ring_waiting() -> None:
     for queue in jobs.waiting():
         ring_queue(queue)
-    for environment in selectors.environments():
-        breaking.watch(environment)
-        feedback.ingest(environment)
-        publishing.ensure_published(environment)
-        traffic.ingest(environment)
+
+
+def _apart(*parts: Callable[[], object]) -> None:
+    """Do each part, whatever becomes of the others: feedback nobody can read delays no roll-back."""
+    for part in parts:
+        try:
+            part()
+        except Exception:
+            log.exception("a part of the tick failed, and is tried again with the next one")
 
 
 @shared_task(name="releases.roll_up", ignore_result=True)
@@ -141,6 +159,4 @@ def roll_up() -> None:
     """Once a minute: what is counted per minute stays small, no answer is kept longer than promised, and
     whoever shares this Redis by mistake is found out.
     """
-    traffic.roll_up()
-    predictions.forget_old()
-    publishing.say_here()
+    _apart(traffic.roll_up, predictions.forget_old, publishing.say_here)

@@ -48,3 +48,17 @@ def test_a_proof_that_took_two_workers_with_it_is_tried_again(proof, monkeypatch
     assert [job.pk for job in tried] == [proof.pk]
     proof.refresh_from_db()
     assert proof.state == Job.State.DONE
+
+
+def test_a_part_of_the_tick_that_fails_delays_none_of_the_others(monkeypatch, caplog):
+    places = {makers.environment("production"), makers.environment("staging")}
+    done = []
+
+    def fails(environment):
+        raise OSError(f"no way into {environment.name}")
+
+    monkeypatch.setattr(tasks, "WATCHED", (fails, done.append))
+    monkeypatch.setattr(tasks, "_ring_waiting", lambda: fails(min(places, key=str)))
+    tasks.tick()
+    assert set(done) == places
+    assert sum(record.exc_info is not None for record in caplog.records) == 3
