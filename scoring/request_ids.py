@@ -30,7 +30,7 @@ _COUNTERS = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class RequestId:
-    """What an id says. `model` is `model_tag(name)`, `unit` the `routing.unit_hash`, `at_ms` epoch ms."""
+    """What an id says. `model` is `model_tag(name)`, `unit` the `routing.unit_hasher`, `at_ms` epoch ms."""
 
     model: bytes
     version: int

@@ -17,7 +17,7 @@ WHOLE = 1 << 53
 """What a model's integer weights sum to. Dividing 64 bits by 2**64 would round the topmost to 1.0."""
 
 INTERVAL = "interval"
-"""Hashing by which each arm has a stretch of the places, as `split` reads them."""
+"""Hashing by which each arm has a stretch of the places, as `splitter` reads them."""
 RENDEZVOUS = "rendezvous"
 """Hashing by which each arm draws for each unit, as `rendezvous` does."""
 
@@ -31,13 +31,11 @@ class Arm:
     reason: str
 
 
-def unit_hash(unit: str, salt: bytes) -> int:
-    """64 bits of a unit under a rollout's salt: the unit's place, and its pseudonym in request ids."""
-    return int.from_bytes(blake2b(unit.encode(), key=salt, digest_size=8).digest(), "big")
-
-
 def unit_hasher(salt: bytes) -> Callable[[str], int]:
-    """`unit_hash` for one salt, with the key's part done once."""
+    """Unit -> 64 bits under a rollout's salt: its place, and its pseudonym in request ids.
+
+    The key's part is done once for all units.
+    """
     prepared = blake2b(key=salt, digest_size=8)
 
     def hashed(unit: str) -> int:
@@ -49,24 +47,15 @@ def unit_hasher(salt: bytes) -> Callable[[str], int]:
 
 
 def splitter(arms: Sequence[Arm]) -> Callable[[int], int]:
-    """`split` for one list of arms, with the sums done once."""
+    """64 bits of a unit -> index of the first arm whose cumulative weight exceeds the unit's place.
+
+    arms    at least one, weights summing to 2**53, as a ModelPlan sees to.
+
+    The bits come from `unit_hasher`, or are any uniform ones for a unit that nobody named. The sums are
+    done once for all units.
+    """
     thresholds = list(accumulate(arm.weight for arm in arms))
     return lambda hashed: bisect_right(thresholds, hashed >> 11)
-
-
-def split(arms: Sequence[Arm], hashed: int) -> int:
-    """Index of the first arm whose cumulative weight exceeds the unit's place.
-
-    arms    at least one, weights summing to 2**53.
-    hashed  64 bits from `unit_hash`, or any uniform 64 bits for a unit that nobody named.
-    """
-    place = hashed >> 11
-    threshold = 0
-    for index, arm in enumerate(arms):
-        threshold += arm.weight
-        if place < threshold:
-            return index
-    raise ValueError("the weights of the arms sum to less than 2**53")
 
 
 def rendezvous(arms: Sequence[Arm], hashed: int, salt: bytes) -> int:

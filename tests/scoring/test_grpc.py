@@ -16,7 +16,7 @@ from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc import service_pb2_grpc as stubs
 
 from scoring.request_ids import BY_NAME, parse
-from scoring.routing import unit_hash
+from scoring.routing import unit_hasher
 from tests.scoring import models
 from tests.scoring.doors import GrpcDoor
 from tests.scoring.nodes import REQUEST_KEY, TOKEN, Node, model, wait_for
@@ -98,7 +98,7 @@ def test_unit_and_ids(stub):
     trailing = dict(call.trailing_metadata())
 
     fields = parse(answer.parameters["request_id"].string_param, REQUEST_KEY)
-    assert fields.unit == unit_hash("user-17", b"salt")
+    assert fields.unit == unit_hasher(b"salt")("user-17")
     assert trailing["x-assay-request-id"] == answer.parameters["request_id"].string_param
     assert trailing["x-assay-worker"].startswith("n1/")
     assert "infer;dur=" in trailing["server-timing"]
@@ -108,7 +108,7 @@ def test_unit_by_metadata(stub):
     answer = stub.ModelInfer(request(), metadata=(*META, ("x-assay-unit", "user-18")))
 
     fields = parse(answer.parameters["request_id"].string_param, REQUEST_KEY)
-    assert fields.unit == unit_hash("user-18", b"salt")
+    assert fields.unit == unit_hasher(b"salt")("user-18")
 
 
 def test_typed_contents_in_raw_out_and_typed_where_asked_for(stub):

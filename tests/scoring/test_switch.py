@@ -19,7 +19,7 @@ from onnx import helper
 from scoring.artifacts import blob_path
 from scoring.node.files import write_atomically
 from scoring.plans import serialise, sign
-from scoring.routing import WHOLE, split, unit_hash
+from scoring.routing import WHOLE, splitter, unit_hasher
 from tests.scoring import models
 from tests.scoring.load import Load
 from tests.scoring.nodes import Node, arms, envelope, model, plan, token, wait_for
@@ -143,7 +143,7 @@ def test_units_go_where_the_split_sends_them(fresh, store):
 
     with closing(node.client()) as client:
         for unit in (f"user-{n}" for n in range(40)):
-            expected = shares[split(shares, unit_hash(unit, b"salt"))].version
+            expected = shares[splitter(shares)(unit_hasher(b"salt")(unit))].version
             answer = client.infer("m", parameters={"unit": unit})[2]
             assert int(answer["model_version"]) == expected
         unnamed = [int(client.infer("m")[2]["model_version"]) for _ in range(200)]
