@@ -17,6 +17,9 @@ MEASURED = (*CEILINGS, *FLOORS)
 
 SLOTS = ("technical", "privacy", "security", "approval")
 MODES = ("auto", "propose")
+WEIGHTS = ("decide", "advise", "off")
+"""What a finding may do: fail the gate, be said beside a verdict that stands without it, or nothing."""
+
 MOST_CACHE_MB = 4096
 LONGEST_NAME = 100
 MOST_PROOF_MINUTES = 7 * 24 * 60
@@ -43,12 +46,17 @@ class ModelPolicy:
     """`slots` are the signatures a release needs; `operators` are allowed beyond the default list;
     `benchmark` maps a hardware profile (or `any`) to limits of `MEASURED`, such as {"p99_ms": 20.0};
     `margin` overrides how much worse than the champion a metric may be;
+    `slices` says what a slice beyond the acceptable range does, and `power` what a comparison does that
+    would have seen a loss of the margin with less than the chance `min_power` (see `WEIGHTS`);
     `proof_minutes` is how long all automatic gates of a release may take together."""
 
     slots: tuple[str, ...] = SLOTS
     operators: tuple[str, ...] = ()
     benchmark: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     margin: float | None = None
+    slices: str = "advise"
+    power: str = "advise"
+    min_power: float = 0.8
     mode: str = "auto"
     proof_minutes: int = 60
     serving: Serving = Serving()
@@ -59,6 +67,9 @@ class ModelPolicy:
             "operators": list(self.operators),
             "benchmark": {profile: dict(limits) for profile, limits in self.benchmark.items()},
             "margin": self.margin,
+            "slices": self.slices,
+            "power": self.power,
+            "min_power": self.min_power,
             "mode": self.mode,
             "proof_minutes": self.proof_minutes,
             "serving": self.serving.to_json(),
@@ -111,6 +122,9 @@ def parse(document: object) -> ModelPolicy:
         operators=_operators(document.get("operators", ())),
         benchmark=_benchmark(document.get("benchmark", {})),
         margin=_margin(document.get("margin")),
+        slices=_one_of(document.get("slices", "advise"), WEIGHTS, "policy.slices"),
+        power=_one_of(document.get("power", "advise"), WEIGHTS, "policy.power"),
+        min_power=_chance(document.get("min_power", 0.8)),
         mode=_one_of(document.get("mode", "auto"), MODES, "policy.mode"),
         proof_minutes=_minutes(document.get("proof_minutes", 60)),
         serving=_serving(document.get("serving", {})),
@@ -214,6 +228,13 @@ def _margin(value: object) -> float | None:
         return None
     if not _is_number(value) or value < 0:
         raise BadInput("Write a number of at least 0.", field="policy.margin")
+    return float(value)
+
+
+def _chance(value: object) -> float:
+    """A test errs with 5 % at most: less power than that is none, and certainty takes endless rows."""
+    if not _is_number(value) or not 0.05 < value <= 0.999:
+        raise BadInput("Write a chance above 0.05 and at most 0.999, such as 0.8.", field="policy.min_power")
     return float(value)
 
 

@@ -177,9 +177,12 @@ def _get(entry: Any, name: str) -> str:
 
 
 @register.inclusion_tag("components/field.html")
-def field(bound: Any, hint: str = "") -> dict[str, Any]:
-    """One field of a form with its label, hint and errors tied to it for screen readers."""
-    return {"field": bound, "hint": hint or bound.help_text}
+def field(bound: Any, hint: str = "", name: str = "") -> dict[str, Any]:
+    """One field of a form with its label, hint and errors tied to it for screen readers.
+
+    `name` is what the API calls it.
+    """
+    return {"field": bound, "hint": hint or bound.help_text, "name": name}
 
 
 @register.inclusion_tag("components/pager.html", takes_context=True)

@@ -237,6 +237,7 @@ def _comparison(
         p_value=paired.p_value,
         only_ours=paired.only_ours,
         only_theirs=paired.only_theirs,
+        power=paired.power(margin, worth.units),
     ), None
 
 

@@ -102,6 +102,8 @@ class Comparison:
     lower, upper          one-sided 95 % bounds of the difference.
     rows_needed           for "cannot_tell": about how many rows would settle it; None where no number would.
     rows_for_better       where it is ahead and that is not shown: about how many rows would show it.
+    power                 the chance that a version as good as the champion is shown to be not worse here:
+                          how well a loss of the margin could be seen.
     only_ours, only_theirs   rows that only this version, or only the champion, gets right; None for a
                           metric that does not count right answers.
     """
@@ -117,6 +119,7 @@ class Comparison:
     only_ours: Count | None = None
     only_theirs: Count | None = None
     rows_for_better: Count | None = None
+    power: Annotated[float, Meta(ge=0, le=1)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

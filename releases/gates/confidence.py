@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from registry import model_policy
 from registry.manifest import MetricRange
 from releases.gates.base import Candidate, Outcome, Verdict
+from releases.gates.findings import findings, sentences
 
 
 class Confidence:
@@ -14,6 +16,7 @@ class Confidence:
 
     A value beyond the good end fails as well: that is leakage, or the wrong set. Against the champion
     on the same rows, `worse` (its whole interval beyond the margin) fails; `cannot tell` does not.
+    Slices beyond the range and a comparison without power fail it where the policy lets them decide.
     """
 
     name = "confidence"
@@ -24,11 +27,20 @@ class Confidence:
         evidence = {**found, "metric": metric["name"], "range": list(metric["range"])}
         if reason := found.get("reason"):
             return Verdict(Outcome.FAILED, str(reason), evidence)
-        problem = _problem(found, metric) or _against_champion(candidate)
+        policy = model_policy.parse(candidate.policy)
+        told = findings(found, metric, policy, candidate.champion_number)
+        deciding = [each for each in told if each.says == "decides"]
+        advising = [each for each in told if each.says == "advises"]
+        evidence |= {
+            "policy": {name: getattr(policy, name) for name in ("slices", "power", "min_power")},
+            "findings": [each.to_json() for each in told],
+        }
+        problem = _problem(found, metric) or _against_champion(candidate) or sentences(deciding)
         words = _said(found, metric)
         if problem:
             return Verdict(Outcome.FAILED, f"{words} {problem}", evidence)
-        return Verdict(Outcome.PASSED, words, evidence)
+        advice = f" Advice: {sentences(advising)}" if advising else ""
+        return Verdict(Outcome.PASSED, words + advice, evidence)
 
 
 def _problem(found: Mapping[str, Any], metric: Mapping[str, Any]) -> str:

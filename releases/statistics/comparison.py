@@ -10,7 +10,7 @@ from enum import StrEnum
 from math import ceil, sqrt
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from registry.manifest import METRICS, Kind, MetricRange
 from releases.statistics import bootstrap, delong, metrics
@@ -65,6 +65,13 @@ class Paired:
             return None
         z = float(ndtri(CONFIDENCE) + ndtri(POWER))
         return ceil(z * z * self.variance / (seen * seen))
+
+    def power(self, margin: float, units: int) -> float:
+        """The chance that so many units show a version not worse that is just as good."""
+        deviation = sqrt(self.variance / units)
+        if not deviation:
+            return 1.0 if margin else 1 - CONFIDENCE
+        return float(ndtr(margin / deviation - ndtri(CONFIDENCE)))
 
 
 def compare(

@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 
 from registry.errors import BadInput
-from registry.model_policy import MOST_CACHE_MB, MOST_PROOF_MINUTES, SLOTS, ModelPolicy
+from registry.model_policy import MOST_CACHE_MB, MOST_PROOF_MINUTES, SLOTS, WEIGHTS, ModelPolicy
 from releases.web.policy_words import ANY_HARDWARE, MEASURES, TOLD, exactly
 
 ALWAYS = "approval"
@@ -36,6 +36,21 @@ class PolicyForm(forms.Form):
         label="Still as good as the live version when worse by at most",
         help_text="In the metric's unit, where the manifest leaves it open. Empty: as the manifest says.",
         widget=forms.NumberInput(attrs={"min": 0, "step": "any"}),
+    )
+    slices = forms.ChoiceField(
+        choices=[(weight, weight.capitalize()) for weight in WEIGHTS],
+        label=TOLD["slices"][0],
+        help_text="Decide: one such slice fails the confidence gate. Advise: it is said beside the verdict.",
+    )
+    power = forms.ChoiceField(
+        choices=[(weight, weight.capitalize()) for weight in WEIGHTS],
+        label=TOLD["power"][0],
+        help_text="Decide: it fails the confidence gate. Either way it says how many more rows would do.",
+    )
+    min_power = forms.CharField(
+        label=TOLD["min_power"][0],
+        help_text="The power of the comparison with the live version, such as 0.8.",
+        widget=forms.NumberInput(attrs={"min": 0.05, "max": 0.999, "step": "any"}),
     )
     proof_minutes = forms.CharField(
         label="Minutes that a proof may take, all automatic gates together",
@@ -117,6 +132,9 @@ class PolicyForm(forms.Form):
             "operators": said["operators"].replace(",", " ").split(),
             "benchmark": benchmark,
             "margin": _number(said["margin"]) if said["margin"] else None,
+            "slices": said["slices"],
+            "power": said["power"],
+            "min_power": _number(said["min_power"]),
             "proof_minutes": _number(said["proof_minutes"]),
             "serving": {
                 "batching": said["batching"],
@@ -158,6 +176,9 @@ def _initial(policy: ModelPolicy) -> dict[str, Any]:
         "slots": [slot for slot in policy.slots if slot != ALWAYS],
         "operators": ", ".join(policy.operators),
         "margin": "" if policy.margin is None else exactly(policy.margin),
+        "slices": policy.slices,
+        "power": policy.power,
+        "min_power": exactly(policy.min_power),
         "proof_minutes": policy.proof_minutes,
         **policy.serving.to_json(),
         "log_share": exactly(policy.serving.log_share),

@@ -26,8 +26,9 @@ ANY_HARDWARE = "any"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that a policy says."""
+    """One thing that a policy says; `name` is its field there, dotted."""
 
+    name: str
     label: str
     text: str
 
@@ -36,6 +37,7 @@ class Rule:
 class Difference:
     """One thing that two policies say differently; `kind` is added, removed or changed."""
 
+    name: str
     label: str
     old: str
     new: str
@@ -51,6 +53,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differen
     """What the new policy says differently, as documents: only that."""
     return [
         Difference(
+            change.field,
             _rule(change.field, change.new).label,
             _rule(change.field, change.old).text,
             _rule(change.field, change.new).text,
@@ -69,9 +72,9 @@ def _rule(field: str, value: Any) -> Rule:
     section, _, name = field.partition(".")
     if section == "benchmark":
         profile, _, measure = name.rpartition(".")
-        return Rule(f"{_measured(measure)} on {_hardware(profile)}", _limit(measure, value))
+        return Rule(field, f"{_measured(measure)} on {_hardware(profile)}", _limit(measure, value))
     label, tell = TOLD[field]
-    return Rule(label, tell(value))
+    return Rule(field, label, tell(value))
 
 
 def _kind(field: str, old: Any, new: Any) -> str:
@@ -117,6 +120,26 @@ TOLD: dict[str, tuple[str, Callable[[Any], str]]] = {
         lambda margin: (
             "as the manifest says" if margin is None else f"when worse by at most {exactly(margin)}"
         ),
+    ),
+    "slices": (
+        "Slices beyond the acceptable range",
+        {
+            "decide": "decide: the confidence gate fails",
+            "advise": "advise",
+            "off": "not looked at",
+        }.__getitem__,
+    ),
+    "power": (
+        "A comparison too small to see a loss of the margin",
+        {
+            "decide": "decides: the confidence gate fails",
+            "advise": "advises",
+            "off": "not looked at",
+        }.__getitem__,
+    ),
+    "min_power": (
+        "Least chance to see a loss of the margin",
+        lambda chance: f"{chance * 100:.15g} %",
     ),
     "mode": (
         "Rollouts",

@@ -53,7 +53,7 @@ def _confidence(evidence: Evidence) -> Iterator[str]:
     if comparison.get("decision") in ("not_worse", "cannot_tell"):
         yield f"Better not shown: {_settling(comparison, evidence.get('rows'))}"
     outside = sum(bool(part.get("outside")) for part in evidence.get("slices") or ())
-    if outside:
+    if outside and (evidence.get("policy") or {}).get("slices") != "off":
         yield f"{outside} of {len(evidence['slices'])} slices outside the range"
     more = _more(evidence.get("rows_needed"), evidence.get("rows"))
     if more and _is_close(evidence):

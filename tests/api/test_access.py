@@ -64,7 +64,8 @@ def place(production, robot, monkeypatch):
     makers.person("vera")
     proposal = proposed(model)
     asked = BODIES["api-policy-proposals"] = asked_of(makers.model("letters", robot))
-    plain = {"cache_mb": "0", "log_share": "0", "proof_minutes": "60", "grounds": GROUNDS}
+    plain = {"cache_mb": "0", "log_share": "0", "proof_minutes": "60", "slices": "advise"}
+    plain |= {"power": "advise", "min_power": "0.8", "grounds": GROUNDS}
     FORMS["propose-policy"] = plain | {"based_on": asked["based_on"]}
     release = makers.release(makers.version(model, robot))
     release.proposal = proposal

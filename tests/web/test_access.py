@@ -47,6 +47,9 @@ PROPOSED = {
     "slots": ["privacy"],
     "cache_mb": "0",
     "log_share": "0",
+    "slices": "advise",
+    "power": "advise",
+    "min_power": "0.8",
     "proof_minutes": "60",
     "grounds": WORDS,
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+import re
 import time
 
 import pytest
 
+from registry.model_policy import flat, parse
 from registry.models import Event, Person, PolicyProposal, RegisteredModel
 from registry.selectors import open_policy_proposal, policy_digest
 from registry.services.policy_changes import decide_policy, propose_policy
@@ -34,6 +36,9 @@ def form(model, **changes):
         "prepack": "on",
         "cache_mb": "0",
         "log_share": "0",
+        "slices": "advise",
+        "power": "advise",
+        "min_power": "0.8",
         "proof_minutes": "60",
         "profile_0": "any",
         "measure_0": "p99_ms",
@@ -69,6 +74,17 @@ def test_a_policy_is_told_in_words(world, as_):
     assert "p99 on any hardware" in text(as_("vera").get("/models/digits/"))
 
 
+def test_every_rule_stands_beside_the_name_that_it_has_in_a_document(world, as_):
+    names = set(flat(parse(policy_of(world.model)))) - {"mode"}
+    for page in (text(as_("vera").get(HERE)), text(as_("admin").get(HERE))):
+        shown = set(re.findall(r'<code class="name">([^<]*)</code>', page))
+        assert names <= shown
+    propose(as_("admin"), world.model, slices="decide")
+    table = text(as_("edda").get(HERE)).split("<tbody>")[1].split("</tbody>")[0]
+    assert '<code class="name">slices</code>' in table
+    assert "decide: the confidence gate fails" in table
+
+
 def test_the_whole_change_in_two_browsers(world, as_):
     admin, edda = as_("admin"), as_("edda")
 
@@ -100,6 +116,7 @@ def test_the_whole_change_in_two_browsers(world, as_):
 
 def test_every_field_reaches_the_policy(world, as_):
     changes = {"operators": "Loop, ai.onnx.ml:TreeEnsemble", "margin": "0.01", "proof_minutes": "480"}
+    changes |= {"slices": "decide", "power": "off", "min_power": "0.9"}
     changes |= {"prepack": None, "log_share": "0.25", "limit_0": ""}
     changes |= {"profile_1": "x86_64-2", "measure_1": "peak_memory_bytes", "limit_1": "1e9"}
     changes |= {"profile_2": "any", "measure_2": "samples_per_second", "limit_2": "500"}
@@ -110,6 +127,9 @@ def test_every_field_reaches_the_policy(world, as_):
         "operators": ["Loop", "ai.onnx.ml:TreeEnsemble"],
         "benchmark": {"x86_64-2": {"peak_memory_bytes": 1e9}, "any": {"samples_per_second": 500.0}},
         "margin": 0.01,
+        "slices": "decide",
+        "power": "off",
+        "min_power": 0.9,
         "mode": "auto",
         "proof_minutes": 480,
         "serving": {"batching": True, "cache_mb": 0, "log_share": 0.25, "prepack": False},
@@ -135,6 +155,8 @@ def test_the_form_starts_as_the_policy_stands_and_changes_nothing_by_itself(worl
         ({"log_share": "2"}, "id_log_share", "Write a share from 0 to 1."),
         ({"proof_minutes": "0"}, "id_proof_minutes", "Write whole minutes, 1 to 10080."),
         ({"proof_minutes": "1.5"}, "id_proof_minutes", "Write whole minutes, 1 to 10080."),
+        ({"min_power": "1"}, "id_min_power", "Write a chance above 0.05 and at most 0.999"),
+        ({"slices": "perhaps"}, "id_slices", "Select a valid choice"),
         ({"margin": "-1"}, "id_margin", "Write a number of at least 0."),
         ({"limit_0": "-3"}, "id_limit_0", "Write a number above 0."),
         ({"limit_0": "nan"}, "id_limit_0", "Write a number above 0."),

@@ -31,6 +31,16 @@ def worsened(name, predictions, target, rng):
     return spoiled
 
 
+def test_the_rows_that_would_settle_it_give_the_power_that_was_asked_for():
+    paired = Paired(0.0, -0.02, 0.02, "McNemar, Tango", variance=0.07)
+    assert paired.power(0.01, paired.units_needed(0.01)) == pytest.approx(0.8, abs=1e-3)
+    assert paired.power(0.0, 10**6) == pytest.approx(0.05)
+
+
+def test_versions_that_never_differ_hide_no_loss():
+    assert Paired(0.0, 0.0, 0.0, "paired DeLong", variance=0.0).power(0.01, 10) == 1.0
+
+
 @pytest.mark.parametrize("name", sorted({*PLAIN} - {"ece"}))
 def test_a_spoiled_version_is_worse_whatever_the_metrics_direction(name):
     rng = np.random.default_rng(1)

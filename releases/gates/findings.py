@@ -1,0 +1,104 @@
+"""What the confidence set shows beside the metric: slices and power. The policy says what that does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import ceil
+from statistics import NormalDist
+from typing import Any
+
+from registry.manifest import MetricRange
+from registry.model_policy import ModelPolicy
+
+CONFIDENCE = 0.95
+MOST_NAMED = 3
+LONGEST_SHOWN = 60
+MOST_ADVISED = 10**9
+SAYS = {"decide": "decides", "advise": "advises"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One finding; it `decides` (the gate fails by it) or `advises`. `about` is slice or power."""
+
+    about: str
+    says: str
+    sentence: str
+
+    def to_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def findings(
+    found: Mapping[str, Any], metric: Mapping[str, Any], policy: ModelPolicy, champion: int | None
+) -> list[Found]:
+    """All that the policy wants to hear of, slices first, the farthest from the range leading."""
+    told = [("slice", policy.slices, sentence) for sentence in _slices(found, metric)]
+    told += [("power", policy.power, sentence) for sentence in _power(found, policy.min_power, champion)]
+    return [Found(about, SAYS[weight], sentence) for about, weight, sentence in told if weight in SAYS]
+
+
+def sentences(told: Sequence[Found]) -> str:
+    """The first of them, and how many more there are."""
+    more = len(told) - MOST_NAMED
+    named = " ".join(each.sentence for each in told[:MOST_NAMED])
+    return f"{named} And {more} more." if more > 0 else named
+
+
+def _slices(found: Mapping[str, Any], metric: Mapping[str, Any]) -> Iterator[str]:
+    low, high = metric["range"]
+    higher = MetricRange.from_json(metric).sign > 0
+    outside = [part for part in found.get("slices", ()) if part["outside"]]
+    for part in sorted(outside, key=lambda part: part["value"], reverse=not higher):
+        beyond = (
+            f"even its upper bound {part['upper']:.4g} is below the least acceptable {low:g}"
+            if higher
+            else f"even its lower bound {part['lower']:.4g} is above the most acceptable {high:g}"
+        )
+        yield (
+            f"Slice {_shown(part['name'])} = {_shown(part['label'])}: {part['value']:.4g} on "
+            f"{part['rows']:,} rows, {beyond}."
+        )
+
+
+def _power(found: Mapping[str, Any], least: float, champion: int | None) -> Iterator[str]:
+    """A comparison that shows neither a loss nor that there is none, and that was too small to."""
+    beside = found.get("comparison") or {}
+    if found.get("no_comparison"):
+        yield f"A loss against version {champion} could not have been seen: {found['no_comparison']}."
+    chance = beside.get("power")
+    if beside.get("decision") != "cannot_tell" or chance is None or chance >= least:
+        return
+    if not beside["margin"]:
+        yield (
+            f"That it is not worse than version {champion} is not shown, and no number of rows shows it while"
+            " no margin is stated: state one in the manifest or in the model's policy."
+        )
+        return
+    more = _more_rows(found["rows"], chance, least)
+    settle = f" About {more:,} more rows would settle it." if more else ""
+    yield (
+        f"A loss of the margin {beside['margin']:g} against version {champion} would have been seen with a "
+        f"chance of {100 * chance:.3g} %, the policy asks for {100 * least:.3g} %.{settle}"
+    )
+
+
+def _more_rows(rows: int, chance: float, least: float) -> int | None:
+    """How many more rows give the chance that is asked for; None where that is no advice.
+
+    The margin is as many deviations wide as the two quantiles say, and narrows with the root of the rows.
+    """
+    normal = NormalDist()
+    sure = normal.inv_cdf(CONFIDENCE)
+    seen = sure + normal.inv_cdf(max(chance, 1e-9))
+    if seen <= 0:
+        return None
+    more = ceil(rows * ((sure + normal.inv_cdf(least)) / seen) ** 2) - rows
+    return more if 0 < more <= MOST_ADVISED else None
+
+
+def _shown(text: str) -> str:
+    """A name or label as a set has it, short and on one line."""
+    plain = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return plain if len(plain) <= LONGEST_SHOWN else f"{plain[:LONGEST_SHOWN]}…"
