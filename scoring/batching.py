@@ -147,6 +147,9 @@ def _stated(error: Exception, options: Any) -> ScoringError:
         return error
     if getattr(options, "terminate", False):
         return RunTimedOut("the model did not finish within the deadline")
+    if isinstance(error, UnicodeDecodeError):
+        # onnxruntime has no other way to hand a text over than decoded.
+        return InferenceFailed("the model gave a text that is not UTF-8, which no answer can carry")
     words = " ".join(str(error).split())[:300]
     if type(error).__name__ == "InvalidArgument" and "while running" not in words:
         return BadTensor(f"the model does not take these inputs: {words}")

@@ -11,6 +11,7 @@ from scoring.errors import BadRequest, ScoringError
 from scoring.exchange import Exchange
 from scoring.http import Head, error_answer
 from scoring.plans import PlannedToken
+from scoring.protocols.strict import no_text
 from scoring.replies import Replies
 from scoring.serving import Endpoint, Serving, random_place
 from scoring.telemetry import Meters
@@ -49,6 +50,8 @@ class Engine:
                 score(serving, endpoint, exchange)
         except ScoringError as error:
             self.refuse(exchange, error)
+        except UnicodeDecodeError:
+            self.refuse(exchange, BadRequest(no_text(exchange.body) or "the body is not in UTF-8"))
         except Exception:
             log.exception("a request to %r met a mistake of ours", exchange.head.target)
             self.refuse(exchange, ScoringError("something went wrong here: the node's log says what"))

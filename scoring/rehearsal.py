@@ -171,9 +171,5 @@ def _compare(reference: Reference, arrays: Mapping[str, Array], tolerances: Tole
 def equal(array: Array, expected: Expected, tolerance: Tolerance) -> bool:
     """Whether an output is as at proof; onnxruntime's texts are objects."""
     flat = array.reshape(-1)
-    have = np.array([_text(value) for value in flat.tolist()], np.str_) if flat.dtype.kind == "O" else flat
+    have = flat.astype(np.str_) if flat.dtype.kind == "O" else flat
     return first_difference(elements(expected.datatype, expected.data), have, tolerance) is None
-
-
-def _text(value: Any) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -136,7 +136,7 @@ class _Keeper:
             return None
         raw: bytes | list[str]
         if self._spec.datatype == "BYTES":
-            raw = [_text(value) for value in array.reshape(-1).tolist()]
+            raw = array.reshape(-1).tolist()
         else:
             raw = array.astype(DTYPES[self._spec.datatype], copy=False).tobytes()
         return self._kept(Part(list(array.shape), raw))
@@ -152,7 +152,3 @@ class _Keeper:
     def _hash(self, raw: bytes | list[str]) -> bytes:
         content = raw if isinstance(raw, bytes) else msgspec.json.encode(raw)
         return blake2b(content, key=self._key, digest_size=HASH_BYTES).digest()
-
-
-def _text(value: Any) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

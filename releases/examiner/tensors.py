@@ -27,7 +27,7 @@ def cast(array: Array, spec: TensorSpec) -> Array:
     Raises BadSet where that would change a value: text for numbers, fractions for whole numbers.
     """
     if spec.datatype == "BYTES":
-        if array.dtype.kind not in "US":
+        if array.dtype.kind != "U":
             raise BadSet(f"input {spec.name!r} takes texts, the set has {array.dtype}")
         return array
     wanted = DTYPES[spec.datatype]
@@ -57,8 +57,6 @@ def plain(array: Array) -> list[Any]:
     values: list[Any] = array.reshape(-1).tolist()
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         return [value if math.isfinite(value) else _word(value) for value in values]
-    if array.dtype.kind == "S":
-        return [value.decode(errors="replace") for value in values]
     return values
 
 
@@ -92,8 +90,8 @@ def binary_request(
 
 
 def _raw(array: Array) -> Raw:
-    if array.dtype.kind in "US":
-        texts = [value.encode() if isinstance(value, str) else value for value in array.reshape(-1).tolist()]
+    if array.dtype.kind == "U":
+        texts = [value.encode() for value in array.reshape(-1).tolist()]
         return b"".join(pack("<I", len(text)) + text for text in texts)
     flat = np.ascontiguousarray(array).reshape(-1)
     return flat.view(np.uint8).data if flat.size else b""
@@ -169,5 +167,5 @@ def _texts(raw: memoryview) -> list[str]:
         place += 4 + length
         if place > len(raw):
             raise ValueError("texts are cut off")
-        texts.append(bytes(raw[place - length : place]).decode(errors="replace"))
+        texts.append(bytes(raw[place - length : place]).decode())
     return texts

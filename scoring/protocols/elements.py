@@ -16,6 +16,7 @@ import msgspec
 from formats.dtypes import FLOATS
 from formats.types import TensorSpec
 from scoring.errors import BadTensor
+from scoring.protocols.strict import NOT_UTF_8, is_text, loads
 from scoring.tensors import REFUSED_INFINITY, REFUSED_NAN, bad_value
 
 WORDS: Mapping[str, float] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -28,7 +29,7 @@ _EXACT = 2**53
 def values(spec: TensorSpec, data: msgspec.Raw) -> Any:
     """A tensor's JSON as plain lists. Raises BadTensor where it is none."""
     try:
-        return json.loads(bytes(data))
+        return loads(bytes(data))
     except (ValueError, RecursionError) as error:
         raise BadTensor(f"input {spec.name!r} takes {spec.datatype}: {error}", input=spec.name) from None
 
@@ -122,6 +123,8 @@ def _flag(spec: TensorSpec, value: Any) -> bool:
 
 def _text(spec: TensorSpec, value: Any) -> str:
     if isinstance(value, str):
+        if not is_text(value):
+            raise _No(NOT_UTF_8)
         return value
     if value is None:
         raise _No("is null: texts have no missing value, send a text")

@@ -14,6 +14,7 @@ from formats.dtypes import DTYPES, FLOATS
 from formats.types import FREE, SAMPLES, Signature, TensorSpec
 from scoring.errors import BadTensor
 from scoring.protocols import elements
+from scoring.protocols.strict import NOT_UTF_8
 from scoring.tensors import Block, bad_value
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ CODES = {
     "FP32": "f",
     "FP64": "d",
 }
+_UNREAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a fast decoder raises for what has to be read value by value."""
 _REMEMBERED = 64
 _MOST_ELEMENTS = 1 << 31
 
@@ -59,7 +62,7 @@ class SpecReader:
         packer = self.packer(shape)
         try:
             values = self.flat.decode(data)
-        except (msgspec.DecodeError, RecursionError):
+        except _UNREAD:
             values = self._unroll(shape, data)
         return self._pack(shape, values, packer)
 
@@ -67,7 +70,7 @@ class SpecReader:
         """Nested JSON numbers that show their own shape. Raises BadTensor."""
         try:
             values, typed = self._nested.decode(data) if self.spec.shape else None, bool(self.spec.shape)
-        except (msgspec.DecodeError, RecursionError):
+        except _UNREAD:
             typed = False
         if not typed:
             values = elements.values(self.spec, data)
@@ -80,7 +83,7 @@ class SpecReader:
         """Raw little-endian elements; BYTES as 4-byte lengths and UTF-8 texts. Raises BadTensor."""
         count = math.prod(self._checked(shape))
         if self.spec.datatype == "BYTES":
-            return Block(shape, self._texts(raw, count))
+            return Block(shape, self._texts(shape, raw, count))
         expected = count * DTYPES[self.spec.datatype].itemsize
         if len(raw) != expected:
             raise self._bad(f"has {len(raw)} bytes where its shape {list(shape)} takes {expected}")
@@ -149,7 +152,7 @@ class SpecReader:
         try:
             if len(shape) > 1:
                 return elements.unrolled(self.spec, shape, self._nested.decode(data))
-        except (msgspec.DecodeError, RecursionError):
+        except _UNREAD:
             pass
         values = elements.values(self.spec, data)
         if not isinstance(values, list):
@@ -160,19 +163,19 @@ class SpecReader:
             raise self._miscounted(shape, len(values))
         return elements.typed(self.spec, shape, values)
 
-    def _texts(self, raw: bytes, count: int) -> list[str]:
-        texts: list[str] = []
+    def _texts(self, shape: tuple[int, ...], raw: bytes, count: int) -> list[str]:
+        pieces: list[bytes] = []
         place = 0
+        while place < len(raw) and len(pieces) <= count:
+            start = place + 4
+            place = start + int.from_bytes(raw[place:start], "little")
+            pieces.append(raw[start:place])
+        if place != len(raw) or len(pieces) != count:
+            raise self._bad(f"has {len(pieces)} texts where its shape takes {count}, or is cut off")
         try:
-            while place < len(raw) and len(texts) <= count:
-                (length,) = struct.unpack_from("<I", raw, place)
-                place += 4 + length
-                texts.append(raw[place - length : place].decode())
-        except (struct.error, UnicodeDecodeError):
-            raise self._bad("is not a row of 4-byte lengths and UTF-8 texts") from None
-        if place != len(raw) or len(texts) != count:
-            raise self._bad(f"has {len(texts)} texts where its shape takes {count}, or is cut off")
-        return texts
+            return [piece.decode() for piece in pieces]
+        except UnicodeDecodeError as error:
+            raise bad_value(self.spec, shape, pieces.index(error.object), NOT_UTF_8) from None
 
     def _miscounted(self, shape: tuple[int, ...], count: int) -> BadTensor:
         return self._bad(f"has {count} elements where its shape {list(shape)} takes {math.prod(shape)}")

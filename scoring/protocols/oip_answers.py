@@ -97,5 +97,5 @@ def _literal(text: bytes) -> bytes:
 def _raw(array: Array, datatype: str) -> bytes:
     if datatype != "BYTES":
         return np.ascontiguousarray(array, dtype=DTYPES[datatype]).tobytes()
-    texts = [text.encode() if isinstance(text, str) else bytes(text) for text in array.reshape(-1).tolist()]
+    texts = [text.encode() for text in array.reshape(-1).tolist()]
     return b"".join(pack("<I", len(text)) + text for text in texts)

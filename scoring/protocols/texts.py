@@ -15,8 +15,8 @@ _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 
 def nested_text(array: Array) -> bytes:
     """Nested lists, as deep as the array has axes."""
-    if array.dtype.kind in "OSU":
-        return orjson.dumps(_decoded(array.tolist()))
+    if array.dtype.kind in "OU":
+        return orjson.dumps(array.tolist())
     if array.ndim == 0:
         return nested_text(array.reshape(1))[1:-1]
     text = orjson.dumps(array if array.flags.c_contiguous else np.ascontiguousarray(array), option=_NUMPY)
@@ -31,7 +31,7 @@ def flat_text(array: Array) -> bytes:
 
 def row_texts(array: Array) -> list[bytes]:
     """The flat list's inside of each row along axis 0: one encoding for all rows of a run."""
-    if array.dtype.kind not in "OSU" and array.ndim <= 2:
+    if array.dtype.kind not in "OU" and array.ndim <= 2:
         text = nested_text(array)
         if b'"' not in text:
             return text[1:-1].split(b",") if array.ndim == 1 else text[2:-2].split(b"],[")
@@ -44,9 +44,3 @@ def _worded(value: Any) -> Any:
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def _decoded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_decoded(item) for item in value]
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
