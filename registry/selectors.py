@@ -187,10 +187,21 @@ def narrowed(rows: QuerySet[Any], by_index: Q, by_reading: Q) -> QuerySet[Any]:
 
 
 def search_models(
-    asker: Any, *, token: ApiToken | None = None, search: str = "", tag: str = ""
+    asker: Any,
+    *,
+    token: ApiToken | None = None,
+    search: str = "",
+    tag: str = "",
+    owner: str = "",
+    task: str = "",
 ) -> QuerySet[RegisteredModel]:
-    """Visible models whose name, description or task contains `search`; `tag` is `key` or `key=value`."""
+    """Visible models whose name, description or task contains `search`; `tag` is `key` or `key=value`;
+    `owner` is who registered it."""
     found = visible_models(asker, token)
+    if owner:
+        found = found.filter(created_by__username=owner)
+    if task:
+        found = found.filter(task=task)
     if search:
         words_in = Q(name__icontains=search) | Q(description__icontains=search) | Q(task__icontains=search)
         found = found.filter(words_in | _has_digest(search))

@@ -89,21 +89,12 @@ def measured(versions: Collection[ModelVersion]) -> dict[int, Release]:
     return {row.version_id: row for row in rows}
 
 
-def open_releases(asker: Any) -> QuerySet[Release]:
-    """Releases that are still on their way, newest first, of the models that the asker may see."""
-    # As an `exclude` it would be asked of every release that ever was: most are done.
-    return _visible(_lines().filter(state__in=ON_THEIR_WAY), asker).order_by("-pk")
-
-
-def latest_releases(asker: Any) -> QuerySet[Release]:
+def latest_releases(asker: Any, token: ApiToken | None = None) -> QuerySet[Release]:
     """All releases, newest first, of the models that the asker may see."""
-    return _visible(_lines(), asker).order_by("-pk")
-
-
-def _visible(rows: QuerySet[Release], asker: Any) -> QuerySet[Release]:
-    if registry_selectors.sees_all_models(asker):
+    rows = _lines().order_by("-pk")
+    if registry_selectors.sees_all_models(asker, token):
         return rows
-    models = registry_selectors.visible_models(asker)
+    models = registry_selectors.visible_models(asker, token)
     asked = Q(Exists(models.filter(pk=OuterRef("model"))))
     return registry_selectors.narrowed(rows, Q(model__in=models), asked)
 

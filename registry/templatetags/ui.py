@@ -198,6 +198,30 @@ def pager(context: template.Context, page: Any) -> dict[str, Any]:
     return links
 
 
+@register.inclusion_tag("components/filter.html", takes_context=True)
+def filter_bar(
+    context: template.Context, form: Any, total: Any, noun: str, anchor: str = ""
+) -> dict[str, Any]:
+    """The fields by which a list is filtered, folded away until one is used, and how many rows it has."""
+    return {"form": form, "total": total, "noun": noun, "anchor": anchor, "path": context["request"].path}
+
+
+@register.inclusion_tag("components/heading.html", takes_context=True)
+def sorted_by(
+    context: template.Context, form: Any, column: str, label: str, numeric: bool = False
+) -> dict[str, Any]:
+    """The heading of a column by which a list can be ordered; a second use turns the order round."""
+    rising, falling = column, f"-{column}"
+    ways = {rising: "ascending", falling: "descending"}
+    first = next(value for value in form.orders if value in ways)
+    other = falling if form.sort == rising else rising
+    query = context["request"].GET.copy()
+    query.pop("cursor", None)
+    query["sort"] = other if form.sort in ways else first
+    address = "?" + query.urlencode()
+    return {"label": label, "address": address, "way": ways.get(form.sort, ""), "numeric": numeric}
+
+
 @register.simple_block_tag
 def card(content: SafeString, title: str = "", **options: Any) -> SafeString:
     """A titled box. Options: `id`, `flush` (no padding), `level` (heading, default 2), `note`."""

@@ -16,7 +16,7 @@ from django.shortcuts import render
 from registry import events, policies, selectors
 from registry.errors import NotAllowed
 from registry.web.pages import page
-from registry.web.paging import keyset
+from registry.web.paging import Order, keyset
 
 PAGE_SIZE = 50
 COLUMNS = ("seq", "at", "kind", "subject", "model", "actor", "facts", "previous", "digest")
@@ -49,7 +49,7 @@ class AuditFilter(forms.Form):
 def audit(request: HttpRequest) -> HttpResponseBase:
     """Events, newest first, filtered by the address's query."""
     form, found = _filtered(request)
-    rows = keyset(found, "seq", request.GET.get("cursor", ""), PAGE_SIZE, descending=True)
+    rows = keyset(found, Order("seq", descending=True), request.GET.get("cursor", ""), PAGE_SIZE)
     query = request.GET.copy()
     query.pop("cursor", None)
     context = {

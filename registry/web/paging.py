@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 BEFORE, AFTER = "b", "a"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How a list is read: by one column. Where it is not `unique`, equal rows are read by their key."""
+
+    column: str
+    descending: bool = False
+    unique: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,31 +29,47 @@ class Page:
     previous: str = ""
 
 
-def keyset(rows: QuerySet[Any], key: str, cursor: str, size: int, *, descending: bool = False) -> Page:
-    """The part of `rows` that the cursor points to, ordered by the unique column `key`.
+def keyset(rows: QuerySet[Any], order: Order, cursor: str, size: int) -> Page:
+    """The part of `rows` that the cursor points to.
 
-    A cursor is `a<key>` (what comes after it) or `b<key>` (what comes before it) as the list is
-    read; anything else is the first page.
+    A cursor is `a<edge>` (what comes after it) or `b<edge>` (what comes before it) as the list is read;
+    anything else is the first page. The edge is the row's value of a unique column, else its key.
     """
     way, edge = cursor[:1], cursor[1:]
     backwards = way == BEFORE
-    falling = descending is not backwards
-    found = rows.order_by(f"-{key}" if falling else key)
-    if way in (BEFORE, AFTER) and edge:
-        try:
-            found = found.filter(**{f"{key}__{'lt' if falling else 'gt'}": edge})
-        except (ValueError, ValidationError):
-            way = ""
-    else:
-        way = ""
+    falling = order.descending is not backwards
+    beyond = _beyond(rows, order, edge, falling) if way in (BEFORE, AFTER) and edge else None
+    way, backwards = (way, backwards) if beyond else ("", False)
+    falling = order.descending is not backwards
+    columns = [order.column] if order.unique else [order.column, "pk"]
+    found = rows.filter(beyond or Q()).order_by(*(f"-{name}" if falling else name for name in columns))
     # Only keys are sorted; what a row has besides, and what is joined to it, is read for this page alone.
     keys = list(found.values_list("pk", flat=True)[: size + 1])
     more = len(keys) > size
     known = {row.pk: row for row in _alone(rows).filter(pk__in=keys[:size])}
     items = [known[pk] for pk in keys[:size] if pk in known]
-    if backwards and way:
+    if backwards:
         items.reverse()
-    return _with_neighbours(items, lambda row: getattr(row, key), way, more)
+    return _with_neighbours(items, order.column if order.unique else "pk", way, more)
+
+
+def _beyond(rows: QuerySet[Any], order: Order, edge: str, falling: bool) -> Q | None:
+    """What lies beyond the edge, or nothing where there is no such edge."""
+    past = "lt" if falling else "gt"
+    try:
+        if order.unique:
+            rows.filter(**{order.column: edge})  # raises where this column can never hold such a value
+            return Q(**{f"{order.column}__{past}": edge})
+        found = _alone(rows).filter(pk=edge).values_list(order.column, flat=True)[:1]
+        return next(
+            (
+                Q(**{f"{order.column}__{past}": value}) | Q(**{order.column: value, f"pk__{past}": edge})
+                for value in found
+            ),
+            None,
+        )
+    except (ValueError, ValidationError, OverflowError):
+        return None
 
 
 def _alone(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -55,13 +79,13 @@ def _alone(rows: QuerySet[Any]) -> QuerySet[Any]:
     return found
 
 
-def _with_neighbours(items: list[Any], key_of: Callable[[Any], Any], way: str, more: bool) -> Page:
+def _with_neighbours(items: list[Any], column: str, way: str, more: bool) -> Page:
     if not items:
         return Page([])
     has_next = more if way != BEFORE else True
     has_previous = way == AFTER or (way == BEFORE and more)
     return Page(
         items,
-        next=f"{AFTER}{key_of(items[-1])}" if has_next else "",
-        previous=f"{BEFORE}{key_of(items[0])}" if has_previous else "",
+        next=f"{AFTER}{getattr(items[-1], column)}" if has_next else "",
+        previous=f"{BEFORE}{getattr(items[0], column)}" if has_previous else "",
     )

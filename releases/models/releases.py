@@ -35,6 +35,10 @@ class Release(models.Model):
         indexes = [
             models.Index(fields=["state", "-id"], name="releases_by_state"),
             models.Index(fields=["state", "state_since"], name="releases_by_wait"),
+            # Lists are read newest first: each index has that order within.
+            models.Index(fields=["model", "-id"], name="releases_by_model"),
+            models.Index(fields=["environment", "state", "-id"], name="releases_by_place"),
+            models.Index(fields=["opened_by", "state", "-id"], name="releases_by_opener"),
         ]
 
     def __str__(self) -> str:

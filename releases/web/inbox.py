@@ -15,8 +15,9 @@ from registry.principals import Access
 from registry.selectors import accesses
 from registry.web.pages import page
 from registry.web.paging import keyset
-from releases import policies, selectors
+from releases import lists, policies, selectors
 from releases.lifecycle import Action, State
+from releases.web.filters import ReleaseFilter
 
 PAGE_SIZE = 25
 MOST_WAITING = 25
@@ -130,12 +131,15 @@ def _what(facts: policies.Facts, asker: Access) -> str:
 
 @page
 def releases(request: HttpRequest) -> HttpResponseBase:
-    """Waiting for you, then all releases, newest first; `?show=open` leaves out what is done."""
-    only_open = request.GET.get("show") == "open"
-    rows = selectors.open_releases(request.user) if only_open else selectors.latest_releases(request.user)
+    """Waiting for you, then releases, newest first, filtered by the address's query."""
+    form = ReleaseFilter(request.GET)
+    asked = form.read()
+    opened_by = request.user if asked.pop("mine", False) else None
+    rows = lists.releases(request.user, lists.ReleasesWanted(**asked, opened_by=opened_by))
     context = {
         "inbox": waiting_for(request),
-        "page": keyset(rows, "pk", request.GET.get("cursor", ""), PAGE_SIZE, descending=True),
-        "only_open": only_open,
+        "form": form,
+        "page": keyset(rows, form.order, request.GET.get("cursor", ""), PAGE_SIZE),
+        "total": lists.count(rows),
     }
-    return render(request, "releases/releases.html", context)
+    return render(request, "releases/releases.html", context, status=form.status)

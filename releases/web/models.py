@@ -17,10 +17,11 @@ from registry.manifest import METRICS
 from registry.selectors import access
 from registry.web.pages import page
 from registry.web.paging import keyset
-from releases import evidence, policies, selectors
+from releases import evidence, lists, policies, selectors
 from releases.events import Kind
 from releases.lifecycle import Action
 from releases.web import nodes, policy, policy_words, sentences, snippets
+from releases.web.filters import ModelFilter, VersionFilter
 from releases.web.roster import members
 
 PAGE_SIZE = 25
@@ -55,19 +56,19 @@ class Row:
 
 @page
 def models(request: HttpRequest) -> HttpResponseBase:
-    """Models by name, with what is live of each."""
-    search, tag = request.GET.get("search", "").strip(), request.GET.get("tag", "").strip()
-    found = registry_selectors.search_models(request.user, search=search, tag=tag)
-    rows = keyset(found, "name", request.GET.get("cursor", ""), PAGE_SIZE)
-    live = selectors.champions(rows.rows)
+    """Models with what is live of each, filtered and ordered by the address's query."""
+    form = ModelFilter(request.GET, request.user)
+    found = lists.models(request.user, lists.ModelsWanted(**form.read()))
+    rows = keyset(found, form.order, request.GET.get("cursor", ""), PAGE_SIZE)
+    live, last = selectors.champions(rows.rows), lists.last_releases(rows.rows)
     context = {
+        "form": form,
         "page": rows,
-        "rows": [(model, live.get(model.pk, [])) for model in rows.rows],
-        "search": search,
-        "tag": tag,
+        "total": lists.count(found),
+        "rows": [(model, live.get(model.pk, []), last.get(model.pk)) for model in rows.rows],
         "may_register": not registry_policies.refuse_model_creation(access(request.user)),
     }
-    return render(request, "releases/models.html", context)
+    return render(request, "releases/models.html", context, status=form.status)
 
 
 @page
@@ -76,21 +77,20 @@ def model(request: HttpRequest, name: str) -> HttpResponseBase:
     found = registry_selectors.model(name, request.user)
     people = members(found)
     live = _live(request.user, found)
-    versions = keyset(
-        registry_selectors.version_lines(found),
-        "number",
-        request.GET.get("cursor", ""),
-        PAGE_SIZE,
-        descending=True,
-    )
+    form = VersionFilter(request.GET, found)
+    wanted = lists.VersionsWanted(**form.read(), falling=form.order.descending)
+    listed = lists.versions(found, wanted)
+    versions = keyset(listed, form.order, request.GET.get("cursor", ""), PAGE_SIZE)
     rows = version_rows(versions.rows, live)
     shown = next((row.version for row in rows if row.live_in), None) or next(iter(versions.rows), None)
     context = {
         "model": found,
+        "form": form,
+        "total": lists.count(listed),
         "live": live,
         "versions": versions,
         "rows": rows,
-        "trend": _trend(rows),
+        "trend": _trend(version_rows(lists.trend(found, TREND))),
         "releases": selectors.lines_of(found)[:10],
         "members": people,
         "rules": policy_words.rules(model_policy.parse(found.policy)),
@@ -101,7 +101,7 @@ def model(request: HttpRequest, name: str) -> HttpResponseBase:
         "aliases": found.aliases.filter(version__in=versions.rows),
         **(_snippets(name, shown) if shown else {}),
     }
-    return render(request, "releases/model.html", context)
+    return render(request, "releases/model.html", context, status=form.status)
 
 
 def _snippets(model: str, version: Any) -> dict[str, str]:
@@ -151,8 +151,8 @@ def _tone(quality: evidence.Quality | None, delta: float | None) -> str:
 def _trend(rows: Sequence[Row]) -> tuple[str, list[float | None]]:
     """The newest version's metric, and its values in the last versions, the oldest first."""
     metric = next((row.quality.metric for row in rows if row.quality), "")
-    last = rows[:TREND][::-1]
-    values = [row.quality.value if row.quality and row.quality.metric == metric else None for row in last]
+    values = [row.quality.value if row.quality and row.quality.metric == metric else None for row in rows]
+    values.reverse()
     return metric, values
 
 

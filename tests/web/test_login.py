@@ -24,8 +24,8 @@ def log_in(name: str = "edda", password: str = PASSWORD, **more: str):
 
 
 def test_the_right_password_opens_the_door(edda):
-    client, response = log_in(next="/releases/?show=open")
-    assert response["Location"] == "/releases/?show=open"
+    client, response = log_in(next="/releases/?state=open")
+    assert response["Location"] == "/releases/?state=open"
     assert client.get("/").status_code == 200
 
 

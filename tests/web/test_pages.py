@@ -14,7 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from registry.models import ApiToken, Event, RegisteredModel
-from registry.web.paging import keyset
+from registry.web.paging import Order, keyset
 from releases import dataplane
 from releases.models import FeedbackBatch, Reward
 from scoring.runtime import locales
@@ -75,9 +75,9 @@ def test_the_list_pages_by_key_and_its_queries_do_not_grow(world, as_):
 
 @pytest.mark.parametrize("cursor", ["", "x", "a", "zzz", "a999999999999999999999999", "a' OR 1=1"])
 def test_a_cursor_of_somebody_elses_making_is_harmless(world, cursor):
-    page = keyset(RegisteredModel.objects.all(), "name", cursor, 2)
+    page = keyset(RegisteredModel.objects.all(), Order("name"), cursor, 2)
     assert len(page.rows) <= 2
-    keyset(Event.objects.all(), "seq", cursor, 2, descending=True)
+    keyset(Event.objects.all(), Order("seq", descending=True), cursor, 2)
 
 
 def test_a_nul_is_nobodys_honest_request(world, as_):

@@ -51,7 +51,7 @@ def _client(who: str) -> Client:
 def test_lists_and_searches_cost_as_many_queries_for_much_as_for_little():
     few, many = costs(SMALL), costs(LARGER)
     assert {name: (few[name], many[name]) for name in few if many[name] > few[name]} == {}
-    assert max(many.values()) < 40
+    assert max(many.values()) < 50
 
 
 def test_what_the_benchmark_fills_a_registry_with_holds_together():

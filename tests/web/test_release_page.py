@@ -259,7 +259,7 @@ def test_what_waits_is_looked_for_again_when_something_has_happened_and_not_befo
 
 def test_the_inbox_can_leave_out_what_is_done(world, as_):
     everything = as_("dara").get("/releases/").content.decode()
-    on_their_way = as_("dara").get("/releases/?show=open").content.decode()
+    on_their_way = as_("dara").get("/releases/?state=open").content.decode()
     assert f"/releases/{world.live.pk}/" in everything
     assert f"/releases/{world.live.pk}/" not in on_their_way
     assert f"/releases/{world.review.pk}/" in on_their_way
