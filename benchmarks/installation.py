@@ -93,7 +93,7 @@ class Installation(Server):
 
     def _own(self) -> list[int]:
         words = {pid: _words(pid) for pid in self.pids()}
-        return [pid for pid, line in words.items() if b"granian" in line or b"multiprocessing" in line]
+        return [pid for pid, line in words.items() if b"config.web" in line or b"multiprocessing" in line]
 
     def _manage(self, *words: str) -> None:
         subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from functools import lru_cache
 
 from config import env
@@ -13,24 +14,59 @@ env.set_default("ORT_DISABLE_TELEMETRY", "1")
 from django.conf import settings  # noqa: E402 - the settings module must be named first
 from django.core.asgi import get_asgi_application  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
+from django.db import close_old_connections  # noqa: E402
+from django.http import parse_cookie  # noqa: E402
 from django.urls import Resolver404, get_resolver, resolve  # noqa: E402
 
-from config.hybrid import Hybrid  # noqa: E402
+from config import hybrid  # noqa: E402
+from config.known import Known  # noqa: E402
+from config.pools import Pools  # noqa: E402
 from config.proxies import BehindProxies  # noqa: E402
+
+# Models are there once an application has been made.
+asgi, wsgi = get_asgi_application(), get_wsgi_application()
+
+from registry import selectors  # noqa: E402
+from registry.web import sessions  # noqa: E402
+
+BEARER = "bearer "
 
 
 @lru_cache(maxsize=4096)
-def waits(method: str, path: str) -> bool:
-    """True where the view behind this address is a coroutine: it waits, and must not hold a thread."""
-    if method != "GET":
-        return False
+def kind(method: str, path: str) -> str:
+    """What the view behind this address does: coroutines wait, and must not hold a thread."""
     try:
-        return inspect.iscoroutinefunction(resolve(path).func)
+        view = resolve(path).func
     except Resolver404:
-        return False
+        return hybrid.ANSWERS
+    if method == "GET" and inspect.iscoroutinefunction(view):
+        return hybrid.WAITS
+    if method == "POST" and getattr(getattr(view, "cls", None), "inspects", False):
+        return hybrid.INSPECTS
+    return hybrid.ANSWERS
 
 
+def credential(headers: Mapping[str, str]) -> str:
+    """The token, with the word before it, or the session that a request shows."""
+    authorization = headers.get("authorization", "")
+    if authorization[: len(BEARER)].lower() == BEARER:
+        return BEARER + authorization[len(BEARER) :].strip()
+    return parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME, "")
+
+
+def works(shown: str) -> bool:
+    """Whether what `credential` found is somebody's, now."""
+    try:
+        if shown.startswith(BEARER):
+            return selectors.token(shown.removeprefix(BEARER)) is not None
+        return sessions.is_somebodys(shown)
+    finally:
+        close_old_connections()
+
+
+pools = Pools.usual()
 application = BehindProxies(
-    Hybrid(get_asgi_application(), get_wsgi_application(), waits=waits), settings.TRUSTED_PROXIES
+    hybrid.Hybrid(asgi, wsgi, kind=kind, known=Known(credential, works, pools.door), pools=pools),
+    settings.TRUSTED_PROXIES,
 )
 assert get_resolver().url_patterns  # noqa: S101 - read the addresses now, not with the first request

@@ -1,294 +1,152 @@
 """One web application out of Django's two: views that wait on its ASGI side, all others on its WSGI side.
 
-A waiting view holds no thread of the pool, so any number of open long polls leaves the pages as fast as
-they were; ordinary views keep to a few threads, and with them to a few database connections. Large bodies
-have threads of their own and are read as they come, so that a slow upload delays nobody and nothing is
-stored before the view has asked who is there.
+A waiting view holds no thread, so any number of open long polls leaves the pages as fast as they were;
+ordinary views keep to a few threads, and with them to a few database connections. Strangers, pages,
+uploads and inspections have threads and queues of their own. Of a stranger no more than a little is read;
+large bodies of others are read as they come, so that nothing is stored before the view has asked who is
+there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
-import sys
-import tempfile
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from queue import Empty, SimpleQueue
-from typing import IO, Any
+from collections.abc import Callable
 from wsgiref.types import WSGIApplication
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Any, Any, Any], Awaitable[None]]
+from config import refusals
+from config.bridge import (
+    Application,
+    Arriving,
+    Body,
+    Message,
+    Receive,
+    Response,
+    Send,
+    environ_of,
+    headers_of,
+)
+from config.known import Known
+from config.pools import Full, Pool, Pools, Shares
+from config.refusals import Refusal
+from scoring.crowd import household
 
 SMALL_BODY_BYTES = 1 << 20
-AHEAD_BYTES = 2 << 20
-PIECE_BYTES = 1 << 18
+STRANGERS_BODY_BYTES = 256 << 10
 UNKNOWN_LENGTH = str(2**62)  # Django reads no body without a length, and no further than its end
-READ_TIMEOUT_S = 120
 MOST_WAITING = 200
-BUSY = b"Too many requests are waiting here; try again in a moment.\n"
+STRANGERS_ARRIVING = (512, 64)
+"""Bodies of strangers that come in several pieces: in all, and of one address."""
+STRANGERS_ASKING = (64, 24)
+"""Their requests that are answered or wait for it."""
+WAITS, INSPECTS, ANSWERS = "waits", "inspects", "answers"
 
 
 class Hybrid:
-    """An ASGI application for HTTP. `waits(method, path)` says which requests belong to the ASGI side."""
+    """An ASGI application for HTTP. `kind(method, path)` is one of WAITS, INSPECTS and ANSWERS."""
 
     def __init__(
         self,
         asgi: Application,
         wsgi: WSGIApplication,
         *,
-        waits: Callable[[str, str], bool],
-        threads: int = 4,
-        uploads: int = 8,
+        kind: Callable[[str, str], str],
+        known: Known,
+        pools: Pools,
     ) -> None:
-        self._asgi, self._wsgi, self._waits = asgi, wsgi, waits
-        self._pages = ThreadPoolExecutor(threads, "pages")
-        self._uploads = ThreadPoolExecutor(uploads, "uploads")
+        self._asgi, self._wsgi, self._kind = asgi, wsgi, kind
+        self._known, self._pools = known, pools
         self._waiting = 0
+        self._arriving, self._asking = Shares(*STRANGERS_ARRIVING), Shares(*STRANGERS_ASKING)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if self._waits(scope["method"], scope["path"]):
-            await self._wait(scope, receive, send)
-        else:
-            await self._answer(scope, receive, send)
+        headers = headers_of(scope)
+        kind = self._kind(scope["method"], scope["path"])
+        try:
+            if kind == WAITS:
+                await self._wait(scope, receive, send)
+            elif await self._known.recognises(headers):
+                scope.get("state", {})["known"] = True
+                await self._answer(kind, scope, headers, receive, send)
+            else:
+                await self._answer_stranger(scope, headers, receive, send)
+        except Full:
+            await _refuse(refusals.BUSY, scope, send)
+        except ConnectionResetError:
+            return
 
     async def _wait(self, scope: Message, receive: Receive, send: Send) -> None:
         if self._waiting >= MOST_WAITING:
-            headers = [(b"content-type", b"text/plain"), (b"retry-after", b"2")]
-            await send({"type": "http.response.start", "status": 503, "headers": headers})
-            await send({"type": "http.response.body", "body": BUSY})
-            return
+            raise Full
         self._waiting += 1
         try:
             await self._asgi(scope, receive, send)
         finally:
             self._waiting -= 1
 
-    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
-        loop = asyncio.get_running_loop()
-        headers = _headers(scope)
-        try:
-            begun, complete = await _beginning(headers, receive)
-        except ConnectionResetError:
+    async def _answer_stranger(
+        self, scope: Message, headers: dict[str, str], receive: Receive, send: Send
+    ) -> None:
+        address = household((scope.get("client") or ("",))[0])
+        body = Body(headers, receive, STRANGERS_BODY_BYTES)
+        if not body.is_settled:
+            await body.take()
+        if not body.is_settled:
+            with self._arriving.taken(address):
+                await body.settle()
+        if body.is_too_large or len(body.come) > STRANGERS_BODY_BYTES:
+            await _refuse(refusals.unasked(scope["path"], STRANGERS_BODY_BYTES), scope, send)
             return
-        arriving = None
-        if complete:
-            # What is small may unpack to something large.
-            pool = self._uploads if "content-encoding" in headers else self._pages
-            body: io.IOBase = io.BytesIO(begun)
-            headers["content-length"] = str(len(begun))
-        else:
-            pool = self._uploads
-            arriving = _Arriving(begun, receive, loop)
-            body = io.BufferedReader(arriving, 1 << 16)
-            headers.setdefault("content-length", UNKNOWN_LENGTH)
-        response = _Response(self._wsgi, _environ(scope, headers, body))
+        with self._asking.taken(address):
+            await self._answer_whole(self._pools.strangers, body.come, scope, headers, send)
+
+    async def _answer(
+        self, kind: str, scope: Message, headers: dict[str, str], receive: Receive, send: Send
+    ) -> None:
+        body = Body(headers, receive, SMALL_BODY_BYTES)
+        await body.settle()
+        if not body.is_whole:
+            await self._answer_arriving(body.come, scope, headers, receive, send)
+            return
+        pool = self._pools.inspections if kind == INSPECTS else self._pools.pages
+        if "content-encoding" in headers:
+            pool = self._pools.uploads  # what is small may unpack to something large
+        await self._answer_whole(pool, body.come, scope, headers, send)
+
+    async def _answer_whole(
+        self, pool: Pool, body: bytes, scope: Message, headers: dict[str, str], send: Send
+    ) -> None:
+        headers["content-length"] = str(len(body))
+        await _send(Response(self._wsgi, environ_of(scope, headers, io.BytesIO(body))), pool, send)
+
+    async def _answer_arriving(
+        self, begun: bytes, scope: Message, headers: dict[str, str], receive: Receive, send: Send
+    ) -> None:
+        arriving = Arriving(begun, receive, asyncio.get_running_loop())
+        body = io.BufferedReader(arriving, 1 << 16)
+        headers.setdefault("content-length", UNKNOWN_LENGTH)
         try:
-            first = await loop.run_in_executor(pool, response.start)
-            start = {"status": response.status, "headers": response.headers}
-            await send({"type": "http.response.start", **start})
-            await send({"type": "http.response.body", "body": first, "more_body": not response.over})
-            while not response.over:
-                chunk = await loop.run_in_executor(pool, response.next_chunk)
-                await send({"type": "http.response.body", "body": chunk, "more_body": not response.over})
+            await _send(Response(self._wsgi, environ_of(scope, headers, body)), self._pools.uploads, send)
         finally:
-            if arriving is not None:
-                arriving.stop()
-            if not response.over:
-                await loop.run_in_executor(pool, response.close)
+            arriving.stop()
 
 
-class _Response:
-    """The WSGI side of one answer. Its methods run in a pool's threads, one after another."""
-
-    def __init__(self, application: WSGIApplication, environ: dict[str, Any]) -> None:
-        self._application, self._environ = application, environ
-        self._chunks: Iterator[bytes] = iter(())
-        self._close: Callable[[], None] = lambda: None
-        self.status, self.over = 500, False
-        self.headers: list[tuple[bytes, bytes]] = []
-
-    def start(self) -> bytes:
-        """Run the application; its first bytes. What is answered in one piece is over and closed by then.
-
-        A file is read later, piece by piece, by whichever thread is free. What is generated is generated
-        here and now, because its query may belong to this thread, and waits on disk for a slow client.
-        """
-        answer = self._application(self._environ, self._started)
-        self._close = getattr(answer, "close", self._close)
-        if getattr(answer, "file_to_stream", None) is not None:
-            self._chunks = iter(answer)
-        elif getattr(answer, "streaming", False):
-            self._chunks = _spooled(answer)
-            self.close_application()
-        else:
-            self._chunks = iter([b"".join(answer)])
-        first = self.next_chunk()
-        if not getattr(answer, "streaming", False):
-            self.close()
-        return first
-
-    def next_chunk(self) -> bytes:
-        """The next bytes, or none when it is over."""
-        try:
-            return next(self._chunks)
-        except StopIteration:
-            self.close()
-            return b""
-
-    def close(self) -> None:
-        """The end, early or not: files and stale database connections are let go here."""
-        self.over = True
-        self.close_application()
-
-    def close_application(self) -> None:
-        """Django's end of the request, once."""
-        close, self._close = self._close, lambda: None
-        close()
-
-    def _started(
-        self, status: str, headers: list[tuple[str, str]], _: Any = None
-    ) -> Callable[[bytes], object]:
-        self.status = int(status[:3])
-        self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        return lambda _: None
+async def _send(response: Response, pool: Pool, send: Send) -> None:
+    """Raises Full where nothing has been done yet."""
+    try:
+        first = await pool.run(response.start)
+        await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+        await send({"type": "http.response.body", "body": first, "more_body": not response.over})
+        while not response.over:
+            chunk = await pool.finish(response.next_chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": not response.over})
+    finally:
+        if not response.over:
+            await pool.finish(response.close)
 
 
-class _Arriving(io.RawIOBase):
-    """A body as it comes from the network, read by a thread that may wait for it.
-
-    From the first read on, the loop takes in what comes, and stops where the reader falls behind by
-    AHEAD_BYTES: neither waits for the other as long as both keep up, and memory stays what it is.
-    """
-
-    def __init__(self, begun: bytes, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
-        self._receive, self._loop = receive, loop
-        self._come: SimpleQueue[Message] = SimpleQueue()
-        self._rest, self._more = memoryview(begun), True
-        self._fetching: Future[None] | None = None
-        self._ahead = 0
-        self._room = asyncio.Event()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Raises ConnectionResetError when the client went away, TimeoutError when it fell silent."""
-        while not self._rest and self._more:
-            self._take()
-        size = min(len(buffer), len(self._rest))
-        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size
-
-    def stop(self) -> None:
-        """Nobody reads any more: what may still come is left to the web server. Never waits."""
-        if self._fetching is not None:
-            self._fetching.cancel()
-
-    def _take(self) -> None:
-        if self._fetching is None:
-            self._fetching = asyncio.run_coroutine_threadsafe(self._fetch(), self._loop)
-        try:
-            message = self._come.get(timeout=READ_TIMEOUT_S)
-        except Empty:
-            raise TimeoutError("the client fell silent before its request was complete") from None
-        if message["type"] == "http.disconnect":
-            raise ConnectionResetError("the client went away before its request was complete")
-        self._rest, self._more = memoryview(message.get("body", b"")), message.get("more_body", False)
-        if len(self._rest) > 0:
-            self._loop.call_soon_threadsafe(self._taken, len(self._rest))
-
-    async def _fetch(self) -> None:
-        more = True
-        try:
-            while more:
-                message = await self._receive()
-                self._come.put(message)
-                more = message["type"] != "http.disconnect" and message.get("more_body", False)
-                self._ahead += len(message.get("body", b""))
-                while more and self._ahead > AHEAD_BYTES:
-                    self._room.clear()
-                    await self._room.wait()
-        finally:
-            if more:  # broken off: whoever reads must not wait for what never comes
-                self._come.put({"type": "http.disconnect"})
-
-    def _taken(self, size: int) -> None:
-        self._ahead -= size
-        self._room.set()
-
-
-async def _beginning(headers: dict[str, str], receive: Receive) -> tuple[bytes, bool]:
-    """The body's first bytes and whether they are all of it. Of a body that says it is large, none.
-
-    Raises ConnectionResetError when the client went away meanwhile.
-    """
-    length = headers.get("content-length", "" if "transfer-encoding" in headers else "0")
-    if length.isdecimal() and int(length) > SMALL_BODY_BYTES:
-        return b"", False
-    body, more = b"", length != "0"
-    while more and len(body) <= SMALL_BODY_BYTES:
-        message = await asyncio.wait_for(receive(), READ_TIMEOUT_S)
-        if message["type"] == "http.disconnect":
-            raise ConnectionResetError("the client went away before its request was complete")
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    return body, not more
-
-
-def _spooled(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    spool = tempfile.SpooledTemporaryFile(SMALL_BODY_BYTES)  # noqa: SIM115 - closed with the last piece
-    for chunk in chunks:
-        spool.write(chunk)
-    spool.seek(0)
-    return _pieces(spool)
-
-
-def _pieces(spool: IO[bytes]) -> Iterator[bytes]:
-    with spool:
-        while piece := spool.read(PIECE_BYTES):
-            yield piece
-
-
-def _headers(scope: Message) -> dict[str, str]:
-    """Lower-case names; what is repeated is joined, cookies by a semicolon."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        joint = "; " if name == "cookie" else ","
-        headers[name] = f"{headers[name]}{joint}{value}" if name in headers else value
-    return headers
-
-
-def _environ(scope: Message, headers: dict[str, str], body: io.IOBase) -> dict[str, Any]:
-    server = scope.get("server") or ("localhost", 80)
-    client = scope.get("client") or ("", 0)
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": scope["path"].encode().decode("latin-1"),
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
-        "SERVER_NAME": server[0],
-        "SERVER_PORT": str(server[1]),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "REMOTE_ADDR": client[0],
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope.get("scheme", "http"),
-        "wsgi.input": body,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for name, value in headers.items():
-        # A header spelt with an underscore would take the place of one with a hyphen.
-        if "_" not in name:
-            environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
-    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        with suppress(KeyError):
-            environ[name] = environ.pop(f"HTTP_{name}")
-    return environ
+async def _refuse(refusal: Refusal, scope: Message, send: Send) -> None:
+    body = refusal.body(scope["path"])
+    headers = [*refusal.headers(scope["path"]), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

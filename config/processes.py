@@ -17,11 +17,13 @@ SOCKET_PATH_LIMIT = 104
 def web() -> list[str]:
     """Pages and REST; config/asgi.py says which view runs where."""
     return _python(
-        "granian",
-        *("--interface", "asginl", "--loop", "uvloop", "--no-ws", "--workers", str(settings.WEB_WORKERS)),
-        *("--respawn-failed-workers", "--workers-kill-timeout", "2"),
-        *("--host", settings.HOST, "--port", str(settings.WEB_PORT)),
+        "config.web",
         "config.asgi:application",
+        *("--workers", str(settings.WEB_WORKERS), "--host", settings.HOST, "--port", str(settings.WEB_PORT)),
+        *("--connections", str(settings.WEB_CONNECTIONS)),
+        *("--per-address", str(settings.WEB_CONNECTIONS_PER_ADDRESS)),
+        *("--least-bytes-per-s", str(settings.WEB_LEAST_BYTES_PER_S)),
+        *("--trusted", ",".join(map(str, settings.TRUSTED_PROXIES))),
     )
 
 

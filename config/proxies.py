@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from config.bridge import Application, Message, Receive, Send
 from config.env import BadEnvironment
-from config.hybrid import Application, Message, Receive, Send
 
 Network = IPv4Network | IPv6Network
 FORWARDED_FOR = b"x-forwarded-for"
@@ -37,7 +37,7 @@ def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Networ
     """
     address = peer
     for said in reversed(forwarded):
-        if not _is_in(address, trusted) or not _is_address(said):
+        if not is_in(address, trusted) or not _is_address(said):
             return address
         address = said
     return address
@@ -62,7 +62,7 @@ class BehindProxies:
     def _seen(self, scope: Message) -> Message:
         host, port = scope.get("client") or ("", 0)
         headers: list[tuple[bytes, bytes]] = list(scope["headers"])
-        if not _is_in(host, self.trusted):
+        if not is_in(host, self.trusted):
             kept = [(name, value) for name, value in headers if name.lower() not in SAID_BY_PROXIES]
             return {**scope, "headers": kept}
         said = [value for name, value in headers if name.lower() == FORWARDED_FOR]
@@ -71,7 +71,8 @@ class BehindProxies:
         return {**scope, "client": (address, port if address == host else 0)}
 
 
-def _is_in(address: str, known: Sequence[Network]) -> bool:
+def is_in(address: str, known: Sequence[Network]) -> bool:
+    """Whether an address is one of these, or in one of these networks."""
     if not _is_address(address):
         return False
     found = ip_address(address)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth import views as auth_views
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import get_token
@@ -111,6 +113,12 @@ def theme(request: HttpRequest) -> HttpResponse:
     if chosen in THEMES:
         response.set_cookie("assay_theme", chosen, max_age=31_536_000, samesite="Lax", secure=settings.HTTPS)
     return response
+
+
+def is_somebodys(session_key: str) -> bool:
+    """Whether this is the key of a session in which somebody is logged in."""
+    engine = import_module(settings.SESSION_ENGINE)
+    return SESSION_KEY in engine.SessionStore(session_key)
 
 
 def next_page(request: HttpRequest) -> str:

@@ -38,6 +38,7 @@ class Versions(SpoolFolder, APIView):
     authentication_classes = [BearerToken, HeaderSession]
     parser_classes = [SpoolingParser]
     refusals = {"POST": (503, 507)}
+    inspects = True
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse who may not upload before a byte of the body is read."""

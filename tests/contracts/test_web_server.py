@@ -14,19 +14,21 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config import hybrid, probes
+from config import bridge, probes
 from tests.servers import free_port, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
+
+
+BEARER = {"Authorization": "Bearer good"}
 
 
 @pytest.fixture(scope="module")
 def port():
     number = free_port()
     command = [
-        sys.executable, "-m", "granian", "--interface", "asginl", "--loop", "uvloop", "--workers", "1",
-        "--workers-kill-timeout", "1", "--no-ws", "--no-log", "--port", str(number),
-        "tests.contracts.web_application:application",
+        sys.executable, "-m", "config.web", "tests.contracts.web_application:application",
+        "--workers", "1", "--port", str(number),
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT)
     wait_until(lambda: probes.answers_http("127.0.0.1", number, "/"), "the web server")
@@ -37,7 +39,7 @@ def port():
 
 @pytest.fixture
 def client(port):
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, headers=BEARER) as client:
         yield client
 
 
@@ -78,7 +80,7 @@ def test_open_waits_do_not_slow_the_pages(port, client):
 
 
 def test_slow_uploads_do_not_slow_the_pages_and_are_refused_before_they_are_read(port, client):
-    head = b"POST /%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000000\r\n\r\n"
+    head = b"POST /%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Length: 900000000\r\n\r\n"
     slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
     for connection in slow:
         connection.sendall(head % b"" + b"x" * 1000)
@@ -95,9 +97,10 @@ def test_slow_uploads_do_not_slow_the_pages_and_are_refused_before_they_are_read
 
 
 def test_a_client_that_goes_away_leaves_no_thread_behind(port, client):
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Length: 9000000\r\n\r\n"
     for _ in range(6):  # three times as many as there are threads for uploads
         with socket.create_connection(("127.0.0.1", port)) as gone:
-            gone.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\nx")
+            gone.sendall(head + b"x")
     content = b"y" * (2 << 20)
     assert client.post("/", content=content).text.split("|")[6] == str(len(content))
 
@@ -106,7 +109,7 @@ def in_a_thread(receive, read):
     """What `read` makes in a thread of a body that the loop gets by `receive`."""
 
     async def both():
-        body = hybrid._Arriving(b"", receive, asyncio.get_running_loop())
+        body = bridge.Arriving(b"", receive, asyncio.get_running_loop())
         try:
             return await asyncio.to_thread(read, body)
         finally:
@@ -133,7 +136,7 @@ def test_the_server_does_not_run_ahead_of_a_slow_reader():
     most, total = in_a_thread(receive, read)
 
     assert total == 64 << 20
-    assert (1 << 20) < most <= hybrid.AHEAD_BYTES + (2 << 20)
+    assert (1 << 20) < most <= bridge.AHEAD_BYTES + (2 << 20)
 
 
 def test_a_reader_does_not_wait_for_what_the_server_can_no_longer_give():

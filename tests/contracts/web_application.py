@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
+import time
 
-from config.hybrid import Hybrid
+from config.hybrid import ANSWERS, INSPECTS, WAITS, Hybrid
+from config.known import Known
+from config.pools import Pool, Pools
 
 READING: set[int] = set()
 
@@ -31,6 +34,8 @@ def wsgi(environ, start_response):
     if path == "/stream":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return Streamed()
+    if path in ("/slow", "/inspect"):
+        time.sleep(0.2)
     if path == "/refuse":
         start_response("403 Forbidden", [("Content-Length", "2")])
         return [b"no"]
@@ -55,4 +60,18 @@ async def asgi(scope, receive, send):
     await send({"type": "http.response.body", "body": b"waited"})
 
 
-application = Hybrid(asgi, wsgi, waits=lambda method, path: path == "/wait", threads=2, uploads=2)
+def kind(method, path):
+    return {"/wait": WAITS, "/inspect": INSPECTS}.get(path, ANSWERS)
+
+
+pools = Pools(
+    pages=Pool("pages", 2, 50),
+    uploads=Pool("uploads", 2, 20),
+    inspections=Pool("inspections", 1, 2),
+    strangers=Pool("strangers", 2, 8),
+    door=Pool("door", 1, 50),
+)
+known = Known(
+    lambda headers: headers.get("authorization", ""), lambda shown: shown == "Bearer good", pools.door
+)
+application = Hybrid(asgi, wsgi, kind=kind, known=known, pools=pools)
