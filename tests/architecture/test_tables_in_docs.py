@@ -12,6 +12,7 @@ from releases.events import Kind as ReleaseKind
 from releases.lifecycle import STEPS
 from scoring.http import STATUS
 from scoring.limits import Limits
+from tests.architecture.source import PACKAGES, ROOT
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -20,6 +21,16 @@ def rows(page: str, columns: int) -> list[list[str]]:
     lines = (DOCS / page).read_text().splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     return [row for row in cells if len(row) == columns and not re.match(r"-+$", row[0])]
+
+
+def test_the_map_has_exactly_the_folders_that_there_are():
+    named = {name for row in rows("architecture.md", 2)[1:] for name in re.findall(r"`(.+?)/`", row[0])}
+    code = {
+        path.parent.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py")
+    }
+    code = {name for name in code if not name.endswith(("/migrations", "/management"))}
+    assert {name for name in named if name.partition("/")[0] in PACKAGES} == code
+    assert all((ROOT / name).is_dir() for name in named)
 
 
 def test_the_lifecycle_page_has_exactly_the_steps_of_the_law():
