@@ -16,11 +16,12 @@ from registry.inspection.policy import Policy
 from registry.inspection.refusals import Finding, Refusal
 from registry.inspection.report import Inspection, parse
 from registry.inspection.sets import SETS
+from registry.inspection.written import MOST_BYTES, TEXTS
 from registry.sandbox import Finished, Limits, Mount
 from registry.sandbox.folders import private_folder
 from registry.sandbox.limits import GIB, MIB
 
-KEYS = ("model", "extractor", "metric", *SETS)
+KEYS = ("model", "extractor", "metric", *SETS, *TEXTS)
 INSIDE = "/run/assay"
 WEIGHTS = f"{INSIDE}/weights"
 READABLE_BY_ALL = 0o444
@@ -38,7 +39,7 @@ def inspect(
 ) -> Inspection:
     """Inspect a version's files in a cell. Never raises for what is in them.
 
-    files     manifest key -> path; only graphs, weights and the two sets are looked at
+    files     manifest key -> path; graphs, weights, the two sets and what people read are looked at
     manifest  the manifest's document: files, rows, signature and metric are compared with the graphs
     policy    what the model's graphs may be, and which operators it may use beyond the default
 
@@ -86,7 +87,8 @@ def _beside(weights: Mapping[str, Path], folder: Path) -> list[Mount]:
 def _oversize(files: Mapping[str, Path], policy: Policy, sets: SetLimits) -> tuple[Refusal, ...]:
     refusals = []
     for key, path in files.items():
-        size, most = path.stat().st_size, sets.file_bytes if key in SETS else policy.file_bytes
+        most = MOST_BYTES if key in TEXTS else sets.file_bytes if key in SETS else policy.file_bytes
+        size = path.stat().st_size
         if size > most:
             message = f"{key} has {size:,} bytes, more than {most:,}."
             refusals.append(Refusal("too_large", f"files.{key}", message))

@@ -11,7 +11,7 @@ from typing import Any
 from formats.sets import SetLimits
 from formats.types import Signature
 from formats.weights import beside
-from registry.inspection import agreement, external, rules, tensors
+from registry.inspection import agreement, external, rules, tensors, written
 from registry.inspection.declared import declared
 from registry.inspection.files import read_model
 from registry.inspection.policy import Policy
@@ -45,7 +45,10 @@ class Order:
 
 def inspect(order: Order) -> Iterator[Inspection]:
     """One report per step, each knowing more; the last one is the account, if the next never comes."""
-    found = Inspection()
+    found = Inspection(refusals=written.refusals(order.files))
+    if found.refusals:
+        yield found
+        return
     steps: tuple[Callable[[Order, Inspection], Inspection], ...] = (_read_graphs, _read_sets, _load)
     for step in steps:
         if step is _load and found.findings:

@@ -20,6 +20,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S+")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +-]*(?:/[A-Za-z0-9_][A-Za-z0-9_. +-]*)*")
 _QUOTES = "must be text: put it in quotes"
+_SHOWN = "holds %s: take it out, because everybody who reads the version sees it"
 
 
 class Section:
@@ -79,7 +80,7 @@ class Section:
         if not value.strip() or len(value) > limit:
             self.problem(key, f"must have between 1 and {limit} characters")
             return None
-        return value.strip()
+        return self._without_secret(key, value.strip(), secrets.in_text)
 
     def matching(
         self, key: str, pattern: re.Pattern[str], hint: str, *, required: bool = False
@@ -103,18 +104,22 @@ class Section:
         hint = (
             "must be a URI with its scheme, such as s3://lake/digits (it is stored and shown, never opened)"
         )
-        return self._without_secret(key, self.matching(key, _URI, hint, required=required))
+        return self._without_secret(key, self.matching(key, _URI, hint, required=required), secrets.found_in)
 
     def where(self, key: str, *, limit: int = TEXT) -> str | None:
         """Where something is, in the form that its own tool has for it: a repository, a run, an image."""
-        return self._without_secret(key, self.text(key, limit=limit))
+        return self._without_secret(key, self.text(key, limit=limit), secrets.found_in)
 
-    def _without_secret(self, key: str, value: str | None) -> str | None:
-        secret = "" if value is None else secrets.found_in(value)
-        if secret:
-            self.problem(key, f"holds {secret}: take it out, because everybody who reads the version sees it")
-            return None
-        return value
+    def _without_secret(self, key: str, value: str | None, found_in: Callable[[str], str]) -> str | None:
+        if value is None or not (secret := found_in(value)):
+            return value
+        self.problem(key, _SHOWN % secret)
+        return None
+
+    def refuse_secret(self, key: str, value: Any) -> None:
+        """Note what must not be shown in a value that is free otherwise."""
+        if secret := secrets.in_pair(key, value):
+            self.problem(key, _SHOWN % secret)
 
     def file(self, key: str, *, required: bool = False) -> str | None:
         hint = "must be a plain relative file name: no '..', no leading '/' or '.', no back-slash"

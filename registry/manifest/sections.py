@@ -82,7 +82,12 @@ def training(parent: Section, *, has_requirements: bool) -> facts.Training:
 
 def _free(section: Section, key: str) -> Mapping[str, Any]:
     inner = section.section(key, required=False)
-    return {} if inner is None else {name: inner.raw(name) for name in inner.names()}
+    if inner is None:
+        return {}
+    found = {name: inner.raw(name) for name in inner.names()}
+    for name, value in found.items():
+        inner.refuse_secret(name, value)
+    return found
 
 
 def data(parent: Section) -> facts.DataReferences:
@@ -252,6 +257,7 @@ def tags(parent: Section) -> Mapping[str, str]:
         if not isinstance(value, str) or not value or len(value) > 200 or not 0 < len(name) <= 60:
             section.problem(name, "a tag is a short name with a text of at most 200 characters")
             continue
+        section.refuse_secret(name, value)
         found[name] = value
     return found
 

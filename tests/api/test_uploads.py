@@ -275,6 +275,17 @@ def test_other_bytes_than_the_manifest_promises_are_refused(ci, digits, left_ove
     assert left_over() == before
 
 
+def test_a_secret_in_a_text_is_refused_by_file_and_line_and_nothing_is_kept(ci, digits, left_over):
+    before, secret = left_over(), "hunter2hunter2hunter2"
+    lines = f"numpy==2.1.0\n--extra-index-url https://ci:{secret}@index.example.org/simple\n"
+
+    answer = ci.upload(digits, parts.form(digits, {"card": lines.encode()}))
+
+    assert refused(answer, 422, "refused_artifact")["files.card"].startswith("Line 2 ")
+    assert secret not in answer.content.decode()
+    assert left_over() == before
+
+
 def test_a_manifest_that_is_no_manifest_is_refused(ci, digits, left_over):
     before = left_over()
     form = parts.form(digits) | {"manifest": SimpleUploadedFile("model.yaml", b"a: &x [*x]\n")}
