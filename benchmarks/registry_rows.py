@@ -37,9 +37,11 @@ from registry.models import (
     RegisteredModel,
     Role,
     Tag,
+    Term,
     VersionUploader,
 )
 from registry.services import people
+from registry.services.terms import terms
 from registry.services.tokens import create_token
 from releases import guards as release_guards
 from releases.guards import GATES
@@ -60,6 +62,7 @@ COPIED = (
     ModelVersion,
     VersionUploader,
     Tag,
+    Term,
     Alias,
     Release,
     GateRun,
@@ -167,6 +170,15 @@ def _first_model(scale: Scale, cast: Mapping[str, Person]) -> Iterator[tuple[typ
     now = datetime.now(UTC)
     versions = _versions(scale, cast, now)
     yield ModelVersion, versions
+    number = _Ids(apart)
+    said = {pair: v.number for v in versions for pair in terms(v.manifest["training"])}
+    yield (
+        Term,
+        [
+            Term(pk=number(), model_id=1, kind=kind, key=text.casefold(), text=text, newest=newest)
+            for (kind, text), newest in said.items()
+        ],
+    )
     number = _Ids(apart)
     yield VersionUploader, [VersionUploader(pk=number(), version=v, person=cast["amina"]) for v in versions]
     number = _Ids(apart)

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
 from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -30,6 +29,7 @@ from registry.models import (
     RegisteredModel,
     Role,
     Tag,
+    begins,
 )
 from registry.principals import Access
 from registry.tokens import sha256_of
@@ -347,13 +347,9 @@ def _numbers(rows: QuerySet[Event]) -> dict[str, int | None]:
 
 
 def _beginning(found: QuerySet[Event], column: str, start: str) -> QuerySet[Event]:
-    begins = Q(**{f"{column}__startswith": start})
     if not start:
         return found
-    if connection.vendor == "sqlite":  # where only a range finds a beginning by an index
-        after = start[:-1] + chr(ord(start[-1]) + 1)
-        return narrowed(found, Q(**{f"{column}__gte": start, f"{column}__lt": after}), begins)
-    return narrowed(found, begins, begins)
+    return narrowed(found, begins(column, start), Q(**{f"{column}__startswith": start}))
 
 
 def visible_events(found: QuerySet[Event], asker: Any) -> QuerySet[Event]:

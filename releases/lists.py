@@ -90,6 +90,18 @@ def models(asker: Any, wanted: ModelsWanted, token: ApiToken | None = None) -> Q
     return found.select_related("created_by").defer("policy")
 
 
+def newest_releases(names: list[str], most: int) -> list[Release]:
+    """Of models that the asker may see: the newest release of each."""
+    newest = Release.objects.filter(model=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+    keys = RegisteredModel.objects.filter(name__in=names).order_by().values_list(Subquery(newest))[:most]
+    rows = Release.objects.filter(pk__in=[pk for (pk,) in keys if pk]).order_by("-pk")
+    return list(
+        rows.select_related("model", "version", "environment").defer(
+            "policy", "model__policy", *(f"version__{name}" for name in selectors.HEAVY)
+        )
+    )
+
+
 def last_releases(of: list[Any]) -> dict[int, Release]:
     """The newest releases of models that `models` found, by the model's key."""
     rows = Release.objects.filter(pk__in=[model.last_release for model in of]).defer("policy")

@@ -58,6 +58,27 @@ function openDialog(event, opener) {
   dialog.addEventListener("close", () => opener.focus(), { once: true });
 }
 
+/* --- search from anywhere: Ctrl-K, then arrows and Enter; Escape gives the focus back --- */
+function openPalette(event) {
+  const palette = document.getElementById("palette");
+  if (!palette || document.querySelector("dialog[open]")) return;
+  const before = document.activeElement;
+  event.preventDefault();
+  palette.showModal();
+  document.getElementById("palette-words").select();
+  palette.addEventListener("close", () => before?.focus(), { once: true });
+}
+
+function walkPalette(event, target) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step) return;
+  const stops = [document.getElementById("palette-words"), ...all("#palette-found a")];
+  const next = stops[stops.indexOf(target) + step];
+  if (!stops.includes(target) || !next) return;
+  event.preventDefault();
+  next.focus();
+}
+
 /* --- a session that ends, or a page open for too long: what is written stays where it is --- */
 function wearToken(token) {
   for (const input of all("input[name=csrfmiddlewaretoken]")) input.value = token;
@@ -94,6 +115,7 @@ function prepare(root = document) {
   tellTimes(root);
   for (const button of all("[data-copy]", root)) button.hidden = false;
   for (const input of all("[data-typed]", root)) matchTyped(input);
+  for (const opener of all("[data-palette-opener]", root)) opener.hidden = false;
   for (const link of all("a[data-dialog]", root)) link.setAttribute("role", "button");
 }
 
@@ -118,6 +140,8 @@ document.addEventListener("keydown", (event) => {
     for (const menu of all("details.menu[open]")) { menu.open = false; menu.querySelector("summary").focus(); }
   }
   const typing = target.closest("input, textarea, select, [contenteditable]");
+  if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) openPalette(event);
+  if (target.closest("#palette")) walkPalette(event, target);
   if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
     const search = document.querySelector("[data-search]");
     if (search) { event.preventDefault(); search.focus(); }

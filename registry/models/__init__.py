@@ -19,9 +19,11 @@ from registry.models.jobs import Job
 from registry.models.lineage import DatasetVersion, ExtractorVersion
 from registry.models.people import Invitation, Person
 from registry.models.policies import PolicyProposal
+from registry.models.search import TERM_CHARACTERS, Term, begins
 
 __all__ = [
     "ERASED",
+    "TERM_CHARACTERS",
     "Alias",
     "ApiToken",
     "Artifact",
@@ -47,6 +49,8 @@ __all__ = [
     "Role",
     "Scope",
     "Tag",
+    "Term",
     "VersionFile",
     "VersionUploader",
+    "begins",
 ]

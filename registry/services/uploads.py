@@ -32,7 +32,7 @@ from registry.models import (
     VersionUploader,
 )
 from registry.selectors import access, version_by_digest
-from registry.services import labels
+from registry.services import labels, terms
 from registry.storage import Adopts, ArtifactStore, Stored
 from registry.storage.arriving import Mark, mark_of
 from registry.stores import artifact_store
@@ -151,6 +151,7 @@ def create_version(
             owner=by.actor,
             files={key: fact.sha256 for key, fact in sorted(prepared.facts.items())},
         )
+        terms.remember(version)
         labels.tag(version, prepared.manifest.tags, actor=(token or by).actor)
         for name in prepared.manifest.aliases:
             labels.move_alias(version, name, actor=(token or by).actor)

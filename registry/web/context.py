@@ -9,7 +9,7 @@ from django.utils.functional import SimpleLazyObject
 
 from registry import policies, selectors
 
-SECTIONS = ("releases", "nodes", "audit", "health", "tokens", "people")
+SECTIONS = ("search", "releases", "nodes", "audit", "health", "tokens", "people")
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

@@ -29,6 +29,7 @@ PAGES = {
     "releases": ("/releases/", EVERYBODY),
     "release": ("/releases/{live}/", SEEING),
     "release-panel": ("/releases/{live}/panel", SEEING),
+    "search": ("/search/?q=digits", EVERYBODY),
     "health": ("/health/", EVERYBODY),
     "nodes": ("/nodes/", EVERYBODY),
     "model-traffic": ("/models/digits/traffic", SEEING),

@@ -1,0 +1,126 @@
+"""One search over everything that has a name: a page of its own, and what the box of Ctrl-K shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+
+from registry import finding
+from registry.errors import NotFound
+from registry.web.context import sees_people
+from registry.web.pages import page
+from releases import lists, selectors
+
+MOST = 6
+MOST_CHARACTERS = 200
+RELEASE = re.compile(r"(?:release\s*|#|release/)?(?P<number>[0-9]{1,18})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing, where it is, and a word on it."""
+
+    title: str
+    address: str
+    note: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Things of one kind; `rest` is the list that has all of them."""
+
+    label: str
+    icon: str
+    rows: list[Found]
+    rest: str = ""
+
+
+@page
+def search(request: HttpRequest) -> HttpResponseBase:
+    """What `?q=` finds of all that the reader may see; for htmx the findings alone."""
+    words = request.GET.get("q", "").strip()[:MOST_CHARACTERS]
+    groups = found(request.user, words) if words else []
+    context = {"words": words, "groups": groups, "total": sum(len(group.rows) for group in groups)}
+    template = "releases/_found.html" if request.htmx else "releases/search.html"  # type: ignore[attr-defined]
+    return render(request, template, context)
+
+
+def found(asker: Any, words: str) -> list[Group]:
+    """Groups that are not empty, the most wanted first."""
+    models = finding.models(asker, words, MOST + 1)
+    everything = (
+        Group("Models", "model", [_model(each) for each in models[:MOST]], _models_by(models, search=words)),
+        Group("Versions", "tag", [_version(each) for each in finding.versions(asker, words, MOST)]),
+        Group("Releases", "live", list(_releases(asker, words, models))),
+        Group("Training", "chart", [_term(each) for each in finding.terms(asker, words, MOST)]),
+        Group("Tags", "tag", [_tag(each) for each in finding.tags(asker, words, MOST)]),
+        Group("People", "user", _people(asker, words)),
+    )
+    return [group for group in everything if group.rows]
+
+
+def _models_by(models: list[Any], **query: str) -> str:
+    return f"{reverse('models')}?{urlencode(query)}" if len(models) > MOST else ""
+
+
+def _model(model: Any) -> Found:
+    note = " · ".join(filter(None, (model.task, model.description[:90])))
+    return Found(model.name, reverse("model", args=[model.name]), note)
+
+
+def _version(version: Any) -> Found:
+    address = reverse("version", args=[version.model.name, version.number])
+    return Found(f"{version.model.name} version {version.number}", address, version.digest[:16])
+
+
+def _releases(asker: Any, words: str, models: list[Any]) -> Iterable[Found]:
+    """The one of that number, and the newest of models that are called so."""
+    seen = set()
+    if numbered := RELEASE.fullmatch(words):
+        try:
+            release = selectors.release(int(numbered["number"]), asker)
+        except NotFound:
+            pass
+        else:
+            seen.add(release.pk)
+            yield _release(release)
+    called = [model.name for model in models if words.casefold() in model.name]
+    for release in lists.newest_releases(called, MOST):
+        if release.pk not in seen:
+            yield _release(release)
+
+
+def _release(release: Any) -> Found:
+    note = f"{release.model.name} version {release.version.number} to {release.environment.name}"
+    return Found(f"Release {release.pk}", reverse("release", args=[release.pk]), note, release.state)
+
+
+def _term(term: Any) -> Found:
+    address = reverse("version", args=[term.model.name, term.newest])
+    return Found(term.text, address, f"{term.kind} of {term.model.name} version {term.newest}")
+
+
+def _tag(tag: str) -> Found:
+    return Found(tag, f"{reverse('models')}?{urlencode({'tag': tag})}", "models with this tag")
+
+
+def _people(asker: Any, words: str) -> list[Found]:
+    everybody = sees_people(asker)
+    return [
+        Found(
+            person.username,
+            reverse("person", args=[person.username])
+            if everybody
+            else f"{reverse('audit')}?{urlencode({'actor': person.actor})}",
+            person.get_full_name() or ("machine account" if person.is_machine else "what they did"),
+        )
+        for person in finding.people(asker, words, MOST)
+    ]
