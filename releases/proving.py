@@ -31,7 +31,8 @@ from scoring.plans import ModelPlan, PlannedVersion, RoutingPlan, serialise
 from scoring.routing import WHOLE, Arm
 
 GIB = 1 << 30
-SERVER_LIMITS = Limits(memory_bytes=4 * GIB, processes=128, file_bytes=GIB)
+# its node starts the worker, which seals itself before it has the model
+SERVER_LIMITS = Limits(memory_bytes=4 * GIB, processes=128, file_bytes=GIB, programs=True)
 EXAMINER_LIMITS = Limits(memory_bytes=4 * GIB, processes=128, file_bytes=4 * GIB)
 LOOK_EVERY_S = 1.0
 STALLS_AFTER_S = 900.0

@@ -26,7 +26,7 @@ import numpy as np
 import uvloop
 
 from formats.types import Signature
-from scoring import blackbox, crashpoints
+from scoring import blackbox, crashpoints, seal
 from scoring.asking import Asking
 from scoring.connections import Connections
 from scoring.control import (
@@ -350,6 +350,8 @@ def main() -> None:
     parser.add_argument("--listen", required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s scoring worker %(process)d %(message)s")
+    if trouble := seal.seal():
+        log.warning("this worker could start other programs: %s", trouble)
     listeners = [socket.socket(fileno=int(number)) for number in arguments.listen.split(",")]
 
     async def run() -> None:

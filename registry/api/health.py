@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from registry import selectors
+from registry import sandbox, selectors
 from registry.api.permissions import Anybody, LoggedIn
 
 
@@ -50,11 +50,15 @@ class Metrics(APIView):
 
     @extend_schema(operation_id="metrics", responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request) -> HttpResponse:
-        """Jobs that are not done, by queue and state, in Prometheus' text format."""
+        """Jobs that are not done, and whether models can be held here, in Prometheus' text format."""
         lines = ["# HELP assay_jobs Jobs that are not done.", "# TYPE assay_jobs gauge"]
         for queue, states in sorted(selectors.queue_lengths().items()):
             lines += [f'assay_jobs{{queue="{queue}",state="{s}"}} {n}' for s, n in sorted(states.items())]
         last = selectors.events().last()
         lines += ["# HELP assay_events_total Lines of the event log.", "# TYPE assay_events_total counter"]
-        lines += [f"assay_events_total {last.seq if last else 0}", ""]
+        lines += [f"assay_events_total {last.seq if last else 0}"]
+        found = sandbox.level()
+        lines += ["# HELP assay_sandbox_isolated Whether a cell on this machine lets nothing out."]
+        lines += ["# TYPE assay_sandbox_isolated gauge"]
+        lines += [f'assay_sandbox_isolated{{level="{found.name}"}} {int(found.isolated)}', ""]
         return HttpResponse("\n".join(lines), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -19,7 +19,7 @@ from registry.inspection.refusals import Finding, Refused
 from registry.inspection.report import GraphFacts, Inspection, SetFacts
 from registry.inspection.sets import read_sets, refuse_other_outputs
 from registry.inspection.walk import Anatomy, anatomy
-from registry.storage.cache import digest_of
+from scoring.artifacts import file_digest
 from scoring.errors import BadModel
 from scoring.runtime import onnx as runtime
 from scoring.runtime.pipe import signature_of
@@ -118,7 +118,7 @@ def _load(order: Order, found: Inspection) -> Inspection:
 def _loaded(order: Order, key: str) -> runtime.Graph:
     """One graph; weights beside it are mapped and not copied, so that they need not fit twice."""
     options = runtime.Options(prepack=order.folder is None)
-    return runtime.load(order.files[key], digest_of(order.files[key]), options, order.folder)
+    return runtime.load(order.files[key], file_digest(order.files[key]), options, order.folder)
 
 
 def _same_inputs(loaded: Signature, described: Signature | None) -> Signature:

@@ -1,9 +1,9 @@
 """A child process with limits, for everything that parses or runs bytes nobody has proven yet.
 
-`run` and `start` take a command, the files it may see and its limits. Inside
-there is no network, no environment, no other process and no file but the
-interpreter, our own code and the mounts; time, memory and output are watched
-from outside.
+`run` and `start` take what the interpreter shall do, the files it may see and its
+limits. Inside there is no network, no environment, no other process, no other
+program and no file but the interpreter, our own code and the mounts; time, memory
+and output are watched from outside.
 """
 
 from __future__ import annotations

@@ -1,40 +1,40 @@
 """A filter of system calls for a cell: what no model needs, and what would reach around the other walls.
 
 Refused are new namespaces (root's cells could otherwise make them), mounts, other processes' memory, kernel
-modules and keys, rings that do calls unseen, sockets other than Unix ones, and memory that no limit counts
-(memfd, System V shared memory). Everything else stays open: this narrows the kernel, it does not describe a
-program.
+modules and keys, rings that do calls unseen, sockets other than Unix ones, the machine's clock and name, and
+memory that no limit counts (memfd, System V shared memory). Everything else stays open: this narrows the
+kernel, it does not describe a program. Other programs are refused from inside, once the interpreter runs.
 """
 
 from __future__ import annotations
 
 import errno
 import platform
-import struct
 from dataclasses import dataclass
+
+from scoring.seal import ALLOW, ARCHITECTURE, AUDIT, EQUAL, FAIL, KILL, LOAD, NUMBER, RETURN, step
 
 NAMESPACES = 0x7E020000
 """Every CLONE_NEW* flag that `clone` takes."""
 
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
-_ALLOW, _KILL, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
+_AT_LEAST, _ANY_BIT = 0x35, 0x45
+_FIRST_ARGUMENT = 16
 _OTHER_ABI = 0x40000000
 _AF_UNIX = 1
 
 SINCE_2019 = {
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428,
     "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "pidfd_getfd": 438,
-    "mount_setattr": 442, "quotactl_fd": 443, "memfd_secret": 447,
+    "process_madvise": 440, "mount_setattr": 442, "quotactl_fd": 443, "memfd_secret": 447,
+    "process_mrelease": 448,
 }  # fmt: skip
 CLONE3 = 435
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One architecture: the kernel's name for it and its numbers of the calls."""
+    """One architecture's numbers of the calls."""
 
-    audit: int
     clone: int
     socket: int
     refused: dict[str, int]
@@ -42,7 +42,6 @@ class Machine:
 
 MACHINES = {
     "x86_64": Machine(
-        audit=0xC000003E,
         clone=56,
         socket=41,
         refused={
@@ -54,10 +53,13 @@ MACHINES = {
             "fanotify_init": 300, "name_to_handle_at": 303, "open_by_handle_at": 304, "setns": 308,
             "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "finit_module": 313,
             "memfd_create": 319, "kexec_file_load": 320, "bpf": 321, "userfaultfd": 323,
+            "personality": 135, "sysfs": 139, "vhangup": 153, "modify_ldt": 154, "adjtimex": 159,
+            "sethostname": 170, "setdomainname": 171,
+            "lookup_dcookie": 212, "remap_file_pages": 216, "migrate_pages": 256, "vmsplice": 278,
+            "move_pages": 279, "clock_adjtime": 305,
         },
     ),
     "aarch64": Machine(
-        audit=0xC00000B7,
         clone=220,
         socket=198,
         refused={
@@ -68,7 +70,9 @@ MACHINES = {
             "swapon": 224, "swapoff": 225, "perf_event_open": 241, "fanotify_init": 262,
             "name_to_handle_at": 264, "open_by_handle_at": 265, "setns": 268, "process_vm_readv": 270,
             "process_vm_writev": 271, "kcmp": 272, "finit_module": 273, "memfd_create": 279, "bpf": 280,
-            "userfaultfd": 282, "kexec_file_load": 294,
+            "userfaultfd": 282, "kexec_file_load": 294, "lookup_dcookie": 18, "vhangup": 58, "vmsplice": 75,
+            "personality": 92, "sethostname": 161, "setdomainname": 162, "adjtimex": 171,
+            "remap_file_pages": 234, "migrate_pages": 238, "move_pages": 239, "clock_adjtime": 266,
         },
     ),
 }  # fmt: skip
@@ -81,34 +85,29 @@ def program(machine: str = platform.machine()) -> bytes:
         return b""
     refused = sorted({**known.refused, **SINCE_2019}.values())
     steps = [
-        _step(_LOAD, _ARCHITECTURE),
-        _step(_EQUAL, known.audit, 1, 0),
-        _step(_RETURN, _KILL),
-        _step(_LOAD, _NUMBER),
-        _step(_AT_LEAST, _OTHER_ABI, 0, 1),
-        _step(_RETURN, _FAIL | errno.ENOSYS),
+        step(LOAD, ARCHITECTURE),
+        step(EQUAL, AUDIT[machine], 1, 0),
+        step(RETURN, KILL),
+        step(LOAD, NUMBER),
+        step(_AT_LEAST, _OTHER_ABI, 0, 1),
+        step(RETURN, FAIL | errno.ENOSYS),
         # glibc falls back to clone, whose flags a filter can see
-        _step(_EQUAL, CLONE3, 0, 1),
-        _step(_RETURN, _FAIL | errno.ENOSYS),
-        *(step for number in refused for step in _fails(number)),
-        _step(_EQUAL, known.clone, 0, 4),
-        _step(_LOAD, _FIRST_ARGUMENT),
-        _step(_ANY_BIT, NAMESPACES, 0, 1),
-        _step(_RETURN, _FAIL | errno.EPERM),
-        _step(_RETURN, _ALLOW),
-        _step(_EQUAL, known.socket, 0, 3),
-        _step(_LOAD, _FIRST_ARGUMENT),
-        _step(_EQUAL, _AF_UNIX, 1, 0),
-        _step(_RETURN, _FAIL | errno.EAFNOSUPPORT),
-        _step(_RETURN, _ALLOW),
+        step(EQUAL, CLONE3, 0, 1),
+        step(RETURN, FAIL | errno.ENOSYS),
+        *(one for number in refused for one in _fails(number)),
+        step(EQUAL, known.clone, 0, 4),
+        step(LOAD, _FIRST_ARGUMENT),
+        step(_ANY_BIT, NAMESPACES, 0, 1),
+        step(RETURN, FAIL | errno.EPERM),
+        step(RETURN, ALLOW),
+        step(EQUAL, known.socket, 0, 3),
+        step(LOAD, _FIRST_ARGUMENT),
+        step(EQUAL, _AF_UNIX, 1, 0),
+        step(RETURN, FAIL | errno.EAFNOSUPPORT),
+        step(RETURN, ALLOW),
     ]
     return b"".join(steps)
 
 
 def _fails(number: int) -> tuple[bytes, bytes]:
-    return _step(_EQUAL, number, 0, 1), _step(_RETURN, _FAIL | errno.EPERM)
-
-
-def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    """One instruction; the jumps are counted from the next one."""
-    return struct.pack("=HBBI", code, if_true, if_false, value)
+    return step(EQUAL, number, 0, 1), step(RETURN, FAIL | errno.EPERM)

@@ -11,6 +11,7 @@ from typing import Self
 from registry.sandbox import calls, command
 from registry.sandbox.errors import NoSandbox
 from registry.sandbox.finished import Finished
+from registry.sandbox.handing import handed
 from registry.sandbox.level import level
 from registry.sandbox.limits import Limits, Mount
 from registry.sandbox.orphans import end_orphans
@@ -119,8 +120,8 @@ def _isolated(argv: Sequence[str], stdin: bytes, mounts: Sequence[Mount], limits
     _open_to_the_cell(mounts)
     words = command.bubblewrap_arguments(mounts, limits)
     # not on the command line, where the child could read our paths
-    arguments = _handed(b"".join(word.encode() + b"\0" for word in words))
-    refused = _handed(calls.program())
+    arguments = handed(b"".join(word.encode() + b"\0" for word in words))
+    refused = handed(calls.program())
     status, told = os.pipe()
     handles = (arguments, refused, told)
     try:
@@ -131,14 +132,6 @@ def _isolated(argv: Sequence[str], stdin: bytes, mounts: Sequence[Mount], limits
         for handle in handles:
             os.close(handle)
     return Cell(process, Watch(process, stdin, limits, [m.source for m in mounts if m.writable]), status)
-
-
-def _handed(content: bytes) -> int:
-    """A handle from which a child reads `content`."""
-    handle = os.memfd_create("handed")
-    os.write(handle, content)
-    os.lseek(handle, 0, os.SEEK_SET)
-    return handle
 
 
 def _bare(argv: Sequence[str], stdin: bytes, mounts: Sequence[Mount], limits: Limits) -> Cell:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from registry.sandbox import parts
 from registry.sandbox.limits import Limits, Mount
 
 CODE = "/assay"
@@ -18,22 +19,19 @@ SCRATCH = "/tmp"  # noqa: S108 - the cell's own
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("formats", "scoring", "registry", "releases")
 STAGE = "registry/sandbox/stage.py"
-USR_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-SHOWN = ("/etc/ld.so.cache", "/sys/devices/system/cpu")
 NOBODY = 65534
 SPARE_IDS = range(1 << 30, (1 << 30) + (1 << 24))
 SPARE_IDS_IN_A_CONTAINER = range(60_000, 65_000)
 
 
 def python(module: str, *arguments: str) -> list[str]:
-    """The command that runs one of our own modules inside a cell."""
-    return [sys.executable, "-m", module, *arguments]
+    """The words that run one of our own modules inside a cell, as the interpreter takes them."""
+    return ["-m", module, *arguments]
 
 
 def environment(code: str) -> dict[str, str]:
     """All that a cell finds in its environment: nothing of ours."""
     return {
-        "PATH": "/usr/bin:/bin",
         "HOME": SCRATCH,
         "TMPDIR": SCRATCH,
         "LANG": "C.UTF-8",
@@ -60,13 +58,15 @@ def isolated(argv: Sequence[str], limits: Limits) -> list[str]:
 
 def bubblewrap_arguments(mounts: Sequence[Mount], limits: Limits) -> list[str]:
     """Everything between `bwrap` and the command."""
-    everything = [*_interpreter(), *_code(), *mounts]
+    everything = [*parts.parts(), *parts.programs(limits.programs), *_code(), *mounts]
     return [
         *_namespaces(),
         *("--die-with-parent", "--new-session", "--hostname", "cell"),
         # before what is mounted: the product itself may lie in a folder below /tmp
         *("--perms", "1777", "--size", str(limits.file_bytes), "--tmpfs", SCRATCH),
-        *_folders(PurePosixPath(target) for target in (*SHOWN, *(mount.target for mount in everything))),
+        *_folders(
+            PurePosixPath(target) for target in (*parts.SHOWN, *(mount.target for mount in everything))
+        ),
         *_system(),
         *("--proc", "/proc", "--dev", "/dev"),
         *(word for mount in everything for word in _bound(mount)),
@@ -76,7 +76,7 @@ def bubblewrap_arguments(mounts: Sequence[Mount], limits: Limits) -> list[str]:
 
 
 def _staged(code: str, argv: Sequence[str], limits: Limits) -> list[str]:
-    return [sys.executable, "-I", "-S", f"{code}/{STAGE}", json.dumps(limits.to_json()), *argv]
+    return [sys.executable, f"{code}/{STAGE}", json.dumps(limits.to_json()), *argv]
 
 
 def _namespaces() -> list[str]:
@@ -95,7 +95,7 @@ def _as_ordinary_user() -> list[str]:
     # an id of its own: limits on processes count by user
     own = secrets.choice(SPARE_IDS if _maps_all_ids() else SPARE_IDS_IN_A_CONTAINER)
     return [
-        "/usr/bin/setpriv",
+        parts.STEPPER,
         *(f"--reuid={own}", f"--regid={own}", "--clear-groups"),
         *("--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"),
     ]
@@ -109,20 +109,10 @@ def _maps_all_ids() -> bool:
 
 
 def _system() -> Iterator[str]:
-    """System libraries; where /bin and /lib are folders of their own (not links into /usr), those too."""
-    yield from ("--ro-bind", "/usr", "/usr")
-    for link in USR_LINKS:
-        if os.path.islink(link):
-            yield from ("--symlink", os.readlink(link), link)
-        elif os.path.isdir(link):
-            yield from ("--ro-bind", link, link)
-    for path in SHOWN:
+    for said, link in parts.links():
+        yield from ("--symlink", said, link)
+    for path in parts.SHOWN:
         yield from ("--ro-bind-try", path, path)
-
-
-def _interpreter() -> list[Mount]:
-    places = dict.fromkeys((sys.base_prefix, sys.prefix))
-    return [Mount(Path(place), place) for place in places if not Path(place).is_relative_to("/usr")]
 
 
 def _code() -> list[Mount]:
@@ -142,6 +132,6 @@ def _bound(mount: Mount) -> tuple[str, str, str]:
 
 def bubblewrap() -> str | None:
     """Where bubblewrap is, with what our recipe needs beside it."""
-    if os.geteuid() == 0 and not os.access("/usr/bin/setpriv", os.X_OK):
+    if os.geteuid() == 0 and not os.access(parts.STEPPER, os.X_OK):
         return None
     return shutil.which("bwrap")

@@ -20,6 +20,7 @@ class Limits:
     processes     processes and threads
     file_bytes    size of one file, of its /tmp, and of each folder that is lent to it for writing
     output_bytes  of standard output, and again of standard error
+    programs      whether it may start the interpreter again; nothing else that runs is in a cell
     """
 
     memory_bytes: int = 2 * GIB
@@ -29,6 +30,7 @@ class Limits:
     open_files: int = 256
     file_bytes: int = 256 * MIB
     output_bytes: int = MIB
+    programs: bool = False
 
     def to_json(self) -> dict[str, float]:
         return asdict(self)

@@ -1,15 +1,18 @@
-"""The last step before the untrusted program: limits that bind it and all its children.
+"""The last step before untrusted bytes: limits that bind this process and all its children, and no exec.
 
-Runs as a script, isolated from the environment: `stage.py LIMITS_AS_JSON PROGRAM ARGUMENT...`. It runs inside
-the sandbox, because a limit on the number of processes set outside would count the whole user's.
+Runs as a script: `stage.py LIMITS_AS_JSON -m MODULE ARGUMENT...`, or `-c CODE`, as the interpreter takes
+them. It runs inside the sandbox, because a limit on the number of processes set outside would count the whole
+user's; and it goes on as the program itself, because from there on nothing can be started.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import resource
+import runpy
 import sys
+
+from scoring import seal
 
 CODE_AND_STACKS_BYTES = 1 << 30
 
@@ -30,6 +33,19 @@ def confine(limits: dict[str, int]) -> None:
         resource.setrlimit(name, bound)
 
 
+def play(how: str, what: str, arguments: list[str]) -> None:
+    """Go on as the interpreter would have with these words."""
+    sys.argv = [how, *arguments]
+    if how == "-m":
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
+    else:
+        exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})  # noqa: S102 - our own words
+
+
 if __name__ == "__main__":
-    confine(json.loads(sys.argv[1]))
-    os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606 - the program is ours, its input is not
+    limits = json.loads(sys.argv[1])
+    confine(limits)
+    seal.hide()
+    if not limits["programs"]:
+        seal.seal()
+    play(sys.argv[2], sys.argv[3], sys.argv[4:])

@@ -63,7 +63,7 @@ LOAD = {"a tree 100,000 deep": graphs.deep_tree(100_000), "2**30 nodes": graphs.
 @pytest.fixture
 def proof(tmp_path, monkeypatch):
     """Prove a model on one end-to-end row, with bounds that fit a test."""
-    small = Limits(memory_bytes=1 << 30, processes=64)
+    small = Limits(memory_bytes=1 << 30, processes=64, programs=True)
     monkeypatch.setattr(proving, "SERVER_LIMITS", small)
     monkeypatch.setattr(proving, "EXAMINER_LIMITS", small)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import onnx
@@ -87,7 +86,7 @@ def test_a_child_without_memory_is_an_account_too(version):
     ["", "not json\n", "{}\n", "[]\n", '{"refusals": []}\n', "x" * 1000, "null\n" * 3, "[" * 100_000 + "\n"],
 )
 def test_a_child_that_talks_nonsense_is_not_believed(version, monkeypatch, output):
-    chatter = [sys.executable, "-c", f"print({output!r}, end='')"]
+    chatter = ["-c", f"print({output!r}, end='')"]
     monkeypatch.setattr(sandbox, "python", lambda module: chatter)
 
     found = inspect(version(), manifest=MANIFEST)
@@ -121,7 +120,7 @@ def test_importing_the_parent_imports_no_parser():
     parsers = ("onnx", "onnxruntime", "django")
     program = f"import sys, registry.inspection; print([m for m in {parsers} if m in sys.modules])"
 
-    assert sandbox.run([sys.executable, "-c", program]).stdout == b"[]\n"
+    assert sandbox.run(["-c", program]).stdout == b"[]\n"
 
 
 def test_mutated_models_never_get_past_the_cell(version):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import onnx
@@ -134,7 +133,7 @@ def test_what_cannot_be_sent_is_no_input(kind):
 def test_a_child_that_breaks_off_is_told_by_how_far_it_came(version, examined, monkeypatch, reports, code):
     report = json.dumps(examined(version()).to_json())
     program = f"import os\nprint(({report!r} + '\\n') * {reports}, end='', flush=True)\nos.abort()"
-    monkeypatch.setattr(sandbox, "python", lambda module: [sys.executable, "-c", program])
+    monkeypatch.setattr(sandbox, "python", lambda module: ["-c", program])
 
     found = inspect(version(), manifest={})
 

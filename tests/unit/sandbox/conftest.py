@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 import textwrap
 
 import pytest
@@ -29,6 +28,6 @@ def inside():
     """Run a Python program in a cell."""
 
     def play(program, limits=QUICK, **named):
-        return run([sys.executable, "-c", textwrap.dedent(program)], limits=limits, **named)
+        return run(["-c", textwrap.dedent(program)], limits=limits, **named)
 
     return play

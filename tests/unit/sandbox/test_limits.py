@@ -256,7 +256,7 @@ def test_limits_cannot_be_raised_again(inside):
 
 def test_a_cell_is_killed_with_all_its_descendants_when_the_block_ends(quick):
     program = "import os, time\nos.fork()\nif os.fork() == 0: os.setsid()\ntime.sleep(60)"
-    with start([sys.executable, "-c", program], limits=quick) as cell:
+    with start(["-c", program], limits=quick) as cell:
         members = wait_for(lambda: found if len(found := family(cell.pid)) >= 5 else None)
         assert cell.poll() is None
 
@@ -265,7 +265,7 @@ def test_a_cell_is_killed_with_all_its_descendants_when_the_block_ends(quick):
 
 
 def test_a_kill_that_comes_while_the_cell_is_measured_is_not_forgotten(quick):
-    with start([sys.executable, "-c", "import time; time.sleep(60)"], limits=quick) as cell:
+    with start(["-c", "import time; time.sleep(60)"], limits=quick) as cell:
         measure = cell._watch.meter.sample
 
         def measure_while_somebody_kills(most):
@@ -284,7 +284,7 @@ def test_a_cell_dies_with_the_parent(tmp_path):
 import os, sys, signal
 from registry.sandbox import start
 from registry.sandbox.meter import family
-cell = start([sys.executable, "-c", "import time; time.sleep(60)"])
+cell = start(["-c", "import time; time.sleep(60)"])
 while len(family(cell.pid)) < 3:
     pass
 print(*family(cell.pid), flush=True)
@@ -320,7 +320,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.mark.isolated
 def test_a_cell_that_somebody_listens_to_is_left_alone():
-    with start([sys.executable, "-c", "import time; time.sleep(60)"]) as cell:
+    with start(["-c", "import time; time.sleep(60)"]) as cell:
         wait_for(lambda: len(family(cell.pid)) >= 3)
         end_orphans()
         with pytest.raises(AssertionError):

@@ -20,7 +20,7 @@ def test_nothing_runs_without_isolation(bare_machine, tmp_path):
     assert not level().isolated
 
     with pytest.raises(NoSandbox, match="apt-get install bubblewrap"):
-        run([sys.executable, "-c", "open('ran', 'w')"])
+        run(["-c", "open('ran', 'w')"])
 
 
 def test_a_loud_setting_runs_it_under_limits_alone(bare_machine, tmp_path, quick):
@@ -28,7 +28,7 @@ def test_a_loud_setting_runs_it_under_limits_alone(bare_machine, tmp_path, quick
     program = "import sys; print(open('/run/assay/lent').read(), sys.stdin.read())"
 
     finished = run(
-        [sys.executable, "-c", program],
+        ["-c", program],
         stdin=b"/run/assay/lent",
         mounts=[Mount(tmp_path / "lent", "/run/assay/lent")],
         limits=quick,
@@ -50,7 +50,7 @@ def test_a_loud_setting_runs_it_under_limits_alone(bare_machine, tmp_path, quick
 def test_it_still_ends(bare_machine, quick, program, wall_seconds, ending):
     limits = replace(quick, cpu_seconds=1, wall_seconds=wall_seconds)
 
-    finished = run([sys.executable, "-c", program], limits=limits, allow_unisolated=True)
+    finished = run(["-c", program], limits=limits, allow_unisolated=True)
 
     assert finished.ending is ending
     assert finished.wall_seconds < 40
@@ -66,7 +66,7 @@ def test_a_recipe_that_fails_is_our_trouble_and_not_the_programs(monkeypatch):
     )
 
     with pytest.raises(NoSandbox, match="nowhere"):
-        run([sys.executable, "-c", "pass"])
+        run(["-c", "pass"])
 
 
 @pytest.mark.isolated
