@@ -53,13 +53,13 @@ class WebConfig(uvicorn.Config):
     trusted: tuple[Network, ...] = ()
 
     @cached_property
-    def crowd(self) -> Crowd:
-        crowd = Crowd(self.bounds.connections, self.bounds.per_address)
+    def crowd(self) -> Crowd[Door]:
+        crowd: Crowd[Door] = Crowd(self.bounds.connections, self.bounds.per_address)
         loop = asyncio.get_running_loop()
 
         def sweep() -> None:
             for door in crowd:
-                cast("Door", door).sweep(loop.time())
+                door.sweep(loop.time())
             loop.call_later(self.bounds.sweep_s, sweep)
 
         sweep()
@@ -171,18 +171,18 @@ class Door(HttpToolsProtocol):
         if self._in_body and self.cycle.response_complete:
             self._hang_up()
             return
-        self._crowd.stir(self, self._address)
+        self._since = self.loop.time()
         super().on_response_complete()
 
     # ---- the crowd
 
-    def may_go(self) -> bool:
-        """Silent, idle, or a stranger's request that is not all there yet."""
-        if self._is_proxy or self._deaf:
-            return False
-        if self._in_body:
-            return not self._is_known() and not self.pipeline
-        return self._in_head or self._is_answered()
+    def silence(self) -> tuple[bool, float] | None:
+        """Who may go is idle, or a stranger whose request is not all there yet."""
+        if self._is_proxy or self._deaf or (self._in_body and (self._is_known() or self.pipeline)):
+            return None
+        if self._in_head or self._in_body:
+            return (False, self._since)
+        return (self.cycle is not None, self._since) if self._is_answered() else None
 
     def send_away(self) -> None:
         self._crowd.leave(self, self._address)

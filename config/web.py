@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import resource
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -12,10 +11,10 @@ from uvicorn.supervisors import Multiprocess
 
 from config import proxies
 from config.door import Bounds, WebConfig
+from scoring import open_files
 
 BACKLOG = 4096
 STOPS_WITHIN_S = 2
-_FILES_BESIDE = 1024
 
 
 def configuration(arguments: Sequence[str]) -> WebConfig:
@@ -54,18 +53,9 @@ def configuration(arguments: Sequence[str]) -> WebConfig:
     return config
 
 
-def allow_files(count: int) -> None:
-    """As many open files as the connections need, as far as the system lets us."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count + _FILES_BESIDE
-    if soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
 def main() -> int:
     config = configuration(sys.argv[1:])
-    allow_files(config.bounds.connections)
+    open_files.allow(config.bounds.connections)
     # A lone process has a parent as well, which replaces it when it dies or answers no more.
     Multiprocess(config, sockets=[config.bind_socket()]).run()
     return 0

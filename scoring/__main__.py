@@ -7,6 +7,7 @@ import logging
 import sys
 from importlib import import_module
 
+from scoring import open_files
 from scoring.node import listening
 from scoring.node.launching import Launcher
 from scoring.node.settings import read
@@ -17,6 +18,7 @@ def main() -> int:
     try:
         settings = read(sys.argv[1:])
         settings.data.mkdir(parents=True, exist_ok=True)
+        open_files.allow(settings.limits.connections)
         launcher = Launcher(listening.sockets(settings))
         launcher.prepare(settings.workers)
         # Only now: the workers import for longer than the node, and there is another core.

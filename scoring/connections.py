@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from scoring.crowd import Crowd
 from scoring.errors import ScoringError
 from scoring.exchange import Exchange
 from scoring.http import Head
@@ -35,7 +36,7 @@ class Connections:
         self.limits = limits
         self.draining = False
         self.held_bytes = 0
-        self.open: set[Connection] = set()
+        self.open: Crowd[Connection] = Crowd(limits.connections, limits.connections_per_address)
         self.heads: dict[bytes, Head] = {}
 
     def remember(self, raw: bytes, head: Head) -> None:
@@ -52,5 +53,5 @@ class Connections:
 
     def sweep(self, now: float) -> None:
         """Close what is idle, unfinished or unread for too long. `now` in `perf_counter` seconds."""
-        for connection in list(self.open):
+        for connection in self.open:
             connection.sweep(now)

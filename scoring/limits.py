@@ -19,9 +19,12 @@ class Limits:
     mirrored: int = 256
     pipelined: int = 64
     connections: int = 4096
+    connections_per_address: int = 2048
+    first_byte_seconds: float = 10.0
     head_seconds: float = 10.0
     body_seconds: float = 30.0
     idle_seconds: float = 75.0
+    hangs_seconds: int = 8
     deadline_seconds: float = 10.0
     drain_seconds: float = 2.5
     slow_seconds: float = 0.0003

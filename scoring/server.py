@@ -11,6 +11,7 @@ import httptools
 
 from scoring import http
 from scoring.connections import Connections
+from scoring.crowd import household
 from scoring.errors import (
     BadRequest,
     BodyTooLarge,
@@ -39,7 +40,7 @@ class Connection(asyncio.Protocol):
         self._pending: deque[Exchange] = deque()
         self._transport: asyncio.Transport
         self._since = 0.0
-        self._quiet_since = perf_counter()
+        self._came = self._quiet_since = perf_counter()
         self._unread_since = 0.0
         self._paused = False
         self._deaf = False
@@ -55,14 +56,15 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._shared.open.add(self)
-        if len(self._shared.open) > self._limits.connections:
-            self._fail(Overloaded("this node has too many connections: come again in a second"))
+        peer = transport.get_extra_info("peername")
+        self._address = household(peer[0]) if isinstance(peer, tuple) else ""
+        if not self._shared.open.enter(self, self._address, proxy=not self._address):
+            self._fail(_too_many())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deaf = True
         self._let_go()
-        self._shared.open.discard(self)
+        self._shared.open.leave(self, self._address)
         self._pending.clear()
 
     def data_received(self, data: bytes) -> None:
@@ -104,6 +106,7 @@ class Connection(asyncio.Protocol):
         self._body = b""
         self._chunks: list[bytes] | None = None
         self._size = 0
+        self._admitted = False
         self._since = perf_counter()
 
     def on_url(self, url: bytes) -> None:
@@ -150,6 +153,7 @@ class Connection(asyncio.Protocol):
         elif head.chunked or head.compressed or (head.content_length or 0) > _FOR_STRANGERS:
             try:
                 self._shared.admit(head)
+                self._admitted = True
             except ScoringError as error:
                 self._failure = error
 
@@ -243,10 +247,28 @@ class Connection(asyncio.Protocol):
         elif self._pending or self._deaf:
             return
         elif not self._since:
-            if now - self._quiet_since > limits.idle_seconds:
+            if now - self._quiet_since > (
+                limits.idle_seconds if self._has_asked() else limits.first_byte_seconds
+            ):
                 self._transport.close()
         elif now - self._since > (limits.head_seconds if self.head is None else limits.body_seconds):
             self._fail(RequestTimeout("the request did not arrive in time"))
+
+    def silence(self) -> tuple[bool, float] | None:
+        """Who may go is idle, or a stranger whose request is not all there yet."""
+        if self._pending or self._deaf or (self.head is not None and self._since and self._admitted):
+            return None
+        return (False, self._since) if self._since else (self._has_asked(), self._quiet_since)
+
+    def _has_asked(self) -> bool:
+        return self._quiet_since != self._came
+
+    def send_away(self) -> None:
+        if self._since:
+            self._fail(_too_many())
+        else:
+            self._deaf = True
+            self._transport.abort()
 
     def idle(self) -> bool:
         return not self._pending and not self._since
@@ -364,6 +386,10 @@ class Connection(asyncio.Protocol):
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
+
+
+def _too_many() -> Overloaded:
+    return Overloaded("this node has too many connections: come again in a second")
 
 
 def _too_much_held() -> Overloaded:

@@ -284,7 +284,7 @@ class Worker:
         deadline = perf_counter() + self._setup.limits.drain_seconds
         while self._connections.open and perf_counter() < deadline:
             await asyncio.sleep(0.02)
-        for connection in list(self._connections.open):
+        for connection in self._connections.open:
             if connection.idle():
                 connection.close()
         self._link.send(Sampled(self._samples.take(), self._samples.dropped))

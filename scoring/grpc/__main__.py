@@ -13,11 +13,15 @@ from urllib.parse import urlsplit
 import grpc
 import uvloop
 
+from scoring import open_files
+from scoring.grpc.arriving import Arrivals
 from scoring.grpc.service import Service
 from scoring.grpc.upstream import Upstream
 from scoring.limits import Limits
 
 _ENVELOPE_BYTES = 1 << 20
+_CONNECTIONS = 4096
+_IDLE_MS = 60_000
 _IDENTITY_AND_GZIP = 1 << 0 | 1 << 2
 
 
@@ -34,6 +38,8 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
     add("--deadline-seconds", type=float, default=limits.deadline_seconds, help="the node's own")
     add("--drain-seconds", type=float, default=limits.drain_seconds)
     add("--connect-seconds", type=float, default=1.0, help="how long to look for a node that is away")
+    add("--message-seconds", type=float, default=10.0, help="how long a call's message may take to arrive")
+    add("--handshake-ms", type=int, default=10_000, help="how long a connection may say nothing at first")
     given = parser.parse_args(arguments)
     address = urlsplit(given.node)
     if address.scheme != "http" or not address.hostname:
@@ -52,6 +58,7 @@ async def serve(given: argparse.Namespace) -> int:
     )
     service = Service(
         upstream,
+        Arrivals(given.concurrency, given.message_seconds),
         concurrency=given.concurrency,
         seconds=given.deadline_seconds + given.connect_seconds + 1.0,
         most_bytes=given.binary_bytes + _ENVELOPE_BYTES,
@@ -66,6 +73,11 @@ async def serve(given: argparse.Namespace) -> int:
             # gRPC unpacks without a bound, so what is compressed comes to us as it was sent.
             ("grpc.compression_enabled_algorithms_bitset", _IDENTITY_AND_GZIP),
             ("grpc.per_message_decompression", 0),
+            # Who connects and says nothing, or falls silent for long, is let go.
+            ("grpc.server_handshake_timeout_ms", given.handshake_ms),
+            ("grpc.max_connection_idle_ms", _IDLE_MS),
+            ("grpc.keepalive_time_ms", _IDLE_MS),
+            ("grpc.max_allowed_incoming_connections", _CONNECTIONS),
         ],
         maximum_concurrent_rpcs=given.concurrency * 2,
     )
@@ -88,6 +100,7 @@ async def serve(given: argparse.Namespace) -> int:
 
 
 def main() -> int:
+    open_files.allow(_CONNECTIONS)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s grpc %(levelname)s %(message)s")
     return uvloop.run(serve(read(sys.argv[1:])))
 

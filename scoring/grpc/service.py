@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import grpc
 import orjson
 
 from scoring.errors import BadRequest, DeadlineExceeded, NotReady, Overloaded, ScoringError
+from scoring.grpc.arriving import Arrivals
 from scoring.grpc.statuses import RETRY_MS, code_of
 from scoring.grpc.upstream import Answer, NodeGone, Upstream
 from scoring.http import status_of
@@ -30,6 +31,7 @@ Method = Callable[[bytes, Any], Awaitable[bytes]]
 class Service:
     """Translates and passes on; tokens, routing, limits, ids and figures are the node's.
 
+    arrivals      calls whose message is on its way.
     concurrency   calls at once; more inferences are refused before they cost the node anything.
     seconds       the longest that a call may take, whatever the client allows.
     most_bytes    the largest message, also when it is unpacked.
@@ -37,9 +39,16 @@ class Service:
     """
 
     def __init__(
-        self, upstream: Upstream, *, concurrency: int, seconds: float, most_bytes: int, most_held: int
+        self,
+        upstream: Upstream,
+        arrivals: Arrivals,
+        *,
+        concurrency: int,
+        seconds: float,
+        most_bytes: int,
+        most_held: int,
     ) -> None:
-        self._upstream = upstream
+        self._upstream, self._arrivals = upstream, arrivals
         self._concurrency = concurrency
         self._seconds = seconds
         self._most_bytes, self._most_held = most_bytes, most_held
@@ -114,6 +123,14 @@ class Service:
         return oip_grpc.infer_response(
             answer.body[:length], memoryview(answer.body)[length:], typed=request.typed
         )
+
+    async def take(self, method: Method, arriving: AsyncIterator[bytes], context: Any) -> bytes:
+        """One call, whose message need not have come yet."""
+        try:
+            raw = await self._arrivals.message(arriving, context)
+        except ScoringError as error:
+            await refuse(context, error)
+        return await self.call(method, raw, context)
 
     async def call(self, method: Method, raw: bytes, context: Any) -> bytes:
         """One call with its bounds and its errors."""
@@ -197,15 +214,16 @@ async def _abort(context: Any, status: int, sentence: str, trailing: Mapping[str
 
 
 def _handler(service: str, served: Service, methods: Mapping[str, Method]) -> Any:
-    def bound(method: Method) -> Method:
-        async def call(raw: bytes, context: Any) -> bytes:
-            return await served.call(method, raw, context)
+    def bound(method: Method) -> Callable[[AsyncIterator[bytes], Any], Awaitable[bytes]]:
+        async def call(arriving: AsyncIterator[bytes], context: Any) -> bytes:
+            return await served.take(method, arriving, context)
 
         return call
 
     return grpc.method_handlers_generic_handler(
         service,
-        {name: grpc.unary_unary_rpc_method_handler(bound(method)) for name, method in methods.items()},
+        # On the wire a stream of one message is the same, and its call begins before the message has come.
+        {name: grpc.stream_unary_rpc_method_handler(bound(method)) for name, method in methods.items()},
     )
 
 

@@ -32,7 +32,7 @@ from scoring.node.launching import Launcher
 from scoring.plans import Key
 from scoring.telemetry import Cell, Meters
 
-HANGS_AFTER_SECONDS = 30.0
+_STARTS_WITHIN_SECONDS = 30
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 _STEADY_SECONDS = 60.0
 log = logging.getLogger(__name__)
@@ -50,7 +50,6 @@ class Worker:
     process: subprocess.Popen[bytes]
     link: Link
     started: float
-    heard: float
     ordered: set[Key] = field(default_factory=set)
     loaded: set[Key] = field(default_factory=set)
     failed: dict[Key, Failed] = field(default_factory=dict)
@@ -59,6 +58,7 @@ class Worker:
     cells: Sequence[Cell] = ()
     stats: Stats | None = None
     joined: bool = False
+    silent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +132,14 @@ class Fleet:
             worker.process.kill()
             worker.process.wait()
 
-    def kill_hung(self) -> None:
-        """Kill what has said nothing for too long: it holds connections that others could answer."""
+    def kill_hung(self, seconds: int) -> None:
+        """Once a second: kill what has been silent for so many, and holds what others could answer.
+
+        Counted, not timed: while the node itself was held up, its workers have spoken and it has not heard.
+        """
         for worker in self.workers.values():
-            if monotonic() - worker.heard > HANGS_AFTER_SECONDS:
+            worker.silent += 1
+            if worker.silent > (seconds if worker.stats is not None else _STARTS_WITHIN_SECONDS):
                 log.error("worker %s hangs: killed", worker.slot)
                 worker.process.kill()
 
@@ -155,14 +159,14 @@ class Fleet:
         process, control = self._launcher.launch()
         now = monotonic()
         link = Link(ToNode, lambda message: self._hear(worker, message), lambda: self._lost(worker))
-        worker = Worker(slot, process, link, now, now)
+        worker = Worker(slot, process, link, now)
         await connect(link, control)
         self.workers[slot] = worker
         link.send(self._setup(slot))
         self._events.started(worker)
 
     def _hear(self, worker: Worker, message: ToNode) -> None:
-        worker.heard = monotonic()
+        worker.silent = 0
         match message:
             case Stats():
                 worker.stats = message

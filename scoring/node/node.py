@@ -209,7 +209,7 @@ class Node:
 
     async def _watch(self) -> None:
         while True:
-            self._fleet.kill_hung()
+            self._fleet.kill_hung(self._settings.limits.hangs_seconds)
             self._guard.tick()
             await asyncio.sleep(1.0)
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import gzip
 import os
 import signal
+import socket
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
@@ -384,3 +388,48 @@ def test_an_arm_is_chosen_by_the_unit_as_over_http(theirs, client):
         assert answer.get_response().model_version == said["model_version"]
         answered.add(said["model_version"])
     assert answered == {"1", "2"}
+
+
+INFER = "/inference.GRPCInferenceService/ModelInfer"
+
+
+@pytest.fixture
+def hasty(node, tmp_path):
+    """A door with few places and short deadlines."""
+    address = f"http://127.0.0.1:{node.port}"
+    short = ("--concurrency", "8", "--message-seconds", "0.5", "--handshake-ms", "500")
+    door = GrpcDoor(tmp_path, address, *short).start()
+    yield door
+    door.stop()
+
+
+def begun(channel, silent):
+    """A call that has a head and whose message does not come."""
+
+    def message():
+        silent.wait(20)
+        yield from ()
+
+    return channel.stream_unary(INFER)(message(), timeout=20, wait_for_ready=True)
+
+
+def test_connections_that_say_nothing_are_let_go_and_stop_nobody(hasty):
+    with ExitStack() as stack:
+        held = [stack.enter_context(socket.create_connection(("127.0.0.1", hasty.port))) for _ in range(200)]
+        with triton.InferenceServerClient(hasty.address) as client:
+            assert client.infer("linear", rows(), headers=AUTH).as_numpy("y").tolist() == [[5.0]]
+        for one in held:
+            one.settimeout(20)
+            while one.recv(1000):
+                pass
+
+
+def test_calls_whose_message_does_not_come_stop_nobody_and_end_in_time(hasty):
+    silent = threading.Event()
+    with grpc.insecure_channel(hasty.address) as slow, ThreadPoolExecutor(6) as many:
+        calls = [many.submit(refused, begun, slow, silent) for _ in range(6)]
+        with triton.InferenceServerClient(hasty.address) as client:
+            assert client.infer("linear", rows(), headers=AUTH).as_numpy("y").tolist() == [[5.0]]
+        codes = {call.result()[2]["x-assay-code"] for call in calls}
+        silent.set()
+    assert codes <= {"request_timeout", "overloaded"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import select
 import socket
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
@@ -232,7 +232,18 @@ def test_a_large_chunked_body_is_stopped_on_its_way(wire):
 @pytest.fixture(scope="module")
 def hasty(place, store):
     """A node with short deadlines and few places."""
-    extra = ["--head-seconds", "0.3", "--body-seconds", "0.3", "--idle-seconds", "0.6", "--connections", "4"]
+    extra = [
+        "--head-seconds",
+        "0.3",
+        "--body-seconds",
+        "0.3",
+        "--idle-seconds",
+        "0.6",
+        "--connections",
+        "4",
+        "--first-byte-seconds",
+        "0.6",
+    ]
     node = Node(place, store, workers=1, name="hasty", extra=extra).start()
     try:
         node.serve({"linear": model(1, [store.version(1, models.linear())])})
@@ -260,24 +271,32 @@ def test_an_idle_connection_is_closed_without_a_word(hasty):
         assert wire.closed()
 
 
-def test_a_connection_too_many_is_told_to_come_again(hasty):
-    with_four = [hasty.connect() for _ in range(4)]
-    try:
-        for connection in with_four:
-            connection.sendall(request())
-            assert Wire(connection).answer()[0] == 200
-        with hasty.connect() as connection:
-            status, headers, _ = Wire(connection).answer()
-            assert (status, headers["retry-after"]) == (503, "1")
-    finally:
-        for connection in with_four:
-            connection.close()
+def test_a_connection_too_many_takes_the_place_of_the_one_that_was_silent_for_longest(hasty):
+    with ExitStack() as stack:
+        opened = [stack.enter_context(hasty.connect()) for _ in range(3)]
+        asked = stack.enter_context(hasty.connect())
+        asked.sendall(request())
+        assert Wire(asked).answer()[0] == 200
+        wire = Wire(stack.enter_context(hasty.connect()))
+        wire.send(request())
+        assert wire.answer()[0] == 200
+        assert Wire(opened[0]).closed()
+        asked.sendall(request())
+        assert Wire(asked).answer()[0] == 200, "who has never asked for anything goes first"
 
-    def served() -> bool:
-        with closing(hasty.client()) as client:
-            return client.infer("linear")[0] == 200
 
-    wait_for(served, "a free place")
+def test_silent_and_unfinished_connections_in_any_number_keep_nobody_out(hasty):
+    with ExitStack() as stack:
+        for part in (b"", b"POST /v2/mod", request()[:-5]):
+            for _ in range(12):
+                stack.enter_context(hasty.connect()).sendall(part)
+            with closing(hasty.client()) as client:
+                assert client.infer("linear")[0] == 200
+
+
+def test_who_never_says_anything_is_let_go_soon(hasty):
+    with hasty.connect() as connection:
+        assert Wire(connection).closed()
 
 
 @pytest.fixture

@@ -45,6 +45,18 @@ def test_the_others_go_on_when_a_worker_is_killed(pair):
     assert killed not in pair.pids()
 
 
+def test_a_worker_that_is_stopped_and_not_dead_is_replaced(tmp_path, store):
+    node = Node(tmp_path, store, extra=["--hangs-seconds", "2"]).start()
+    try:
+        node.serve({"m": model(1, [store.version(1, models.linear())])})
+        stopped = node.pids()[0]
+        os.kill(stopped, signal.SIGSTOP)
+        wait_for(lambda: node.facts()["restarts"] == 1 and node.all_joined(), "the heir")
+        assert stopped not in node.pids()
+    finally:
+        node.stop()
+
+
 def test_new_connections_are_served_while_a_worker_is_away(pair):
     os.kill(pair.pids()[0], signal.SIGKILL)
     workers = set()

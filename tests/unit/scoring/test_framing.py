@@ -31,6 +31,9 @@ class Transport:
     def write(self, data: bytes) -> None:
         self.written += data
 
+    def get_extra_info(self, name: str) -> tuple[str, int]:
+        return ("127.0.0.1", 1)
+
     def is_closing(self) -> bool:
         return self.closed
 

@@ -1,0 +1,61 @@
+"""Calls whose one message is still on its way: how long it may take, and how many there may be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from scoring.crowd import Crowd, household
+from scoring.errors import BadRequest, Overloaded, RequestTimeout
+
+
+class _Call:
+    def __init__(self, deadline: asyncio.Timeout, since: float) -> None:
+        self._deadline, self._since = deadline, since
+        self.is_sent_away = False
+
+    def silence(self) -> tuple[bool, float] | None:
+        return None if self.is_sent_away else (False, self._since)
+
+    def send_away(self) -> None:
+        self.is_sent_away = True
+        self._deadline.reschedule(self._since)
+
+
+class Arrivals:
+    """Where too many have begun and say nothing more, the one that did so first goes, of whoever has most."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._calls: Crowd[_Call] = Crowd(most, max(1, most // 2))
+        self._seconds = seconds
+
+    async def message(self, messages: AsyncIterator[bytes], context: Any) -> bytes:
+        """The call's message. Raises RequestTimeout, Overloaded if it had to go, BadRequest without one."""
+        address = _address(context.peer())
+        since = asyncio.get_running_loop().time()
+        deadline = asyncio.timeout(self._seconds)
+        call = _Call(deadline, since)
+        try:
+            async with deadline:
+                if not self._calls.enter(call, address):
+                    raise _too_many()
+                return await anext(messages)
+        except TimeoutError:
+            if call.is_sent_away:
+                raise _too_many() from None
+            raise RequestTimeout("the message did not arrive in time") from None
+        except StopAsyncIteration:
+            raise BadRequest("the call has no message") from None
+        finally:
+            self._calls.leave(call, address)
+
+
+def _address(peer: str) -> str:
+    """ipv4:192.0.2.1:5000, ipv6:[2001:db8::1]:5000 or ipv6:%5B2001:db8::1%5D:5000, without kind and port."""
+    host = peer.partition(":")[2].rpartition(":")[0]
+    return household(host.replace("%5B", "").replace("%5D", "").strip("[]"))
+
+
+def _too_many() -> Overloaded:
+    return Overloaded("too many calls have begun here and not come in whole: come again in a second")
