@@ -77,6 +77,12 @@ class UnsupportedEncoding(ScoringError):
     code = "unsupported_encoding"
 
 
+class UnsupportedType(ScoringError):
+    """A body that says of itself that it is something else than what is read here."""
+
+    code = "unsupported_type"
+
+
 class RequestTimeout(ScoringError):
     """A client that did not finish its request in time."""
 

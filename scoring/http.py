@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from scoring import errors
+from scoring import errors, media
 from scoring.errors import ScoringError
 
 STATUS: dict[type[ScoringError], int] = {
@@ -24,6 +24,7 @@ STATUS: dict[type[ScoringError], int] = {
     errors.LengthRequired: 411,
     errors.BodyTooLarge: 413,
     errors.UnsupportedEncoding: 415,
+    errors.UnsupportedType: 415,
     errors.PoisonRequest: 422,
     errors.OutsideLimits: 422,
     errors.HeadTooLarge: 431,
@@ -106,7 +107,7 @@ class Head:
     def __init__(
         self, method: bytes, target: bytes, fields: Mapping[bytes, bytes], *, keep_alive: bool
     ) -> None:
-        """Raises BadRequest on a malformed field and UnsupportedEncoding on one but gzip."""
+        """Raises BadRequest on a malformed field, UnsupportedEncoding on one but gzip, UnsupportedType."""
         self.method = method
         self.target = target if target.startswith(b"/") else _origin_form(target)
         self.keep_alive = keep_alive
@@ -120,6 +121,8 @@ class Head:
         self.endpoint: Any = None
         self.token: Any = None
         self.chunked = b"transfer-encoding" in fields
+        if method == b"POST":
+            media.check(fields.get(b"content-type", b""))
         self.unit = _unit(fields.get(b"x-assay-unit"))
         encoding = fields.get(b"content-encoding", b"identity").lower()
         self.compressed = encoding in {b"gzip", b"x-gzip"}

@@ -201,6 +201,12 @@ BAD = {
         "bad_request",
     ),
     "compressed": (request(more="Content-Encoding: deflate\r\n"), 415, "unsupported_encoding"),
+    "a table": (request(more="Content-Type: text/csv\r\n"), 415, "unsupported_type"),
+    "another charset": (
+        request(more="Content-Type: application/json; charset=utf-16\r\n"),
+        415,
+        "unsupported_type",
+    ),
     "compressed twice": (request(more="Content-Encoding: gzip, gzip\r\n"), 415, "unsupported_encoding"),
     "endless head": (b"GET /v2 HTTP/1.1\r\nX-A: " + b"a" * 40_000 + b"\r\n\r\n", 431, "head_too_large"),
     "endless target": (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\n\r\n", 431, "head_too_large"),
