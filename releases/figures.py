@@ -21,6 +21,15 @@ NOT_CLIENTS = (INTERNAL, MIRROR)
 """Arms of calls that no client waits for: our own at verification, and copies for a shadow version."""
 
 
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """How many requests held values beyond the limits of an input, and how many values that were."""
+
+    input: str
+    requests: int
+    values: int
+
+
 @dataclass
 class Figures:
     """A sum of rows. Times are milliseconds; what was never asked has no rate of errors and no latency."""
@@ -30,6 +39,8 @@ class Figures:
     seconds: float = 0.0
     codes: Counter[str] = field(default_factory=Counter)
     buckets: Counter[int] = field(default_factory=Counter)
+    outside: Counter[str] = field(default_factory=Counter)
+    beyond: Counter[str] = field(default_factory=Counter)
 
     def add(self, row: Any) -> None:
         self.requests += row.requests
@@ -37,6 +48,8 @@ class Figures:
         self.seconds += row.seconds
         self.codes.update(row.codes)
         self.buckets.update(dict(row.buckets))
+        self.outside.update(getattr(row, "outside", {}))
+        self.beyond.update(getattr(row, "beyond", {}))
 
     @property
     def errors(self) -> int:
@@ -46,6 +59,11 @@ class Figures:
     def by_code(self) -> list[tuple[str, int]]:
         """Errors by code, the most frequent first."""
         return self.codes.most_common()
+
+    @property
+    def beyond_limits(self) -> list[Beyond]:
+        """Inputs with values beyond their limits that were let pass, the most frequent first."""
+        return [Beyond(name, count, self.outside[name]) for name, count in self.beyond.most_common()]
 
     @property
     def error_rate(self) -> float | None:

@@ -69,43 +69,54 @@ class Range:
 class Allowed:
     """The checks of one version, by the place of its inputs."""
 
-    def __init__(self, checks: Sequence[tuple[int, Choices | Range]]) -> None:
+    def __init__(self, checks: Sequence[tuple[int, Sequence[Choices | Range]]]) -> None:
         self._checks = checks
 
     def hold(self, exchange: Exchange, meter: Meter) -> None:
         """Refuse, clip or count what the inputs do not take. Raises BadTensor with input, row and feature."""
-        for place, check in self._checks:
+        for place, checks in self._checks:
             block = exchange.blocks[place]
-            if block is not None:
-                exchange.blocks[place] = _held(check, block, exchange, meter)
+            if block is None:
+                continue
+            passed = 0
+            for check in checks:
+                block, count = _held(check, block, exchange)
+                passed += count
+            if passed:
+                exchange.blocks[place] = block
+                name = checks[0].spec.name
+                meter.outside[name] += passed
+                meter.beyond[name] += 1
 
 
 def allowed(signature: Signature) -> Allowed | None:
     """The checks that a version's requests are put to; None where its inputs declare no limits."""
-    checks: list[tuple[int, Choices | Range]] = []
-    for place, spec in enumerate(signature.inputs):
-        if spec.choices:
-            checks.append((place, Choices(spec)))
-        if spec.range is not None and spec.datatype not in ("BYTES", "BOOL"):
-            checks.append((place, Range(spec, spec.range)))
+    checks = [(place, found) for place, spec in enumerate(signature.inputs) if (found := _checks(spec))]
     return Allowed(checks) if checks else None
 
 
-def _held(check: Choices | Range, block: Block, exchange: Exchange, meter: Meter) -> Block:
+def _checks(spec: TensorSpec) -> list[Choices | Range]:
+    found: list[Choices | Range] = [Choices(spec)] if spec.choices else []
+    if spec.range is not None and spec.datatype not in ("BYTES", "BOOL"):
+        found.append(Range(spec, spec.range))
+    return found
+
+
+def _held(check: Choices | Range, block: Block, exchange: Exchange) -> tuple[Block, int]:
+    """The block as the model gets it, and how many of its values are beyond the limit and let pass."""
     spec = check.spec
     values = block.raw if spec.datatype == "BYTES" else np.frombuffer(block.raw, DTYPES[spec.datatype])
     places = check.outside(values)
     if not len(places):
-        return block
+        return block, 0
     if check.rule == REFUSE:
         first = int(places[0])
         raise bad_value(spec, block.shape, first, f"{_shown(values[first])} {check.words}")
-    meter.outside[spec.name] += len(places)
     if check.rule == COUNT:
         exchange.outside = f"input {spec.name!r} holds {_shown(values[int(places[0])])}, which {check.words}"
     if check.rule == CLIP and isinstance(check, Range):
-        return Block(block.shape, check.clipped(values), block.settled)
-    return block
+        return Block(block.shape, check.clipped(values), block.settled), len(places)
+    return block, len(places)
 
 
 def _ends(ends: tuple[float, float], datatype: str) -> tuple[Any, Any]:

@@ -47,14 +47,14 @@ class Meter:
     """The counters of one cell in one process. `buckets` maps a place in `FINE_S` to a count.
 
     `hits` and `misses` are of the answer cache, where the version has one; `dropped` are columns of
-    tables that it has no use for; `outside` counts values beyond an input's limits, by its name. Of what
-    was run, `split` has the seconds of reading, waiting, running and writing, summed over requests, and
-    `last_ms` the epoch time of the last answer.
+    tables that it has no use for; `outside` counts values beyond an input's limits that were let pass, by
+    its name, and `beyond` the requests that held any. Of what was run, `split` has the seconds of reading,
+    waiting, running and writing, summed over requests, and `last_ms` the epoch time of the last answer.
     """
 
     __slots__ = (
         *("_buckets", "_requests", "_seconds", "_waiting"),
-        *("dropped", "errors", "hits", "last_ms", "misses", "outside", "rows", "runs", "split"),
+        *("beyond", "dropped", "errors", "hits", "last_ms", "misses", "outside", "rows", "runs", "split"),
     )
 
     def __init__(self) -> None:
@@ -64,6 +64,7 @@ class Meter:
         self.split = [0.0, 0.0, 0.0, 0.0]
         self.errors: Counter[str] = Counter()
         self.outside: Counter[str] = Counter()
+        self.beyond: Counter[str] = Counter()
         self._requests = 0
         self._seconds = 0.0
         self._buckets: Counter[int] = Counter()
@@ -120,6 +121,7 @@ class Meter:
             "misses": self.misses,
             "dropped": self.dropped,
             "outside": {name: count for name, count in self.outside.items() if count},
+            "beyond": {name: count for name, count in self.beyond.items() if count},
             "runs": self.runs,
             "split": self.split,
             "last_ms": self.last_ms,
@@ -142,6 +144,8 @@ class Meter:
         self._seconds += times * document["seconds"]
         for name, count in document.get("outside", {}).items():
             self.outside[name] += times * count
+        for name, count in document.get("beyond", {}).items():
+            self.beyond[name] += times * count
         for code, count in document["errors"].items():
             self.errors[code] += times * count
         for place, count in document["buckets"]:

@@ -50,15 +50,20 @@ def flush(
     *,
     at: float | None = None,
     errors: int = 0,
+    beyond: dict[str, tuple[int, int]] | None = None,
     **more: Any,
 ) -> None:
-    """A flush of counters; `cells` maps (model, version, arm) to latencies in seconds."""
+    """A flush of counters; `cells` maps (model, version, arm) to latencies in seconds, `beyond` an input to
+    requests and values beyond its limits."""
     meters = Meters()
     for cell, latencies in cells.items():
         meter = meters.cell(Cell(*cell))
         meter.answered(latencies, len(latencies))
         for _ in range(errors):
             meter.failed("inference_failed")
+        for name, (requests, values) in (beyond or {}).items():
+            meter.beyond[name] += requests
+            meter.outside[name] += values
     now = time.time() if at is None else at
     told = {"node": node, "boot": "b1", "after": 0, "sequence": sequence, "from": now - 5, "to": now}
     text = json.dumps({**told, **meters.to_json(), **more})

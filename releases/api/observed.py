@@ -16,6 +16,14 @@ class TrafficQuery(Strict):
     environment = serializers.CharField(required=False, default="", max_length=40)
 
 
+class BeyondShape(serializers.Serializer[Any]):
+    """Values beyond the limits of an input (`range`, `choices`) that were counted or clipped, not refused."""
+
+    input = serializers.CharField()
+    requests = serializers.IntegerField(help_text="Requests that held any.")
+    values = serializers.IntegerField()
+
+
 class FiguresShape(serializers.Serializer[Any]):
     """A sum. Rates and latencies are null where nobody asked; latencies are known within 6 %."""
 
@@ -30,6 +38,8 @@ class FiguresShape(serializers.Serializer[Any]):
 
 class ArmTraffic(FiguresShape):
     """One arm of one version. `arm` is champion, canary, named (asked by number) and so on."""
+
+    beyond_limits = BeyondShape(many=True)
 
     environment = serializers.CharField()
     version = serializers.IntegerField()
@@ -113,4 +123,11 @@ class PredictionSegmentShape(serializers.Serializer[Any]):
 def arm(line: ArmFigures) -> dict[str, Any]:
     """The values of ArmTraffic."""
     counted = FiguresShape(line.figures).data
-    return {**counted, "environment": line.environment, "version": line.version, "arm": line.arm}
+    beyond = BeyondShape(line.figures.beyond_limits, many=True).data
+    return {
+        **counted,
+        "beyond_limits": beyond,
+        "environment": line.environment,
+        "version": line.version,
+        "arm": line.arm,
+    }

@@ -78,11 +78,17 @@ class Counted(models.Model):
 
 
 class Traffic(Counted):
-    """One arm of one version in one environment. `internal` are our own calls, `named` those by number."""
+    """One arm of one version in one environment. `internal` are our own calls, `named` those by number.
+
+    `outside` maps an input to how many values beyond its limits were let pass, `beyond` to how many requests
+    held any.
+    """
 
     model = models.ForeignKey("registry.RegisteredModel", models.CASCADE, related_name="traffic")
     version = models.PositiveIntegerField()
     arm = models.CharField(max_length=40)
+    outside = models.JSONField(default=dict, db_default={})
+    beyond = models.JSONField(default=dict, db_default={})
 
     class Meta:
         constraints = [

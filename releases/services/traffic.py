@@ -26,7 +26,12 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 KEPT = {MINUTE: timedelta(hours=26), HOUR: timedelta(days=62), DAY: timedelta(days=731)}
 """How long rows of a span are kept: at most 1,560 + 1,488 + 731 for one arm of one version. Nodes
 have no days."""
-COUNTED = ("requests", "rows", "seconds", "codes", "buckets")
+COUNTED = {
+    Traffic: ("requests", "rows", "seconds", "codes", "buckets", "outside", "beyond"),
+    NodeTraffic: ("requests", "rows", "seconds", "codes", "buckets"),
+}
+_METERED = {"codes": "errors"}
+"""Columns that have another name in a meter."""
 _ROLLED_AT_ONCE = 5000
 _OLDEST_FLUSH = timedelta(days=7)
 log = logging.getLogger(__name__)
@@ -156,24 +161,18 @@ def _upsert(
             changed.append(row)
         _fill(row, meter)
     kind.objects.bulk_create(fresh, batch_size=200)
-    kind.objects.bulk_update(changed, COUNTED, batch_size=100)
+    kind.objects.bulk_update(changed, COUNTED[kind], batch_size=100)
 
 
 def as_counted(row: Row) -> dict[str, Any]:
     """A row in the form that meters add."""
-    return {
-        "requests": row.requests,
-        "rows": row.rows,
-        "seconds": row.seconds,
-        "errors": row.codes,
-        "buckets": row.buckets,
-    }
+    return {_METERED.get(name, name): getattr(row, name) for name in COUNTED[type(row)]}
 
 
 def _fill(row: Row, meter: Meter) -> None:
     counted = meter.to_json()
-    row.requests, row.rows, row.seconds = counted["requests"], counted["rows"], counted["seconds"]
-    row.codes, row.buckets = counted["errors"], counted["buckets"]
+    for name in COUNTED[type(row)]:
+        setattr(row, name, counted[_METERED.get(name, name)])
 
 
 # ---- what keeps the tables bounded

@@ -87,4 +87,17 @@ def asked(model: Any, version: int | None = None) -> dict[str, Any]:
         for each in selectors.environments()
         if each.name in environments
     ]
-    return {"arms": arms, "lines": lines, "asked_version": version}
+    return {"arms": arms, "lines": lines, "beyond": _beyond(arms), "asked_version": version}
+
+
+def _beyond(arms: list[figures.ArmFigures]) -> list[dict[str, Any]]:
+    """A line for each input of each version that was asked beyond its limits, over all arms of clients."""
+    versions: dict[int, figures.Figures] = {}
+    for arm in arms:
+        if arm.arm not in figures.NOT_CLIENTS:
+            versions.setdefault(arm.version, figures.Figures()).add(arm.figures)
+    return [
+        {"version": version, "found": found, "requests": summed.requests}
+        for version, summed in versions.items()
+        for found in summed.beyond_limits
+    ]

@@ -32,6 +32,8 @@ class Stream:
         meter = meters.cell(Cell(model, 1, arm))
         meter.answered([0.002, 0.003, 0.2], 30)
         meter.failed("bad_tensor")
+        meter.outside["x"] += 5
+        meter.beyond["x"] += 2
         meters.refused["missing_token"] += 2
         now = time.time() if at is None else at
         told = {"node": node, "boot": boot, "after": after, "sequence": sequence, "from": now - 5, "to": now}
@@ -209,6 +211,31 @@ def test_rows_that_are_still_young_stay_as_they_are(stream, model):
     stream.ingest()
     assert traffic.roll_up() == 0
     assert Traffic.objects.get().span == 60
+
+
+def test_what_lies_beyond_limits_is_counted_once_and_lives_on_in_sums(stream, model):
+    old = time.time() - 30 * 3600
+    for sequence, at in ((1, old), (2, old + 60)):
+        stream.send(sequence, at=at)
+    stream.send(1, at=old)
+    assert stream.ingest() == 2
+    traffic.roll_up()
+
+    (arm,) = figures.by_arm(model, datetime.now(UTC) - timedelta(days=3))
+    assert arm.figures.beyond_limits == [figures.Beyond("x", 4, 10)]
+    assert arm.figures.requests == 8
+
+
+def test_a_flush_of_an_older_node_knows_of_no_limits(stream, model):
+    meters = Meters()
+    meters.cell(Cell("m", 1, "champion")).answered([0.1], 1)
+    cells = meters.to_json()["cells"]
+    for name in ("outside", "beyond"):
+        del cells[0][3][name]
+    stream.send(1, cells=cells)
+
+    assert stream.ingest() == 1
+    assert figures.by_arm(model)[0].figures.beyond_limits == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ import tritonclient.http
 from onnx import helper
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from formats.types import Signature
+from formats.types import Signature, TensorSpec
+from scoring.allowed import allowed
+from scoring.telemetry import Meter
+from scoring.tensors import Block
 from tests.scoring import models
 from tests.scoring.doors import GrpcDoor
 from tests.scoring.nodes import TOKEN, Node, model, wait_for
@@ -205,6 +209,22 @@ def test_values_beyond_a_range_are_counted_and_answered(client):
     body = {"inputs": {"colour": ["red", "red"], "x": [6, 7]}}
     assert client.call("POST", "/score/limits", body)[0] == 200
     wait_for(lambda: counted() >= before + 2, "two values to be counted")
+
+
+def test_requests_with_values_beyond_a_range_are_counted_once_each():
+    signature = Signature(
+        (TensorSpec("x", "FP32", (-1,), range=(1, 5), choices=(1.0, 2.0), enforce="count"),
+         TensorSpec("z", "FP32", (-1,), range=(0, 1), enforce="clip")), ()
+    )  # fmt: skip
+    meter, held = Meter(), allowed(signature)
+    for x, z in (([0, 9], [2]), ([1, 2], [0.5]), ([3], [0.5])):
+        blocks = [Block((len(v),), np.array(v, np.float32).tobytes()) for v in (x, z)]
+        held.hold(SimpleNamespace(blocks=blocks, outside=""), meter)
+
+    assert (meter.outside, meter.beyond) == ({"x": 5, "z": 1}, {"x": 2, "z": 1})
+    again = Meter()
+    again.add(meter.to_json())
+    assert (again.to_json()["outside"], again.to_json()["beyond"]) == (meter.outside, meter.beyond)
 
 
 def test_one_clients_value_fails_none_of_its_neighbours(served):

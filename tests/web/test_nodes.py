@@ -166,6 +166,23 @@ def test_model_and_release_say_what_each_version_was_asked(place, world, as_):
     assert "Version 3" not in part
 
 
+def test_values_beyond_the_limits_of_an_input_are_shown_where_people_look(place, world, as_):
+    client, environment = place
+    for sequence, arm in ((1, "champion"), (2, "mirror")):
+        cells = {("digits", 2, arm): [0.1] * 4}
+        spoken.flush(client, environment.name, "alpha", sequence, cells, beyond={"pixels": (3, 7)})
+    traffic.ingest(environment)
+    viewer = as_("vera")
+
+    for path in ("/models/digits/", f"/releases/{world.live.pk}/"):
+        said = words(viewer.get(path))
+        assert "Values beyond the limits of an input" in said
+        assert "Version 2 pixels 3 of 4 7" in said
+    arms = viewer.get("/api/v1/models/digits/traffic").json()["arms"]
+    told = next(arm for arm in arms if arm["arm"] == "champion")
+    assert told["beyond_limits"] == [{"input": "pixels", "requests": 3, "values": 7}]
+
+
 def test_where_nobody_asked_the_pages_say_how_to(place, world, as_):
     viewer = as_("vera")
     assert "POST /score/digits" in words(viewer.get("/models/digits/"))
