@@ -64,12 +64,12 @@ def _parts(size: int) -> dict[str, Callable[[], object]]:
     def issued() -> None:
         at = int(time() * 1000)
         for number, exchange in enumerate(exchanges):
-            exchange.target.issuer.issue(exchange.unit, at, number)
+            exchange.target.issuer.issue(exchange.unit, at, number, 1)
 
     def counted() -> None:
         count(exchanges, perf_counter(), len(exchanges))
 
-    ids = [(issuer.issue(7, int(time() * 1000), number), None) for number in range(size)]
+    ids = [(issuer.issue(7, int(time() * 1000), number, 1), None) for number in range(size)]
     ran = Ran(exchanges, [np.zeros((size, 1), dtype="<f4")], None, 0.0, 0.0)
 
     return {

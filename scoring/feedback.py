@@ -90,6 +90,8 @@ def verdict(item: Item, *, key: bytes, now: float, window: float) -> Verdict:
         return Verdict(INVALID, "this answer is from the future: a clock is wrong")
     if answer.at_ms < (now - window) * 1000:
         return Verdict(LATE, f"feedback counts for {window / 86400:g} days after the answer", answer)
+    if wrong := _rows(item.get("label"), answer.rows):
+        return Verdict(INVALID, wrong)
     return Verdict(ACCEPTED, "", answer)
 
 
@@ -133,6 +135,23 @@ def _label(value: Any) -> str:
     if not 0 < len(value) <= MOST_LABELS:
         return f"a list of labels has one for each row of the request, 1 to {MOST_LABELS}"
     return next((f"label {row}: {wrong}" for row, each in enumerate(value) if (wrong := _value(each))), "")
+
+
+def _rows(label: Any, rows: int) -> str:
+    """What is wrong with a label for a request of so many rows; nothing where the id does not say."""
+    if label is None or not rows:
+        return ""
+    if isinstance(label, list):
+        return (
+            ""
+            if len(label) == rows
+            else f"{_many(len(label), 'label')} for {_many(rows, 'row')}: one for each"
+        )
+    return "" if rows == 1 else f"one label for {_many(rows, 'row')}: send a list with one for each"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _value(value: Any) -> str:

@@ -84,7 +84,7 @@ class Replies:
         row = 0
         for exchange in ran.exchanges:
             counter += 1
-            request_id = exchange.target.issuer.issue(exchange.unit, at_ms, counter)
+            request_id = exchange.target.issuer.issue(exchange.unit, at_ms, counter, exchange.rows)
             if rows is not None and exchange.rows == 1 and exchange.chosen == rows.chosen:
                 body = rows.sheet.fill_row(exchange.named, request_id, rows.columns, row)
                 written.append((request_id, (body, JSON, b"")))
@@ -109,7 +109,9 @@ class Replies:
         decoded = exchange.decoded = perf_counter()
         exchange.asked = None
         self._counter += 1
-        request_id = exchange.target.issuer.issue(exchange.unit, int(time() * 1000), self._counter)
+        request_id = exchange.target.issuer.issue(
+            exchange.unit, int(time() * 1000), self._counter, found.rows
+        )
         body = found.body(request_id)
         now = perf_counter()
         timing = _RECALLED % milliseconds(now - decoded)

@@ -1,7 +1,8 @@
 """Request ids that describe themselves: feedback finds its arm, unit and time without a stored row.
 
-33 bytes of fields and a 15-byte keyed BLAKE2b tag make exactly 64 characters of URL-safe base64:
-no padding and no spare bits, so an id has one spelling.
+35 bytes of fields and a 13-byte keyed BLAKE2b tag make exactly 64 characters of URL-safe base64:
+no padding and no spare bits, so an id has one spelling. Ids of the form before this one, which did not
+say how many rows were asked (33 and 15 bytes), are read as long as feedback counts for them.
 """
 
 from __future__ import annotations
@@ -21,16 +22,24 @@ INTERNAL = 254
 """Arm of our own verification calls: kept out of evidence and rewards."""
 
 _ISSUE = Struct(">8sIIB")
-_MOMENT = Struct(">QHIH")
-_TAG_BYTES = 15
+_MOMENT = Struct(">QHIHH")
+_TAG_BYTES = 13
+_PERSON = b"assay-request-2"
+_MOMENT_BEFORE = Struct(">QHIH")
+_TAG_BYTES_BEFORE = 15
+_PERSON_BEFORE = b"assay-request-id"
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_+/", b"+/!!")
 _COUNTERS = 1 << 16
+MOST_ROWS = (1 << 16) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class RequestId:
-    """What an id says. `model` is `model_tag(name)`, `unit` the `routing.unit_hasher`, `at_ms` epoch ms."""
+    """What an id says. `model` is `model_tag(name)`, `unit` the `routing.unit_hasher`, `at_ms` epoch ms.
+
+    `rows` is 0 where the id does not say, because the request had too many or is older than that.
+    """
 
     model: bytes
     version: int
@@ -39,6 +48,7 @@ class RequestId:
     unit: int
     at_ms: int
     counter: int
+    rows: int = 0
 
 
 def model_tag(name: str) -> bytes:
@@ -53,12 +63,13 @@ class Issuer:
 
     def __init__(self, key: bytes, model: bytes, version: int, revision: int, arm: int) -> None:
         self._prefix = _ISSUE.pack(model, version, revision, arm)
-        self._hasher = _keyed(key)
+        self._hasher = _keyed(key, _TAG_BYTES, _PERSON)
         self._hasher.update(self._prefix)
 
-    def issue(self, unit: int, at_ms: int, counter: int) -> bytes:
+    def issue(self, unit: int, at_ms: int, counter: int, rows: int) -> bytes:
         """64 characters. `counter` tells ids of one millisecond and unit apart; it wraps at 65,536."""
-        moment = _MOMENT.pack(unit, at_ms >> 32, at_ms & 0xFFFFFFFF, counter % _COUNTERS)
+        told = rows if rows <= MOST_ROWS else 0
+        moment = _MOMENT.pack(unit, at_ms >> 32, at_ms & 0xFFFFFFFF, counter % _COUNTERS, told)
         hasher = self._hasher.copy()
         hasher.update(moment)
         return b2a_base64(self._prefix + moment + hasher.digest(), newline=False).translate(_TO_URL)
@@ -67,7 +78,7 @@ class Issuer:
 def make(key: bytes, fields: RequestId) -> str:
     """The id of these fields under the installation's key of 32 random bytes."""
     issuer = Issuer(key, fields.model, fields.version, fields.revision, fields.arm)
-    return issuer.issue(fields.unit, fields.at_ms, fields.counter).decode()
+    return issuer.issue(fields.unit, fields.at_ms, fields.counter, fields.rows).decode()
 
 
 def parse(text: str, key: bytes) -> RequestId:
@@ -76,17 +87,26 @@ def parse(text: str, key: bytes) -> RequestId:
         raw = a2b_base64(text.encode("ascii").translate(_FROM_URL), strict_mode=True)
     except (Error, UnicodeEncodeError):
         raise BadRequestId("this is not a request id: it has 64 letters, digits, - and _") from None
-    fields, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
-    hasher = _keyed(key)
-    hasher.update(fields)
-    if len(text) != 64 or not compare_digest(hasher.digest(), tag):
-        raise BadRequestId("this request id was not made here, or was changed on its way")
-    model, version, revision, arm = _ISSUE.unpack_from(fields)
-    unit, high, low, counter = _MOMENT.unpack_from(fields, _ISSUE.size)
-    return RequestId(model, version, revision, arm, unit, (high << 32) | low, counter)
+    if len(text) == 64 and _is_ours(raw, key, _TAG_BYTES, _PERSON):
+        return _read(raw, _MOMENT)
+    if len(text) == 64 and _is_ours(raw, key, _TAG_BYTES_BEFORE, _PERSON_BEFORE):
+        return _read(raw, _MOMENT_BEFORE)
+    raise BadRequestId("this request id was not made here, or was changed on its way")
 
 
-def _keyed(key: bytes) -> blake2b:
+def _is_ours(raw: bytes, key: bytes, tag_bytes: int, person: bytes) -> bool:
+    hasher = _keyed(key, tag_bytes, person)
+    hasher.update(raw[:-tag_bytes])
+    return compare_digest(hasher.digest(), raw[-tag_bytes:])
+
+
+def _read(raw: bytes, form: Struct) -> RequestId:
+    model, version, revision, arm = _ISSUE.unpack_from(raw)
+    unit, high, low, *counts = form.unpack_from(raw, _ISSUE.size)
+    return RequestId(model, version, revision, arm, unit, (high << 32) | low, *counts)
+
+
+def _keyed(key: bytes, tag_bytes: int, person: bytes) -> blake2b:
     if len(key) != KEY_BYTES:
         raise ValueError(f"the request key has {len(key)} bytes: it takes {KEY_BYTES} random ones")
-    return blake2b(key=key, digest_size=_TAG_BYTES, person=b"assay-request-id")
+    return blake2b(key=key, digest_size=tag_bytes, person=person)

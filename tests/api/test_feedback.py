@@ -17,10 +17,11 @@ DAY_S = 86_400
 pytestmark = pytest.mark.django_db
 
 
-def answered(arm=0, days_ago=0.0, counter=0, model="digits") -> str:
+def answered(arm=0, days_ago=0.0, counter=0, model="digits", rows=0) -> str:
     """The id of an answer that a client got."""
     at_ms = int((time.time() - days_ago * DAY_S) * 1000)
-    return request_ids.make(settings.REQUEST_KEY(), RequestId(model_tag(model), 1, 1, arm, 5, at_ms, counter))
+    said = RequestId(model_tag(model), 1, 1, arm, 5, at_ms, counter, rows)
+    return request_ids.make(settings.REQUEST_KEY(), said)
 
 
 COUNTS = {
@@ -75,6 +76,35 @@ def test_what_counts_at_one_door_counts_at_the_other(ci, digits, value):
     assert kept == {"reward": None, "label": None, **value}
     (again,) = ci.post("/feedback", [item]).json()
     assert (again["status"], "already" in again["reason"]) == ("duplicate", True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "label", "why"),
+    [
+        (3, [1, 2, 3], ""),
+        (1, 7, ""),
+        (1, [7], ""),
+        (0, [1, 2], ""),
+        (3, [1, 2], "2 labels for 3 rows: one for each"),
+        (1, [1, 2], "2 labels for 1 row: one for each"),
+        (2, [1], "1 label for 2 rows: one for each"),
+        (3, 7, "one label for 3 rows: send a list with one for each"),
+        (3, False, "one label for 3 rows: send a list with one for each"),
+    ],
+)
+def test_labels_are_as_many_as_the_request_had_rows_at_both_doors(ci, digits, rows, label, why):
+    item = {"request_id": answered(rows=rows), "label": label}
+    answer = ci.post("/feedback", item).json()
+
+    assert answer == [at_the_node(item)]
+    assert answer[0].get("reason", "") == why
+    assert Reward.objects.count() == (not why)
+
+
+def test_a_reward_is_for_the_whole_request(ci, digits):
+    assert (
+        ci.post("/feedback", {"request_id": answered(rows=3), "reward": 1}).json()[0]["status"] == "accepted"
+    )
 
 
 @pytest.mark.parametrize(("value", "why"), DOES_NOT.values(), ids=DOES_NOT)

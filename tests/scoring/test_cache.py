@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from scoring.cache import AnswerCache
 from scoring.http import JSON, Written
+from scoring.request_ids import parse
 from tests.scoring import models
-from tests.scoring.nodes import Node, model, token, wait_for
+from tests.scoring.nodes import REQUEST_KEY, Node, model, token, wait_for
 
 ROOM = 1 << 20
 INTERNAL = "assay_internal_of_ours"
@@ -63,6 +64,20 @@ def test_the_same_request_gets_the_same_answer_under_an_id_of_its_own(cached):
 def _counted(client, misses):
     text = client.call("GET", "/metrics", auth=None)[2].decode()
     return text if f'outcome="miss"}} {misses}\n' in text else ""
+
+
+def test_an_answer_from_memory_knows_how_many_rows_were_asked(cached):
+    with closing(cached.client()) as client:
+        for rows in (1, 3):
+            for seen in ("miss", "hit"):
+                body = {"inputs": {"x": [[1.0, 7.0]] * rows}}
+                _, headers, answer = client.call("POST", "/score/m", body)
+                assert outcome(headers) == seen
+                assert parse(answer["request_id"], REQUEST_KEY).rows == rows
+        items = [{"request_id": answer["request_id"], "label": label} for label in ([1, 2], [1, 2, 3])]
+        told = client.call("POST", "/feedback", items)[2]["items"]
+    assert [item["status"] for item in told] == ["invalid", "accepted"]
+    assert told[0]["reason"] == "2 labels for 3 rows: one for each"
 
 
 @pytest.mark.parametrize("path", ["/score/m", "/invocations/m", "/v2/models/m/infer"])

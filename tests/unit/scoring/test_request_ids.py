@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import string
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ FIELDS = RequestId(model_tag("digits"), 7, 12, BY_NAME, 2**64 - 1, 1_790_000_000
         unit=st.integers(0, 2**64 - 1),
         at_ms=st.integers(0, 2**48 - 1),
         counter=st.integers(0, 2**16 - 1),
+        rows=st.integers(0, 2**16 - 1),
     )
 )
 def test_an_id_says_again_what_was_put_in(fields):
@@ -31,6 +33,15 @@ def test_an_id_says_again_what_was_put_in(fields):
     assert len(text) == 64
     assert set(text) <= set(string.ascii_letters + string.digits + "-_")
     assert parse(text, KEY) == fields
+
+
+def test_more_rows_than_an_id_can_say_are_not_said():
+    assert parse(make(KEY, replace(FIELDS, rows=2**16)), KEY).rows == 0
+
+
+def test_an_id_that_was_made_before_ids_told_of_rows_is_read():
+    before = "zGtrrTGg_00AAAAHAAAADP___________wGgxFBse___e8hnTh1hSiOqRqUzcVC1"
+    assert parse(before, KEY) == FIELDS
 
 
 def test_every_other_spelling_is_refused():

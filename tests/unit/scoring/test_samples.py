@@ -18,7 +18,7 @@ from scoring.samples import Sampler, Samples, is_kept
 from scoring.tensors import Block
 
 KEY = bytes(range(32))
-IDS = [Issuer(KEY, model_tag("m"), 1, 1, 0).issue(7, 1_790_000_000_000, n) for n in range(20_000)]
+IDS = [Issuer(KEY, model_tag("m"), 1, 1, 0).issue(7, 1_790_000_000_000, n, 1) for n in range(20_000)]
 
 
 def spec(name, datatype="FP32", shape=(-1, 2), **more):
