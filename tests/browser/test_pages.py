@@ -152,7 +152,24 @@ def test_a_slash_goes_to_the_search(world, visit):
     page.keyboard.press("/")
     page.keyboard.type("digits")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/?search=digits")
+    page.wait_for_url("**/search/?q=digits")
+
+
+def test_the_search_box_opens_by_its_keys_is_walked_by_arrows_and_gives_the_focus_back(world, visit):
+    page = visit("vera")
+    link = page.get_by_role("link", name="Nodes")
+    link.focus()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("digits")
+    first = page.locator("#palette-found a").first
+    expect(first).to_be_visible()
+    expect(page.locator("#palette-count")).to_have_text("2 found")
+    page.keyboard.press("ArrowDown")
+    expect(first).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("#palette-words")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(link).to_be_focused()
 
 
 def test_a_refusal_comes_back_in_place_with_what_was_written(world, visit):
