@@ -10,6 +10,8 @@ import pytest
 
 from formats.types import Signature, TensorSpec
 from registry.manifest import MetricRange
+from releases.examiner import result
+from releases.examiner.examination import examine
 from releases.examiner.spec import Spec
 from tests.unit.examiner.server import serving
 
@@ -90,3 +92,25 @@ class Bench:
     def serving(self, model=classify):
         with serving(self.folder / "s", model) as server:
             yield server
+
+
+ACCURACY = MetricRange("accuracy", "label", (0.8, 1.0), margin=0.02)
+
+
+@pytest.fixture
+def many():
+    return np.random.default_rng(6).normal(size=(3000, 2)).astype(np.float32)
+
+
+@pytest.fixture
+def target(many):
+    """Nine in ten as the model says."""
+    label = classify({"x": many})["label"]
+    return np.where(np.random.default_rng(7).random(len(many)) < 0.9, label, 1 - label)
+
+
+def examined(bench, model=classify, **changes):
+    with bench.serving(model) as server:
+        found = examine(bench.spec(**({"do": ("confidence",), "metric": ACCURACY} | changes)))
+    assert result.parse(result.dump(found)) == found
+    return found, server.calls
