@@ -1,4 +1,4 @@
-"""How the confidence set is asked and judged, and beside which champion; kinds of metric have their own files."""
+"""How the confidence set is asked, judged and compared; kinds of metric have files of their own."""
 
 from __future__ import annotations
 
