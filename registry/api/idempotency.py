@@ -20,12 +20,13 @@ from scoring.crashpoints import crashpoint
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
+REFUSED = 400
 
 Handler = Callable[..., Response]
 
 
-class _FailedByOurFault(Exception):
-    """Takes the change back together with everything that it did; the key stays free."""
+class _NotDone(Exception):
+    """Takes back whatever a refused or failed call did; its key stays free."""
 
     def __init__(self, response: Response) -> None:
         self.response = response
@@ -36,8 +37,9 @@ def idempotent(*, secret: str = "", reserved: bool = False) -> Callable[[Handler
 
     The handler and its answer are one transaction. `reserved` is for a handler that works before its
     transaction and that may run twice without harm: it has the key to itself while it works.
-    Refusals are kept like successes; what failed by our fault (5xx) is not. `secret` names a
-    field of the answer that is told once and never stored.
+    A key is used up by what was done. What was refused (4xx) or failed by our fault (5xx) did nothing
+    and leaves it free, so that a mended call may bring it again. `secret` names a field of the
+    answer that is told once and never stored.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -65,13 +67,13 @@ def _in_one_transaction(call: Call, attempt: Callable[[], Response], secret: str
             if known is not None:
                 return _replayed(known)
             response = attempt()
-            if response.status_code >= 500:
-                raise _FailedByOurFault(response)
+            if response.status_code >= REFUSED:
+                raise _NotDone(response)
             idempotency.keep(call, _answer(response, secret))
         crashpoint("answer.kept")
         return response
-    except _FailedByOurFault as failed:
-        return failed.response
+    except _NotDone as told:
+        return told.response
 
 
 def _reserved(call: Call, attempt: Callable[[], Response], secret: str) -> Response:
@@ -83,9 +85,9 @@ def _reserved(call: Call, attempt: Callable[[], Response], secret: str) -> Respo
         with idempotency.held(reservation):
             response = attempt()
     finally:
-        if response is None or response.status_code >= 500:
+        if response is None or response.status_code >= REFUSED:
             idempotency.release(reservation)
-    if response.status_code < 500:
+    if response.status_code < REFUSED:
         idempotency.fulfil(reservation, _answer(response, secret))
         crashpoint("answer.fulfilled")
     return response
@@ -108,8 +110,7 @@ def _answer(response: Response, secret: str) -> Answer:
 
 def _replayed(answer: Answer) -> Response:
     headers = {REPLAYED: "true"} | ({"Location": answer.location} if answer.location else {})
-    content_type = "application/problem+json" if answer.status >= 400 else None
-    return Response(answer.body, status=answer.status, headers=headers, content_type=content_type)
+    return Response(answer.body, status=answer.status, headers=headers)
 
 
 def _fingerprint(data: Any) -> str:

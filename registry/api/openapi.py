@@ -21,7 +21,8 @@ _KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[A-Za-z0-9_.:-]+$"},
     OpenApiParameter.HEADER,
-    description="The same call again under the same key gets the same answer and does nothing twice.",
+    description="The same call again under the same key gets the same answer and does nothing twice."
+    " A refused or failed call (4xx, 5xx) did nothing and leaves the key free for a mended one.",
 )
 
 

@@ -125,7 +125,7 @@ def fulfil(reservation: Reservation, answer: Answer) -> None:
 
 
 def release(reservation: Reservation) -> None:
-    """Give the key back unanswered: the call failed by our fault and may be tried again."""
+    """Give the key back unanswered: the call did nothing and may be tried again."""
     IdempotencyKey.objects.filter(pk=reservation.pk, status=None).delete()
 
 

@@ -43,6 +43,7 @@ class Route:
     pattern: str
     name: str
     values: tuple[str, ...] = field(default=())
+    view: Any = field(default=None, compare=False)
 
     def address(self, **more: Any) -> str:
         path = self.pattern
@@ -55,17 +56,22 @@ class Route:
 def routes() -> list[Route]:
     """Every pattern of the project; Django's own admin counts as one."""
     found = [
-        Route(pattern, name, values)
-        for pattern, name, values in _walked(get_resolver().url_patterns, "")
+        Route(pattern, name, values, view)
+        for pattern, name, values, view in _walked(get_resolver().url_patterns, "")
         if not pattern.startswith("admin/")
     ]
     return [*found, Route("admin/", "admin")]
 
 
-def _walked(patterns: Any, prefix: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def _walked(patterns: Any, prefix: str) -> Iterator[tuple[str, str, tuple[str, ...], Any]]:
     for one in patterns:
         here = prefix + str(one.pattern)
         if isinstance(one, URLPattern):
-            yield here, one.name or here, tuple(one.pattern.converters)
+            yield (
+                here,
+                one.name or here,
+                tuple(one.pattern.converters),
+                getattr(one.callback, "view_class", None),
+            )
         else:
             yield from _walked(one.url_patterns, here)

@@ -5,13 +5,21 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from registry.models import IdempotencyKey
+from registry.errors import Conflict
+from registry.models import IdempotencyKey, Person
 from registry.services import idempotency
-from tests.api import parts
+from tests import makers
+from tests.api import parts, routes
 from tests.api.conftest import Caller
 
 pytestmark = pytest.mark.django_db
 KEY = {"Idempotency-Key": "a-1"}
+DOORS = [
+    (route, method)
+    for route in routes.routes()
+    for method in routes.METHODS
+    if getattr(getattr(route.view, method.lower(), None), "idempotent", False)
+]
 
 
 def test_the_same_call_again_gets_the_same_answer(ci):
@@ -25,13 +33,45 @@ def test_the_same_call_again_gets_the_same_answer(ci):
     assert again.headers["Idempotency-Replayed"] == "true"
 
 
-def test_a_refusal_is_kept_like_a_success(ci):
+def test_a_refusal_does_not_use_the_key_up(ci):
     first = ci.post("/models", {"name": "No!"}, **KEY)
-    again = ci.post("/models", {"name": "No!"}, **KEY)
+    mended = ci.post("/models", {"name": "digits"}, **KEY)
+    again = ci.post("/models", {"name": "digits"}, **KEY)
 
-    assert first.status_code == again.status_code == 422
-    assert first.json() == again.json()
-    assert again.headers["Content-Type"] == "application/problem+json"
+    assert (first.status_code, mended.status_code) == (422, 201)
+    assert again.json() == mended.json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+def test_what_a_refused_call_did_on_its_way_is_taken_back(ci, amina, monkeypatch):
+    def half(*_, **__):
+        makers.person("halfway")
+        raise Conflict("not after all")
+
+    monkeypatch.setattr("registry.services.models.create_model", half)
+
+    assert ci.post("/models", {"name": "digits"}, **KEY).status_code == 409
+    assert not Person.objects.filter(username="halfway").exists()
+    assert not IdempotencyKey.objects.exists()
+
+
+def test_a_refused_upload_does_not_use_its_key_up(ci, digits):
+    assert ci.upload(digits, {"manifest": "no: manifest"}, **KEY).status_code == 422
+    assert ci.upload(digits, parts.form(digits), **KEY).status_code == 201
+
+
+@pytest.mark.parametrize(("route", "method"), DOORS, ids=lambda one: getattr(one, "pattern", one))
+def test_no_door_keeps_a_refusal(route, method, digits, production):
+    admin = Caller(person=makers.person("root", admin=True))
+    address = route.address(model=digits, name="root", person="root", pk=1, action="withdraw").removeprefix(
+        "/api/v1"
+    )
+    for nonsense in ("one", "two"):
+        refused = admin.call(method, address, nonsense, **KEY)
+        assert 400 <= refused.status_code < 500, refused.content
+        assert refused.json()["code"] not in {"key_reused", "in_progress"}
+        assert "Idempotency-Replayed" not in refused.headers
+    assert not IdempotencyKey.objects.exists()
 
 
 def test_another_body_under_the_same_key_is_refused(ci):
