@@ -36,6 +36,10 @@ class Kind(StrEnum):
     ROLE_GRANTED = "role.granted"
     ROLE_REVOKED = "role.revoked"
     PERSON_CREATED = "person.created"
+    PERSON_DEACTIVATED = "person.deactivated"
+    PERSON_REACTIVATED = "person.reactivated"
+    PASSWORD_CHANGED = "password.changed"  # noqa: S105 - the name of an event
+    SESSION_ENDED = "session.ended"
     INVITATION_MADE = "invitation.made"
     INVITATION_ACCEPTED = "invitation.accepted"
     GROUNDS_ERASED = "grounds.erased"

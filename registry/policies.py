@@ -15,6 +15,7 @@ VIEWERS = (
     "auditor",
     "admin",
 )
+LAST_ADMIN = "This is the last administrator who can log in: make another one first."
 NO_MACHINE = "A machine changes no policy: a person must log in."
 
 
@@ -126,6 +127,11 @@ def refuse_people(access: Access) -> str:
     if access.scopes is None and access.has_role("admin", "auditor"):
         return ""
     return "The list of people needs the role admin or auditor on all models."
+
+
+def refuse_deactivation(access: Access, is_last: bool) -> str:
+    """Taking an account out of use; `is_last`: nobody else could make accounts and grant roles then."""
+    return refuse_grant(access) or (LAST_ADMIN if is_last else "")
 
 
 def refuse_grant(access: Access) -> str:

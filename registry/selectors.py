@@ -47,9 +47,12 @@ def person(username: str, *, gone_too: bool = False) -> Person:
     return found
 
 
-def people() -> QuerySet[Person]:
-    """Every account with what it holds, by name."""
-    return Person.objects.order_by("username").prefetch_related("memberships__model")
+def people(search: str = "") -> QuerySet[Person]:
+    """Every account with what it holds, by name; `search` is a part of the name or of the mail address."""
+    found = Person.objects.order_by("username").prefetch_related("memberships__model")
+    if search:
+        found = found.filter(Q(username__icontains=search) | Q(email__icontains=search))
+    return found
 
 
 def has_accounts() -> bool:

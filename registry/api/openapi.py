@@ -57,9 +57,19 @@ class Documented(AutoSchema):
         own = list(super().get_override_parameters())
         return [*own, _KEY] if self._takes_a_key() else own
 
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        """A view names in `bodied` what has a body though its method has none by custom."""
+        if self.method not in getattr(self.view, "bodied", ()):
+            return super()._get_request_body(direction)
+        said, self.method = self.method, "POST"
+        try:
+            return super()._get_request_body(direction)
+        finally:
+            self.method = said
+
     def get_examples(self) -> list[OpenApiExample]:
         """The `example` that the body's shape names."""
-        if self.method not in BODIED:
+        if self.method not in BODIED | getattr(self.view, "bodied", frozenset()):
             return []
         shape = self.get_request_serializer()
         example = getattr(getattr(shape, "child", shape), "example", None)

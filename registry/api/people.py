@@ -12,11 +12,13 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from registry import policies, selectors
-from registry.api.asking import Strict, body
+from registry.api.asking import Strict, body, query
 from registry.api.idempotency import idempotent
+from registry.api.paging import page_of, paged
 from registry.api.permissions import LoggedIn, require_fresh_login
+from registry.api.shapes import PageQuery
 from registry.errors import NotAllowed
-from registry.services import invitations, people
+from registry.services import accounts, invitations, people
 
 
 class NewPerson(Strict):
@@ -39,6 +41,20 @@ class RoleChange(Strict):
     grounds = serializers.CharField(max_length=10_000)
 
 
+class PeopleQuery(PageQuery):
+    """`search` is a part of the name or of the mail address."""
+
+    search = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
+
+
+class Because(Strict):
+    """The body of what ends an account or brings it back."""
+
+    example = {"grounds": "she has left the company"}
+
+    grounds = serializers.CharField(max_length=10_000)
+
+
 class HeldRoleShape(serializers.Serializer[Any]):
     """A role on one model, or on all of them (null)."""
 
@@ -51,9 +67,16 @@ class PersonShape(serializers.Serializer[Any]):
     name = serializers.CharField(source="username")
     email = serializers.CharField()
     machine = serializers.BooleanField(source="is_machine")
+    active = serializers.BooleanField(source="is_active")
     admin = serializers.BooleanField(source="is_superuser")
     last_login = serializers.DateTimeField(allow_null=True)
     roles = HeldRoleShape(source="memberships", many=True)
+
+
+class LinkShape(serializers.Serializer[Any]):
+    """A link by which the person chooses a password, once, within seven days; told this once."""
+
+    link = serializers.CharField(allow_null=True)
 
 
 class NewPersonShape(PersonShape):
@@ -73,16 +96,25 @@ def _require_grantor(request: Request) -> None:
     require_fresh_login(request)
 
 
+def _address(request: Request, text: str) -> str:
+    return reverse("welcome", args=[text], request=request)
+
+
 class People(APIView):
     """Every account."""
 
     permission_classes = [LoggedIn]
 
-    @extend_schema(operation_id="people_list", responses=PersonShape(many=True))
+    @extend_schema(
+        operation_id="people_list",
+        parameters=[PeopleQuery],
+        responses=page_of(PersonShape),
+    )
     def get(self, request: Request) -> Response:
-        """All accounts with their roles; for admins and auditors."""
+        """Accounts with their roles, by name; for admins and auditors."""
         _require_sight(request)
-        return Response(PersonShape(selectors.people(), many=True).data)
+        found = selectors.people(query(PeopleQuery, request)["search"])
+        return paged(request, found, PersonShape, order="username", view=self)
 
     @extend_schema(operation_id="people_create", request=NewPerson, responses={201: NewPersonShape})
     @idempotent(secret="link")  # noqa: S106 - the name of a field
@@ -98,7 +130,7 @@ class People(APIView):
             by=request.user,
         )
         text = None if made.is_machine else invitations.invite(made, by=request.user)
-        made.link = text and reverse("welcome", args=[text], request=request)  # type: ignore[attr-defined]
+        made.link = text and _address(request, text)  # type: ignore[attr-defined]
         return Response(
             NewPersonShape(made).data, status=201, headers={"Location": f"/api/v1/people/{made.username}"}
         )
@@ -108,18 +140,64 @@ class OnePerson(APIView):
     """One account."""
 
     permission_classes = [LoggedIn]
+    bodied = frozenset({"DELETE"})
 
     @extend_schema(operation_id="people_read", responses=PersonShape)
     def get(self, request: Request, name: str) -> Response:
         """The account and its roles."""
         _require_sight(request)
-        return Response(PersonShape(selectors.person(name)).data)
+        return Response(PersonShape(selectors.person(name, gone_too=True)).data)
+
+    @extend_schema(operation_id="people_deactivate", request=Because, responses=PersonShape)
+    @idempotent()
+    def delete(self, request: Request, name: str) -> Response:
+        """Take it out of use: sessions, tokens and roles end, the log keeps what was done. Twice is once.
+
+        The last administrator who can log in is refused. `POST /people/{name}/reactivation` undoes it.
+        """
+        return _stand(request, name, accounts.deactivate)
+
+
+class Reactivation(APIView):
+    """An account that was taken out of use."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(operation_id="people_reactivate", request=Because, responses=PersonShape)
+    @idempotent()
+    def post(self, request: Request, name: str) -> Response:
+        """Put it into use again, with its old password and without roles and tokens. Twice is once."""
+        return _stand(request, name, accounts.reactivate)
+
+
+def _stand(request: Request, name: str, deed: Any) -> Response:
+    _require_grantor(request)
+    _require_sight(request)
+    found = selectors.person(name, gone_too=True)
+    deed(found, by=request.user, why=body(Because, request)["grounds"])
+    return Response(PersonShape(selectors.person(name, gone_too=True)).data)
+
+
+class PersonInvitation(APIView):
+    """How somebody who lost the password gets another one."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(operation_id="people_invite", request=None, responses={201: LinkShape})
+    @idempotent(secret="link")  # noqa: S106 - the name of a field
+    def post(self, request: Request, name: str) -> Response:
+        """Make a link by which the person chooses a password, once. Links from before end."""
+        _require_grantor(request)
+        _require_sight(request)
+        text = invitations.invite(selectors.person(name), by=request.user)
+        return Response({"link": _address(request, text)}, status=201)
 
 
 class PersonRoles(APIView):
     """The roles of one account."""
 
     permission_classes = [LoggedIn]
+    bodied = frozenset({"DELETE"})
 
     @extend_schema(operation_id="roles_list", responses=HeldRoleShape(many=True))
     def get(self, request: Request, name: str) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from registry.api import catalog, docs, erasure, health, log, people, policy_proposals, tokens
+from registry.api import account, catalog, docs, erasure, health, log, people, policy_proposals, tokens
 
 urlpatterns = [
     path("models", catalog.Models.as_view(), name="api-models"),
@@ -36,6 +36,11 @@ urlpatterns = [
     path("people", people.People.as_view(), name="api-people"),
     path("people/<str:name>", people.OnePerson.as_view(), name="api-person"),
     path("people/<str:name>/roles", people.PersonRoles.as_view(), name="api-person-roles"),
+    path("people/<str:name>/reactivation", people.Reactivation.as_view(), name="api-person-reactivation"),
+    path("people/<str:name>/invitation", people.PersonInvitation.as_view(), name="api-person-invitation"),
+    path("account/password", account.Password.as_view(), name="api-password"),
+    path("account/sessions", account.Sessions.as_view(), name="api-sessions"),
+    path("account/sessions/<str:identifier>", account.OneSession.as_view(), name="api-session"),
     path("tokens", tokens.Tokens.as_view(), name="api-tokens"),
     path("tokens/<str:identifier>", tokens.Token.as_view(), name="api-token"),
     path("people/<str:person>/erasure", erasure.Erasure.as_view(), name="api-erasure"),

@@ -20,6 +20,7 @@ from registry.models.lineage import DatasetVersion, ExtractorVersion
 from registry.models.people import Invitation, Person
 from registry.models.policies import PolicyProposal
 from registry.models.search import TERM_CHARACTERS, Term, begins
+from registry.models.sessions import Session
 
 __all__ = [
     "ERASED",
@@ -48,6 +49,7 @@ __all__ = [
     "RegisteredModel",
     "Role",
     "Scope",
+    "Session",
     "Tag",
     "Term",
     "VersionFile",

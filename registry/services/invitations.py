@@ -13,6 +13,7 @@ from registry import policies, selectors
 from registry.errors import BadInput, Conflict, NotAllowed
 from registry.events import Kind, record
 from registry.models import Invitation, Person
+from registry.services.accounts import end_all
 from registry.services.people import SYSTEM, create_person
 from registry.tokens import sha256_of
 from registry.transactions import write
@@ -62,6 +63,7 @@ def accept(text: str, *, username: str, password: str) -> Person:
         else:
             person.set_password(password)
             person.save(update_fields=["password"])
+            end_all(person)
         Invitation.objects.filter(pk=invitation.pk).update(used_at=timezone.now())
         record(
             Kind.INVITATION_ACCEPTED,

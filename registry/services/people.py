@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.core.exceptions import ValidationError
 
-from registry import policies
+from registry import logins, policies
 from registry.errors import AlreadyExists, BadInput, NotAllowed
 from registry.events import Kind, grounds, record
 from registry.models import Membership, Person, RegisteredModel, Role
@@ -77,6 +77,9 @@ def revoke(person: Person, role: str, *, by: Person, why: str, model: Registered
     _judge(role, model, by)
     words = on_grounds(why)
     with write():
+        is_admin = role == Role.ADMIN and model is None and not person.is_superuser
+        if is_admin and logins.is_last_administrator(person):
+            raise NotAllowed(policies.LAST_ADMIN)
         gone, _ = Membership.objects.filter(person=person, model=model, role=role).delete()
         if gone:
             name = model.name if model else ""

@@ -95,6 +95,10 @@ EVENTS: dict[str, tuple[str, str]] = {
     "token.revoked": ("key", "caution"),
     "role.granted": ("user", "info"),
     "role.revoked": ("user", "caution"),
+    "person.deactivated": ("ban", "caution"),
+    "person.reactivated": ("user", "info"),
+    "password.changed": ("key", "info"),
+    "grounds.erased": ("ban", "caution"),
 }
 
 

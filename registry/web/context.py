@@ -9,7 +9,7 @@ from django.utils.functional import SimpleLazyObject
 
 from registry import policies, selectors
 
-SECTIONS = ("search", "releases", "nodes", "audit", "health", "tokens", "people")
+SECTIONS = ("search", "releases", "nodes", "audit", "health", "tokens", "people", "account")
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

@@ -25,6 +25,30 @@ def device(request: HttpRequest | None, username: str) -> str:
     return str(said["device"]) if said.get("person") == username.lower() else ""
 
 
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("Firefox", "Firefox"),
+    ("Chrom", "Chrome"),
+    ("Safari", "Safari"),
+)
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def in_words(request: HttpRequest) -> str:
+    """The browser and the system as they call themselves, to know one's own by: Firefox on Linux."""
+    said = request.headers.get("User-Agent", "")
+    named = [next((name for sign, name in table if sign in said), "") for table in (BROWSERS, SYSTEMS)]
+    return " on ".join(name for name in named if name) or "an unknown device"
+
+
 def remember(request: HttpRequest, username: str) -> None:
     """The answer to this request makes the browser known."""
     request.known_as = username.lower()  # type: ignore[attr-defined]

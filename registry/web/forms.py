@@ -39,27 +39,42 @@ class LogInForm(AuthenticationForm):
             raise ValidationError("Machine accounts use tokens and cannot log in.", code="machine")
 
 
-class PasswordAgainForm(forms.Form):
+class PasswordTries(forms.Form):
+    """A form that takes the password of whoever is logged in; wrong ones are counted as at the log-in."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        self.request = request
+        super().__init__(*args, **kwargs)
+
+    def right_password(self, password: str) -> str:
+        """The password, where it is the right one. Raises ValidationError."""
+        if not try_password(self.request, password):
+            raise ValidationError("This is not the password of the account you are logged in with.")
+        return password
+
+
+class PasswordAgainForm(PasswordTries):
     """The password of the person who is already logged in."""
 
     password = forms.CharField(
         strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True})
     )
 
-    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        self.request = request
-        super().__init__(*args, **kwargs)
-
     def clean_password(self) -> str:
-        person, password = self.request.user, str(self.cleaned_data["password"])
-        limits = _limits(self.request, person.get_username())
-        if not attempts.take(limits):
-            raise ValidationError(WAIT, code="throttled")
-        if not person.check_password(password):
-            raise ValidationError("This is not the password of the account you are logged in with.")
-        attempts.give_back(limits)
+        password = self.right_password(str(self.cleaned_data["password"]))
         freshness.mark(self.request)
         return password
+
+
+def try_password(request: HttpRequest, password: str) -> bool:
+    """Whether it is theirs who is logged in. Raises ValidationError after too many wrong ones."""
+    limits = _limits(request, request.user.get_username())
+    if not attempts.take(limits):
+        raise ValidationError(WAIT, code="throttled")
+    if not request.user.check_password(password):
+        return False
+    attempts.give_back(limits)
+    return True
 
 
 def _limits(request: HttpRequest | None, name: str) -> list[attempts.Limit]:

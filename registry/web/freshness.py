@@ -9,14 +9,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from registry.web import drafts
+from registry.session_store import DEVICE
+from registry.web import devices, drafts
 
 AUTHENTICATED_AT = "authenticated_at"
 
 
 def mark(request: HttpRequest) -> None:
-    """The person has just typed their password."""
+    """The person has just typed their password, here."""
     request.session[AUTHENTICATED_AT] = time.time()
+    request.session[DEVICE] = devices.in_words(request)
 
 
 def is_fresh(request: HttpRequest) -> bool:

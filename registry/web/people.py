@@ -11,14 +11,24 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from registry import policies, selectors
+from registry import logins, policies, selectors
 from registry.errors import BadInput, DomainError, NotAllowed
-from registry.services import invitations, people
-from registry.web import drafts, freshness
+from registry.services import accounts, invitations, people
+from registry.services.erasure import erase_words
+from registry.web import drafts, freshness, paging
 from registry.web.drafts import Written
 from registry.web.pages import action, page
 
+PAGE_SIZE = 50
 DEEDS: dict[str, Callable[..., None]] = {"grant": people.grant, "revoke": people.revoke}
+STANDING: dict[str, Callable[..., None]] = {
+    "deactivate": accounts.deactivate,
+    "reactivate": accounts.reactivate,
+}
+TOLD = {
+    "deactivate": "The account is out of use. Its sessions, tokens and roles have ended.",
+    "reactivate": "The account is in use again. Grant the roles that it shall have.",
+}
 
 
 class AccountForm(forms.Form):
@@ -115,22 +125,69 @@ def change(request: HttpRequest, name: str, verb: str) -> HttpResponseBase:
     return redirect("person", name=name)
 
 
+def _ended(request: HttpRequest, name: str, verb: str = "erase") -> Written:
+    return Written(reverse("person", args=[name]), {"grounds": request.POST.get("grounds", ""), "verb": verb})
+
+
+@action(_ended)
+def standing(request: HttpRequest, name: str, verb: str) -> HttpResponseBase:
+    """Take an account out of use, or put it into use again."""
+    return _confirmed(request, name, verb, lambda found, why: _stand(request, found, verb, why))
+
+
+def _stand(request: HttpRequest, found: Any, verb: str, why: str) -> str:
+    STANDING[verb](found, by=request.user, why=why)
+    return TOLD[verb]
+
+
+@action(_ended)
+def erase(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Erase what the person wrote as grounds, for good."""
+    return _confirmed(request, name, "erase", lambda found, why: _erased(request, found, why))
+
+
+def _erased(request: HttpRequest, found: Any, why: str) -> str:
+    count = erase_words(found, grounds=why, by=request.user)
+    return f"{count} {'text is' if count == 1 else 'texts are'} erased. The log says so, and its chain holds."
+
+
+def _confirmed(
+    request: HttpRequest, name: str, verb: str, deed: Callable[[Any, str], str]
+) -> HttpResponseBase:
+    """What cannot be undone wants a fresh password, the name typed, and grounds."""
+    if not freshness.is_fresh(request):
+        return freshness.ask_again(request, _ended(request, name, verb))
+    _require_sight(request)
+    found = selectors.person(name, gone_too=True)
+    said = _ended(request, name, verb).words
+    try:
+        if verb != "reactivate" and request.POST.get("typed", "").strip() != name:
+            raise BadInput(f"Type the name {name} to confirm.", field="typed")
+        messages.info(request, deed(found, said["grounds"]))
+    except BadInput as refusal:
+        return _one(request, name, said, status=422, refusal=refusal)
+    return redirect("person", name=name)
+
+
 def _require_sight(request: HttpRequest) -> None:
     if reason := policies.refuse_people(selectors.installation_access(request.user)):
         raise NotAllowed(reason)
 
 
 def _list(request: HttpRequest, form: AccountForm, status: int = 200) -> HttpResponse:
-    context = {"people": selectors.people(), "form": form, **_may(request)}
+    found = selectors.people(request.GET.get("search", "").strip())
+    part = paging.keyset(found, "username", request.GET.get("cursor", ""), PAGE_SIZE)
+    context = {"people": part.rows, "page": part, "count": found.count(), "form": form, **_may(request)}
     return render(request, "registry/people.html", context, status=status)
 
 
 def _one(
     request: HttpRequest, name: str, draft: dict[str, str], *, status: int = 200, **more: Any
 ) -> HttpResponse:
-    found = selectors.person(name)
+    found = selectors.person(name, gone_too=True)
     context = {
         "person": found,
+        "is_last": logins.is_last_administrator(found),
         "held": found.memberships.select_related("model").order_by("model__name", "role"),
         "roles": [(role, role.replace("_", " ")) for role in policies.VIEWERS],
         "models": selectors.visible_models(request.user).only("name"),
@@ -142,4 +199,5 @@ def _one(
 
 
 def _may(request: HttpRequest) -> dict[str, str]:
-    return {"grant_refusal": policies.refuse_grant(selectors.installation_access(request.user))}
+    asker = selectors.installation_access(request.user)
+    return {"grant_refusal": policies.refuse_grant(asker), "erase_refusal": policies.refuse_erasure(asker)}

@@ -33,6 +33,8 @@ BODIES = {
     "api-actions": {},
     "api-erasure": {"grounds": GROUNDS},
     "api-people": {"name": "fresh"},
+    "api-person": {"grounds": GROUNDS},
+    "api-person-reactivation": {"grounds": GROUNDS},
     "api-person-roles": {"role": "viewer", "grounds": GROUNDS},
     "api-tokens": {"name": "mine", "scopes": ["score"]},
     "api-feedback": {"request_id": "x", "reward": 1},
@@ -41,6 +43,9 @@ FORMS = {
     "api-versions": {"manifest": "model: digits"},
     "release-review": {"slot": "technical", "verdict": "approve", "grounds": "looked at all of it"},
     "decide-policy": {"grounds": GROUNDS},
+    "deactivate-person": {"grounds": GROUNDS, "typed": "vera"},
+    "reactivate-person": {"grounds": GROUNDS},
+    "erase-words": {"grounds": GROUNDS, "typed": "vera"},
     "make-person": {"name": "fresh"},
     "grant-role": {"role": "viewer", "grounds": GROUNDS},
     "revoke-role": {"role": "viewer", "grounds": GROUNDS},
@@ -126,7 +131,7 @@ def values_of(route, release):
     given = {"pk": release.pk, "action": "withdraw", "name": "digits"}
     if route.name == "release-action":
         given["name"] = "withdraw"
-    if "person" in route.name or route.name.endswith("-role"):
+    if "person" in route.name or route.name.endswith(("-role", "-words")):
         given["name"] = "vera"
     if "polic" in route.name:
         given |= {"pk": release.proposal.pk, "action": "confirm", "verb": "confirm"}

@@ -131,6 +131,14 @@ def test_every_operation_says_how_it_is_refused():
                 assert content["application/problem+json"]["schema"]["$ref"].endswith("/Problem")
 
 
+def test_what_is_ended_with_grounds_has_a_body_in_the_document():
+    for address in ("/api/v1/people/{name}", "/api/v1/people/{name}/roles"):
+        sent = DOCUMENT["paths"][address]["delete"]["requestBody"]["content"]["application/json"]
+        assert sent["schema"]["$ref"]
+        assert "grounds" in json.dumps(sent["examples"])
+    assert "requestBody" not in DOCUMENT["paths"]["/api/v1/tokens/{identifier}"]["delete"]
+
+
 def test_what_is_sent_has_an_example_that_fits():
     for address, methods in DOCUMENT["paths"].items():
         for method, operation in methods.items():

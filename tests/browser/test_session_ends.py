@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
+from registry.models import Session
 from tests.browser.conftest import findings, overflow
 from tests.makers import PASSWORD
 

@@ -6,6 +6,8 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from registry.logins import sessions
+from registry.models import Person
 from registry.selectors import policy_digest
 from registry.services.policy_changes import propose_policy
 from registry.services.tokens import create_token
@@ -39,6 +41,7 @@ PAGES = {
     "people": ("/people/", frozenset({"dara", "admin"})),
     "person": ("/people/vera/", frozenset({"dara", "admin"})),
     "tokens": ("/tokens/", EVERYBODY),
+    "account": ("/account/", EVERYBODY),
     "reauthenticate": ("/reauthenticate", EVERYBODY),
 }
 OPEN = {"login", "logout", "theme", "welcome"}
@@ -74,6 +77,11 @@ DEEDS = {
     "person-link": ("/people/vera/link", {}, {"admin"}),
     "grant-role": ("/people/vera/roles/grant", {"role": "approver", "grounds": WORDS}, {"admin"}),
     "revoke-role": ("/people/vera/roles/revoke", {"role": "viewer", "grounds": WORDS}, {"admin"}),
+    "deactivate-person": ("/people/vera/deactivate", {"grounds": WORDS, "typed": "vera"}, {"admin"}),
+    "reactivate-person": ("/people/gone/reactivate", {"grounds": WORDS}, {"admin"}),
+    "erase-words": ("/people/vera/erase", {"grounds": WORDS, "typed": "vera"}, {"admin"}),
+    "end-session": ("/account/sessions/{session}", {}, {"chloe"}),
+    "end-other-sessions": ("/account/sessions/others", {}, EVERYBODY),
     "token-revoke": ("/tokens/{token}/revoke", {}, {"chloe"}),
 }
 
@@ -88,9 +96,9 @@ def names(patterns) -> set[str]:
     return found
 
 
-def fill(path: str, world, errored: int = 0, token: int = 0, proposal: int = 0) -> str:
+def fill(path: str, world, errored: int = 0, token: int = 0, proposal: int = 0, session: str = "none") -> str:
     pks = {name: getattr(world, name).pk for name in ("live", "review", "validating")}
-    return path.format(**pks, errored=errored, token=token, proposal=proposal)
+    return path.format(**pks, errored=errored, token=token, proposal=proposal, session=session)
 
 
 def read_all(response):
@@ -132,7 +140,7 @@ def test_a_page_is_shown_to_those_who_may_see_it_and_to_nobody_else(world, as_):
 
 def test_pages_are_only_looked_at_and_a_button_is_never_a_link(world, as_):
     client = as_("admin")
-    forms = {"tokens", "reauthenticate"}
+    forms = {"tokens", "account", "reauthenticate"}
     answers = {
         route: client.post(fill(path, world)) for route, (path, _) in PAGES.items() if route not in forms
     }
@@ -152,6 +160,10 @@ def test_a_deed_is_done_for_those_who_may_and_for_nobody_else(world, as_):
         grounds=WORDS,
         by=other,
     )
+    makers.person("gone")
+    Person.objects.filter(username="gone").update(is_active=False)
+    as_("chloe")
+    session = sessions(world.people["chloe"])[0].identifier
     letters = makers.model("letters", world.people["amina"])
     PROPOSED["based_on"] = policy_digest(letters)
     done: dict[str, set[str]] = {route: set() for route in DEEDS}
@@ -159,7 +171,9 @@ def test_a_deed_is_done_for_those_who_may_and_for_nobody_else(world, as_):
         client = as_(name)
         for route, (path, form, _) in DEEDS.items():
             undo = transaction.savepoint()
-            address = fill(path, world, errored=waiting.pk, token=token.pk, proposal=proposal.pk)
+            address = fill(
+                path, world, errored=waiting.pk, token=token.pk, proposal=proposal.pk, session=session
+            )
             response = client.post(address, form)
             transaction.savepoint_rollback(undo)
             assert response.status_code in {200, 302, 403, 404, 409}, (route, name, response.status_code)

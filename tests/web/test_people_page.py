@@ -107,7 +107,7 @@ def test_the_same_over_rest(world, as_):
     assert call("post", roles, role="viewer").status_code == 422
     assert call("post", "/people", name="nora").status_code == 409
     assert call("delete", roles, role="contributor", model="digits", grounds=WHY).json()["roles"] == []
-    listed = {each["name"]: each for each in admin.get("/api/v1/people").json()}
+    listed = {each["name"]: each for each in admin.get("/api/v1/people").json()["results"]}
     assert listed["admin"]["admin"] is True
     assert "password" not in json.dumps(listed)
 

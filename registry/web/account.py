@@ -1,0 +1,99 @@
+"""One's own account: the password, and where one is logged in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from registry import logins
+from registry.errors import BadInput
+from registry.services import accounts
+from registry.web import freshness
+from registry.web.drafts import Written
+from registry.web.forms import PasswordTries
+from registry.web.pages import action, form_page
+
+
+class PasswordForm(PasswordTries):
+    """The password that somebody has, and the one that they want, twice."""
+
+    old = forms.CharField(
+        strip=False,
+        label="The password that you have",
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    new = forms.CharField(
+        strip=False,
+        label="Another one",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="At least 10 characters, and not one that everybody uses.",
+    )
+    again = forms.CharField(
+        strip=False, label="Once more", widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    )
+
+    def clean_old(self) -> str:
+        return self.right_password(str(self.cleaned_data["old"]))
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        if said.get("new") and said.get("again") and said["new"] != said["again"]:
+            self.add_error("again", "The two passwords differ.")
+        return said
+
+
+def _written(request: HttpRequest, **_: Any) -> Written:
+    return Written(reverse("account"))
+
+
+@form_page(_written)
+def account(request: HttpRequest) -> HttpResponseBase:
+    """What one may change oneself."""
+    if request.method == "GET":
+        return _show(request, PasswordForm(request))
+    form = PasswordForm(request, request.POST)
+    if not form.is_valid():
+        return _show(request, form, status=422)
+    said = form.cleaned_data
+    try:
+        accounts.change_password(
+            request.user, old=said["old"], new=said["new"], here=request.session.session_key or ""
+        )
+    except BadInput as refusal:
+        form.add_error(str(refusal.facts["field"]), str(refusal))
+        return _show(request, form, status=422)
+    update_session_auth_hash(request, request.user)
+    freshness.mark(request)
+    messages.info(request, "Your password is another one now. All other browsers are logged out.")
+    return redirect("account")
+
+
+@action(_written)
+def end_session(request: HttpRequest, identifier: str) -> HttpResponseBase:
+    """Log out one browser."""
+    accounts.end_session(request.user, identifier)
+    messages.info(request, "That browser is logged out.")
+    return redirect("account")
+
+
+@action(_written)
+def end_others(request: HttpRequest) -> HttpResponseBase:
+    """Log out every browser but this one."""
+    ended = accounts.end_other_sessions(request.user, request.session.session_key or "")
+    messages.info(request, f"{ended} other {'browser is' if ended == 1 else 'browsers are'} logged out.")
+    return redirect("account")
+
+
+def _show(request: HttpRequest, form: PasswordForm, status: int = 200) -> HttpResponse:
+    context = {
+        "form": form,
+        "sessions": logins.sessions(request.user),
+        "here": request.session.session_key,
+    }
+    return render(request, "registry/account.html", context, status=status)
