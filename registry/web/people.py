@@ -176,7 +176,7 @@ def _require_sight(request: HttpRequest) -> None:
 
 def _list(request: HttpRequest, form: AccountForm, status: int = 200) -> HttpResponse:
     found = selectors.people(request.GET.get("search", "").strip())
-    part = paging.keyset(found, "username", request.GET.get("cursor", ""), PAGE_SIZE)
+    part = paging.keyset(found, paging.Order("username"), request.GET.get("cursor", ""), PAGE_SIZE)
     context = {"people": part.rows, "page": part, "count": found.count(), "form": form, **_may(request)}
     return render(request, "registry/people.html", context, status=status)
 
