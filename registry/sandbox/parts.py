@@ -17,6 +17,7 @@ from registry.sandbox.limits import Mount
 DISTRIBUTIONS = (
     *("google", "httptools", "ml_dtypes", "msgspec", "numpy", "numpy.libs", "onnx", "onnxruntime", "orjson"),
     *("scipy", "scipy.libs", "typing_extensions.py", "uvloop", "yaml", "_yaml"),
+    *("sklearn", "scikit_learn.libs", "joblib", "narwhals", "threadpoolctl.py"),
 )
 """Everything that our modules import inside, by the name under which it is installed."""
 SHOWN = ("/etc/ld.so.cache", "/sys/devices/system/cpu", "/usr/lib/locale", "/usr/lib64")
