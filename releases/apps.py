@@ -9,6 +9,9 @@ class ReleasesConfig(AppConfig):
     verbose_name = "Releases"
 
     def ready(self) -> None:
-        from releases.guards import install  # models must be loaded first
+        from registry import log_words  # models must be loaded first
+        from releases.events import Kind
+        from releases.guards import install
 
+        log_words.KINDS |= {str(kind) for kind in Kind}
         post_migrate.connect(install, sender=self)

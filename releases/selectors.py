@@ -282,6 +282,12 @@ def route(model: RegisteredModel, of: Environment, at: datetime | None = None) -
     return routes.select_related("event").order_by("-revision").first()
 
 
+def released(model: RegisteredModel, of: Environment, number: int, at: datetime) -> Release | None:
+    """The release by which a version had come there by that time."""
+    found = _releases().filter(model=model, environment=of, version__number=number, opened_at__lte=at)
+    return found.order_by("-pk").first()
+
+
 def decided_by(route: Route) -> str:
     """Who decided on what this route says, as the log names them: where a rollout wrote it, who started it
     or turned it back."""

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 
-from registry import events, policies, selectors
+from registry import events, log_words, policies, selectors
 from registry.errors import NotAllowed
 from registry.web.pages import page
 from registry.web.paging import Order, keyset
@@ -24,17 +24,20 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
 class AuditFilter(forms.Form):
-    """What the log is searched by; a word that ends in * matches as a beginning."""
+    """What the log is searched by. A part of a word is enough where it is one of a list; else a word that
+    ends in * matches as a beginning."""
 
     kind = forms.CharField(
-        required=False, label="Kind", widget=forms.TextInput(attrs={"placeholder": "release.*"})
+        required=False, label="Kind", widget=forms.TextInput(attrs={"list": "kinds", "placeholder": "review"})
     )
     subject = forms.CharField(
-        required=False, label="Subject", widget=forms.TextInput(attrs={"placeholder": "release/12"})
+        required=False, label="Subject", widget=forms.TextInput(attrs={"placeholder": "release 12"})
     )
-    model = forms.CharField(required=False, label="Model")
+    model = forms.CharField(required=False, label="Model", widget=forms.TextInput(attrs={"list": "models"}))
     actor = forms.CharField(
-        required=False, label="Actor", widget=forms.TextInput(attrs={"placeholder": "person/edda"})
+        required=False,
+        label="Who",
+        widget=forms.TextInput(attrs={"list": "actors", "placeholder": "a person or a token"}),
     )
     since = forms.DateTimeField(
         required=False, label="From (UTC)", widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
@@ -45,22 +48,20 @@ class AuditFilter(forms.Form):
     seq = forms.IntegerField(required=False, label="Number", min_value=1)
 
 
-@page
-def audit(request: HttpRequest) -> HttpResponseBase:
-    """Events, newest first, filtered by the address's query."""
+def listed(request: HttpRequest) -> dict[str, Any]:
+    """What the page shows of the log: events, newest first, filtered by the address's query."""
     form, found = _filtered(request)
     rows = keyset(found, Order("seq", descending=True), request.GET.get("cursor", ""), PAGE_SIZE)
     query = request.GET.copy()
     query.pop("cursor", None)
-    context = {
+    return {
         "form": form,
         "page": rows,
         "whole_log": _may_read_all(request),
         "head": selectors.events().order_by("-seq").first(),
         "query": query.urlencode(),
-        "filtered": any(query.values()),
+        "filtered": any(name in query and query[name] for name in form.fields),
     }
-    return render(request, "registry/audit.html", context, status=200 if form.is_valid() else 422)
 
 
 @page
@@ -130,7 +131,10 @@ def _filtered(request: HttpRequest) -> tuple[AuditFilter, QuerySet[Any]]:
     form.is_valid()
     wanted = dict(form.cleaned_data)
     seq = wanted.pop("seq", None)
+    wanted, parts = log_words.exact(request.user, wanted)
     found = selectors.events(**{name: value for name, value in wanted.items() if value})
+    for column, words in parts.items():
+        found = log_words.any_of(found, column, words)
     if seq:
         found = found.filter(seq=seq)
     if not _may_read_all(request):

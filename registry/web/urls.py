@@ -12,7 +12,6 @@ urlpatterns = [
     path("logout", LogoutView.as_view(), name="logout"),
     path("reauthenticate", sessions.reauthenticate, name="reauthenticate"),
     path("theme", sessions.theme, name="theme"),
-    path("audit/", audit.audit, name="audit"),
     path("audit/verify", audit.verify, name="audit-verify"),
     path("audit/export", audit.export, name="audit-export"),
     path("welcome/<str:secret>", welcome.welcome, name="welcome"),

@@ -31,20 +31,20 @@ UNTOLD = frozenset({"gate.started", "rollout.started", "rollout.finished"})
 
 def entries(events: Any, grounds: Mapping[str, str]) -> list[Entry]:
     """Events that say something new, newest first, with the words whose digest they carry."""
-    told = [
-        Entry(
-            seq=event.seq,
-            at=event.at,
-            kind=event.kind,
-            actor=event.actor.removeprefix("person/"),
-            text=sentence(event.kind, event.facts),
-            tone=tone(event.kind, event.facts),
-            words=grounds.get(str(event.facts.get("grounds", "")), ""),
-        )
-        for event in events
-        if event.kind not in UNTOLD
-    ]
-    return told[::-1]
+    return [entry(event, grounds) for event in events if event.kind not in UNTOLD][::-1]
+
+
+def entry(event: Any, grounds: Mapping[str, str]) -> Entry:
+    """One event, with the words whose digest it carries."""
+    return Entry(
+        seq=event.seq,
+        at=event.at,
+        kind=event.kind,
+        actor=event.actor.removeprefix("person/"),
+        text=sentence(event.kind, event.facts),
+        tone=tone(event.kind, event.facts),
+        words=grounds.get(str(event.facts.get("grounds", "")), ""),
+    )
 
 
 def sentence(kind: str, facts: Facts) -> str:
@@ -113,6 +113,15 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "policy.confirmed": lambda f: f"Changed, as {_proposer(f)} proposed{_changed(f)}",
     "policy.rejected": lambda f: f"Rejected what {_proposer(f)} proposed",
     "policy.withdrawn": lambda f: "Proposal withdrawn",
+    "person.created": lambda f: "Machine account made" if f.get("machine") else "Account made",
+    "invitation.made": lambda f: "Link to an account made",
+    "invitation.accepted": lambda f: "Link used, and a password chosen",
+    "role.granted": lambda f: f"Given the role {_words(f, 'role')}",
+    "role.revoked": lambda f: f"Lost the role {_words(f, 'role')}",
+    "token.created": lambda f: f"Token {f.get('name', '')} made, for {', '.join(f.get('scopes', ()))}",
+    "token.revoked": lambda f: "Token revoked",
+    "environment.created": lambda f: "Environment made",
+    "feedback.ingested": lambda f: "Feedback taken in",
     "version.uploaded": lambda f: f"Version {f.get('number')} uploaded",
     "grounds.erased": lambda f: f"Texts erased: {len(f.get('erased', ()))}",
     "version.tagged": lambda f: f"Tagged {', '.join(sorted(f.get('tags', {})))}",

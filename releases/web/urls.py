@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from releases.web import comparison, health, inbox, models, nodes, policy, release, search, version
+from releases.web import audit, comparison, health, inbox, models, nodes, policy, release, search, version
 
 urlpatterns = [
     path("", models.models, name="models"),
+    path("audit/", audit.audit, name="audit"),
     path("search/", search.search, name="search"),
     path("models/<str:name>/", models.model, name="model"),
     path("models/<str:name>/compare/", comparison.compare, name="compare"),

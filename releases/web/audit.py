@@ -1,0 +1,128 @@
+"""The log as a page: sentences with the words of grounds, and what was live at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+
+from registry import log_words
+from registry import selectors as registry_selectors
+from registry.errors import NotFound
+from registry.web import audit as log
+from registry.web.pages import page
+from releases import selectors
+from releases.web import sentences
+
+MOST_OFFERED = 300
+
+
+class MomentForm(forms.Form):
+    """What was live then: a model and a time."""
+
+    of = forms.CharField(label="Model", widget=forms.TextInput(attrs={"list": "models"}))
+    at = forms.DateTimeField(
+        label="At (UTC)", widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"})
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event as a sentence, by whom as people know them, and what they wrote."""
+
+    event: Any
+    told: sentences.Entry
+    by: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """What answered in one environment: the versions with their shares, since when, and by whom."""
+
+    environment: str
+    shares: list[tuple[int, float]]
+    since: datetime | None = None
+    by: str = ""
+    release: Any = None
+    signed: tuple[Any, ...] = ()
+
+
+@page
+def audit(request: HttpRequest) -> HttpResponseBase:
+    """The page; a wish that cannot be is told beside its field."""
+    context = log.listed(request)
+    lines = _lines(context["page"].rows)
+    asked = {"of", "at"} & request.GET.keys()
+    moment = MomentForm(request.GET if asked else None)
+    context |= {
+        "lines": lines,
+        "actors": sorted({(line.event.actor, line.by) for line in lines}),
+        "kinds": log_words.kinds(),
+        "models": _offered(request.user),
+        "moment": moment,
+        "then": _then(request.user, moment) if asked and moment.is_valid() else None,
+    }
+    refused = not context["form"].is_valid() or (asked and bool(moment.errors))
+    return render(request, "registry/audit.html", context, status=422 if refused else 200)
+
+
+def _offered(asker: Any) -> list[str]:
+    found = registry_selectors.visible_models(asker).order_by("name")
+    return list(found.values_list("name", flat=True)[:MOST_OFFERED])
+
+
+def _lines(events: list[Any]) -> list[Line]:
+    """As many queries for fifty events as for one."""
+    names = log_words.names(event.actor for event in events)
+    told = [str(event.facts["grounds"]) for event in events if "grounds" in event.facts]
+    words = registry_selectors.words(told) if told else {}
+    return [
+        Line(
+            event, sentences.entry(event, words), names.get(event.actor, event.actor), _address(event.subject)
+        )
+        for event in events
+    ]
+
+
+def _address(subject: str) -> str:
+    """Where what it happened to is shown."""
+    kind, _, rest = subject.partition("/")
+    model, _, number = rest.rpartition("/")
+    if kind == "release" and rest.isdecimal():
+        return f"/releases/{rest}/"
+    if kind == "version" and model and number.isdecimal():
+        return f"/models/{model}/versions/{number}/"
+    return f"/models/{rest}/" if kind == "model" else ""
+
+
+def _then(asker: Any, moment: MomentForm) -> list[Then] | None:
+    """For each environment, or nothing where there is no such model for this reader."""
+    try:
+        model = registry_selectors.model(moment.cleaned_data["of"].strip(), asker)
+    except NotFound as refusal:
+        moment.add_error("of", str(refusal))
+        return None
+    return [_in(environment, model, moment.cleaned_data["at"]) for environment in selectors.environments()]
+
+
+def _in(environment: Any, model: Any, at: datetime) -> Then:
+    route = selectors.route(model, environment, at)
+    arms = [arm for arm in route.entry.get("arms", []) if arm["weight"]] if route else []
+    if route is None or not arms:
+        return Then(environment.name, [])
+    decided = selectors.decided_by(route)
+    shares = sorted(((arm["version"], arm["weight"] / 2**53) for arm in arms), key=lambda share: -share[1])
+    release = selectors.released(model, environment, shares[0][0], at)
+    return Then(
+        environment.name,
+        shares,
+        route.at,
+        log_words.names([decided]).get(decided, decided),
+        release,
+        tuple(review for review in release.reviews.all() if review.verdict == "approve") if release else (),
+    )
