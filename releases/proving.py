@@ -39,7 +39,8 @@ STALLS_AFTER_S = 900.0
 _SERVER_OUTLIVES_S = 60.0
 _CORES_OF_A_PROCESS = 2
 LOAD_TIMEOUT_S = 600.0
-_NOT_LOADED = "The model could not be loaded: the runtime refuses it, or it kills the process that loads it."
+_NOT_LOADED = "%s could not be loaded: the runtime refuses it, or it kills the process that loads it."
+_MODEL, _METRIC = "The model", "The metric's graph"
 _POLL_S = 0.01
 _SOCKET = "/socket/scoring.sock"
 
@@ -108,15 +109,15 @@ def prove(
         server = cells.enter_context(
             _server(lent.server, lent.socket, subject.version, lasts, allow_unisolated)
         )
-        if fault := _await_ready(server, lent.socket / "scoring.sock", subject.model):
+        if fault := _await_ready(server, lent.socket / "scoring.sock", subject.model, _MODEL):
             return Proof(None, fault, peak_memory_bytes=server.peak_memory_bytes())
         load_ms = (time.perf_counter() - started) * 1000
         if own_metric is not None:
             judge = cells.enter_context(
                 _server(lent.judge, lent.judge_socket, own_metric.version, lasts, allow_unisolated)
             )
-            if fault := _await_ready(judge, lent.judge_socket / "scoring.sock", subject.model):
-                return Proof(None, f"The metric's graph: {fault}", load_ms)
+            if fault := _await_ready(judge, lent.judge_socket / "scoring.sock", own_metric.model, _METRIC):
+                return Proof(None, fault, load_ms)
         order = _order(subject, sets, spec, champion_predictions is not None, own_metric)
         finished = _examine(lent, order, seconds, watch, room, allow_unisolated)
         died = server.poll()
@@ -317,17 +318,17 @@ def _made_way(lent: _Lent, room: Room) -> bool:
     return True
 
 
-def _await_ready(server: Cell, path: Path, model: str) -> str:
-    """Empty when the server is ready to answer for the model, else what happened to it."""
+def _await_ready(server: Cell, path: Path, model: str, what: str) -> str:
+    """Empty when the server is ready to answer for the model, else what happened to it, which is `what`."""
     deadline = time.monotonic() + LOAD_TIMEOUT_S
     while time.monotonic() < deadline:
         if died := server.poll():
-            return f"The model could not be loaded: the scoring server {died.sentence}{_last_words(died)}."
+            return f"{what} could not be loaded: the scoring server {died.sentence}{_last_words(died)}."
         if _says_yes(path, "/v2/health/ready"):
             # A node is ready too when it has given the model up.
-            return "" if _says_yes(path, f"/v2/models/{model}/ready") else _NOT_LOADED
+            return "" if _says_yes(path, f"/v2/models/{model}/ready") else _NOT_LOADED % what
         time.sleep(_POLL_S)
-    return f"The model was not loaded within {LOAD_TIMEOUT_S:g} s."
+    return f"{what} was not loaded within {LOAD_TIMEOUT_S:g} s."
 
 
 def _says_yes(path: Path, target: str) -> bool:

@@ -32,13 +32,20 @@ def values(spec: Spec, own: OwnMetric, target: Entries, told: Entries, progress:
         answers = outputs(asked, server, wanted, pace_of(asked), progress)
         found = [answer.reshape(-1).astype(np.float64) for answer in answers]
     except Finding as finding:
-        raise Finding(f"the metric's graph cannot judge an answer: {finding}") from finding
+        # The server of its cell calls the graph that it runs a model, as it would any other.
+        words = str(finding).replace("the model", "it")
+        raise Finding(f"the metric's graph cannot judge an answer: {words}") from finding
     finally:
         server.close()
     each = np.concatenate(found)
     if len(each) != asked.rows:
         raise Finding(
             f"the metric's graph gave {len(each)} values for {asked.rows} rows: it needs one per row"
+        )
+    if wrong := np.flatnonzero(~np.isfinite(each)).tolist():
+        raise Finding(
+            f"the metric's graph gave what is not a finite number in {len(wrong)} rows;"
+            f" the first is row {wrong[0]}"
         )
     return each
 
