@@ -55,7 +55,7 @@ def _measure(workload: Workload, folder: Path, rounds: int, rows: int, aim: floa
     found = load(spec, "confidence")
     bare: list[float] = []
     served: list[float] = []
-    asked = confidence.Asked(np.empty(0), 0, 0, 0)
+    asked = confidence.Asked(np.empty(0), np.empty(0), 0, 0, 0)
     ready = message(servers.infer_path(), workload.json_body(1), BEARER)
     node = Node(folder, {servers.MODEL: servers.released(only)}, [ready], socket=spec.socket)
     with node, on_core(CLIENT_CPU):

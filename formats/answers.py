@@ -80,14 +80,15 @@ def first_difference(expected: Array, got: Array, tolerance: Tolerance) -> int |
         return 0 if expected.size else None
     if "f" in (expected.dtype.kind, got.dtype.kind):
         wide = np.float64 if expected.dtype.kind == got.dtype.kind else np.longdouble
-        same = _close(expected.astype(wide), got.astype(wide), tolerance)
+        same = close(expected.astype(wide), got.astype(wide), tolerance)
     else:
         same = expected == got
     differing = np.flatnonzero(~np.asarray(same).reshape(-1))
     return int(differing[0]) if differing.size else None
 
 
-def _close(expected: Array, got: Array, tolerance: Tolerance) -> NDArray[np.bool_]:
+def close(expected: Array, got: Array, tolerance: Tolerance) -> NDArray[np.bool_]:
+    """Which floats are the same within the tolerance; NaN is the same as NaN."""
     with np.errstate(invalid="ignore", over="ignore"):
         within = np.abs(expected - got) <= tolerance.atol + tolerance.rtol * np.abs(expected)
     finite = np.isfinite(expected)

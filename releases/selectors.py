@@ -24,6 +24,7 @@ BY_ROLLOUTS = "system/rollouts"
 ON_THEIR_WAY = (State.DRAFT, State.VALIDATING, State.IN_REVIEW, State.APPROVED, State.ROLLING_OUT)
 HEAVY = ("manifest", "signature", "inspection")
 MEASURED = ("confidence", "benchmark")
+_PROOFS = 200
 
 
 def environment(name: str) -> Environment:
@@ -87,6 +88,19 @@ def measured(versions: Collection[ModelVersion]) -> dict[int, Release]:
     evidence = Prefetch("gate_runs", GateRun.objects.filter(gate__in=MEASURED).defer("summary"))
     rows = Release.objects.filter(pk__in=newest.values("last")).defer("policy").prefetch_related(evidence)
     return {row.version_id: row for row in rows}
+
+
+def kept_answers(versions: Collection[ModelVersion]) -> dict[int, list[tuple[int, dict[str, Any]]]]:
+    """By version, the newest proof first: (release, the tables of rows and answers that it left behind)."""
+    runs = GateRun.objects.filter(
+        gate="confidence", release__version__in=versions, evidence__kept__answers__isnull=False
+    )
+    rows = runs.order_by("-release").values_list("release__version", "release", "evidence__kept")
+    found: dict[int, list[tuple[int, dict[str, Any]]]] = {version.pk: [] for version in versions}
+    for version, release, kept in rows[:_PROOFS]:
+        if kept and kept.get("rows") and kept.get("answers"):
+            found[version].append((release, kept))
+    return found
 
 
 def latest_releases(asker: Any, token: ApiToken | None = None) -> QuerySet[Release]:

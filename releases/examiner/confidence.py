@@ -26,6 +26,7 @@ from releases.examiner import own, result
 from releases.examiner.answers import MOST_CONFIDENCE, ReferenceAnswers
 from releases.examiner.asking import Server
 from releases.examiner.findings import BadSet, Finding
+from releases.examiner.keeping import keep
 from releases.examiner.pacing import outputs, pace_of, patiently
 from releases.examiner.predictions import Predictions, read
 from releases.examiner.progress import Progress
@@ -47,8 +48,9 @@ MOST_ADVISED = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All rows' predictions, and how they were got."""
+    """All rows' answers, what is judged of them, and how they were got."""
 
+    answers: Entries
     predictions: Entries
     rows_per_call: int
     sampled: int
@@ -64,7 +66,7 @@ def examine(
     started = perf_counter()
     asked = ask(spec, found, server, answers, progress)
     judge = partial(_judged_by, spec, target, progress)
-    asked = replace(asked, predictions=judge(asked.predictions))
+    asked = replace(asked, predictions=judge(asked.answers))
     try:
         return _judge(spec, found, target, asked, started, judge)
     except Unmeasurable as error:
@@ -116,7 +118,7 @@ def ask(spec: Spec, found: TestSet, server: Server, answers: ReferenceAnswers, p
             pace = pace_of(found, 1)
             progress.go_on(len(sample), found.rows)
             predictions.fill(outputs(found, server, wanted, pace, progress))
-        return Asked(predictions.entries, pace.used, len(sample), differing)
+        return Asked(predictions.entries, predictions.entries, pace.used, len(sample), differing)
 
 
 def _ask_alone(
@@ -175,6 +177,7 @@ def _judge(
         rows_needed=_bounded(chance.rows_needed) if chance else None,
         output=spec.metric.output,
         assumed=assumed,
+        not_kept=keep(spec, found, target, asked.answers, rows),
     )
 
 

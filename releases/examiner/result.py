@@ -19,6 +19,7 @@ MOST_SLICES = 200
 MOST_NAME = 100
 MOST_TENSOR_NAME = 200
 MOST_ASSUMED = 5
+ROWS_TABLE, ANSWERS_TABLE = "rows.table", "answers.table"
 
 Part = Literal["end_to_end", "confidence", "benchmark"]
 PARTS: tuple[Part, ...] = ("end_to_end", "confidence", "benchmark")
@@ -134,6 +135,7 @@ class Confidence:
     rows_needed     about how many rows would make that chance 80 %; None where no number would.
     output          the output that was judged, where the manifest leaves it open.
     assumed         in sentences, what the manifest leaves open and was taken for granted.
+    not_kept        why rows and answers are not there to be looked at, where they are not.
     """
 
     metric: Word
@@ -154,6 +156,7 @@ class Confidence:
     rows_needed: Count | None = None
     output: Annotated[str, Meta(max_length=MOST_TENSOR_NAME)] | None = None
     assumed: Annotated[tuple[Sentence, ...], Meta(max_length=MOST_ASSUMED)] = ()
+    not_kept: Sentence | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Bench:
         self._room = Room(settings.DATA_DIR / "room")
         self._files: dict[str, Path] = {}
         self._data_proof: Proof | None = None
+        self._champions_proof: Proof | None = None
         self._ways: dict[str, Callable[[], Mapping[str, Any]]] = {
             "integrity": self._inspect,
             "schema": dict,
@@ -115,7 +116,21 @@ class Bench:
         return found if "reason" in found else {**found, "answers": self._kept(proof, "answers.jsonl")}
 
     def _confidence(self) -> Mapping[str, Any]:
-        return _part(self._data(), "confidence")
+        proof = self._data()
+        found = _part(proof, "confidence")
+        return found if "reason" in found else {**found, "kept": self._kept_rows(proof)}
+
+    def _kept_rows(self, proof: Proof) -> dict[str, Any]:
+        """The tables of rows and answers; the champion's answers too, where it answered the same rows."""
+        kept = {
+            "rows": self._kept(proof, result.ROWS_TABLE),
+            "answers": self._kept(proof, result.ANSWERS_TABLE),
+        }
+        if self.champion is not None and self._champions_proof is not None:
+            kept["champion"] = self._kept(self._champions_proof, result.ANSWERS_TABLE)
+            if kept["champion"]:
+                kept["champion"]["version"] = self.champion.version.number
+        return kept
 
     def _benchmark(self) -> Mapping[str, Any]:
         proof = self._prove("benchmark", self.release, self._own_files(), ["benchmark"])
@@ -144,7 +159,7 @@ class Bench:
         if self.champion is None:
             return None
         sets = {**self._fetched(self.champion.version), "confidence": self._own_files()["confidence"]}
-        proof = self._prove("champion", self.champion, sets, ["confidence"])
+        proof = self._champions_proof = self._prove("champion", self.champion, sets, ["confidence"])
         path = proof.scratch / "predictions.npy" if proof.scratch else None
         return path if path is not None and path.is_file() and not path.is_symlink() else None
 
