@@ -295,6 +295,12 @@ def plain(value: object) -> str:
 
 
 @register.filter
+def distance(value: float) -> str:
+    """How far two answers are apart; without an end where they cannot be measured against each other."""
+    return "not measurable" if math.isinf(value) else figure(value)
+
+
+@register.filter
 def percent(value: float | None) -> str:
     """A share between 0 and 1 as a percentage."""
     return DASH if value is None else f"{value * 100:.3g} %"

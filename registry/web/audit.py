@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
 from registry import events, log_words, policies, selectors
 from registry.errors import NotAllowed
+from registry.web.exporting import csv_line, download, neutral
 from registry.web.pages import page
 from registry.web.paging import Order, keyset
 
 PAGE_SIZE = 50
 COLUMNS = ("seq", "at", "kind", "subject", "model", "actor", "facts", "previous", "digest")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
 class AuditFilter(forms.Form):
@@ -79,17 +77,17 @@ def export(request: HttpRequest) -> HttpResponseBase:
     _, found = _filtered(request)
     rows = found.order_by("seq").iterator(chunk_size=1000)
     if request.GET.get("format") == "csv":
-        return _download(csv_lines(rows), "text/csv; charset=utf-8", "events.csv")
-    return _download(json_lines(rows), "application/x-ndjson", "events.jsonl")
+        return download(csv_lines(rows), "text/csv; charset=utf-8", "events.csv")
+    return download(json_lines(rows), "application/x-ndjson", "events.jsonl")
 
 
 def csv_lines(rows: Iterable[Any]) -> Iterator[str]:
     """The header and one line for each event."""
-    yield _csv_line(COLUMNS)
+    yield csv_line(COLUMNS)
     for event in rows:
         facts = json.dumps(event.facts, ensure_ascii=False, sort_keys=True)
         values = (event.seq, event.at.isoformat(), event.kind, event.subject, event.model, event.actor, facts)
-        yield _csv_line([neutral(value) for value in (*values, event.previous, event.digest)])
+        yield csv_line([neutral(value) for value in (*values, event.previous, event.digest)])
 
 
 def json_lines(rows: Iterable[Any]) -> Iterator[str]:
@@ -102,24 +100,6 @@ def json_lines(rows: Iterable[Any]) -> Iterator[str]:
             "payload": event.payload,
         }
         yield json.dumps(line, ensure_ascii=False) + "\n"
-
-
-def neutral(value: object) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
-def _csv_line(values: Iterable[object]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow(values)
-    return out.getvalue()
-
-
-def _download(lines: Iterator[str], content_type: str, name: str) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(lines, content_type=content_type)
-    response["Content-Disposition"] = f'attachment; filename="assay-{name}"'
-    return response
 
 
 def _may_read_all(request: HttpRequest) -> bool:

@@ -22,6 +22,7 @@ from releases import selectors
 from releases.comparing.rows import Pair, matched
 
 MOST_LENT_BYTES = 8 << 30
+UNREADABLE = "The kept answers cannot be read."
 
 Evidence = Mapping[str, Any]
 
@@ -47,7 +48,7 @@ def pair(base: ModelVersion, head: ModelVersion, release: int | None = None) -> 
     except (DamagedArtifact, FileNotFoundError):
         return Found(None, "The kept answers are no longer in the store as they were kept.")
     except (ValueError, KeyError):
-        return Found(None, "The kept answers cannot be read.")
+        return Found(None, UNREADABLE)
 
 
 def _pair(

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from registry import selectors as registry_selectors
 from registry.errors import BadInput, DomainError
 from registry.selectors import access, words
 from registry.web import drafts, freshness
@@ -20,10 +21,14 @@ from releases.comparing import versions as comparing
 from releases.events import Kind
 from releases.lifecycle import Action, State
 from releases.services import gating, reviews
-from releases.web import facts, nodes, sentences
+from releases.web import answers, facts, nodes, sentences
 from releases.web.deeds import DEEDS
 from releases.web.roster import members
 
+BEFORE_ANSWERS_WERE_KEPT = (
+    "This version was proven before answers were kept row by row. A new release of it proves it again and"
+    " keeps them."
+)
 MOVING = (State.VALIDATING, State.ROLLING_OUT)
 
 
@@ -162,6 +167,7 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
         "live": live if live and live.pk != found.pk else None,
         "live_latency": evidence.latency_of(live) if live and live.pk != found.pk else {},
         "changes": changes,
+        "answers": _answers(found),
         "warnings": compared.warnings(changes),
         "timeline_entries": sentences.entries(events, _words(events)),
         "rolled_away": rollout is not None and facts.went_back(rollout),
@@ -178,6 +184,19 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
         "reopen": _reopen(draft, slots, choices),
         "evidence_digest": found.evidence_digest,
     }
+
+
+def _answers(found: Any) -> answers.Answers | None:
+    """The rows on which this version and the one that was live at its proof answer differently."""
+    proof = evidence.of_gate(found, "confidence")
+    beside = (proof.get("kept") or {}).get("champion") or {}
+    if beside.get("version"):
+        base = registry_selectors.version(found.model, beside["version"])
+        return answers.answers(base, found.version, release=found.pk)
+    if not (proof.get("comparison") or proof.get("no_comparison")):
+        return None
+    why = proof.get("not_kept") or proof.get("no_comparison") or BEFORE_ANSWERS_WERE_KEPT
+    return answers.Answers(0, found.version.number, "", str(why))
 
 
 def _words(events: list[Any]) -> dict[str, str]:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from releases.web import audit, comparison, health, inbox, models, nodes, policy, release, search, version
+from releases.web import (
+    answers,
+    audit,
+    comparison,
+    health,
+    inbox,
+    models,
+    nodes,
+    policy,
+    release,
+    search,
+    version,
+)
 
 urlpatterns = [
     path("", models.models, name="models"),
@@ -12,6 +24,8 @@ urlpatterns = [
     path("search/", search.search, name="search"),
     path("models/<str:name>/", models.model, name="model"),
     path("models/<str:name>/compare/", comparison.compare, name="compare"),
+    path("models/<str:name>/compare/rows", answers.rows, name="answers"),
+    path("models/<str:name>/compare/rows.<str:form>", answers.file, name="answers-file"),
     path("models/<str:name>/policy/", policy.policy, name="policy"),
     path("models/<str:name>/policy/proposals", policy.propose, name="propose-policy"),
     path("models/<str:name>/policy/proposals/<int:pk>/<str:verb>", policy.decide, name="decide-policy"),

@@ -47,6 +47,8 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "models": {"GET": PEOPLE},
     "model": {"GET": WITH_A_ROLE},
     "compare": {"GET": WITH_A_ROLE},
+    "answers": {"GET": WITH_A_ROLE},
+    "answers-file": {},  # none are kept there
     "policy": {"GET": WITH_A_ROLE},
     "propose-policy": {"POST": PROPOSES},
     "decide-policy": {"POST": DECIDES},

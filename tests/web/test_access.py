@@ -25,6 +25,8 @@ PAGES = {
     "models": ("/", EVERYBODY),
     "model": ("/models/digits/", SEEING),
     "compare": ("/models/digits/compare/?base=1&head=2", SEEING),
+    "answers": ("/models/digits/compare/rows?base=1&head=2", SEEING),
+    "answers-file": ("/models/digits/compare/rows.csv", frozenset()),  # none are kept here
     "policy": ("/models/digits/policy/", SEEING),
     "version": ("/models/digits/versions/2/", SEEING),
     "version-file": ("/models/digits/versions/2/files/card", SEEING),

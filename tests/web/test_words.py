@@ -14,7 +14,7 @@ import pytest
 
 from registry.events import Kind as RegistryKind
 from registry.web import cards
-from registry.web.audit import neutral
+from registry.web.exporting import neutral
 from releases.comparing import facts
 from releases.events import Kind
 from releases.lifecycle import State

@@ -121,13 +121,14 @@ def version_with(
     told: dict[str, Any] | None,
     card: str = CARD,
     signature: dict[str, Any] | None = None,
+    confidence: bytes = b"rows" * 900,
 ) -> ModelVersion:
     """The same with a manifest and a signature of one's own."""
     files = {
         "model": ("model.onnx", b"\x08\x07" + bytes([number]) * 2000),
         "extractor": ("extractor.onnx", b"\x08\x07 the same scaler" * 9),
         "end_to_end": ("end_to_end.npz", bytes([number]) * 90),
-        "confidence": ("confidence.npz", b"rows" * 900),
+        "confidence": ("confidence.npz", confidence),
         "requirements": ("requirements.txt", b"numpy==2.4.1\nscikit-learn==1.9.1\n"),
         "scoring_code": ("score.py", b'print("shown, never run")\n'),
         "card": ("CARD.md", card.encode()),
