@@ -90,6 +90,18 @@ def measured(versions: Collection[ModelVersion]) -> dict[int, Release]:
     return {row.version_id: row for row in rows}
 
 
+def proofs(versions: Collection[ModelVersion]) -> dict[int, dict[str, GateRun]]:
+    """By version and gate, the newest run that came to a verdict, with its release."""
+    runs = GateRun.objects.filter(
+        release__version__in=versions, outcome__in=(GateRun.Outcome.PASSED, GateRun.Outcome.FAILED)
+    )
+    newest = runs.order_by().values("release__version", "gate").annotate(last=Max("pk")).values("last")
+    found: dict[int, dict[str, GateRun]] = {version.pk: {} for version in versions}
+    for run in runs.filter(pk__in=newest).select_related("release").defer("release__policy"):
+        found[run.release.version_id][run.gate] = run
+    return found
+
+
 def kept_answers(versions: Collection[ModelVersion]) -> dict[int, list[tuple[int, dict[str, Any]]]]:
     """By version, the newest proof first: (release, the tables of rows and answers that it left behind)."""
     runs = GateRun.objects.filter(

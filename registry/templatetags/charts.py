@@ -84,8 +84,10 @@ def latency_bars(
     ours: Mapping[str, float],
     live: Mapping[str, float] | None = None,
     limits: Mapping[str, float] | None = None,
+    name: str = "this version",
+    other_name: str = "live version",
 ) -> Geometry:
-    """p50, p90 and p99 in milliseconds, beside the live version's and against the policy's limits."""
+    """p50, p90 and p99 in milliseconds on one scale, beside another version's and against the limits."""
     rows = [
         (p, ours[p], (live or {}).get(p), (limits or {}).get(p))
         for p in PERCENTILES
@@ -110,6 +112,8 @@ def latency_bars(
         )
     return {
         "rows": drawn,
+        "name": name,
+        "other_name": other_name,
         "height": len(drawn) * 44,
         "in_turn": True,
         "compares": any(r["other"] is not None for r in drawn),

@@ -301,6 +301,12 @@ def distance(value: float) -> str:
 
 
 @register.filter
+def signed(value: float | None) -> str:
+    """A difference with its sign; a dash for none."""
+    return figure(value) if not value or value < 0 else f"+{figure(value)}"
+
+
+@register.filter
 def percent(value: float | None) -> str:
     """A share between 0 and 1 as a percentage."""
     return DASH if value is None else f"{value * 100:.3g} %"

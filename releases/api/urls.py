@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from releases.api import environments, feedback, observing, releasing, uploads, waiting
+from releases.api import comparing, environments, feedback, observing, releasing, uploads, waiting
 
 urlpatterns = [
     path("models/<str:model>/versions", uploads.Versions.as_view(), name="api-versions"),
@@ -12,6 +12,16 @@ urlpatterns = [
         "models/<str:model>/versions/<int:number>/releases",
         releasing.VersionReleases.as_view(),
         name="api-version-releases",
+    ),
+    path(
+        "models/<str:model>/versions/<int:number>/compare/<int:base>",
+        comparing.Comparison.as_view(),
+        name="api-compare",
+    ),
+    path(
+        "models/<str:model>/versions/<int:number>/compare/<int:base>/rows",
+        comparing.Answers.as_view(),
+        name="api-compare-rows",
     ),
     path("releases/<int:pk>", releasing.Release.as_view(), name="api-release"),
     path("releases/<int:pk>/gates", waiting.gates, name="api-gates"),

@@ -21,7 +21,7 @@ EXCHANGED: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One fact that differs; `kind` is added, removed or changed.
+    """One fact; `kind` is added, removed or changed, or same where all facts are wanted.
 
     tone     "better" or "worse" where the fact has a direction, "grave" where the version is judged by it.
     warning  a sentence on what a grave change means.
@@ -44,10 +44,10 @@ def document(
     return {"bytes": told, **manifest, "tensors": _tensors(signature)}
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+def changes(before: Mapping[str, Any], after: Mapping[str, Any], *, same_too: bool = False) -> list[Change]:
     """Every fact of two documents that differs: what versions are judged by first, then by dotted name."""
     old, new = flat(before), flat(after)
-    differing = [name for name in old.keys() | new.keys() if old.get(name) != new.get(name)]
+    differing = [name for name in old.keys() | new.keys() if same_too or old.get(name) != new.get(name)]
     grave = list(EXCHANGED)
     differing.sort(key=lambda name: (grave.index(name) if name in EXCHANGED else len(grave), name))
     directions = _directions(before, after)
@@ -63,6 +63,8 @@ def _change(
     name: str, old: Mapping[str, str], new: Mapping[str, str], directions: Mapping[str, str]
 ) -> Change:
     kind = "added" if name not in old else "removed" if name not in new else "changed"
+    if old.get(name) == new.get(name):
+        kind = "same"
     section, _, rest = name.partition(".")
     # A set that only one side declares was not exchanged.
     warning = EXCHANGED.get(name, "") if kind == "changed" else ""

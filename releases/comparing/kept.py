@@ -19,7 +19,7 @@ from registry.storage import materialise
 from registry.storage.errors import DamagedArtifact
 from registry.stores import artifact_store
 from releases import selectors
-from releases.comparing.rows import Pair, matched
+from releases.comparing.rows import Cursor, Only, Order, Page, Pair, matched, page
 
 MOST_LENT_BYTES = 8 << 30
 UNREADABLE = "The kept answers cannot be read."
@@ -34,6 +34,35 @@ class Found:
     pair: Pair | None
     why_not: str = ""
     how: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Some of the rows that differ; `page` is None where `why_not` says why there are none to show."""
+
+    page: Page | None
+    how: str
+    why_not: str
+
+
+def tell(
+    base: ModelVersion,
+    head: ModelVersion,
+    *,
+    release: int | None = None,
+    only: Only = Only.CHANGED,
+    order: Order = Order.LARGEST,
+    after: Cursor | None = None,
+    most: int,
+) -> Told:
+    """A page of the rows on which two versions answer differently."""
+    found = pair(base, head, release)
+    if found.pair is None:
+        return Told(None, found.how, found.why_not)
+    try:
+        return Told(page(found.pair, only, order, after=after, most=most), found.how, "")
+    except (ValueError, KeyError, IndexError):
+        return Told(None, "", UNREADABLE)
 
 
 def pair(base: ModelVersion, head: ModelVersion, release: int | None = None) -> Found:

@@ -94,7 +94,8 @@ class Cursor:
     place: int
 
     def __str__(self) -> str:
-        return f"{self.key.hex()}_{self.place}"
+        # Without the plus of an exponent, which an address would read as a space.
+        return f"{self.key.hex()}_{self.place}".replace("+", "")
 
     @classmethod
     def parse(cls, text: str) -> Cursor | None:

@@ -7,9 +7,9 @@ from typing import Any
 from releases.comparing import facts
 
 
-def changes(base: Any, head: Any) -> list[facts.Change]:
-    """What differs between two versions; their files are read with one query each, or prefetched."""
-    return facts.changes(_document(base), _document(head))
+def changes(base: Any, head: Any, *, same_too: bool = False) -> list[facts.Change]:
+    """What differs between two versions; one query for the files of each."""
+    return facts.changes(_document(base), _document(head), same_too=same_too)
 
 
 def _document(version: Any) -> dict[str, Any]:

@@ -148,9 +148,9 @@ class Schema:
             )
         differences = compare(candidate.champion, candidate.signature)
         breaking = [d for d in differences if d.breaks]
-        compatibility = _compatibility(differences)
+        found = compatibility(differences)
         evidence = {
-            "compatibility": str(compatibility),
+            "compatibility": str(found),
             "champion": candidate.champion_number,
             "differences": [d.to_json() for d in differences],
             "intended_break": candidate.intended_break,
@@ -173,7 +173,8 @@ class Schema:
         return Verdict(Outcome.PASSED, words, evidence)
 
 
-def _compatibility(differences: list[Difference]) -> Compatibility:
+def compatibility(differences: list[Difference]) -> Compatibility:
+    """What clients of the one would meet with the other, in one word."""
     if not differences:
         return Compatibility.IDENTICAL
     return Compatibility.BREAKING if any(d.breaks for d in differences) else Compatibility.ADDITIVE

@@ -18,11 +18,9 @@ from registry.web.pages import page
 from releases.comparing import kept, telling
 from releases.comparing.rows import Cursor, Only, Order, Page, Row
 from releases.comparing.rows import each as each_row
-from releases.comparing.rows import page as page_of
 from releases.web.choosing import two
 
 PAGE_SIZE = 50
-FEW = 5
 FORMS = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
 ORDERS = {
     Order.LARGEST: "largest change first",
@@ -85,7 +83,8 @@ def rows(request: HttpRequest, name: str) -> HttpResponseBase:
     base, head, release = _asked(request, name)
     only, order = _one_of(Only, request.GET.get("only")), _one_of(Order, request.GET.get("order"))
     after = Cursor.parse(request.GET.get("cursor", ""))
-    found = answers(base, head, release=release, only=only, order=order, after=after, most=PAGE_SIZE)
+    told = kept.tell(base, head, release=release, only=only, order=order, after=after, most=PAGE_SIZE)
+    found = shown(base, head, told, release)
     context = {
         "model": head.model,
         "base": base,
@@ -118,28 +117,12 @@ def file(request: HttpRequest, name: str, form: str) -> HttpResponseBase:
     return download(lines, FORMS[form], f"{name}-{base.number}-{head.number}-answers.{form}")
 
 
-def answers(
-    base: Any,
-    head: Any,
-    *,
-    release: int | None = None,
-    only: Only = Only.CHANGED,
-    order: Order = Order.LARGEST,
-    after: Cursor | None = None,
-    most: int = FEW,
-) -> Answers:
-    """Some rows of two versions, or the sentence on why there are none to show."""
+def shown(base: Any, head: Any, told: kept.Told, release: int | None = None) -> Answers:
+    """Rows of two versions as a page shows them, or the sentence on why there are none."""
     query = {"base": base.number, "head": head.number, **({"release": release} if release else {})}
     address = f"{reverse('answers', args=[head.model.name])}?{urlencode(query)}"
-    found = kept.pair(base, head, release)
-    if found.pair is None:
-        return Answers(base.number, head.number, found.how, found.why_not, address=address, release=release)
-    try:
-        told = page_of(found.pair, only, order, after=after, most=most)
-    except (ValueError, KeyError, IndexError):
-        return Answers(base.number, head.number, "", kept.UNREADABLE, address=address, release=release)
-    shown = [_shown(row, head.signature) for row in told.rows]
-    return Answers(base.number, head.number, found.how, "", told, shown, address, release)
+    listed = [_shown(row, head.signature) for row in told.page.rows] if told.page else []
+    return Answers(base.number, head.number, told.how, told.why_not, told.page, listed, address, release)
 
 
 def _asked(request: HttpRequest, name: str) -> tuple[Any, Any, int | None]:

@@ -2,55 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
 from registry import selectors as registry_selectors
 from registry.web.pages import page
-from releases import evidence, selectors
-from releases.comparing import versions as comparing
+from releases.comparing import comparison, versions
+from releases.web import answers
+from releases.web.choosing import two
+
+SUGGESTED = 50
 
 
 @page
 def compare(request: HttpRequest, name: str) -> HttpResponseBase:
-    """`?base=1&head=2`; the base is the live version where none is named."""
-    model = registry_selectors.model(name, request.user)
-    versions = registry_selectors.versions(model)
-    head = _chosen(model, request.GET.get("head"), versions.first())
-    base = _chosen(
-        model, request.GET.get("base"), _live(model) or versions.exclude(pk=head.pk).first() or head
-    )
+    """`?base=1&head=2`, each by number, alias or identity; `show=all` shows all facts."""
+    base, head = two(request, name)
+    found = comparison.compare(base, head)
+    everything = request.GET.get("show") == "all"
     context = {
-        "model": model,
+        "model": head.model,
         "base": base,
         "head": head,
-        "versions": registry_selectors.version_lines(model)[:200],
-        "changes": comparing.changes(base, head),
-        "sides": [_measured(base), _measured(head)],
+        "found": found,
+        "base_name": f"version {base.number}",
+        "head_name": f"version {head.number}",
+        "answers": answers.shown(base, head, found.answers),
+        "suggested": registry_selectors.version_lines(head.model)[:SUGGESTED],
+        "everything": everything,
+        "changes": versions.changes(base, head, same_too=True) if everything else found.changes,
     }
     return render(request, "releases/compare.html", context)
-
-
-def _chosen(model: Any, number: str | None, otherwise: Any) -> Any:
-    if number and number.isdigit():
-        return registry_selectors.version(model, int(number))
-    if otherwise is None:
-        raise Http404
-    return otherwise
-
-
-def _live(model: Any) -> Any:
-    champions = selectors.champions([model]).get(model.pk, [])
-    return champions[0].version if champions else None
-
-
-def _measured(version: Any) -> dict[str, Any]:
-    release = selectors.releases_of_version(version).first()
-    return {
-        "version": version,
-        "release": release,
-        "quality": evidence.quality_of(release) if release else None,
-        "latency": evidence.latency_of(release) if release else {},
-    }

@@ -17,6 +17,7 @@ from registry.web.drafts import Written
 from registry.web.pages import action, page
 from releases import evidence, policies, selectors
 from releases.comparing import facts as compared
+from releases.comparing import kept
 from releases.comparing import versions as comparing
 from releases.events import Kind
 from releases.lifecycle import Action, State
@@ -29,6 +30,7 @@ BEFORE_ANSWERS_WERE_KEPT = (
     "This version was proven before answers were kept row by row. A new release of it proves it again and"
     " keeps them."
 )
+FEW_ANSWERS = 5
 MOVING = (State.VALIDATING, State.ROLLING_OUT)
 
 
@@ -192,7 +194,8 @@ def _answers(found: Any) -> answers.Answers | None:
     beside = (proof.get("kept") or {}).get("champion") or {}
     if beside.get("version"):
         base = registry_selectors.version(found.model, beside["version"])
-        return answers.answers(base, found.version, release=found.pk)
+        told = kept.tell(base, found.version, release=found.pk, most=FEW_ANSWERS)
+        return answers.shown(base, found.version, told, found.pk)
     if not (proof.get("comparison") or proof.get("no_comparison")):
         return None
     why = proof.get("not_kept") or proof.get("no_comparison") or BEFORE_ANSWERS_WERE_KEPT

@@ -79,6 +79,8 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "api-model-feedback": {"GET": SEES_THE_MODEL},
     "api-version": {"GET": SEES_THE_MODEL},
     "api-version-file": {"GET": SEES_THE_MODEL},
+    "api-compare": {"GET": SEES_THE_MODEL},
+    "api-compare-rows": {"GET": SEES_THE_MODEL},
     "api-versions": {"GET": SEES_THE_MODEL, "POST": UPLOADS},
     "api-version-releases": {"GET": SEES_THE_MODEL, "POST": OPENS | {"ci token"}},
     "api-release": {"GET": SEES_THE_MODEL},

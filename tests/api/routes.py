@@ -33,6 +33,8 @@ VALUES = {
     "identifier": "00000000",
     "secret": "none",
     "digest": "0" * 64,
+    "form": "csv",
+    "base": 1,
 }
 
 
