@@ -96,10 +96,10 @@ def latency_bars(
     top = max([v for row in rows for v in row[1:] if v is not None], default=1.0) or 1.0
     domain = (0.0, top * 1.02)
     drawn = []
-    for index, (name, value, other, limit) in enumerate(rows):
+    for index, (percentile, value, other, limit) in enumerate(rows):
         drawn.append(
             {
-                "name": name,
+                "name": percentile,
                 "value": value,
                 "width": place(value, domain),
                 "other": other,

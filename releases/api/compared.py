@@ -35,6 +35,7 @@ class SideShape(serializers.Serializer[Any]):
     failed = serializers.ListField(child=serializers.CharField(), help_text="Gates that it failed.")
     quality = QualityShape(allow_null=True)
     profile = serializers.CharField(help_text="The hardware of its benchmark.")
+    steady = serializers.BooleanField(help_text="Whether its benchmark became steady.")
 
 
 class RemarkShape(serializers.Serializer[Any]):

@@ -15,6 +15,7 @@ from releases.models import GateRun
 
 Runs = Mapping[str, GateRun]
 FEW = 5
+EXACTLY = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Side:
     quality: evidence.Quality | None
     latency: Mapping[str, float]
     profile: str
+    steady: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def _side(version: ModelVersion, runs: Runs) -> Side:
         evidence.quality(_found(runs, "confidence")),
         evidence.latency(benchmark),
         str(benchmark.get("profile", "")),
+        figures.is_steady(benchmark),
     )
 
 
@@ -120,9 +123,11 @@ def _counted(metric: figures.Measure | None, answers: kept.Told) -> figures.Pair
     told = answers.page
     if told is None or not told.judged or metric is None or metric.name != "accuracy":
         return None
-    return figures.counted(
+    found = figures.counted(
         told.counts[rows.Only.HEAD_RIGHT], told.counts[rows.Only.BASE_RIGHT], told.compared
     )
+    # Where rows have weights, or only some rows stand in both sets, the metric is something else.
+    return found if abs(found.difference - (metric.delta or 0.0)) <= EXACTLY else None
 
 
 def _champion(runs: Runs) -> int | None:

@@ -89,15 +89,20 @@ def metric(base: Evidence, head: Evidence) -> Measure | None:
 
 def measures(base: Evidence, head: Evidence) -> list[Measure]:
     """What the benchmarks measured. Figures of two machines are called neither better nor worse."""
-    same_machine = base.get("profile") == head.get("profile")
+    comparable = base.get("profile") == head.get("profile") and is_steady(base) and is_steady(head)
     found = []
     for name, label, unit, sign in MEASURES:
         before, after = figure(base.get(name)), figure(head.get(name))
         if before is None and after is None:
             continue
-        tone = _tone(before, after, sign, NOISE) if same_machine or name == "size_bytes" else ""
+        tone = _tone(before, after, sign, NOISE) if comparable or name == "size_bytes" else ""
         found.append(Measure(name, label, unit, before, after, tone))
     return found
+
+
+def is_steady(benchmark: Evidence) -> bool:
+    """Whether its figures say something about the version: a machine that was busy says it of itself."""
+    return bool((benchmark.get("warm_up") or {"steady": True}).get("steady"))
 
 
 def slices(base: Evidence, head: Evidence) -> list[Slice]:

@@ -58,6 +58,7 @@ def test_latency_stands_on_one_scale(world, as_):
     ]
     assert widths[0] == pytest.approx(2 * widths[1], rel=0.01)
     assert "p99 1.48 ms beside 0.74 ms" in chart
+    assert re.search(r"swatch--1.></span>version 3<.*swatch--0.></span>version 2<", chart)
 
 
 def test_facts_that_are_the_same_are_shown_on_request(world, as_):
@@ -79,9 +80,16 @@ def test_two_proofs_that_did_not_know_each_other_are_told_by_their_kept_answers(
     first = next(iter(worlds.Release.objects.filter(version__number=1)))
     kept.keep(tmp_path / "1", first, kept.LIVE, kept.TRUTH)
     kept.keep(tmp_path / "3", world.review, kept.REVIEW, kept.TRUTH)
+    for release, right in ((first, 3), (world.review, 4)):
+        run = release.gate_runs.get(gate="confidence")
+        run.evidence["value"] = right / 6
+        run.save()
     html = page(as_("vera"), "base=1&head=3")
     assert "Version 3 cannot be told from version 1: accuracy better by 0.167" in html
     assert "on the same 6 rows" in html
+    run.evidence["value"] = 0.9  # rows with weights: right answers alone do not make this metric
+    run.save()
+    assert "were not measured on the same rows" in page(as_("vera"), "base=1&head=3")
 
 
 def test_a_version_that_was_never_proven_is_said_to_be_so(world, as_):

@@ -108,6 +108,8 @@ def test_benchmarks_of_two_machines_are_neither_better_nor_worse():
     assert (found.tone, found.delta) == ("worse", 14.0)
     (found,) = (each for each in measures(fast, {**slow, "profile": "y"}) if each.name == "p99_ms")
     assert found.tone == ""
+    restless = {**slow, "warm_up": {"steady": False}}
+    assert {each.tone for each in measures(fast, restless)} == {""}
     assert measures(fast, {**fast, "p99_ms": {"value": 15.3}})[0].tone == ""
 
 
