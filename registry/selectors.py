@@ -303,22 +303,6 @@ def version(of: RegisteredModel, number: int) -> ModelVersion:
     return found
 
 
-def version_called(of: RegisteredModel, text: str) -> ModelVersion:
-    """The version of that number, alias, or of at least eight digits of its identity. Raises NotFound."""
-    text = text.strip()
-    number: int | None = int(text) if text.isdecimal() and len(text) < 10 else None
-    if number is None or not ModelVersion.objects.filter(model=of, number=number).exists():
-        named = ModelVersion.objects.filter(model=of, aliases__name=text[:255])
-        if re.fullmatch(r"[0-9a-f]{8,64}", text):
-            named |= ModelVersion.objects.filter(model=of, digest__gte=text, digest__lt=text + "g")
-        found = named.order_by("-number").values_list("number", flat=True).first()
-        if found is None:
-            called = f"Model {of.name!r} has no version {text[:80]!r}"
-            raise NotFound(f"{called}: write its number, an alias or its identity.", model=of.name)
-        number = found
-    return version(of, number)
-
-
 def version_by_digest(of: RegisteredModel, digest: str) -> ModelVersion | None:
     return versions(of).filter(digest=digest).first()
 

@@ -20,7 +20,7 @@ def two(request: HttpRequest, name: str) -> tuple[Any, Any]:
 
 
 def _named(model: Any, text: str) -> Any:
-    return registry_selectors.version_called(model, text) if text.strip() else None
+    return selectors.version_called(model, text.strip()) if text.strip() else None
 
 
 def _newest(model: Any) -> Any:
