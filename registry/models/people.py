@@ -10,6 +10,9 @@ class Person(AbstractUser):
 
     is_machine = models.BooleanField(default=False)
 
+    class Meta(AbstractUser.Meta):
+        verbose_name, verbose_name_plural = "person", "people"
+
     def __str__(self) -> str:
         return self.username
 

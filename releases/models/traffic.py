@@ -14,6 +14,7 @@ class FeedbackBatch(models.Model):
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name_plural = "feedback batches"
         constraints = [models.UniqueConstraint(fields=["node", "boot", "sequence"], name="one_row_per_batch")]
 
     def __str__(self) -> str:

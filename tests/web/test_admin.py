@@ -31,6 +31,15 @@ def test_an_auditor_reads_every_list_and_one_row_of_the_log(auditor):
     assert auditor.get(reverse("admin:registry_event_change", args=[1])).status_code == 200
 
 
+def test_lists_are_called_by_words_that_there_are(auditor):
+    page = auditor.get("/admin/").content.decode()
+    for words in (">People<", ">API tokens<", ">Feedback batches<", ">Grounds<", "Everything that is kept"):
+        assert words in page, words
+    for of in admin.site._registry:
+        assert not of._meta.verbose_name_plural.endswith(("chs", "rys", "sss")), of
+        assert "user" not in str(of._meta.verbose_name_plural)
+
+
 @pytest.mark.parametrize("name", ["event", "modelversion", "person", "apitoken"])
 def test_nothing_is_added_changed_or_deleted(auditor, name):
     release = makers.release()
