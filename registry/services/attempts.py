@@ -15,6 +15,7 @@ from django.db import connection
 from django.db.models import F
 
 from registry.models import Attempts
+from scoring.crowd import household
 
 WINDOW_S = 300
 FORGOTTEN_AFTER_S = 3600
@@ -44,7 +45,7 @@ def limits(username: str, address: str, device: str) -> list[Limit]:
     A device on which this person has logged in before has a count of its own: whatever strangers try
     elsewhere, or from behind the same address, does not keep the person out.
     """
-    name = username.lower()
+    name, address = username.lower(), household(address)
     if device:
         return [Limit(_key("device", name, device), PER_DEVICE)]
     return [
@@ -55,12 +56,19 @@ def limits(username: str, address: str, device: str) -> list[Limit]:
 
 
 def take(of: Sequence[Limit], now: float | None = None) -> bool:
-    """Count one try against each limit; whether all of them allow it."""
+    """Count one try against the limits, one after another; whether all of them allow it.
+
+    What one limit refuses does not count against the next: who goes on trying from one address in vain
+    must not use up what the person has from everywhere.
+    """
     at = time.time() if now is None else now
-    counts = [_count(limit.key, at) for limit in of]
-    if 1 in counts:
-        Attempts.objects.filter(since__lt=at - FORGOTTEN_AFTER_S).delete()
-    return all(count <= limit.most for count, limit in zip(counts, of, strict=True))
+    for limit in of:
+        count = _count(limit.key, at)
+        if count == 1:
+            Attempts.objects.filter(since__lt=at - FORGOTTEN_AFTER_S).delete()
+        if count > limit.most:
+            return False
+    return True
 
 
 def give_back(of: Sequence[Limit]) -> None:

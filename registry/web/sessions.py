@@ -17,6 +17,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from registry.services import attempts
 from registry.web import drafts, freshness
 from registry.web.forms import LogInForm, PasswordAgainForm
 from registry.web.pages import form_page, log_in_first, written_by
@@ -59,7 +60,10 @@ class LogIn(auth_views.LoginView):
         if self.request.htmx:  # type: ignore[attr-defined]
             return render(self.request, AGAIN, {"form": form}, status=422)
         response: HttpResponse = super().form_invalid(form)
-        response.status_code = 429 if form.has_error("__all__", "throttled") else 422
+        response.status_code = 422
+        if form.has_error("__all__", "throttled"):
+            response.status_code = 429
+            response["Retry-After"] = str(attempts.WINDOW_S)
         return response
 
 

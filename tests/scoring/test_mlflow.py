@@ -7,7 +7,7 @@ from base64 import b64encode
 import pytest
 
 from scoring.request_ids import parse
-from scoring.routing import unit_hash
+from scoring.routing import unit_hasher
 from tests.scoring.nodes import REQUEST_KEY, TOKEN
 
 
@@ -66,7 +66,7 @@ def test_ids_are_in_the_headers_and_params_may_name_the_unit(client):
     status, headers, answer = client.call("POST", "/invocations/linear", body)
     assert status == 200, answer
     assert set(answer) == {"predictions"}
-    assert parse(headers["x-assay-request-id"], REQUEST_KEY).unit == unit_hash("user-17", b"salt")
+    assert parse(headers["x-assay-request-id"], REQUEST_KEY).unit == unit_hasher(b"salt")("user-17")
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,20 @@ def test_guessing_is_stopped_also_for_the_right_password(edda):
         log_in(password="guess")
     _, response = log_in()
     assert response.status_code == 429
+    assert response["Retry-After"] == str(attempts.WINDOW_S)
     assert "Wait five minutes" in response.content.decode()
+
+
+def test_guessing_from_one_address_locks_nobody_out_elsewhere(edda):
+    for _ in range(3 * attempts.PER_PERSON):
+        attempts.take(attempts.limits("edda", "192.0.2.1", ""))
+    assert log_in()[1].status_code == 302
+    assert attempts.take(attempts.limits("dev", "192.0.2.1", "")), "nor anybody else there"
+
+
+def test_all_addresses_of_an_ipv6_network_count_as_one(edda):
+    allowed = [attempts.take(attempts.limits("edda", f"2001:db8::{n:x}", "")) for n in range(1, 40)]
+    assert allowed.count(True) == attempts.PER_PERSON_AND_ADDRESS
 
 
 def test_guessing_many_names_from_one_address_is_stopped(edda):
