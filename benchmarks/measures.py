@@ -33,7 +33,17 @@ class Measure:
 
 def all_measures() -> dict[str, Callable[[Path, Pace], list[Measure]]]:
     """By the name that `--measures` takes."""
-    from benchmarks import caching, confidence, footprint, grpc_calls, neighbours, pages, switching, uploads
+    from benchmarks import (
+        beside_uploads,
+        caching,
+        confidence,
+        footprint,
+        grpc_calls,
+        neighbours,
+        pages,
+        switching,
+        uploads,
+    )
 
     return {
         "neighbours": neighbours.measure,
@@ -44,4 +54,5 @@ def all_measures() -> dict[str, Callable[[Path, Pace], list[Measure]]]:
         "grpc": grpc_calls.measure,
         "uploads": uploads.measure,
         "pages": pages.measure,
+        "beside_uploads": beside_uploads.measure,
     }

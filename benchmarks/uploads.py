@@ -33,7 +33,7 @@ from benchmarks.measures import Measure
 ARTIFACT_BYTES = 512 << 20
 LEAST_ROUNDS = 3
 _BLOCK = 1 << 20
-_MODEL = "bench"
+MODEL = "bench"
 _REACH, _MEMORY_MB = 0.8, 32.0
 _BUCKET = "assay-bench"
 STORE_PROGRAM = Path(sys.executable).with_name("weed")
@@ -56,7 +56,7 @@ class _Files:
 
     def __init__(self, folder: Path, size: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.small = _small_files(folder)
+        self.small = small_files(folder)
         self.large = folder / "weights.bin"
         _write(self.large, size, sync=False)
 
@@ -147,7 +147,7 @@ def _in_turn(
 
 
 def _upload(assay: Installation, files: Mapping[str, Path]) -> float:
-    return assay.upload(_MODEL, _manifest(files), files)
+    return assay.upload(MODEL, manifest(files), files)
 
 
 def _as_model(assay: Installation, files: _Files, folder: Path, size: int) -> float:
@@ -199,7 +199,7 @@ def _growth(name: str, memory: tuple[float, float, float]) -> Measure:
 @contextmanager
 def _installed(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Installation]:
     with Installation(folder, settings) as assay:
-        assay.call("/api/v1/models", {"name": _MODEL, "description": "", "task": ""})
+        assay.call("/api/v1/models", {"name": MODEL, "description": "", "task": ""})
         yield assay
 
 
@@ -244,7 +244,7 @@ def _write(path: Path, size: int, *, hashed: bool = False, sync: bool = True) ->
     return time.perf_counter() - began
 
 
-def _small_files(folder: Path) -> dict[str, Path]:
+def small_files(folder: Path) -> dict[str, Path]:
     """A version that passes the inspection: a small network, its sets, its card."""
     workload = workloads.perceptron()
     rows = workload.rows(200)
@@ -268,10 +268,10 @@ def _npz(arrays: Mapping[str, Any]) -> bytes:
     return out.getvalue()
 
 
-def _manifest(files: Mapping[str, Path]) -> dict[str, object]:
+def manifest(files: Mapping[str, Path]) -> dict[str, object]:
     """What CI would say of these files; each run is another version."""
     return {
-        "model": _MODEL,
+        "model": MODEL,
         "files": {key: path.name for key, path in files.items()},
         "training": {
             "library": "numpy",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from scoring.crowd import Crowd
@@ -10,11 +11,13 @@ from scoring.errors import ScoringError
 from scoring.exchange import Exchange
 from scoring.http import Head
 from scoring.limits import Limits
+from scoring.turns import Turns
 
 if TYPE_CHECKING:
     from scoring.server import Connection
 
 _REMEMBERED = 512
+_LATELY_SECONDS = 1.0
 
 
 class Connections:
@@ -30,6 +33,7 @@ class Connections:
     ) -> None:
         """`admit` raises the error with which a caller is refused before its body is taken in."""
         self.handle = handle
+        self.turns = Turns(handle, self._others)
         self.admit = admit
         self.refused = refused
         self.worker = worker
@@ -50,6 +54,10 @@ class Connections:
         for head in [*self.heads.values(), *(connection.head for connection in self.open)]:
             if head is not None:
                 head.forget_route()
+
+    def _others(self) -> bool:
+        latest = perf_counter() - _LATELY_SECONDS
+        return any(each.answered_since(latest) for each in self.open)
 
     def sweep(self, now: float) -> None:
         """Close what is idle, unfinished or unread for too long. `now` in `perf_counter` seconds."""

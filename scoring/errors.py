@@ -178,3 +178,15 @@ class VersionBroken(ScoringError):
 
     code = "version_broken"
     retry_after = 5
+
+
+def too_many_connections() -> Overloaded:
+    return Overloaded("this node has too many connections: come again in a second")
+
+
+def too_much_held() -> Overloaded:
+    return Overloaded("this node holds too many unfinished requests: come again in a second")
+
+
+def head_too_large(most: int) -> HeadTooLarge:
+    return HeadTooLarge(f"the request's head is larger than {most} bytes")

@@ -9,14 +9,12 @@ from typing import cast
 
 import httptools
 
-from scoring import http
+from scoring import errors, http
 from scoring.connections import Connections
 from scoring.crowd import household
 from scoring.errors import (
     BadRequest,
     BodyTooLarge,
-    HeadTooLarge,
-    Overloaded,
     RequestTimeout,
     ScoringError,
 )
@@ -26,6 +24,7 @@ from scoring.inflating import Inflating
 
 _LINGER_SECONDS = 1.0
 _FOR_STRANGERS = 64 << 10
+_LARGE = 256 << 10
 _LAST = Head(b"", b"", {}, keep_alive=False)
 _INTERIM = Head(b"", b"", {}, keep_alive=True)
 
@@ -43,7 +42,7 @@ class Connection(asyncio.Protocol):
         self._came = self._quiet_since = perf_counter()
         self._unread_since = 0.0
         self._paused = False
-        self._deaf = False
+        self._deaf = self._sends_large = False
         self._ended = False
         self._last_raw = b""
         # The first one stays: whatever the same bytes hold behind a refused request is not read.
@@ -59,7 +58,7 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._address = household(peer[0]) if isinstance(peer, tuple) else ""
         if not self._shared.open.enter(self, self._address, proxy=not self._address):
-            self._fail(_too_many())
+            self._fail(errors.too_many_connections())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deaf = True
@@ -79,7 +78,7 @@ class Connection(asyncio.Protocol):
         elif self.head is None and self._since:
             self._partial += len(data)
             if self._partial > self._limits.head_bytes:
-                self._fail(self._head_too_large())
+                self._fail(errors.head_too_large(self._limits.head_bytes))
         if len(self._pending) >= self._limits.pipelined:
             self._pause()
 
@@ -130,7 +129,7 @@ class Connection(asyncio.Protocol):
             if version != "1.0":
                 self._failure = BadRequest(f"HTTP/{version} is not spoken here: HTTP/1.1 is")
         if self._head_bytes > self._limits.head_bytes:
-            self._failure = self._head_too_large()
+            self._failure = errors.head_too_large(self._limits.head_bytes)
         if self._failure is not None or parser.should_upgrade():
             return
         try:
@@ -167,7 +166,7 @@ class Connection(asyncio.Protocol):
             self._failure = self._too_large()
             self._chunks = None
         elif self._shared.held_bytes > self._limits.held_bytes:
-            self._failure = _too_much_held()
+            self._failure = errors.too_much_held()
             self._chunks = None
         elif not self._body:
             self._body = chunk
@@ -187,7 +186,22 @@ class Connection(asyncio.Protocol):
         if self.head.compressed:
             self._unpack(exchange, Inflating(body, self._most))
         else:
-            self._shared.handle(exchange)
+            self._hand_over(exchange)
+
+    def _hand_over(self, exchange: Exchange) -> None:
+        shared = self._shared
+        if len(exchange.body) <= _LARGE:
+            shared.handle(exchange)
+        elif shared.held_bytes + shared.turns.held_bytes > self._limits.held_bytes:
+            self._refuse(exchange, errors.too_much_held())
+        else:
+            self._sends_large = True
+            shared.turns.wait(exchange, lambda: exchange in self._pending)
+
+    def _refuse(self, exchange: Exchange, error: ScoringError) -> None:
+        self._shared.refused(error)
+        keep_alive = exchange.head.keep_alive
+        exchange.finish(error_answer(error, worker=self._shared.worker, keep_alive=keep_alive))
 
     def _unpack(self, exchange: Exchange, inflating: Inflating) -> None:
         """One step; the next one waits until the loop has looked at everybody else."""
@@ -199,18 +213,16 @@ class Connection(asyncio.Protocol):
             error = refusal
         shared.held_bytes += inflating.size - before
         if shared.held_bytes > self._limits.held_bytes:
-            error = error or _too_much_held()
+            error = error or errors.too_much_held()
         if body is None and error is None and exchange in self._pending:
             asyncio.get_running_loop().call_soon(self._unpack, exchange, inflating)
             return
         shared.held_bytes -= inflating.size
         if error is not None:
-            shared.refused(error)
-            keep_alive = exchange.head.keep_alive
-            exchange.finish(error_answer(error, worker=shared.worker, keep_alive=keep_alive))
+            self._refuse(exchange, error)
         elif body is not None:
             exchange.body = body
-            shared.handle(exchange)
+            self._hand_over(exchange)
 
     # ---- replies
 
@@ -265,16 +277,18 @@ class Connection(asyncio.Protocol):
 
     def send_away(self) -> None:
         if self._since:
-            self._fail(_too_many())
+            self._fail(errors.too_many_connections())
         else:
             self._deaf = True
             self._transport.abort()
 
-    def idle(self) -> bool:
-        return not self._pending and not self._since
+    def answered_since(self, when: float) -> bool:
+        """Whether small requests of it were answered later than that."""
+        return self._quiet_since > when and not self._sends_large
 
-    def close(self) -> None:
-        self._transport.close()
+    def close_if_idle(self) -> None:
+        if not self._pending and not self._since:
+            self._transport.close()
 
     def _feed_known(self, data: bytes) -> bytes:
         """Take whole requests whose head is known to the byte; what is left is the parser's.
@@ -371,9 +385,6 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def _head_too_large(self) -> HeadTooLarge:
-        return HeadTooLarge(f"the request's head is larger than {self._limits.head_bytes} bytes")
-
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"the body is larger than {self._most} bytes: send fewer rows, or binary tensors")
 
@@ -386,11 +397,3 @@ class Connection(asyncio.Protocol):
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
-
-
-def _too_many() -> Overloaded:
-    return Overloaded("this node has too many connections: come again in a second")
-
-
-def _too_much_held() -> Overloaded:
-    return Overloaded("this node holds too many unfinished requests: come again in a second")

@@ -285,8 +285,7 @@ class Worker:
         while self._connections.open and perf_counter() < deadline:
             await asyncio.sleep(0.02)
         for connection in self._connections.open:
-            if connection.idle():
-                connection.close()
+            connection.close_if_idle()
         self._link.send(Sampled(self._samples.take(), self._samples.dropped))
         self._link.send(Stats(self._meters.to_json(), _memory_bytes(), len(self._connections.open)))
         await asyncio.sleep(0.01)

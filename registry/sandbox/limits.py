@@ -20,6 +20,7 @@ class Limits:
     processes     processes and threads
     file_bytes    size of one file, of its /tmp, and of each folder that is lent to it for writing
     output_bytes  of standard output, and again of standard error
+    niceness      how far its processes step back where the processor has more to do
     programs      whether it may start the interpreter again; nothing else that runs is in a cell
     """
 
@@ -30,6 +31,7 @@ class Limits:
     open_files: int = 256
     file_bytes: int = 256 * MIB
     output_bytes: int = MIB
+    niceness: int = 0
     programs: bool = False
 
     def to_json(self) -> dict[str, float]:

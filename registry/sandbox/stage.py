@@ -8,6 +8,7 @@ user's; and it goes on as the program itself, because from there on nothing can 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import runpy
 import sys
@@ -18,7 +19,7 @@ CODE_AND_STACKS_BYTES = 1 << 30
 
 
 def confine(limits: dict[str, int]) -> None:
-    """Set hard and soft limits; none of them can be raised again by an ordinary user."""
+    """Set niceness, and hard and soft limits; none of them can be raised again by an ordinary user."""
     bounds = {
         resource.RLIMIT_AS: (limits["memory_bytes"] + CODE_AND_STACKS_BYTES,) * 2,
         # the soft limit is a signal with a name, the hard one a kill without
@@ -31,6 +32,7 @@ def confine(limits: dict[str, int]) -> None:
         bounds[resource.RLIMIT_NPROC] = (limits["processes"],) * 2
     for name, bound in bounds.items():
         resource.setrlimit(name, bound)
+    os.nice(limits["niceness"])
 
 
 def play(how: str, what: str, arguments: list[str]) -> None:

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from tests.scoring import models
-from tests.scoring.nodes import Node, model
+from tests.scoring.nodes import TOKEN, Node, model
 from tests.scoring.test_http import Wire
 
 
@@ -108,3 +108,17 @@ def test_a_full_queue_says_come_again(busy):
     assert {status for status, _, _ in answers} <= {200, 503, 504}
     with closing(busy.client()) as client:
         assert client.infer("fast")[0] == 200
+
+
+def test_large_requests_of_one_client_come_back_in_their_order(busy):
+    """They take turns with everybody, and a small one behind them waits for its own turn in the line."""
+    rows = [[float(number), 1.0] for number in range(40_000)]
+    content = json.dumps({"inputs": {"x": rows}}).encode()
+    head = f"Host: n\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: "
+    with busy.connect() as connection:
+        wire = Wire(connection)
+        wire.send(f"POST /score/fast HTTP/1.1\r\n{head}{len(content)}\r\n\r\n".encode() + content)
+        wire.send(f"POST /score/fast HTTP/1.1\r\n{head}27\r\n\r\n".encode() + b'{"inputs": {"x": [[3, 4]]}}')
+        first, second = wire.answer(), wire.answer()
+    assert (first[0], second[0]) == (200, 200)
+    assert len(first[2]) > 1000 > len(second[2])

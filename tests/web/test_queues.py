@@ -1,0 +1,58 @@
+"""Which queue a request waits in: by what its view does, and by whether its sender is known."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from config import asgi, hybrid
+from registry.services.tokens import create_token
+from tests import makers
+
+
+@pytest.fixture
+def one_connection(db, monkeypatch):
+    """A test has one connection for all threads, which must outlive the question."""
+    monkeypatch.setattr(asgi, "close_old_connections", lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("POST", "/api/v1/models/m/versions", hybrid.INSPECTS),
+        ("GET", "/api/v1/models/m/versions", hybrid.ANSWERS),
+        ("GET", "/api/v1/releases/1/gates", hybrid.WAITS),
+        ("POST", "/login", hybrid.ANSWERS),
+        ("GET", "/no/such/address", hybrid.ANSWERS),
+    ],
+)
+def test_the_view_says_which_queue(method, path, expected):
+    assert asgi.kind(method, path) == expected
+
+
+def test_a_token_makes_known_while_it_is_good(one_connection):
+    amina = makers.person("amina", "contributor")
+    row, secret = create_token("ci", owner=amina, by=amina, scopes=["upload"])
+    shown = asgi.credential({"authorization": f"bearer {secret} "})
+    assert asgi.works(shown)
+    assert not asgi.works(asgi.credential({"authorization": f"Bearer {secret}x"}))
+    row.owner.is_active = False
+    row.owner.save()
+    assert not asgi.works(shown)
+
+
+def test_a_session_makes_known_who_is_logged_in(one_connection):
+    client = Client()
+    client.force_login(makers.person("edda"))
+    key = client.cookies["session"].value
+    shown = asgi.credential({"cookie": f"theme=dark; session={key}"})
+    assert shown == key
+    assert asgi.works(shown)
+    client.post("/logout")
+    assert not asgi.works(shown)
+    assert not asgi.works("made-up")
+
+
+@pytest.mark.parametrize("headers", [{}, {"cookie": "csrftoken=x"}, {"authorization": "Basic eDp5"}])
+def test_who_shows_nothing_of_ours_is_a_stranger(headers):
+    assert asgi.credential(headers) == ""
