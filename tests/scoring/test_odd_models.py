@@ -154,6 +154,19 @@ def test_an_optional_input_may_be_left_out(caller):
         caller.infer("optional", {"factor": factor})
 
 
+def test_clients_can_see_which_inputs_may_be_left_out(caller):
+    """The protocol's metadata has a member for it only in JSON; over gRPC Triton's config says it."""
+    metadata = caller.client.get_model_metadata("optional", headers=dict(AUTH))
+    config = caller.client.get_model_config("optional", headers=dict(AUTH))
+    if caller.library is tritonclient.http:
+        told = {spec["name"]: spec.get("optional", False) for spec in metadata["inputs"]}
+        said = {spec["name"]: spec.get("optional", False) for spec in config["input"]}
+        assert told == said == {"x": False, "factor": True}
+    else:
+        assert [spec.name for spec in metadata.inputs] == ["x", "factor"]
+        assert {spec.name: spec.optional for spec in config.config.input} == {"x": False, "factor": True}
+
+
 def test_a_scalar(caller):
     answer = caller.infer("scalar", {"x": np.array(4.5, np.float32)})
     assert answer.as_numpy("y").shape == ()
