@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.finders import BaseFinder
 from django.contrib.staticfiles.storage import StaticFilesStorage
+from django.core.files.storage import Storage
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
@@ -55,6 +57,20 @@ def _once(name: str) -> str:
     return named(name)
 
 
+class HashedNames(BaseFinder):
+    """Finds a file by its hashed name too, for servers that look for files anew at each request."""
+
+    def find(  # type: ignore[override]
+        self, path: str, find_all: bool = False, **_: object
+    ) -> str | list[str]:
+        plain = HASHED.sub("", path)
+        found = finders.find(plain) if plain != path and named(plain) == path else None
+        return [str(found)] if found and find_all else str(found) if found else []
+
+    def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, Storage]]:
+        return iter(())
+
+
 class Assets(WhiteNoiseMiddleware):  # type: ignore[misc]
     """Serves each file also under its hashed name, for as long as a browser likes to keep it."""
 
@@ -63,11 +79,6 @@ class Assets(WhiteNoiseMiddleware):  # type: ignore[misc]
         hashed = self.static_prefix + named(url.removeprefix(self.static_prefix))
         if hashed != url:
             super().add_file_to_dictionary(hashed, path, stat_cache=stat_cache)
-
-    def candidate_paths_for_url(self, url: str) -> Iterator[str]:
-        """While developing, files are looked for anew each time."""
-        yield from super().candidate_paths_for_url(url)
-        yield from super().candidate_paths_for_url(HASHED.sub("", url))
 
     def immutable_file_test(self, path: str, url: str) -> bool:
         return HASHED.search(url) is not None

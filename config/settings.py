@@ -134,6 +134,11 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "config.assets.Names"},
 }
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "config.assets.HashedNames",
+]
 WHITENOISE_USE_FINDERS = True
 # Every upload is spooled to disk by our own parser; nothing large is ever held in memory.
 FILE_UPLOAD_TEMP_DIR = None

@@ -156,6 +156,15 @@ document.addEventListener("input", (event) => {
 let opened = [];
 const isPolled = (config) => config?.triggeringEvent === undefined || config.triggeringEvent === null;
 
+/* What was pressed is gone with the swap: the focus goes to what the panel says now, which is read out. */
+function tellOutcome() {
+  const said = document.querySelector("[data-outcome]");
+  if (!said) return;
+  said.tabIndex = -1;
+  said.focus();
+  toast(`Done. ${said.textContent.trim()}`);
+}
+
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { target, requestConfig } = event.detail;
   const polled = isPolled(requestConfig);
@@ -174,6 +183,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
   prepare(document);
   const news = event.target.querySelector?.("[data-focus]");
   if (news) news.focus();
+  else if (event.detail.requestConfig?.verb === "post") tellOutcome();
 });
 
 document.addEventListener("htmx:sendError", () => toast("The server cannot be reached. What you see may be old."));

@@ -293,3 +293,26 @@ def test_times_are_told_as_people_tell_them(world, visit):
     told = page.locator("time").first
     expect(told).to_have_text(re.compile("just now|ago"))
     assert re.fullmatch(r"\d+ \w+ \d{4} \d\d:\d\d UTC", told.get_attribute("title") or "")
+
+
+def test_after_a_signature_the_focus_stays_in_the_panel_and_the_change_is_announced(world, visit):
+    page = visit("edda")
+    page.goto(f"/releases/{world.review.pk}/")
+    page.locator('a[data-dialog="sign-approval"]').first.click()
+    page.get_by_label("Approve").check()
+    page.get_by_label("On what grounds").fill("Looked at all of the evidence.")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    said = page.locator("#standing")
+    expect(said).to_be_focused()
+    expect(said).to_contain_text("2 of 4 signatures are missing")
+    expect(page.locator("#toasts")).to_contain_text("Done. Proven.")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_part_of_the_navigation_can_be_seen(world, visit, width):
+    page = visit("chloe", width)
+    page.goto("/")
+    for link in page.locator(".nav a").all():
+        box = link.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import HttpResponse
 from django.test import Client
@@ -43,6 +44,12 @@ def test_a_file_is_still_found_under_its_own_name_and_not_for_ever():
     assert body(response)
     assert "immutable" not in response["Cache-Control"]
     assert Client().get("/static/css/base.0123456789ab.css").status_code == 404
+
+
+def test_who_looks_for_a_file_at_each_request_finds_it_by_its_hashed_name():
+    hashed = staticfiles_storage.url("css/base.css").removeprefix("/static/")
+    assert finders.find(hashed) == finders.find("css/base.css")
+    assert finders.find("css/base.0123456789ab.css") is None
 
 
 def test_a_hash_on_disk_is_that_of_its_bytes():
