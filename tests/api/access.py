@@ -45,6 +45,7 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "tokens": {"GET": PEOPLE, "POST": WITH_A_ROLE},
     "token-revoke": {"POST": NOBODY},
     "models": {"GET": PEOPLE},
+    "search": {"GET": PEOPLE},
     "model": {"GET": WITH_A_ROLE},
     "compare": {"GET": WITH_A_ROLE},
     "answers": {"GET": WITH_A_ROLE},
