@@ -12,7 +12,7 @@ from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet, Sub
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from registry import ledger, model_policy, policies
+from registry import ledger, model_policy, names, policies
 from registry.errors import NotFound
 from registry.models import (
     ApiToken,
@@ -198,7 +198,7 @@ def search_models(
     owner: str = "",
     task: str = "",
 ) -> QuerySet[RegisteredModel]:
-    """Visible models whose name, description or task contains `search`; `tag` is `key` or `key=value`;
+    """Visible models whose names or words contain `search`; `tag` is `key` or `key=value`;
     `owner` is who registered it."""
     found = visible_models(asker, token)
     if owner:
@@ -207,6 +207,8 @@ def search_models(
         found = found.filter(task=task)
     if search:
         words_in = Q(name__icontains=search) | Q(description__icontains=search) | Q(task__icontains=search)
+        if folded := names.folded(search):
+            words_in |= Q(title_key__contains=folded)
         found = found.filter(words_in | _has_digest(search))
     if tag:
         key, _, value = tag.partition("=")
@@ -233,10 +235,35 @@ def _has_digest(search: str) -> Q:
 
 def model(name: str, asker: Any, token: ApiToken | None = None) -> RegisteredModel:
     """The model, if the asker may see it. Raises NotFound otherwise: existence is not told."""
-    found = RegisteredModel.objects.filter(name=name).first()
+    found = _called(name)
     if found is None or policies.refuse_view(access(asker, token, found)):
         raise NotFound(f"There is no model {name!r} that you may see.", model=name)
     return found
+
+
+def _called(name: str) -> RegisteredModel | None:
+    """The model of that slug, else the one that people call so."""
+    found = RegisteredModel.objects.filter(name=name).first()
+    if found is None and not names.refuse(name):
+        found = RegisteredModel.objects.filter(title_key=names.folded(name)).first()
+    return found
+
+
+def slug(name: str) -> str:
+    """The slug of the model that people call so; the same words where there is none."""
+    found = _called(name)
+    return found.name if found else name
+
+
+def titles(slugs: Iterable[str]) -> dict[str, str]:
+    """What pages show for these slugs, of the models that people call otherwise."""
+    found = RegisteredModel.objects.filter(name__in=set(slugs)).exclude(title=None)
+    return {model.name: str(model) for model in found.only("name", "title")}
+
+
+def is_called(model: RegisteredModel, name: str) -> bool:
+    """Whether somebody who writes this means the model."""
+    return name.strip() == model.name or names.folded(name) == model.title_key
 
 
 def policy_digest(of: RegisteredModel) -> str:
@@ -327,6 +354,8 @@ def events(
 ) -> QuerySet[Event]:
     """The log, filtered; a word ending in `*` matches as a beginning. Oldest first."""
     found = Event.objects.filter(seq__gt=after)
+    if model and not names.is_slug(model):
+        model = slug(model)
     for column, word in (("subject", subject), ("kind", kind), ("actor", actor), ("model", model)):
         if word.endswith("*"):
             found = _beginning(found, column, word[:-1])

@@ -60,7 +60,7 @@ class EventAdmin(ReadOnly):
 class ReleaseAdmin(ReadOnly):
     list_display = ("id", "model", "version", "environment", "state", "opened_by", "opened_at")
     list_filter = ("state", "environment")
-    search_fields = ("model__name",)
+    search_fields = ("model__name", "model__title")
     list_select_related = ("model", "version__model", "environment", "opened_by")
 
 
@@ -89,14 +89,14 @@ class RolloutAdmin(ReadOnly):
 class RouteAdmin(ReadOnly):
     list_display = ("model", "environment", "revision", "at")
     list_filter = ("environment",)
-    search_fields = ("model__name",)
+    search_fields = ("model__name", "model__title")
     list_select_related = ("model", "environment")
 
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnly):
     list_display = ("model", "number", "digest", "uploaded_by", "built_by", "created_at")
-    search_fields = ("model__name", "digest")
+    search_fields = ("model__name", "model__title", "digest")
     list_select_related = ("model", "uploaded_by")
 
 
@@ -104,7 +104,7 @@ class ModelVersionAdmin(ReadOnly):
 class PolicyProposalAdmin(ReadOnly):
     list_display = ("id", "model", "proposed_by", "proposed_at", "decision", "decided_by", "decided_at")
     list_filter = ("decision",)
-    search_fields = ("model__name",)
+    search_fields = ("model__name", "model__title")
     list_select_related = ("model", "proposed_by", "decided_by")
 
 

@@ -84,7 +84,7 @@ class Model(APIView):
 
 def etag(model: Any) -> str:
     """Changes whenever what an edit can change has changed."""
-    text = json.dumps([model.description, model.task, model.policy], sort_keys=True)
+    text = json.dumps([model.called, model.description, model.task, model.policy], sort_keys=True)
     return f'"{sha256(text.encode()).hexdigest()[:32]}"'
 
 

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from registry import policies, selectors
+from registry import names, policies, selectors
 from registry.api.asking import Strict, body, query
 from registry.api.idempotency import idempotent
 from registry.api.paging import page_of, paged
@@ -37,7 +37,7 @@ class RoleChange(Strict):
     example = {"role": "approver", "model": "digits", "grounds": "she knows what the digits are used for"}
 
     role = serializers.CharField(max_length=24)
-    model = serializers.CharField(max_length=63, required=False, allow_null=True, default=None)
+    model = serializers.CharField(max_length=names.LONGEST, required=False, allow_null=True, default=None)
     grounds = serializers.CharField(max_length=10_000)
 
 

@@ -6,26 +6,35 @@ from typing import Any
 
 from rest_framework import serializers
 
-from registry import selectors
+from registry import names, selectors
 from registry.api.asking import Strict
 
 
 class NewModel(Strict):
-    """The body of `POST /models`."""
+    """The body of `POST /models`.
+
+    `name` is what people call the model, in any script; `slug` is what stands for it in addresses, for
+    ever: made of the name where it is not given. A name that is fit for an address is its own slug.
+    """
 
     example = {"name": "digits", "description": "Handwritten digits", "task": "classification"}
 
-    name = serializers.CharField(max_length=63)
+    name = serializers.CharField(max_length=names.LONGEST)
+    slug = serializers.CharField(required=False, allow_blank=True, max_length=names.LONGEST_SLUG, default="")
     description = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="")
     task = serializers.CharField(required=False, allow_blank=True, max_length=80, default="")
     policy = serializers.DictField(required=False, default=dict)
 
 
 class ModelEdit(Strict):
-    """The body of `PATCH /models/{model}`; a policy is changed by two people: `/policy-proposals`."""
+    """The body of `PATCH /models/{model}`; a policy is changed by two people: `/policy-proposals`.
+
+    Another `name` leaves the slug, and so every address, as it is.
+    """
 
     example = {"description": "Handwritten digits, 8x8 grey"}
 
+    name = serializers.CharField(required=False, max_length=names.LONGEST)
     description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
     task = serializers.CharField(required=False, allow_blank=True, max_length=80)
 
@@ -45,10 +54,12 @@ class PageQuery(Strict):
 class ModelShape(serializers.Serializer[Any]):
     """A registered model. `versions` and `latest` are there in lists only.
 
-    `policy_digest` is what a proposal of another policy is based on.
+    `name` is what people call it, `slug` what stands for it in addresses and wherever else an answer names
+    a model. `policy_digest` is what a proposal of another policy is based on.
     """
 
-    name = serializers.CharField()
+    name = serializers.CharField(source="called")
+    slug = serializers.CharField(source="name")
     description = serializers.CharField()
     task = serializers.CharField()
     policy = serializers.DictField()
@@ -67,9 +78,10 @@ class ModelShape(serializers.Serializer[Any]):
 
 
 class VersionLine(serializers.Serializer[Any]):
-    """A version in a list."""
+    """A version in a list. `model` is the model's slug."""
 
     model = serializers.CharField(source="model.name")
+    model_name = serializers.CharField(source="model.called")
     number = serializers.IntegerField()
     digest = serializers.CharField()
     size = serializers.IntegerField()
@@ -179,7 +191,7 @@ class NewToken(Strict):
     name = serializers.CharField(max_length=80)
     scopes = serializers.ListField(child=serializers.CharField(max_length=40), max_length=20)
     models = serializers.ListField(
-        child=serializers.CharField(max_length=63),
+        child=serializers.CharField(max_length=names.LONGEST),
         required=False,
         allow_null=True,
         default=None,

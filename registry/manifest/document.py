@@ -42,7 +42,7 @@ def parse(text: bytes) -> Manifest:
     root = Section(read(text), "", problems)
     named, declared = sections.files(root)
     manifest = Manifest(
-        model=root.name("model", required=True) or "",
+        model=root.called("model", required=True) or "",
         files=named,
         training=sections.training(root, has_requirements="requirements" in named or not named),
         data=sections.data(root),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
+from registry import names
 from registry.manifest import secrets
 from registry.manifest.errors import Problem
 
@@ -16,7 +17,7 @@ LONG_TEXT = 10_000
 MANY = 10_000
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_NAME = re.compile(names.SLUG)
 _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S+")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +-]*(?:/[A-Za-z0-9_][A-Za-z0-9_. +-]*)*")
 _QUOTES = "must be text: put it in quotes"
@@ -94,6 +95,14 @@ class Section:
     def name(self, key: str, *, required: bool = False) -> str | None:
         hint = "must be a name of at most 63 characters: a-z, 0-9, then also . - and _"
         return self.matching(key, _NAME, hint, required=required)
+
+    def called(self, key: str, *, required: bool = False) -> str | None:
+        """A name as people write it."""
+        value = self.text(key, required=required)
+        if value is not None and (reason := names.refuse(value)):
+            self.problem(key, reason)
+            return None
+        return None if value is None else names.tidy(value)
 
     def digest(self, key: str, *, required: bool = False) -> str | None:
         return self.matching(

@@ -4,16 +4,21 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 
-MODEL_NAME = RegexValidator(
-    r"^[a-z0-9][a-z0-9._-]{0,62}$",
-    "Write at most 63 small letters, digits, dots, hyphens and underscores, the first a letter or digit.",
-)
+from registry import names
+
+SLUG = RegexValidator(names.SLUG, names.SLUG_HINT)
 
 
 class RegisteredModel(models.Model):
-    """A name under which versions are kept."""
+    """A name under which versions are kept.
 
-    name = models.CharField(max_length=63, unique=True, validators=[MODEL_NAME])
+    `name` is the slug: what stands in addresses, plans, events and metrics, for ever. `title` is what people
+    call the model, where that is something else; `title_key` is the same as it is compared and found.
+    """
+
+    name = models.CharField(max_length=names.LONGEST_SLUG, unique=True, validators=[SLUG])
+    title = models.CharField(max_length=names.LONGEST, null=True, blank=True)  # noqa: DJ001 - is not the slug
+    title_key = models.CharField(max_length=names.LONGEST_FOLDED, null=True, editable=False)  # noqa: DJ001
     description = models.TextField(blank=True)
     task = models.CharField(max_length=80, blank=True)
     policy = models.JSONField(default=dict, blank=True)
@@ -22,9 +27,20 @@ class RegisteredModel(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["title_key"], condition=~models.Q(title_key=None), name="one_model_per_title"
+            )
+        ]
 
     def __str__(self) -> str:
-        return self.name
+        """The name as a page shows it, whatever stands beside it."""
+        return names.isolated(self.called)
+
+    @property
+    def called(self) -> str:
+        """The name as people wrote it."""
+        return self.title or self.name
 
 
 class Artifact(models.Model):
@@ -66,7 +82,7 @@ class ModelVersion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.model.name} {self.number}"
+        return f"{self.model} {self.number}"
 
 
 class VersionFile(models.Model):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.db.models import Q
 
-from registry import model_policy, policies
+from registry import model_policy, names, policies
 from registry.errors import AlreadyExists, BadInput, NotAllowed
 from registry.events import Kind, record
 from registry.models import ApiToken, Membership, Person, RegisteredModel, Role
-from registry.models.catalog import MODEL_NAME
 from registry.selectors import access
 from registry.transactions import write
 
@@ -20,33 +19,39 @@ def create_model(
     *,
     by: Person,
     token: ApiToken | None = None,
+    slug: str = "",
     description: str = "",
     task: str = "",
     policy: Any = None,
 ) -> RegisteredModel:
-    """Register a model; its maker becomes its contributor.
+    """Register a model; its maker becomes its contributor. Without a slug it gets that of its name.
 
-    Raises BadInput for the name or the policy, NotAllowed, AlreadyExists.
+    Raises BadInput for name, slug or policy, NotAllowed, AlreadyExists.
     """
     if reason := policies.refuse_model_creation(access(by, token)):
         raise NotAllowed(reason)
-    try:
-        MODEL_NAME(name)
-    except ValidationError as error:
-        raise BadInput(error.messages[0], field="name") from None
+    title = _title(name)
+    if slug and not names.is_slug(slug):
+        raise BadInput(names.SLUG_HINT, field="slug")
     rules = model_policy.judge(policy or {})
     with write():
-        if RegisteredModel.objects.filter(name=name).exists():
-            raise AlreadyExists(f"There is a model {name!r} already.", field="name", model=name)
+        _refuse_twin(title)
+        slug = _free_slug(title, slug)
         model = RegisteredModel.objects.create(
-            name=name, description=description, task=task, policy=rules.to_json(), created_by=by
+            name=slug,
+            **_columns(title, slug),
+            description=description,
+            task=task,
+            policy=rules.to_json(),
+            created_by=by,
         )
         Membership.objects.get_or_create(person=by, model=model, role=Role.CONTRIBUTOR)
         record(
             Kind.MODEL_CREATED,
-            f"model/{name}",
+            f"model/{slug}",
             actor=(token or by).actor,
-            model=name,
+            model=slug,
+            title=title,
             task=task,
             policy=model.policy,
         )
@@ -58,27 +63,76 @@ def describe_model(
     *,
     by: Person,
     token: ApiToken | None = None,
+    name: str | None = None,
     description: str | None = None,
     task: str | None = None,
 ) -> RegisteredModel:
-    """Change a model's words. Its policy is changed by `propose_policy`, which takes two people."""
+    """Change a model's words, its name among them: its slug stays.
+
+    Its policy is changed by `propose_policy`, which takes two people.
+    """
     if reason := policies.refuse_model_edit(access(by, token, model)):
         raise NotAllowed(reason)
+    title = None if name is None else _title(name)
+    wanted = {"called": title, "description": description, "task": task}
     changes = {
-        name: value
-        for name, value in (("description", description), ("task", task))
-        if value is not None and value != getattr(model, name)
+        word: value for word, value in wanted.items() if value is not None and value != getattr(model, word)
     }
     if not changes:
         return model
+    renamed = changes.pop("called", None)
     with write():
+        if renamed is not None:
+            _refuse_twin(renamed, model)
+            changes |= _columns(renamed, model.name)
         RegisteredModel.objects.filter(pk=model.pk).update(**changes)
         record(
             Kind.MODEL_UPDATED,
             f"model/{model.name}",
             actor=by.actor,
             model=model.name,
-            changed=sorted(changes),
+            changed=sorted(changes.keys() - {"title_key"}),
+            **({} if renamed is None else {"title": renamed, "before": model.called}),
         )
     model.refresh_from_db()
     return model
+
+
+def _title(name: str) -> str:
+    if reason := names.refuse(name):
+        raise BadInput(f"The name {reason}.", field="name")
+    return names.tidy(name)
+
+
+def _columns(title: str, slug: str) -> dict[str, Any]:
+    """A name that is the slug is kept once."""
+    if title == slug:
+        return {"title": None, "title_key": None}
+    return {"title": title, "title_key": names.folded(title)}
+
+
+def _known_by(title: str) -> Any:
+    """The models that somebody who reads this could mean, by slug or by name."""
+    key = names.folded(title)
+    return RegisteredModel.objects.filter(Q(name=key) | Q(title_key=key))
+
+
+def _refuse_twin(title: str, model: RegisteredModel | None = None) -> None:
+    twin = _known_by(title).exclude(pk=model and model.pk).first()
+    if twin is None:
+        return
+    if twin.called == title:
+        raise AlreadyExists(f"There is a model {title!r} already.", field="name", model=twin.name)
+    raise AlreadyExists(
+        f"There is a model {twin.called!r} already, and people cannot tell {title!r} from it:"
+        " give it another name.",
+        field="name",
+        model=twin.name,
+    )
+
+
+def _free_slug(title: str, wanted: str) -> str:
+    for slug in (wanted,) if wanted else (names.slug_of(title), names.slug_of(title, apart=True)):
+        if not _known_by(slug).exists():
+            return slug
+    raise AlreadyExists(f"The slug {slug!r} is taken: give the model another one.", field="slug", model=slug)

@@ -55,6 +55,7 @@ def listed(request: HttpRequest) -> dict[str, Any]:
     return {
         "form": form,
         "page": rows,
+        "titles": selectors.titles(event.model for event in rows.rows),
         "whole_log": _may_read_all(request),
         "head": selectors.events().order_by("-seq").first(),
         "query": query.urlencode(),

@@ -110,17 +110,18 @@ def change(request: HttpRequest, name: str, verb: str) -> HttpResponseBase:
     if not freshness.is_fresh(request):
         return freshness.ask_again(request, written)
     said = written.words
+    model = selectors.model(said["model"], request.user) if said["model"] else None
     try:
         DEEDS[verb](
             selectors.person(name),
             said["role"],
-            model=selectors.model(said["model"], request.user) if said["model"] else None,
+            model=model,
             by=request.user,
             why=said["grounds"],
         )
     except BadInput as refusal:
         return _one(request, name, said, status=422, refusal=refusal)
-    told = f"{said['role'].replace('_', ' ')} on {said['model'] or 'all models'}"
+    told = f"{said['role'].replace('_', ' ')} on {model or 'all models'}"
     messages.info(request, f"{'Granted' if verb == 'grant' else 'Revoked'}: {told}.")
     return redirect("person", name=name)
 
@@ -190,7 +191,7 @@ def _one(
         "is_last": logins.is_last_administrator(found),
         "held": found.memberships.select_related("model").order_by("model__name", "role"),
         "roles": [(role, role.replace("_", " ")) for role in policies.VIEWERS],
-        "models": selectors.visible_models(request.user).only("name"),
+        "models": selectors.visible_models(request.user).only("name", "title"),
         "draft": draft,
         **_may(request),
         **more,

@@ -47,8 +47,8 @@ class Names(forms.SelectMultiple):
         chosen = {str(one) for one in value or ()}
         options = format_html_join(
             "\n",
-            '<option value="{0}"{1}>{0}</option>',
-            ((str(one), " selected" if str(one) in chosen else "") for one, _ in self.choices),
+            '<option value="{}"{}>{}</option>',
+            ((str(one), " selected" if str(one) in chosen else "", label) for one, label in self.choices),
         )
         own = flatatt(self.build_attrs(self.attrs, {**(attrs or {}), "name": name, "multiple": True}))
         return format_html("<select{}>\n{}\n</select>", own, options)
@@ -80,7 +80,7 @@ class TokenForm(forms.Form):
 
     def __init__(self, asker: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["models"].queryset = selectors.visible_models(asker).only("name")  # type: ignore[attr-defined]
+        self.fields["models"].queryset = selectors.visible_models(asker).only("name", "title")  # type: ignore[attr-defined]
 
     def expires_at(self) -> datetime | None:
         days = self.cleaned_data["days"]

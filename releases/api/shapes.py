@@ -130,10 +130,11 @@ class RolloutShape(serializers.Serializer[Any]):
 
 
 class ReleaseLine(serializers.Serializer[Any]):
-    """A release in a list."""
+    """A release in a list. `model` is the model's slug."""
 
     id = serializers.IntegerField(source="pk")
     model = serializers.CharField(source="model.name")
+    model_name = serializers.CharField(source="model.called")
     version = serializers.IntegerField(source="version.number")
     digest = serializers.CharField(source="version.digest")
     environment = serializers.CharField(source="environment.name")

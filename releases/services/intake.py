@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from registry import selectors as registry_selectors
 from registry.errors import BadInput
 from registry.manifest import Manifest
 from registry.models import ApiToken, ModelVersion, Person, RegisteredModel
@@ -29,10 +31,11 @@ def take_upload(
     Raises NotAllowed, BadInput, RefusedArtifact, and what the store raises; nothing is visible then.
     """
     uploads.check_upload(model, by=by, token=token)
-    if manifest.model != model.name:
+    if not registry_selectors.is_called(model, manifest.model):
         raise BadInput(
-            f"The manifest is for {manifest.model!r}, the address says {model.name!r}.", field="model"
+            f"The manifest is for {manifest.model!r}, the address says {model.called!r}.", field="model"
         )
+    manifest = replace(manifest, model=model.name)  # one identity, however the model was called
     wish = manifest.release
     if wish is not None:
         selectors.environment(wish.environment)

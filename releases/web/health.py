@@ -46,7 +46,12 @@ def health(request: HttpRequest) -> HttpResponseBase:
     checks += [_asked("Artifact store", _store), _witness()]
     if all(node.state == "gone" for node in nodes):
         checks.append(Check("Scoring", "danger", "silent", "No scoring node has spoken in the last minute."))
-    context = {"checks": checks, "nodes": nodes, "queues": sorted(selectors.queue_lengths().items())}
+    context = {
+        "checks": checks,
+        "nodes": nodes,
+        "titles": selectors.titles(model.name for node in nodes for model in node.models),
+        "queues": sorted(selectors.queue_lengths().items()),
+    }
     template = "releases/_health.html" if request.htmx else "releases/health.html"  # type: ignore[attr-defined]
     return render(request, template, context)
 

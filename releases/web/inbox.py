@@ -98,7 +98,7 @@ def _may_confirm(proposal: Any, asker: Access) -> bool:
 
 def _of_proposal(proposal: Any) -> Waiting:
     return Waiting(
-        title=f"{proposal.model.name}: its policy",
+        title=f"{proposal.model}: its policy",
         where=f"proposed by {proposal.proposed_by}",
         address=reverse("policy", args=[proposal.model.name]),
         what="confirm or reject the change",
@@ -109,7 +109,7 @@ def _of_proposal(proposal: Any) -> Waiting:
 
 def _of_release(release: Any, what: str) -> Waiting:
     return Waiting(
-        title=f"{release.model.name} version {release.version.number}",
+        title=f"{release.model} version {release.version.number}",
         where=f"to {release.environment.name}",
         address=reverse("release", args=[release.pk]),
         what=what,

@@ -99,7 +99,7 @@ def model(request: HttpRequest, name: str) -> HttpResponseBase:
         "feedback": selectors.feedback_by_version(found, {v.number for v in versions.rows}),
         "tags": found.tags.filter(version=None),
         "aliases": found.aliases.filter(version__in=versions.rows),
-        **(_snippets(name, shown) if shown else {}),
+        **(_snippets(found.name, shown) if shown else {}),
     }
     return render(request, "releases/model.html", context, status=form.status)
 

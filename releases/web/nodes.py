@@ -44,8 +44,10 @@ def nodes(request: HttpRequest) -> HttpResponseBase:
     visible = frozenset(registry_selectors.visible_models(request.user).values_list("name", flat=True))
     known = fleet.known(shown, visible)
     found = sorted(known.nodes, key=lambda node: (WORST_FIRST.index(node.state), node.name))
+    shown_nodes = _cut(found, request.GET.get("cursor", ""))
     context = {
-        "nodes": _cut(found, request.GET.get("cursor", "")),
+        "nodes": shown_nodes,
+        "titles": registry_selectors.titles(model.name for node in shown_nodes.rows for model in node.models),
         "problem": known.problem,
         "total": len(found),
         "well": sum(node.state == "ready" for node in found),

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from registry import selectors as registry_selectors
 from registry.errors import BadInput, DomainError
-from registry.selectors import access, words
+from registry.selectors import access, is_called, words
 from registry.web import drafts, freshness
 from registry.web.drafts import Written
 from registry.web.pages import action, page
@@ -85,8 +85,8 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
     if deed.fresh and not freshness.is_fresh(request):
         return freshness.ask_again(request, written)
     try:
-        if deed.typed and needs_typing(found) and request.POST.get("typed", "").strip() != found.model.name:
-            raise BadInput(f"Type the model's name, {found.model.name}, to confirm.", field="typed")
+        if deed.typed and needs_typing(found) and not is_called(found.model, request.POST.get("typed", "")):
+            raise BadInput(f"Type the model's name, {found.model}, to confirm.", field="typed")
         deed.service(found, by=request.user, grounds=written.words["grounds"])
     except DomainError as refusal:
         return _answer(request, pk, refusal, written.words)
