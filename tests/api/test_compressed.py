@@ -37,7 +37,8 @@ def test_an_upload_is_taken_and_the_same_as_one_that_came_as_it_was(ci, digits):
 
 
 @pytest.mark.parametrize(
-    "body", [b"nonsense", packed(MODEL)[:-9], packed(MODEL) * 2, packed(MODEL) + b"x", gzip.compress(b"{", mtime=0)]
+    "body",
+    [b"nonsense", packed(MODEL)[:-9], packed(MODEL) * 2, packed(MODEL) + b"x", gzip.compress(b"{", mtime=0)],
 )
 def test_what_does_not_unpack_is_said_so(ci, body):
     answer = send(ci, "/models", body)
