@@ -137,7 +137,8 @@ def releases(asker: Any, wanted: ReleasesWanted, token: ApiToken | None = None) 
     if wanted.state:
         found = found.filter(_in_state(wanted.state))
     if wanted.model:
-        model = RegisteredModel.objects.filter(name=wanted.model).values_list("pk", flat=True).first()
+        slug = registry_selectors.slug(wanted.model)
+        model = RegisteredModel.objects.filter(name=slug).values_list("pk", flat=True).first()
         found = found.filter(model=model or 0)
     if wanted.environment:
         # By its key: through a join nobody would read the index in its order.

@@ -34,7 +34,9 @@ def test_a_name_is_taken_once(ci, digits):
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"name": "Digits!"}, "name"),
+        ({"name": "digits\u202e"}, "name"),
+        ({"name": "x" * 201}, "name"),
+        ({"name": "a", "slug": "A b"}, "slug"),
         ({}, "name"),
         ({"name": "a", "descripton": "x"}, "descripton"),
         ({"name": "a", "policy": {"slots": ["privacy"]}}, "policy.slots"),
