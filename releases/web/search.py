@@ -73,12 +73,12 @@ def _models_by(models: list[Any], **query: str) -> str:
 
 def _model(model: Any) -> Found:
     note = " · ".join(filter(None, (model.task, model.description[:90])))
-    return Found(model.name, reverse("model", args=[model.name]), note)
+    return Found(str(model), reverse("model", args=[model.name]), note)
 
 
 def _version(version: Any) -> Found:
     address = reverse("version", args=[version.model.name, version.number])
-    return Found(f"{version.model.name} version {version.number}", address, version.digest[:16])
+    return Found(f"{version.model} version {version.number}", address, version.digest[:16])
 
 
 def _releases(asker: Any, words: str, models: list[Any]) -> Iterable[Found]:
@@ -92,20 +92,21 @@ def _releases(asker: Any, words: str, models: list[Any]) -> Iterable[Found]:
         else:
             seen.add(release.pk)
             yield _release(release)
-    called = [model.name for model in models if words.casefold() in model.name]
+    wanted = words.casefold()
+    called = [m.name for m in models if wanted in m.name or wanted in m.called.casefold()]
     for release in lists.newest_releases(called, MOST):
         if release.pk not in seen:
             yield _release(release)
 
 
 def _release(release: Any) -> Found:
-    note = f"{release.model.name} version {release.version.number} to {release.environment.name}"
+    note = f"{release.model} version {release.version.number} to {release.environment.name}"
     return Found(f"Release {release.pk}", reverse("release", args=[release.pk]), note, release.state)
 
 
 def _term(term: Any) -> Found:
     address = reverse("version", args=[term.model.name, term.newest])
-    return Found(term.text, address, f"{term.kind} of {term.model.name} version {term.newest}")
+    return Found(term.text, address, f"{term.kind} of {term.model} version {term.newest}")
 
 
 def _tag(tag: str) -> Found:

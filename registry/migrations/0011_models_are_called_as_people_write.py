@@ -15,7 +15,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0009_sessions_know_their_person'),
+        ('registry', '0010_rows_by_their_names'),
     ]
 
     operations = [
