@@ -37,10 +37,13 @@ class Models(APIView):
 
     @extend_schema(operation_id="models_list", parameters=[ModelQuery], responses=page_of(ModelShape))
     def get(self, request: Request) -> Response:
-        """Search by name, description and task, or by tag (`key` or `key=value`)."""
+        """Search by name, description and task, by tag (`key` or `key=value`), by who registered it (`owner`)
+        and by what it is for (`task`)."""
         asked = query(ModelQuery, request)
         found = selectors.search_models(
-            request.user, token=request.auth, search=asked["search"], tag=asked["tag"]
+            request.user,
+            token=request.auth,
+            **{name: asked[name] for name in ("search", "tag", "owner", "task")},
         )
         return paged(request, found.select_related("created_by"), ModelShape, order="name", view=self)
 

@@ -42,6 +42,8 @@ class ModelEdit(Strict):
 class ModelQuery(Strict):
     search = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
     tag = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
+    owner = serializers.CharField(required=False, allow_blank=True, max_length=150, default="")
+    task = serializers.CharField(required=False, allow_blank=True, max_length=80, default="")
     page = serializers.CharField(required=False)
     page_size = serializers.IntegerField(required=False, min_value=1)
 

@@ -37,7 +37,7 @@ def versions(client, query: str) -> list[int]:
 
 
 def releases(client, query: str) -> list[int]:
-    html = text(client.get(f"/releases/?{query}")).split('<section class="card" aria-label="Releases"')[1]
+    html = text(client.get(f"/releases/?{query}")).split('<section class="card" id="all-releases"')[1]
     return [int(n) for n in named(html, "/releases/")]
 
 
@@ -161,3 +161,11 @@ def test_releases_of_few_models_are_listed_for_who_sees_only_those(world):
     nora = viewer_of(makers.model("letters"))
     assert not lists.releases(nora, lists.ReleasesWanted(state="live")).exists()
     assert Release.objects.filter(state="live").exists()
+
+
+def test_models_are_found_by_owner_and_task_over_rest_too(world, as_):
+    makers.model("letters", makers.person("carl", Role.CONTRIBUTOR), task="ranking")
+    client = as_("vera")
+    for query, names in (("owner=carl", ["letters"]), ("task=classification", ["digits"]), ("owner=x", [])):
+        found = client.get(f"/api/v1/models?{query}").json()["results"]
+        assert [model["name"] for model in found] == names, query
