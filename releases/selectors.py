@@ -28,6 +28,13 @@ MEASURED = ("confidence", "benchmark")
 _PROOFS = 200
 
 
+def damaged_artifacts() -> list[str]:
+    """Digests of what gates of open releases have found to be lost or damaged in our own store."""
+    errored = GateRun.objects.filter(outcome=GateRun.Outcome.ERRORED, evidence__has_key="damaged")
+    open_ones = errored.filter(release__state=State.VALIDATING).values_list("evidence__damaged", flat=True)
+    return sorted(set(open_ones))
+
+
 def environment(name: str) -> Environment:
     """Raises NotFound."""
     found = Environment.objects.filter(name=name).first()

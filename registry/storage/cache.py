@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 from registry.storage.base import ArtifactStore, CountedReader
 from registry.storage.durable import publish, temporary_file
-from registry.storage.errors import DamagedArtifact
 from registry.storage.local import LocalStore
+from registry.storage.verified import damaged
 
 
 def materialise(store: ArtifactStore, digest: str, target: Path) -> Path:
@@ -63,4 +63,4 @@ def _refuse_damage(found: str, digest: str, target: Path | None = None) -> None:
         return
     if target is not None:
         target.unlink()
-    raise DamagedArtifact(f"The stored bytes no longer have the digest {digest}.", digest=digest, found=found)
+    raise damaged(digest, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
@@ -16,6 +17,8 @@ from registry.web.drafts import Reader, Written
 from registry.web.forms import LogInForm
 
 View = Callable[..., HttpResponseBase]
+OUR_TROUBLE = {"damaged_artifact": 500, "no_sandbox": 503, "store_unavailable": 503, "store_full": 507}
+"""Refusals that are no fault of whoever asks, by the status that says so."""
 
 
 def page(view: View) -> View:
@@ -78,7 +81,7 @@ def _refusals(view: View) -> View:
         except NotAllowed as refusal:
             return _refused(request, refusal, 403)
         except DomainError as refusal:
-            return _refused(request, refusal, 409)
+            return _refused(request, refusal, OUR_TROUBLE.get(refusal.code, 409))
 
     return shown
 
@@ -90,4 +93,5 @@ def _holds_nul(request: HttpRequest) -> bool:
 
 
 def _refused(request: HttpRequest, refusal: DomainError, status: int) -> HttpResponse:
-    return render(request, f"{status}.html", {"sentence": str(refusal)}, status=status)
+    template = "trouble.html" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else f"{status}.html"
+    return render(request, template, {"sentence": str(refusal)}, status=status)

@@ -16,9 +16,9 @@ from formats.weights import beside, is_weights
 from registry import inspection, model_policy
 from registry.inspection.policy import operator
 from registry.manifest import MetricRange
-from registry.models import ModelVersion
+from registry.models import ModelVersion, VersionFile
 from registry.sandbox import NoSandbox
-from registry.storage import materialise
+from registry.storage import ArtifactStore, materialise
 from registry.storage.errors import DamagedArtifact, StoreFull, StoreUnavailable
 from registry.stores import artifact_store
 from releases import plans, selectors
@@ -67,7 +67,8 @@ class Bench:
             with self._room.alone() if gate == "benchmark" else self._room.beside_others():
                 measured = self._ways[gate]()
         except DamagedArtifact as error:
-            return Verdict(Outcome.FAILED, str(error), {"reason": str(error)})
+            why = f"This gate could not be run: {error}"
+            return Verdict(Outcome.ERRORED, why, {"error": str(error), "damaged": error.facts["digest"]})
         except _OUR_TROUBLE as error:
             return Verdict(Outcome.ERRORED, f"This gate could not be run: {error}", {"error": str(error)})
         return GATES[gate].check(replace(self._candidate(), measured=measured))
@@ -89,7 +90,7 @@ class Bench:
         store, folder = artifact_store(), self.folder / "files" / str(version.number)
         folder.mkdir(parents=True, exist_ok=True)
         return {
-            f.key: materialise(store, f.artifact_id, folder / f"{f.key}{Path(f.name).suffix}")
+            f.key: _taken(store, version.number, f, folder / f"{f.key}{Path(f.name).suffix}")
             for f in version.files.all()
         }
 
@@ -238,6 +239,19 @@ class Bench:
         with path.open("rb") as stream:
             stored = artifact_store().put(stream)
         return ArtifactRef(stored.digest, stored.size).to_json()
+
+
+def _taken(store: ArtifactStore, number: int, file: VersionFile, target: Path) -> Path:
+    """One file out of the store. Raises DamagedArtifact, in words that blame the store and no version."""
+    try:
+        return materialise(store, file.artifact_id, target)
+    except (DamagedArtifact, FileNotFoundError) as error:
+        lost = "has lost" if isinstance(error, FileNotFoundError) else "holds other bytes than"
+        raise DamagedArtifact(
+            f"our store {lost} {file.name} of version {number} ({file.artifact_id[:12]}). Restore it from a"
+            " backup, then run the errored gates again. Nothing is held against the version.",
+            digest=file.artifact_id,
+        ) from error
 
 
 def _is_served(key: str) -> bool:

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from registry.errors import NotFound
 from registry.models import Artifact, RegisteredModel
-from registry.services.downloads import Download
+from registry.services.downloads import Download, opened
 from registry.storage.base import Forgets
 from registry.stores import artifact_store
 from registry.transactions import write
@@ -61,12 +61,12 @@ def _facts(segment: Any) -> dict[str, Any]:
 
 
 def open_segment(model: RegisteredModel, digest: str) -> Download:
-    """The archive of that digest. Raises NotFound, or FileNotFoundError where the store lost it."""
+    """The archive of that digest. Raises NotFound, and DamagedArtifact where the store has it not."""
     found = PredictionSegment.objects.filter(model=model, digest=digest).first()
     if found is None:
         raise NotFound("There is no such segment of logged answers.", digest=digest)
     name = f"{model.name}-{found.version}-{found.to_at:%Y%m%dT%H%M%S}.npz"
-    return Download(artifact_store().open(digest), name, found.size, digest)
+    return opened(name, found.size, digest)
 
 
 def forget_old(now: datetime | None = None) -> int:

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from formats.heartbeat import Heartbeat
 from registry.events import record
+from registry.storage import open_verified
 from registry.stores import artifact_store
 from registry.transactions import write
 from releases import dataplane, plans, verification
@@ -286,7 +287,7 @@ def _call_nodes(rollout: Rollout, path: str, *, most_rows: int | None) -> int:
     version = planned(rollout.release)
     if version.answers is None:
         raise NodesFailed("The proof left no reference answers to verify with.")
-    with artifact_store().open(version.answers.sha256) as stream:
+    with open_verified(artifact_store(), version.answers.sha256, version.answers.size) as stream:
         answers = verification.Answers.parse(stream.read().splitlines())
     asked = replace(answers, rows=answers.rows[:most_rows])
     for node in _nodes_of(rollout):

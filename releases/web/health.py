@@ -43,7 +43,7 @@ def health(request: HttpRequest) -> HttpResponseBase:
     visible = frozenset(selectors.visible_models(request.user).values_list("name", flat=True))
     nodes = fleet.known(list(release_selectors.environments()), visible).nodes
     checks = [_sandbox(), _locale(), _asked("Database", _database), _redis()]
-    checks += [_asked("Artifact store", _store), _witness()]
+    checks += [_whole(_asked("Artifact store", _store)), _witness()]
     if all(node.state == "gone" for node in nodes):
         checks.append(Check("Scoring", "danger", "silent", "No scoring node has spoken in the last minute."))
     context = {
@@ -91,6 +91,21 @@ def _database() -> str:
 def _store() -> str:
     artifact_store().exists(NO_BYTES)
     return f"{'S3' if settings.STORE.startswith('s3:') else 'Local disk'}, content-addressed by SHA-256."
+
+
+def _whole(store: Check) -> Check:
+    """The same, unless a gate could not be run because of what the store has lost."""
+    if store.tone == "danger" or not (lost := release_selectors.damaged_artifacts()):
+        return store
+    names = ", ".join(digest[:12] for digest in lost[:3])
+    what = "1 artifact is" if len(lost) == 1 else f"{len(lost)} artifacts are"
+    return Check(
+        store.name,
+        "danger",
+        "damaged",
+        f"{what} lost or damaged ({names}). Restore from a backup, then run the errored gates again.",
+        store.ms,
+    )
 
 
 def _witness() -> Check:

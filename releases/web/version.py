@@ -16,7 +16,8 @@ from formats.weights import is_weights
 from registry import selectors as registry_selectors
 from registry.errors import DomainError
 from registry.selectors import access
-from registry.stores import artifact_store
+from registry.services.downloads import opened
+from registry.storage.errors import DamagedArtifact
 from registry.web.drafts import Written
 from registry.web.pages import action, page
 from releases import evidence, policies, selectors
@@ -57,9 +58,11 @@ def download(request: HttpRequest, name: str, number: int, key: str) -> HttpResp
     file = next((f for f in found.files.all() if f.key == key), None)
     if file is None:
         raise Http404
-    stream = artifact_store().open(file.artifact.digest)
     response = FileResponse(
-        stream, as_attachment=True, filename=file.name, content_type="application/octet-stream"
+        opened(file.name, file.artifact.size, file.artifact.digest).stream,
+        as_attachment=True,
+        filename=file.name,
+        content_type="application/octet-stream",
     )
     response["Content-Length"] = file.artifact.size
     response["X-Content-Type-Options"] = "nosniff"
@@ -227,6 +230,10 @@ def _model_bytes(digests: Mapping[str, str]) -> str:
 
 def _text(file: Any) -> str:
     """The beginning of a text file; bytes that are no text are shown as replacement characters."""
-    with artifact_store().open(file.artifact.digest) as stream:
+    try:
+        found = opened(file.name, file.artifact.size, file.artifact.digest)
+    except DamagedArtifact as trouble:
+        return str(trouble)
+    with found.stream as stream:
         text = stream.read(SHOWN_BYTES).decode("utf-8", "replace")
     return text if file.artifact.size <= SHOWN_BYTES else f"{text}\n... cut here: download the whole file."

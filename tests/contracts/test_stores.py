@@ -11,10 +11,11 @@ from functools import partial
 import pytest
 
 from registry.errors import TooLarge
-from registry.storage import Stored, materialise
+from registry.storage import Stored, materialise, open_verified
 from registry.storage.errors import DamagedArtifact, StoreUnavailable
 from registry.storage.local import LocalStore
 from registry.storage.s3 import PART_BYTES, S3Store
+from registry.storage.verified import AHEAD_BYTES
 
 ABSENT = "0" * 64
 LARGE = PART_BYTES + 12_345  # more than one part
@@ -235,6 +236,40 @@ def test_damage_in_the_store_is_found_when_the_bytes_are_taken_out(store, tmp_pa
     with pytest.raises(DamagedArtifact):
         materialise(store, digest, tmp_path / "model.onnx")
     assert list(tmp_path.glob("model.onnx")) == []
+
+
+@pytest.mark.parametrize("content", [b"weights", os.urandom(AHEAD_BYTES), os.urandom(AHEAD_BYTES + 3)])
+def test_a_verified_stream_gives_exactly_the_bytes(store, content):
+    stored = store.put(io.BytesIO(content))
+
+    with open_verified(store, stored.digest, stored.size) as stream:
+        assert b"".join(iter(lambda: stream.read(99_991), b"")) == content
+
+
+@pytest.mark.parametrize("bad", [b"weightz", b"wei", b"", b"weights and more"])
+def test_damage_to_a_small_artifact_is_known_before_its_first_byte(store, bad):
+    stored = store.put(io.BytesIO(b"weights"))
+    damage(store, stored.digest, bad)
+
+    with pytest.raises(DamagedArtifact, match="our fault"):
+        open_verified(store, stored.digest, stored.size)
+
+
+def test_what_the_store_has_lost_is_its_own_fault(store):
+    with pytest.raises(DamagedArtifact, match="lost"):
+        open_verified(store, ABSENT, 7)
+
+
+def test_damage_to_a_large_artifact_breaks_its_stream_off_before_the_end(store):
+    content = os.urandom(LARGE)
+    stored = store.put(io.BytesIO(content))
+    damage(store, stored.digest, content[:-1] + bytes([content[-1] ^ 1]))
+    given = 0
+
+    with open_verified(store, stored.digest, stored.size) as stream, pytest.raises(DamagedArtifact):  # noqa: PT012
+        while chunk := stream.read(1 << 20):
+            given += len(chunk)
+    assert 0 < given < LARGE
 
 
 def test_what_is_forgotten_is_gone_and_may_be_put_again(store):
