@@ -41,6 +41,7 @@ _CORES_OF_A_PROCESS = 2
 LOAD_TIMEOUT_S = 600.0
 _NOT_LOADED = "%s could not be loaded: the runtime refuses it, or it kills the process that loads it."
 _MODEL, _METRIC = "The model", "The metric's graph"
+_CANNOT = "cannot be served here:"
 _POLL_S = 0.01
 _SOCKET = "/socket/scoring.sock"
 
@@ -123,12 +124,14 @@ def prove(
         died = server.poll()
         peak = server.peak_memory_bytes()
     if died is not None:
-        return Proof(None, f"The scoring server with this model {died.sentence}.", load_ms, peak)
+        return Proof(
+            None, f"The scoring server with this model {died.sentence}{_last_words(died)}.", load_ms, peak
+        )
     if finished.ending is Ending.EXITED:
         return Proof(_told(finished), "", load_ms, peak, lent.scratch, hardware())
     if finished.ending is Ending.WALL_CLOCK:
         raise OutOfTime(_so_far(progress.read(lent.scratch)))
-    return Proof(None, f"The examination {finished.sentence}.", load_ms, peak)
+    return Proof(None, f"The examination {finished.sentence}{_last_words(finished)}.", load_ms, peak)
 
 
 def _so_far(report: Report | None) -> str:
@@ -326,9 +329,19 @@ def _await_ready(server: Cell, path: Path, model: str, what: str) -> str:
             return f"{what} could not be loaded: the scoring server {died.sentence}{_last_words(died)}."
         if _says_yes(path, "/v2/health/ready"):
             # A node is ready too when it has given the model up.
-            return "" if _says_yes(path, f"/v2/models/{model}/ready") else _NOT_LOADED % what
+            return "" if _says_yes(path, f"/v2/models/{model}/ready") else _given_up(server, what)
         time.sleep(_POLL_S)
     return f"{what} was not loaded within {LOAD_TIMEOUT_S:g} s."
+
+
+def _given_up(server: Cell, what: str) -> str:
+    """Why the node in the cell has given the model up, in the words that it wrote into its log."""
+    server.kill()
+    for line in reversed(server.finish().stderr.decode(errors="replace").splitlines()):
+        _, said, why = line.partition(_CANNOT)
+        if said and why.strip():
+            return f"{what} could not be loaded: {why.strip()[:300].rstrip('.')}."
+    return _NOT_LOADED % what
 
 
 def _says_yes(path: Path, target: str) -> bool:

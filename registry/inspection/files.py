@@ -21,6 +21,7 @@ OTHER_FILES = {
     b"{": "JSON",
 }
 TRUNCATED = "It is truncated, or no ONNX file at all"
+UNREADABLE = "It is truncated, no ONNX file at all, or nests subgraphs deeper than the format is read"
 
 
 def read_model(path: Path, key: str, policy: Policy) -> onnx.ModelProto:
@@ -35,7 +36,7 @@ def read_model(path: Path, key: str, policy: Policy) -> onnx.ModelProto:
     try:
         model: onnx.ModelProto = onnx.ModelProto.FromString(content)
     except DecodeError:
-        raise Refused("not_onnx", field, f"The {key} cannot be read. {TRUNCATED}.") from None
+        raise Refused("not_onnx", field, f"The {key} cannot be read. {UNREADABLE}.") from None
     if model.ir_version < 1 or not model.opset_import or not model.graph.output:
         raise Refused(
             "not_onnx", field, f"The {key} has no graph with outputs and operator sets. {TRUNCATED}."

@@ -132,11 +132,17 @@ def _account(finished: Finished) -> Inspection:
     """The last report that the child finished; if it did not finish the work, what happened instead."""
     try:
         reports = [parse(line) for line in finished.stdout.split(b"\n")[:-1]]
-    except ValueError:
-        reports = []
+    except ValueError as error:
+        return _nonsense(str(error))
     if finished.ok and reports:
         return reports[-1]
     return _broken_off(finished, reports)
+
+
+def _nonsense(why: str) -> Inspection:
+    """What was found does not fit a report: bounds that an honest graph stays far within."""
+    sentence = f"What was found in the files is beyond every bound: {why[:200]}."
+    return Inspection(refusals=(Refusal("unreadable", "files.model", sentence),))
 
 
 def _broken_off(finished: Finished, reports: list[Inspection]) -> Inspection:

@@ -21,6 +21,7 @@ class Policy:
     nesting         functions or subgraphs one inside the other
     tree_depth      of a tree ensemble: onnxruntime descends by recursion when it loads one
     name_length     of a tensor or node
+    text_bytes      of metadata and descriptions together
     scan_depth      Scans one inside the other
     scan_steps      nodes that Scans run, body after body, for one request
     rows            that a request is taken to have, where its rows are scanned
@@ -32,6 +33,7 @@ class Policy:
     nesting: int = 8
     tree_depth: int = 2_000
     name_length: int = 1_000
+    text_bytes: int = 16 << 20
     scan_depth: int = 2
     scan_steps: int = 1_000_000
     rows: int = 8_192

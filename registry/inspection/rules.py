@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import onnx
 from onnx import defs
 
-from registry.inspection import flow, tensors, texts, trees
+from registry.inspection import flow, structure, tensors, texts, trees
 from registry.inspection.operators import RUNTIME_DOMAINS
 from registry.inspection.policy import Operator, Policy, operator
 from registry.inspection.refusals import NO_LOCALE, Finding, Refused
@@ -28,9 +28,10 @@ def refuse_unknown(parts: Anatomy, key: str) -> None:
         raise Refused(
             "unknown_operator", field, f"The {key} uses operators that ONNX does not know: {names}."
         )
+    structure.refuse(parts, key)
     for tensor in parts.tensors():
         if trouble := tensors.trouble(tensor):
-            raise Refused("bad_graph", field, f"The constant {tensor.name!r} of the {key} {trouble}.")
+            raise Refused("bad_graph", field, f"The constant {tensor.name[:60]!r} of the {key} {trouble}.")
 
 
 def findings(parts: Anatomy, key: str, policy: Policy) -> Iterator[Finding]:
@@ -69,6 +70,7 @@ def _cheap(parts: Anatomy, key: str, policy: Policy) -> Iterator[Finding]:
         )
     if parts.model.training_info:
         yield Finding("training_info", f"The {key} carries training steps: export it for inference only.")
+    yield from structure.findings(parts, key, policy)
     yield from _names(parts, key, policy)
     yield from _extent(parts, key, policy)
     for node in parts.nodes():

@@ -15,7 +15,7 @@ from registry.inspection import agreement, external, rules, tensors, written
 from registry.inspection.declared import declared
 from registry.inspection.files import read_model
 from registry.inspection.policy import Policy
-from registry.inspection.refusals import Finding, Refused
+from registry.inspection.refusals import Finding, Refusal, Refused
 from registry.inspection.report import GraphFacts, Inspection, SetFacts
 from registry.inspection.sets import read_sets, refuse_other_outputs
 from registry.inspection.walk import Anatomy, anatomy
@@ -57,9 +57,31 @@ def inspect(order: Order) -> Iterator[Inspection]:
             found = step(order, found)
         except Refused as refused:
             found = replace(found, refusals=(*found.refusals, refused.refusal))
+        except Exception as error:
+            found = replace(found, refusals=(*found.refusals, _surprise(WORK[step.__name__], error)))
         yield found
         if found.refusals:
             return
+
+
+WORK = {
+    "_read_graphs": ("model", "The graph cannot be read"),
+    "_read_sets": ("confidence", "The sets cannot be read"),
+    "_load": ("model", "The model cannot be loaded"),
+}
+"""What each step works on, for the case that it fails in a way that nobody has thought of."""
+
+
+def _surprise(work: tuple[str, str], error: Exception) -> Refusal:
+    """What a parser said that gave up: as much as it knows, and never nothing."""
+    key, what = work
+    if isinstance(error, MemoryError):
+        why = "it takes more memory than its size allows"
+    elif isinstance(error, RecursionError):
+        why = "it is nested too deep"
+    else:
+        why = f"{type(error).__name__}: {str(error)[:200] or 'no more is said'}"
+    return Refusal("unreadable", f"files.{key}", f"{what}: {why}.")
 
 
 def _read_graphs(order: Order, found: Inspection) -> Inspection:

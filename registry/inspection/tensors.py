@@ -8,6 +8,10 @@ from functools import cache
 import onnx
 from onnx import TensorProto, helper
 
+MOST_AXES = 64
+"""NumPy has no tensor of more."""
+MOST_ELEMENTS = (1 << 63) - 1
+KINDS = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
 PACKED = {"INT4", "UINT4", "FLOAT4E2M1"}
 PACKED_TIGHTLY = {"INT2", "UINT2"}
 COMPLEX = {"COMPLEX64", "COMPLEX128"}
@@ -19,6 +23,8 @@ def trouble(tensor: TensorProto) -> str:
         return wrong
     if tensor.data_location == TensorProto.EXTERNAL:
         return ""
+    if len(kinds := _kinds(tensor)) > 1:
+        return f"holds its values twice, as {kinds[0]} and as {kinds[1]}"
     wanted = math.prod(tensor.dims)
     if is_text(tensor):
         there, needed = len(tensor.string_data), wanted
@@ -32,9 +38,17 @@ def trouble(tensor: TensorProto) -> str:
 def shape_trouble(tensor: TensorProto) -> str:
     if any(axis < 0 for axis in tensor.dims):
         return "has a negative axis"
+    if len(tensor.dims) > MOST_AXES:
+        return f"has {len(tensor.dims):,} axes, more than {MOST_AXES}"
+    if math.prod(max(axis, 1) for axis in tensor.dims) > MOST_ELEMENTS:
+        return "declares more elements than can be counted"
     if tensor.data_type not in TensorProto.DataType.values() or tensor.data_type == TensorProto.UNDEFINED:
         return "has an unknown datatype"
     return ""
+
+
+def _kinds(tensor: TensorProto) -> list[str]:
+    return [name for name in KINDS if len(getattr(tensor, name))]
 
 
 def is_text(tensor: TensorProto) -> bool:

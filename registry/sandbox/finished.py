@@ -8,6 +8,10 @@ from enum import StrEnum
 
 from registry.sandbox.limits import Limits
 
+LAST_WORDS_BYTES = 4_096
+NO_MEMORY = (b"MemoryError", b"bad_alloc", b"std::length_error", b"Cannot allocate memory")
+"""How Python, C++ and the system say it."""
+
 
 class Ending(StrEnum):
     """Who or what ended the cell."""
@@ -56,9 +60,30 @@ class Finished:
         }
         if self.ending in told:
             return told[self.ending]
+        if self.out_of_memory:
+            return f"asked for more memory than the {limits.memory_bytes / 2**20:,.0f} MiB that it may use"
         if self.ending is Ending.SIGNALLED and self.returncode is not None:
             return _signalled(-self.returncode, limits)
-        return "ended as it should" if self.ok else f"ended with status {self.returncode}"
+        if self.ok:
+            return "stopped before its work was done, without saying why"
+        return f"failed with status {self.returncode}, without a reason that can be shown"
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether its last words are that it got no memory: an allocation beyond the limit is no signal."""
+        words = self.stderr[-LAST_WORDS_BYTES:].strip().splitlines()
+        last = words[-1] if words else b""
+        return not self.ok and any(mark in last for mark in NO_MEMORY)
+
+
+_MEANINGS: dict[int, str] = {
+    signal.SIGSEGV: ": it read or wrote where it has no memory, or called itself too deep",
+    signal.SIGFPE: ": a division that has no result",
+    signal.SIGABRT: ": it ended itself",
+    signal.SIGILL: ": an instruction that this processor does not have",
+    signal.SIGBUS: ": it read beyond the end of a file",
+    signal.SIGSYS: ": it made a call that the sandbox refuses",
+}
 
 
 def _signalled(number: int, limits: Limits) -> str:
@@ -66,8 +91,10 @@ def _signalled(number: int, limits: Limits) -> str:
         return f"used more than {limits.cpu_seconds} s of processor time"
     if number == signal.SIGXFSZ:
         return f"wrote a file of more than {limits.file_bytes / 2**20:,.0f} MiB"
+    if number == signal.SIGKILL:
+        return "was ended by the system (SIGKILL): most often the machine itself had no memory left"
     try:
         name = signal.Signals(number).name
     except ValueError:
         name = f"signal {number}"
-    return f"crashed ({name})"
+    return f"crashed ({name}{_MEANINGS.get(number, '')})"

@@ -79,7 +79,7 @@ def test_an_empty_ensemble_is_no_trouble():
         (TensorProto(data_type=0, dims=[1]), "unknown datatype"),
         (TensorProto(data_type=9_999, dims=[1]), "unknown datatype"),
         (TensorProto(data_type=FLOAT, dims=[2], raw_data=b"abcd"), "declares 2 elements"),
-        (TensorProto(data_type=FLOAT, dims=[1 << 62, 1 << 62], raw_data=b""), "does not hold"),
+        (TensorProto(data_type=FLOAT, dims=[1 << 62, 1 << 62], raw_data=b""), "can be counted"),
         (TensorProto(data_type=TensorProto.INT4, dims=[3], raw_data=b"ab"), ""),
         (TensorProto(data_type=TensorProto.COMPLEX64, dims=[1], float_data=[1, 0]), ""),
     ],
@@ -138,5 +138,5 @@ def test_a_child_that_breaks_off_is_told_by_how_far_it_came(version, examined, m
     found = inspect(version(), manifest={})
 
     assert [one.code for one in (*found.refusals, *found.findings)] == [code]
-    assert "crashed (SIGABRT)" in (*found.refusals, *found.findings)[0].message
+    assert "crashed (SIGABRT: " in (*found.refusals, *found.findings)[0].message
     assert bool(found.refusals) == (reports < 2)
