@@ -27,7 +27,7 @@ class Beyond:
 
     input: str
     requests: int
-    values: int
+    found: int
 
 
 @dataclass

@@ -21,7 +21,7 @@ class BeyondShape(serializers.Serializer[Any]):
 
     input = serializers.CharField()
     requests = serializers.IntegerField(help_text="Requests that held any.")
-    values = serializers.IntegerField()
+    values = serializers.IntegerField(source="found")
 
 
 class FiguresShape(serializers.Serializer[Any]):

@@ -99,7 +99,7 @@ def _beyond(arms: list[figures.ArmFigures]) -> list[dict[str, Any]]:
         if arm.arm not in figures.NOT_CLIENTS:
             versions.setdefault(arm.version, figures.Figures()).add(arm.figures)
     return [
-        {"version": version, "found": found, "requests": summed.requests}
+        {"version": version, "limits": found, "requests": summed.requests}
         for version, summed in versions.items()
         for found in summed.beyond_limits
     ]
