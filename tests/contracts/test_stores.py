@@ -238,8 +238,9 @@ def test_damage_in_the_store_is_found_when_the_bytes_are_taken_out(store, tmp_pa
     assert list(tmp_path.glob("model.onnx")) == []
 
 
-@pytest.mark.parametrize("content", [b"weights", os.urandom(AHEAD_BYTES), os.urandom(AHEAD_BYTES + 3)])
-def test_a_verified_stream_gives_exactly_the_bytes(store, content):
+@pytest.mark.parametrize("size", [7, AHEAD_BYTES, AHEAD_BYTES + 3])
+def test_a_verified_stream_gives_exactly_the_bytes(store, size):
+    content = os.urandom(size)
     stored = store.put(io.BytesIO(content))
 
     with open_verified(store, stored.digest, stored.size) as stream:
