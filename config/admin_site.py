@@ -12,13 +12,13 @@ from registry import policies, selectors
 
 
 class HistorySite(AdminSite):
-    """Open to who may read the whole log; everything in it is read-only."""
+    """Open to auditors and admins, each for their models; everything in it is read-only."""
 
     site_header = site_title = "Assay history"
     index_title = "Everything that is kept, to look at"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return not policies.refuse_log(selectors.access(request.user))
+        return not policies.refuse_history(selectors.access(request.user))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """No second door: the product's log-in is throttled and asks for the password again."""

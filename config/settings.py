@@ -42,6 +42,7 @@ S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL", "")
 REDIS_URL = env.text("REDIS_URL", f"unix://{DATA_DIR / 'valkey.sock'}")
 PLAN_FILE = DATA_DIR / "plans" / f"{ENVIRONMENT}.json"
 WITNESS_FILE = DATA_DIR / "witness" / "heads.log"
+HEADS_FILE = DATA_DIR / "witness" / "signed.jsonl"
 KEYS_DIR = DATA_DIR / "keys"
 NODE_KEYS_DIR = env.path("ASSAY_NODE_KEYS", KEYS_DIR)
 WORK_DIR = DATA_DIR / "work"
@@ -202,3 +203,6 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {"django.request": {"level": "ERROR"}},
 }
+
+# What Django itself says (a history row that is not there) comes in the tones of our notices.
+MESSAGE_TAGS = {20: "info", 25: "positive", 30: "caution", 40: "danger"}

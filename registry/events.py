@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from django.conf import settings
 from django.db import connection, transaction
 
-from registry import ledger, witness
+from registry import covers, ledger, witness
 from registry.models import Event, Grounds, LogHead, Outbox, Person
 
 
@@ -43,6 +44,15 @@ class Kind(StrEnum):
     INVITATION_MADE = "invitation.made"
     INVITATION_ACCEPTED = "invitation.accepted"
     GROUNDS_ERASED = "grounds.erased"
+
+
+NOT_COVERED = (
+    "whether what an event tells is true: only that it is what was recorded",
+    "the bytes of artifacts, which are checked by their digest wherever they are read",
+    "passwords, mail addresses and sessions of accounts, and what was counted of traffic and feedback",
+    "events after the last one that the witness saw, should their tail be cut off",
+)
+"""What `verify` does not look at, said wherever it says that the log holds."""
 
 
 class NotWriting(Exception):
@@ -84,10 +94,45 @@ def grounds(text: str, author: Person) -> Grounds:
 
 
 def verify() -> ledger.Report:
-    """Read the whole log and its witness and say whether they hold together. O(events)."""
+    """Read the whole log, its witness and the rows that its events tell of, and say whether they hold
+    together. O(events)."""
+    alone = not connection.in_atomic_block
     with transaction.atomic():
-        head = LogHead.objects.filter(pk=1).values_list("seq", "digest").first() or (0, ledger.GENESIS)
-        return ledger.verify(_lines(), witness.read(settings.WITNESS_FILE), head)
+        if alone and connection.vendor == "postgresql":  # the log and its rows as they stood at one moment
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        seen = _witness()  # read before the log: what is written meanwhile makes it older, and never ahead
+        heads = seen.heads if isinstance(seen, witness.Witness) else {}
+        report = ledger.verify(_lines(), heads, _head())
+        stands = _standing(seen)
+        against = [stands.sentence] if stands.alarming and report.broken_at is None else []
+        return replace(report, findings=(*report.findings, *against, *covers.found()))
+
+
+def witness_standing() -> witness.Standing:
+    """How log and witness stand to each other: the one judgement of pages, REST and verification."""
+    return _standing(_witness())
+
+
+def _witness() -> witness.Witness | OSError | None:
+    try:
+        return witness.read(settings.WITNESS_FILE)
+    except OSError as trouble:
+        return trouble
+
+
+def _standing(seen: witness.Witness | OSError | None) -> witness.Standing:
+    if isinstance(seen, OSError):
+        return witness.Standing("danger", "unreadable", f"The witness cannot be read: {seen}.")
+    return witness.judge(seen, _head()[0], _digest_of)
+
+
+def _head() -> tuple[int, str]:
+    return LogHead.objects.filter(pk=1).values_list("seq", "digest").first() or (0, ledger.GENESIS)
+
+
+def _digest_of(seq: int) -> str | None:
+    return Event.objects.filter(seq=seq).values_list("digest", flat=True).first()
 
 
 def _lines() -> Iterator[ledger.Line]:

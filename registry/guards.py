@@ -19,6 +19,8 @@ FROZEN = (
     "registry_modelversion",
     "registry_versionfile",
     "registry_versionuploader",
+    "registry_builderkey",
+    "registry_personkey",
     "registry_datasetversion",
     "registry_extractorversion",
     "registry_endtoendset",
@@ -150,7 +152,44 @@ GROUNDS_GUARDS = [
     ),
     Guard("no_grounds_are_deleted", "registry_grounds", "DELETE", "grounds are never deleted"),
 ]
-GUARDS = [*(guard for table in FROZEN for guard in frozen(table)), *POLICY_GUARDS, *GROUNDS_GUARDS]
+_LAST_OF_ROLE = """coalesce((SELECT e.kind FROM registry_event e WHERE e.seq = (SELECT max(g.seq)
+    FROM registry_event g JOIN registry_person p ON g.subject = 'person/' || p.username
+    WHERE p.id = {row}.person_id AND g.kind IN ('role.granted', 'role.revoked') AND {role} = {row}.role
+    AND g.model = coalesce((SELECT m.name FROM registry_registeredmodel m WHERE m.id = {row}.model_id), ''))),
+    '') <> '{kind}'"""
+_SQLITE_ROLE, _POSTGRES_ROLE = "json_extract(g.facts, '$.role')", "(g.facts ->> 'role')"
+
+
+def _unsaid(row: str, kind: str) -> tuple[str, str]:
+    """The log's last word on this role of this person is another one; in both vendors' SQL."""
+    return tuple(_LAST_OF_ROLE.format(row=row, kind=kind, role=r) for r in (_SQLITE_ROLE, _POSTGRES_ROLE))  # type: ignore[return-value]
+
+
+MEMBERSHIP_GUARDS = [
+    Guard("no_role_is_rewritten", "registry_membership", "UPDATE", "a role is granted or revoked"),
+    Guard(
+        "a_role_is_given_by_an_event",
+        "registry_membership",
+        "INSERT",
+        "a role is given by an event",
+        *_unsaid("NEW", "role.granted"),
+        reads="registry_event",
+    ),
+    Guard(
+        "a_role_is_taken_by_an_event",
+        "registry_membership",
+        "DELETE",
+        "a role is taken by an event",
+        *_unsaid("OLD", "role.revoked"),
+        reads="registry_event",
+    ),
+]
+GUARDS = [
+    *(guard for table in FROZEN for guard in frozen(table)),
+    *POLICY_GUARDS,
+    *GROUNDS_GUARDS,
+    *MEMBERSHIP_GUARDS,
+]
 
 
 def install_all(guards: Iterable[Guard], using: str) -> None:

@@ -17,6 +17,8 @@ MEASURED = (*CEILINGS, *FLOORS)
 
 SLOTS = ("technical", "privacy", "security", "approval")
 MODES = ("auto", "propose")
+PLUS = ("same", "distinct")
+UNKNOWN = ("show", "refuse")
 WEIGHTS = ("decide", "advise", "off")
 """What a finding may do: fail the gate, be said beside a verdict that stands without it, or nothing."""
 
@@ -48,6 +50,8 @@ class ModelPolicy:
     `margin` overrides how much worse than the champion a metric may be;
     `slices` says what a slice beyond the acceptable range does, and `power` what a comparison does that
     would have seen a loss of the margin with less than the chance `min_power` (see `WEIGHTS`);
+    `plus_addresses` says whether `ana+ci@…` is ana (`same`) or somebody else (`distinct`);
+    `unknown_builder` whether it is shown that who built a version has no account here, or refused;
     `proof_minutes` is how long all automatic gates of a release may take together."""
 
     slots: tuple[str, ...] = SLOTS
@@ -57,6 +61,8 @@ class ModelPolicy:
     slices: str = "advise"
     power: str = "advise"
     min_power: float = 0.8
+    plus_addresses: str = "same"
+    unknown_builder: str = "show"
     mode: str = "auto"
     proof_minutes: int = 60
     serving: Serving = Serving()
@@ -70,6 +76,8 @@ class ModelPolicy:
             "slices": self.slices,
             "power": self.power,
             "min_power": self.min_power,
+            "plus_addresses": self.plus_addresses,
+            "unknown_builder": self.unknown_builder,
             "mode": self.mode,
             "proof_minutes": self.proof_minutes,
             "serving": self.serving.to_json(),
@@ -125,6 +133,8 @@ def parse(document: object) -> ModelPolicy:
         slices=_one_of(document.get("slices", "advise"), WEIGHTS, "policy.slices"),
         power=_one_of(document.get("power", "advise"), WEIGHTS, "policy.power"),
         min_power=_chance(document.get("min_power", 0.8)),
+        plus_addresses=_one_of(document.get("plus_addresses", "same"), PLUS, "policy.plus_addresses"),
+        unknown_builder=_one_of(document.get("unknown_builder", "show"), UNKNOWN, "policy.unknown_builder"),
         mode=_one_of(document.get("mode", "auto"), MODES, "policy.mode"),
         proof_minutes=_minutes(document.get("proof_minutes", 60)),
         serving=_serving(document.get("serving", {})),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from registry.principals import Access
 
 VIEWERS = (
@@ -18,27 +20,56 @@ VIEWERS = (
 LAST_ADMIN = "This is the last administrator who can log in: make another one first."
 NO_MACHINE = "A machine changes no policy: a person must log in."
 
+CARRIED_BY: dict[str, tuple[str, ...]] = {
+    "upload": ("contributor",),
+    "read": VIEWERS,
+    "score": VIEWERS,
+    "score-version": VIEWERS,
+    "feedback": VIEWERS,
+    "release": ("contributor", "release_manager"),
+    "audit-read": ("auditor", "admin"),
+}
+"""Which roles carry a scope. A token has it where its owner holds one of them, and no longer than that."""
+
+READING = frozenset({"read", "upload", "release", "audit-read"})
+"""Each of these lets a token read the facts of its models. Scoring and feedback need nothing from here."""
+
+
+def carried(roles: Collection[str]) -> frozenset[str]:
+    """The scopes that a holder of these roles can give to a token."""
+    return frozenset(scope for scope, by in CARRIED_BY.items() if not set(by).isdisjoint(roles))
+
+
+def carriers(scopes: Collection[str]) -> frozenset[str]:
+    """The roles of which each carries at least one of these scopes."""
+    return frozenset(role for scope in scopes for role in CARRIED_BY.get(scope, ()))
+
 
 def refuse_view(access: Access) -> str:
     """Any role on the model lets its holder read it; a token reads only the models that it is for."""
-    if access.scopes is not None and not access.scopes:
-        return "This token is not for this model."
+    if access.scopes is not None and not access.scopes & READING:
+        return "This token does not read this model: it needs the scope read."
     if access.has_role(*VIEWERS):
         return ""
     return "You have no role on this model: ask an admin for one."
 
 
+def refuse_download(access: Access) -> str:
+    """The bytes of a version, its held-out sets among them. `refuse_view` has been asked before."""
+    return "" if access.allows("read") else "This token lacks the scope read for this model."
+
+
 def refuse_model_creation(access: Access) -> str:
     if not access.allows("upload"):
-        return "This token lacks the scope upload."
+        return "Registering a model takes a token with the scope upload that is for all models."
     if access.has_role("contributor", "admin"):
         return ""
     return "Registering a model needs the role contributor."
 
 
 def refuse_model_edit(access: Access) -> str:
-    if access.scopes is not None:
-        return "A token does not edit models: log in."
+    if access.is_machine:
+        return "A token or a machine does not edit models: log in."
     if access.has_role("contributor", "release_manager", "admin"):
         return ""
     return "Editing a model needs the role contributor, release manager or admin."
@@ -96,35 +127,48 @@ def refuse_upload(access: Access) -> str:
 
 
 def refuse_log(access: Access) -> str:
-    """The whole log is for auditors and admins; everybody else sees the events of their models."""
+    """The whole log, of an installation, is for who audits all models (`access` is that to the
+    installation); everybody else reads the events of their models."""
     if not access.allows("audit-read"):
-        return "This token lacks the scope audit-read."
+        return "Reading the whole log takes a token with the scope audit-read that is for all models."
     if access.has_role("auditor", "admin"):
         return ""
-    return "Reading the whole log needs the role auditor or admin."
+    return "Reading the whole log needs the role auditor or admin on all models."
 
 
-def refuse_token(access: Access, scopes: frozenset[str]) -> str:
-    """A token never allows more than its owner may."""
-    if access.scopes is not None:
-        return "A token does not make tokens: log in."
-    needed = {
-        "upload": ("contributor",),
-        "release": ("contributor", "release_manager"),
-        "audit-read": ("auditor", "admin"),
-    }
-    for scope, roles in needed.items():
-        if scope in scopes and not access.has_role(*roles):
-            named = " or ".join(roles).replace("_", " ")
-            return f"A token with scope {scope} needs an owner with the role {named}."
-    if not access.has_role(*VIEWERS):
-        return "You have no role that a token could carry: ask an admin for one."
+def refuse_history(access: Access) -> str:
+    """The pages on which rows are looked at as they are kept: those of the reader's models."""
+    if not access.is_machine and access.has_role("auditor", "admin"):
+        return ""
+    return "The history needs the role auditor or admin."
+
+
+def refuse_token_making(maker: Access, owner: Access) -> str:
+    """People make tokens for themselves, and an admin makes those of machine accounts. `maker` is his
+    access to the installation."""
+    if maker.is_machine:
+        return "A token or a machine does not make tokens: log in."
+    if maker.username == owner.username or (owner.is_machine and maker.has_role("admin")):
+        return ""
+    return "You make tokens for yourself; for a machine account an admin makes them."
+
+
+def refuse_token(owner: Access, scopes: frozenset[str]) -> str:
+    """A token never allows more than its owner may, whoever makes it. `owner` is the owner's access on one
+    of its models, or to any at all."""
+    where = f" on {owner.model}" if owner.model else ""
+    for scope in sorted(scopes - carried(owner.roles)):
+        roles = CARRIED_BY.get(scope, ())
+        if roles == VIEWERS:
+            return f"Its owner has no role{where} that a token could carry: ask an admin for one."
+        named = " or ".join(roles).replace("_", " ")
+        return f"A token with scope {scope} needs an owner with the role {named}{where}."
     return ""
 
 
 def refuse_people(access: Access) -> str:
     """Who everybody is and holds is for those who grant and for those who audit."""
-    if access.scopes is None and access.has_role("admin", "auditor"):
+    if not access.is_machine and access.has_role("admin", "auditor"):
         return ""
     return "The list of people needs the role admin or auditor on all models."
 
@@ -136,6 +180,6 @@ def refuse_deactivation(access: Access, is_last: bool) -> str:
 
 def refuse_grant(access: Access) -> str:
     """`access` is that on the model of the role, or that to the installation where it is for all."""
-    if access.scopes is None and access.has_role("admin"):
+    if not access.is_machine and access.has_role("admin"):
         return ""
     return "Granting roles needs the role admin."

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable
-from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from registry import ledger, model_policy, names, policies
+from registry.builders import counted, keys
 from registry.errors import NotFound
 from registry.models import (
     ApiToken,
@@ -29,7 +29,6 @@ from registry.models import (
     RegisteredModel,
     Role,
     Tag,
-    begins,
 )
 from registry.principals import Access
 from registry.tokens import sha256_of
@@ -85,7 +84,7 @@ def access(asker: Any, token: ApiToken | None = None, model: RegisteredModel | N
         email=asker.email,
         model=model.name if model else "",
         roles=frozenset(roles),
-        scopes=None if token is None else _scopes(token, model),
+        scopes=None if token is None else _scopes(token, model, roles),
         is_machine=token is not None or asker.is_machine,
     )
 
@@ -95,18 +94,21 @@ def installation_access(asker: Any, token: ApiToken | None = None) -> Access:
     if not getattr(asker, "is_authenticated", False):
         return Access(username="")
     roles = set(Membership.objects.filter(person=asker, model=None).values_list("role", flat=True))
+    if asker.is_superuser:
+        roles.add(Role.ADMIN)
     return Access(
         username=asker.username,
         email=asker.email,
-        roles=frozenset(roles | ({Role.ADMIN} if asker.is_superuser else set())),
-        scopes=None if token is None else _scopes(token, None),
+        roles=frozenset(roles),
+        scopes=None if token is None else _scopes(token, None, roles),
         is_machine=token is not None or asker.is_machine,
     )
 
 
-def _scopes(token: ApiToken, model: RegisteredModel | None) -> frozenset[str]:
-    if model is None or token.all_models or token.for_models.filter(pk=model.pk).exists():
-        return frozenset(token.scopes)
+def _scopes(token: ApiToken, model: RegisteredModel | None, roles: Collection[str]) -> frozenset[str]:
+    """What the token may be used for here, where its owner holds these roles. Beyond its models: nothing."""
+    if token.all_models or (model is not None and token.for_models.filter(pk=model.pk).exists()):
+        return policies.carried(roles) & frozenset(token.scopes)
     return frozenset()
 
 
@@ -130,16 +132,6 @@ def token_of(owner: Person, pk: int) -> ApiToken:
     return found
 
 
-def scoring_tokens() -> QuerySet[ApiToken]:
-    """Tokens that the data plane must know: not revoked, not expired."""
-    usable = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    return (
-        ApiToken.objects.filter(usable, revoked_at=None, owner__is_active=True)
-        .prefetch_related("for_models")
-        .order_by("pk")
-    )
-
-
 def accesses(asker: Any, models: Collection[int]) -> dict[int, Access]:
     """What a person may use on each of these models, by its key: one query for all of them."""
     held = Membership.objects.filter(Q(model=None) | Q(model__in=models), person=asker)
@@ -161,19 +153,36 @@ def accesses(asker: Any, models: Collection[int]) -> dict[int, Access]:
 
 def sees_all_models(asker: Any, token: ApiToken | None = None) -> bool:
     """Whether no model is hidden from the asker."""
-    if token is not None and not token.all_models:
-        return False
-    return bool(asker.is_superuser or Membership.objects.filter(person=asker, model=None).exists())
+    return (token is None or token.all_models) and everywhere(asker, carriers(token, policies.READING))
 
 
 def visible_models(asker: Any, token: ApiToken | None = None) -> QuerySet[RegisteredModel]:
     """The models on which the asker has any role; all of them with a role for all models."""
+    return models_for(asker, token, policies.READING)
+
+
+def models_for(asker: Any, token: ApiToken | None, scopes: Collection[str]) -> QuerySet[RegisteredModel]:
+    """The models on which one of these scopes is the asker's: by a role that carries it, and with a token
+    only where the token has it too."""
+    roles = carriers(token, scopes)
     models = RegisteredModel.objects.all()
     if token is not None and not token.all_models:
         models = models.filter(tokens=token)
-    if sees_all_models(asker):
+    if everywhere(asker, roles):
         return models
-    return models.filter(pk__in=Membership.objects.filter(person=asker).values("model"))
+    return models.filter(pk__in=Membership.objects.filter(person=asker, role__in=roles).values("model"))
+
+
+def carriers(token: ApiToken | None, scopes: Collection[str]) -> frozenset[str]:
+    """The roles by which one of these scopes is had, with a token one that it has too."""
+    return policies.carriers(scopes if token is None else set(scopes) & set(token.scopes))
+
+
+def everywhere(asker: Any, roles: Collection[str]) -> bool:
+    """Whether the asker holds one of these roles for all models."""
+    if asker.is_superuser and Role.ADMIN in roles:
+        return True
+    return Membership.objects.filter(person=asker, model=None, role__in=roles).exists()
 
 
 def narrowed(rows: QuerySet[Any], by_index: Q, by_reading: Q) -> QuerySet[Any]:
@@ -334,63 +343,18 @@ def version_by_digest(of: RegisteredModel, digest: str) -> ModelVersion | None:
     return versions(of).filter(digest=digest).first()
 
 
+def builders(of: ModelVersion, plus_addresses: str = "same") -> list[Person]:
+    """The accounts that the manifest's `built.by` means, now or once; none where the builder is unknown."""
+    meant = counted(keys(of.built_by), plus_addresses)
+    return list(Person.objects.filter(keys__key__in=meant).distinct().order_by("username"))
+
+
 def lineage(of: ModelVersion) -> dict[str, Any]:
     """The data and extractor rows that carry this version's number."""
     return {
         "datasets": {d.purpose: d for d in of.model.datasets.filter(number=of.number)},
         "extractor": of.model.extractors.filter(number=of.number).select_related("artifact").first(),
     }
-
-
-def events(
-    *,
-    subject: str = "",
-    kind: str = "",
-    actor: str = "",
-    model: str = "",
-    after: int = 0,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> QuerySet[Event]:
-    """The log, filtered; a word ending in `*` matches as a beginning. Oldest first."""
-    found = Event.objects.filter(seq__gt=after)
-    if model and not names.is_slug(model):
-        model = slug(model)
-    for column, word in (("subject", subject), ("kind", kind), ("actor", actor), ("model", model)):
-        if word.endswith("*"):
-            found = _beginning(found, column, word[:-1])
-        elif word:
-            found = found.filter(**{column: word})
-    if since:
-        first = _numbers(Event.objects.filter(at__gte=since).order_by("at"))["first"]
-        found = found.filter(at__gte=since, seq__gte=NEVER if first is None else first)
-    if until:
-        last = _numbers(Event.objects.filter(at__lt=until).order_by("-at"))["last"]
-        found = found.filter(at__lt=until, seq__lte=0 if last is None else last)
-    return found.order_by("seq")
-
-
-def _numbers(rows: QuerySet[Event]) -> dict[str, int | None]:
-    """Between which numbers the log reached a time, so that nobody walks through what lies beyond it.
-
-    Numbers rise with time, but for a clock that was set back: so a thousand events are looked at.
-    """
-    return rows[:1000].aggregate(first=Min("seq"), last=Max("seq"))
-
-
-def _beginning(found: QuerySet[Event], column: str, start: str) -> QuerySet[Event]:
-    if not start:
-        return found
-    return narrowed(found, begins(column, start), Q(**{f"{column}__startswith": start}))
-
-
-def visible_events(found: QuerySet[Event], asker: Any) -> QuerySet[Event]:
-    """Those of the models that the asker may see. What happened to people and tokens has no model."""
-    if sees_all_models(asker):
-        return found.exclude(model="")
-    models = visible_models(asker)
-    named = models.filter(name=OuterRef("model"))
-    return narrowed(found, Q(model__in=models.values("name")), Q(Exists(named)))
 
 
 def log_head() -> str:

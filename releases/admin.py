@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.models import Group
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from registry import policies, selectors
 from registry.models import (
     ApiToken,
     Artifact,
@@ -23,8 +26,14 @@ from releases.models import Environment, FeedbackBatch, GateRun, Release, Review
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """History pages: no add, no change, no delete; who may view is decided by role."""
+    """History pages: no add, no change, no delete.
 
+    Who audits all models reads all rows. Who audits some reads the rows whose `of_model` leads to one of
+    these (to its `model_key`); a list without it is of no model.
+    """
+
+    of_model = ""
+    model_key = "pk"
     actions = None
     list_per_page = 50
     show_full_result_count = False
@@ -39,10 +48,25 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.admin_site.has_permission(request)
+        if not self.admin_site.has_permission(request):
+            return False
+        return bool(self.of_model) or _reads_all(request)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.admin_site.has_permission(request)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        if _reads_all(request):
+            return rows
+        if not self.of_model:
+            return rows.none()
+        audited = selectors.models_for(request.user, None, {"audit-read"})
+        return rows.filter(**{f"{self.of_model}__in": audited.values(self.model_key)})
+
+
+def _reads_all(request: HttpRequest) -> bool:
+    return not policies.refuse_log(selectors.installation_access(request.user))
 
 
 admin.site.unregister(Group)  # rights come from roles alone
@@ -54,10 +78,13 @@ class EventAdmin(ReadOnly):
     list_filter = ("kind",)
     search_fields = ("subject", "actor", "model")
     ordering = ("-seq",)
+    of_model = "model"
+    model_key = "name"
 
 
 @admin.register(Release)
 class ReleaseAdmin(ReadOnly):
+    of_model = "model"
     list_display = ("id", "model", "version", "environment", "state", "opened_by", "opened_at")
     list_filter = ("state", "environment")
     search_fields = ("model__name", "model__title")
@@ -66,6 +93,7 @@ class ReleaseAdmin(ReadOnly):
 
 @admin.register(GateRun)
 class GateRunAdmin(ReadOnly):
+    of_model = "release__model"
     list_display = ("release", "gate", "outcome", "summary", "finished_at")
     list_filter = ("gate", "outcome")
     list_select_related = ("release",)
@@ -73,6 +101,7 @@ class GateRunAdmin(ReadOnly):
 
 @admin.register(Review)
 class ReviewAdmin(ReadOnly):
+    of_model = "release__model"
     list_display = ("release", "slot", "verdict", "person", "created_at")
     list_filter = ("slot", "verdict")
     list_select_related = ("release", "person")
@@ -80,6 +109,7 @@ class ReviewAdmin(ReadOnly):
 
 @admin.register(Rollout)
 class RolloutAdmin(ReadOnly):
+    of_model = "release__model"
     list_display = ("id", "release", "phase", "reason", "opened_at", "closed_at")
     list_filter = ("phase",)
     list_select_related = ("release",)
@@ -87,6 +117,7 @@ class RolloutAdmin(ReadOnly):
 
 @admin.register(Route)
 class RouteAdmin(ReadOnly):
+    of_model = "model"
     list_display = ("model", "environment", "revision", "at")
     list_filter = ("environment",)
     search_fields = ("model__name", "model__title")
@@ -95,6 +126,7 @@ class RouteAdmin(ReadOnly):
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnly):
+    of_model = "model"
     list_display = ("model", "number", "digest", "uploaded_by", "built_by", "created_at")
     search_fields = ("model__name", "model__title", "digest")
     list_select_related = ("model", "uploaded_by")
@@ -102,6 +134,7 @@ class ModelVersionAdmin(ReadOnly):
 
 @admin.register(PolicyProposal)
 class PolicyProposalAdmin(ReadOnly):
+    of_model = "model"
     list_display = ("id", "model", "proposed_by", "proposed_at", "decision", "decided_by", "decided_at")
     list_filter = ("decision",)
     search_fields = ("model__name", "model__title")
@@ -122,6 +155,18 @@ class ApiTokenAdmin(ReadOnly):
     list_select_related = ("owner",)
 
 
-@admin.register(RegisteredModel, Artifact, Grounds, Job, Membership, Environment, FeedbackBatch, Reward)
+@admin.register(RegisteredModel)
+class RegisteredModelAdmin(ReadOnly):
+    of_model = "pk"
+    list_select_related = True
+
+
+@admin.register(Membership, Reward)
+class OfModelAdmin(ReadOnly):
+    of_model = "model"
+    list_select_related = True
+
+
+@admin.register(Artifact, Grounds, Job, Environment, FeedbackBatch)
 class PlainAdmin(ReadOnly):
     list_select_related = True

@@ -9,9 +9,11 @@ class ReleasesConfig(AppConfig):
     verbose_name = "Releases"
 
     def ready(self) -> None:
-        from registry import log_words  # models must be loaded first
+        from registry import covers, log_words  # models must be loaded first
+        from releases.covers import CHECKS
         from releases.events import Kind
         from releases.guards import install
 
         log_words.KINDS |= {str(kind) for kind in Kind}
+        covers.CHECKS.extend(check for check in CHECKS if check not in covers.CHECKS)
         post_migrate.connect(install, sender=self)

@@ -19,6 +19,18 @@ OWN_UPLOAD = """(
                JOIN registry_person p ON p.id = NEW.person_id
                WHERE r.id = NEW.release_id AND v.built_by <> ''
                AND lower(v.built_by) IN (lower(p.email), lower(p.username))))"""
+_NAMED = "registry_builderkey b JOIN registry_personkey k ON k.key = b.key"
+_OWN_BUILD = f"""EXISTS (SELECT 1 FROM releases_release r, {_NAMED}
+    WHERE r.id = NEW.release_id AND b.version_id = r.version_id AND k.person_id = NEW.person_id
+    AND (substr(b.key, 1, 2) <> 'b:' OR coalesce({{plus_addresses}}, 'same') <> 'distinct'))"""  # noqa: S608
+_BUILDER_UNKNOWN = f"""NEW.verdict = 'approve' AND EXISTS (SELECT 1 FROM releases_release r
+    WHERE r.id = NEW.release_id AND coalesce({{unknown_builder}}, 'show') = 'refuse' AND NOT EXISTS (
+        SELECT 1 FROM {_NAMED} WHERE b.version_id = r.version_id
+        AND (substr(b.key, 1, 2) <> 'b:' OR coalesce({{plus_addresses}}, 'same') <> 'distinct')))"""  # noqa: S608
+_SQLITE_POLICY = {
+    name: f"json_extract(r.policy, '$.{name}')" for name in ("plus_addresses", "unknown_builder")
+}
+_POSTGRES_POLICY = {name: f"(r.policy ->> '{name}')" for name in _SQLITE_POLICY}
 STALE = """NOT EXISTS (SELECT 1 FROM releases_release r JOIN registry_modelversion v ON v.id = r.version_id
     WHERE r.id = NEW.release_id AND r.evidence_digest = NEW.evidence_digest
     AND v.digest = NEW.version_digest)"""
@@ -31,6 +43,9 @@ _UNSIGNED = """EXISTS (SELECT 1 FROM {slots} WHERE NOT EXISTS (SELECT 1 FROM rel
 _CONDEMNED = f"""EXISTS (SELECT 1 FROM releases_gaterun g JOIN releases_release r ON r.id = g.release_id
     WHERE r.version_id = NEW.version_id AND g.outcome = 'failed' AND g.gate IN {DATA_GATES})"""  # noqa: S608 - constants of this file
 _GOES_FORWARD = "OLD.state <> NEW.state AND NEW.state IN ('validating', 'rolling_out')"
+_REWRITTEN = """OLD.outcome IN ('passed', 'failed') AND (NEW.outcome <> OLD.outcome OR NEW.gate <> OLD.gate
+    OR NEW.release_id <> OLD.release_id OR NEW.summary <> OLD.summary OR NEW.attempt <> OLD.attempt
+    OR CAST(NEW.evidence AS TEXT) <> CAST(OLD.evidence AS TEXT))"""
 _FAILED_FOR_GOOD = f"OLD.outcome = 'failed' AND OLD.gate IN {DATA_GATES}"
 _BECOMES_SERVING = "NEW.state IN ('rolling_out', 'live') AND OLD.state <> NEW.state"
 _SQLITE_SLOTS = "json_each(NEW.policy, '$.slots') AS slots"
@@ -46,6 +61,24 @@ GUARDS = [
     *frozen("releases_route"),
     Guard(
         "nobody_reviews_their_own_upload", "releases_review", "INSERT", "four eyes: own upload", OWN_UPLOAD
+    ),
+    Guard(
+        "nobody_reviews_their_own_build",
+        "releases_review",
+        "INSERT",
+        "four eyes: own upload",
+        _OWN_BUILD.format(**_SQLITE_POLICY),
+        _OWN_BUILD.format(**_POSTGRES_POLICY),
+        reads="registry_personkey",
+    ),
+    Guard(
+        "an_unknown_builder_is_refused_by_policy",
+        "releases_review",
+        "INSERT",
+        "who built this is unknown here",
+        _BUILDER_UNKNOWN.format(**_SQLITE_POLICY),
+        _BUILDER_UNKNOWN.format(**_POSTGRES_POLICY),
+        reads="registry_personkey",
     ),
     Guard(
         "no_machine_reviews",
@@ -85,6 +118,20 @@ GUARDS = [
         CONDEMNED,
         f"{_GOES_FORWARD} AND {_CONDEMNED}",
         reads="releases_gaterun",
+    ),
+    Guard(
+        "a_verdict_is_kept_as_it_was_found",
+        "releases_gaterun",
+        "UPDATE",
+        "a finished gate keeps its verdict",
+        _REWRITTEN,
+    ),
+    Guard(
+        "no_verdict_is_deleted",
+        "releases_gaterun",
+        "DELETE",
+        "a finished gate keeps its verdict",
+        "OLD.outcome IN ('passed', 'failed')",
     ),
     Guard(
         "a_failed_data_gate_stays_failed",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from registry.builders import keys_of_person
 from registry.principals import Access
 from releases.lifecycle import Action, State, actions
 
@@ -19,15 +20,25 @@ SLOT_ROLES = {
 }
 
 
+OWN_WORK = "You uploaded or built this version: it needs someone else."
+UNKNOWN_BUILDER = (
+    "Who built this version is unknown here, and this model's policy wants to know: upload it with built.by"
+    " naming an account."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a policy may know about a release. `uploaders` are usernames and e-mail addresses;
-    `condemned` says which data gate the version failed, in this or another release."""
+    `builders` are the keys of who is named as builder, `builder_refused` says that he has no account and the
+    policy wants one; `condemned` says which data gate the version failed, in this or another release."""
 
     state: State
     slots: tuple[str, ...] = ()
     signed: dict[str, str] = field(default_factory=dict)
     uploaders: frozenset[str] = frozenset()
+    builders: frozenset[str] = frozenset()
+    builder_refused: bool = False
     rollout_open: bool = False
     other_rollout_open: bool = False
     can_restore: bool = False
@@ -49,8 +60,8 @@ def refuse_review(access: Access, facts: Facts, slot: str) -> str:
         return f"This release is {facts.state.replace('_', ' ')}: there is nothing to review."
     if slot not in facts.slots:
         return f"This model's policy has no {slot} review."
-    if {access.username.lower(), access.email.lower()} & {u.lower() for u in facts.uploaders if u}:
-        return "You uploaded or built this version: it needs someone else."
+    if reason := _refuse_maker(access, facts):
+        return reason
     role = SLOT_ROLES[slot]
     if not access.has_role(role):
         return f"The {slot} review needs the role {role.replace('_', ' ')}."
@@ -59,6 +70,15 @@ def refuse_review(access: Access, facts: Facts, slot: str) -> str:
     if access.username in facts.signed.values():
         return "You have signed another review of this release: one person fills one slot."
     return ""
+
+
+def _refuse_maker(access: Access, facts: Facts) -> str:
+    names = {access.username.lower(), access.email.lower()}
+    if names & {uploader.lower() for uploader in facts.uploaders if uploader}:
+        return OWN_WORK
+    if keys_of_person(access.username, access.email) & facts.builders:
+        return OWN_WORK
+    return UNKNOWN_BUILDER if facts.builder_refused else ""
 
 
 def _needs(*roles: str) -> Callable[[Access, Facts], str]:

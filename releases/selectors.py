@@ -13,8 +13,19 @@ from django.db.models import Avg, Count, Exists, Max, OuterRef, Prefetch, Q, Que
 
 from registry import policies as registry_policies
 from registry import selectors as registry_selectors
+from registry.builders import counted, keys
 from registry.errors import NotFound
-from registry.models import ApiToken, Event, Membership, ModelVersion, RegisteredModel, VersionUploader
+from registry.models import (
+    ApiToken,
+    BuilderKey,
+    Event,
+    Membership,
+    ModelVersion,
+    Person,
+    PersonKey,
+    RegisteredModel,
+    VersionUploader,
+)
 from registry.principals import Access
 from releases import policies
 from releases.guards import DATA_GATES
@@ -210,8 +221,8 @@ def _unsigned(slot: str) -> Q:
 def _by_or_signed_by(person: Any) -> Q:
     """Four eyes: who uploaded or built it, or has signed it, has nothing more to sign."""
     mine = Q(Exists(VersionUploader.objects.filter(version=OuterRef("version"), person=person)))
-    for name in filter(None, (person.username, person.email)):
-        mine |= Q(version__built_by__iexact=name)
+    known = PersonKey.objects.filter(person=person, key=OuterRef("key"))
+    mine |= Q(Exists(BuilderKey.objects.filter(Exists(known), version=OuterRef("version"))))
     signed = Review.objects.filter(
         release=OuterRef("pk"), evidence_digest=OuterRef("evidence_digest"), person=person
     )
@@ -295,6 +306,8 @@ def _facts(of: Release, rollouts: Collection[int], live: Collection[int], condem
         slots=tuple(of.policy.get("slots", ())),
         signed={slot: review.person.username for slot, review in signatures(of).items()},
         uploaders=frozenset(uploaders - {""}),
+        builders=counted(keys(of.version.built_by), of.policy.get("plus_addresses", "same")),
+        builder_refused=_builder_refused(of),
         rollout_open=of.pk in rollouts,
         other_rollout_open=any(pk != of.pk for pk in rollouts),
         can_restore=of.state == State.LIVE and restorable(of) is not None,
@@ -303,6 +316,15 @@ def _facts(of: Release, rollouts: Collection[int], live: Collection[int], condem
         already_live=any(pk != of.pk for pk in live),
         condemned=condemned,
     )
+
+
+def builders(of: Release) -> list[Person]:
+    """The accounts that are meant as builders of the version, by the policy that the release keeps."""
+    return registry_selectors.builders(of.version, of.policy.get("plus_addresses", "same"))
+
+
+def _builder_refused(of: Release) -> bool:
+    return of.policy.get("unknown_builder", "show") == "refuse" and not builders(of)
 
 
 def _retirement_asked_by(of: Release) -> str:

@@ -15,6 +15,7 @@ from celery import shared_task
 from registry.models import Event, Job
 from registry.services import jobs
 from registry.services.dispatching import Reactions, Wanted, dispatch
+from registry.services.heads import tell_head
 from registry.wakeups import ring_queue
 from releases import selectors
 from releases.events import Kind
@@ -46,6 +47,10 @@ REACTIONS: Reactions = {
     Kind.ROUTE_REVISED: _publish_for_route,
     "token.created": _publish_everywhere,
     "token.revoked": _publish_everywhere,
+    "role.granted": _publish_everywhere,
+    "role.revoked": _publish_everywhere,
+    "person.deactivated": _publish_everywhere,
+    "person.reactivated": _publish_everywhere,
 }
 
 
@@ -135,7 +140,7 @@ def dispatch_events() -> None:
 @shared_task(name="releases.tick", ignore_result=True)
 def tick() -> None:
     """Once a second: nothing stays undone because a message, a worker or Redis was lost."""
-    _apart(partial(dispatch, REACTIONS), _ring_waiting)
+    _apart(partial(dispatch, REACTIONS), _ring_waiting, tell_head)
     for environment in selectors.environments():
         _apart(*(partial(part, environment) for part in WATCHED))
 

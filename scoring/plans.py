@@ -219,6 +219,7 @@ class RoutingPlan:
     """All that scoring knows of one environment. `sequence` only ever grows; `revision` too, per model.
 
     Both count within one `installation`: a database that was made anew counts from the beginning.
+    `log_digest` is that of the log's line `sequence`: so each node keeps a signed head of the log.
     """
 
     environment: str
@@ -228,10 +229,12 @@ class RoutingPlan:
     tokens: tuple[PlannedToken, ...] = ()
     public: bool = False
     installation: str = ""
+    log_digest: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {
             "format": FORMAT,
+            "log_digest": self.log_digest,
             "environment": self.environment,
             "installation": self.installation,
             "sequence": self.sequence,
@@ -261,6 +264,7 @@ def parse(payload: str) -> RoutingPlan:
             tokens=tuple(PlannedToken.from_json(token) for token in document.get("tokens", ())),
             public=bool(document.get("public", False)),
             installation=str(document.get("installation", "")),
+            log_digest=str(document.get("log_digest", "")),
         )
         # Half a character, as an escape can make it, and NaN could be read here and written nowhere.
         json.dumps(plan.to_json(), ensure_ascii=False, allow_nan=False).encode()

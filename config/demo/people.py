@@ -30,7 +30,7 @@ PEOPLE = (
     DemoPerson("admin", (), "administration", admin=True),
 )
 CI = DemoPerson("ci", ("contributor",), "the CI account", machine=True)
-CI_SCOPES = ("upload", "score", "score-version", "feedback", "release")
+CI_SCOPES = ("upload", "read", "score", "score-version", "feedback", "release")
 
 SIGNATURES = (
     (

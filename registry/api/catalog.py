@@ -13,13 +13,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from registry import selectors
+from registry import policies, selectors
 from registry.api.asking import body, query
 from registry.api.idempotency import idempotent
 from registry.api.paging import page_of, paged
 from registry.api.permissions import LoggedIn
 from registry.api.shapes import ModelEdit, ModelQuery, ModelShape, NewModel, VersionShape
-from registry.errors import Conflict
+from registry.errors import Conflict, NotAllowed
 from registry.services import models
 from registry.services.downloads import open_file
 
@@ -113,9 +113,11 @@ class VersionFile(APIView):
         responses={(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)},
     )
     def get(self, request: Request, model: str, number: int, key: str) -> FileResponse:
-        """The bytes, always as an attachment; the `ETag` is their SHA-256."""
-        version = selectors.version(selectors.model(model, request.user, request.auth), number)
-        file = open_file(version, key)
+        """The bytes, always as an attachment; the `ETag` is their SHA-256. A token needs the scope `read`."""
+        of = selectors.model(model, request.user, request.auth)
+        if reason := policies.refuse_download(selectors.access(request.user, request.auth, of)):
+            raise NotAllowed(reason)
+        file = open_file(selectors.version(of, number), key)
         response = FileResponse(
             file.stream,
             as_attachment=True,

@@ -9,13 +9,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from registry import events, policies, selectors
+from registry import events, logbook, policies, selectors
 from registry.api.asking import query
 from registry.api.paging import page_of, paged
 from registry.api.permissions import LoggedIn
 from registry.api.shapes import EventQuery, EventShape, HeadShape, ReportShape
 from registry.errors import NotAllowed
 from registry.ledger import GENESIS
+
+NO_EVENT = {"seq": 0, "digest": GENESIS, "at": None}
 
 
 class Events(APIView):
@@ -25,14 +27,11 @@ class Events(APIView):
 
     @extend_schema(operation_id="events_list", parameters=[EventQuery], responses=page_of(EventShape))
     def get(self, request: Request) -> Response:
-        """Auditors read all of it, other people the events of their models."""
+        """Who audits all models reads all of it, everybody else the events of their models; a token those
+        of its models, with the scope `audit-read`."""
         asked = query(EventQuery, request)
         filters = {name: asked[name] for name in ("subject", "kind", "actor", "model", "after")}
-        found = selectors.events(**filters)
-        if reason := policies.refuse_log(selectors.access(request.user, request.auth)):
-            if request.auth is not None:
-                raise NotAllowed(reason)
-            found = selectors.visible_events(found, request.user)
+        found = logbook.log(request.user, request.auth, **filters)
         return paged(request, found, EventShape, order="seq", view=self)
 
 
@@ -44,10 +43,11 @@ class Verification(APIView):
     @extend_schema(operation_id="events_verify", responses=ReportShape)
     def get(self, request: Request) -> Response:
         """Reads the whole log and its witness, and names the first line that is not what it should be."""
-        if reason := policies.refuse_log(selectors.access(request.user, request.auth)):
+        if reason := policies.refuse_log(selectors.installation_access(request.user, request.auth)):
             raise NotAllowed(reason)
         report = events.verify()
-        return Response(asdict(report) | {"intact": report.intact})
+        told = asdict(report) | {"intact": report.intact, "not_covered": events.NOT_COVERED}
+        return Response(ReportShape(told | {"witness": events.witness_standing()}).data)
 
 
 class Head(APIView):
@@ -58,7 +58,6 @@ class Head(APIView):
     @extend_schema(operation_id="events_head", responses=HeadShape)
     def get(self, request: Request) -> Response:
         """Keep it somewhere else: a later log that does not contain it has been rewritten."""
-        last = selectors.events().last()
-        if last is None:
-            return Response({"seq": 0, "digest": GENESIS, "at": None})
-        return Response(HeadShape(last).data)
+        last = logbook.last_event()
+        said = {"seq": last.seq, "digest": last.digest, "at": last.at} if last else NO_EVENT
+        return Response(HeadShape(said | {"witness": events.witness_standing()}).data)

@@ -168,8 +168,17 @@ class EventShape(serializers.Serializer[Any]):
     digest = serializers.CharField()
 
 
+class WitnessShape(serializers.Serializer[Any]):
+    """How log and witness file stand to each other; `tone` is positive, caution or danger."""
+
+    tone = serializers.CharField()
+    word = serializers.CharField()
+    sentence = serializers.CharField()
+
+
 class ReportShape(serializers.Serializer[Any]):
-    """What a verification of the log found; `broken_at` is the first bad line."""
+    """What a verification of the log found; `broken_at` is the first bad line, `findings` are what else
+    contradicts the log, `not_covered` is what a verification does not look at."""
 
     intact = serializers.BooleanField()
     events = serializers.IntegerField()
@@ -177,12 +186,16 @@ class ReportShape(serializers.Serializer[Any]):
     broken_at = serializers.IntegerField(allow_null=True)
     reason = serializers.CharField()
     witnessed = serializers.IntegerField()
+    findings = serializers.ListField(child=serializers.CharField())
+    not_covered = serializers.ListField(child=serializers.CharField())
+    witness = WitnessShape()
 
 
 class HeadShape(serializers.Serializer[Any]):
     seq = serializers.IntegerField()
     digest = serializers.CharField()
     at = serializers.DateTimeField(allow_null=True)
+    witness = WitnessShape()
 
 
 class NewToken(Strict):

@@ -1,6 +1,7 @@
 """The rows of the registry, by noun."""
 
 from registry.models.access import ApiToken, Attempts, Membership, Role, Scope
+from registry.models.builders import BuilderKey, PersonKey
 from registry.models.catalog import (
     Alias,
     Artifact,
@@ -30,6 +31,7 @@ __all__ = [
     "Artifact",
     "Attempts",
     "Beginning",
+    "BuilderKey",
     "ConfidenceSet",
     "DatasetVersion",
     "EndToEndSet",
@@ -45,6 +47,7 @@ __all__ = [
     "ModelVersion",
     "Outbox",
     "Person",
+    "PersonKey",
     "PolicyProposal",
     "RegisteredModel",
     "Role",

@@ -43,6 +43,7 @@ class Scope(models.TextChoices):
     """What a token may be used for."""
 
     UPLOAD = "upload", "upload versions"
+    READ = "read", "read facts and files"
     SCORE = "score", "score"
     SCORE_VERSION = "score-version", "score a version by name"
     FEEDBACK = "feedback", "send feedback"
@@ -53,7 +54,8 @@ class Scope(models.TextChoices):
 class ApiToken(models.Model):
     """A bearer token `assay_<identifier>_<random>`; only its SHA-256 is kept.
 
-    A token can do what its scopes say, on its models, and never more than its owner may.
+    A token can do what its scopes say, on its models, and never more than its owner may now: a scope
+    whose role its owner has lost is lost too.
     """
 
     identifier = models.CharField(max_length=12, unique=True)

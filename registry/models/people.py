@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+
+from registry.builders import keys_of_person
+from registry.models.builders import PersonKey
 
 
 class Person(AbstractUser):
@@ -15,6 +20,12 @@ class Person(AbstractUser):
 
     def __str__(self) -> str:
         return self.username
+
+    def save(self, *args: Any, **more: Any) -> None:
+        """Whoever was known by an address stays known by it, so that no change of it hides a builder."""
+        super().save(*args, **more)
+        known = [PersonKey(person=self, key=key) for key in keys_of_person(self.username, self.email)]
+        PersonKey.objects.bulk_create(known, ignore_conflicts=True)
 
     @property
     def actor(self) -> str:

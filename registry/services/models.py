@@ -45,7 +45,6 @@ def create_model(
             policy=rules.to_json(),
             created_by=by,
         )
-        Membership.objects.get_or_create(person=by, model=model, role=Role.CONTRIBUTOR)
         record(
             Kind.MODEL_CREATED,
             f"model/{slug}",
@@ -55,6 +54,14 @@ def create_model(
             task=task,
             policy=model.policy,
         )
+        record(
+            Kind.ROLE_GRANTED,
+            by.actor,
+            actor=(token or by).actor,
+            model=slug,
+            role=Role.CONTRIBUTOR,
+        )
+        Membership.objects.create(person=by, model=model, role=Role.CONTRIBUTOR)
         return model
 
 

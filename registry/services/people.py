@@ -64,12 +64,12 @@ def grant(
     _judge(role, model, by)
     words = on_grounds(why) if by is not None else ""
     with write():
-        _, created = Membership.objects.get_or_create(person=person, model=model, role=role)
-        if created:
+        if not Membership.objects.filter(person=person, model=model, role=role).exists():
             name = model.name if model else ""
             said = {"grounds": grounds(words, by).digest} if by is not None else {}
             actor = by.actor if by else SYSTEM
             record(Kind.ROLE_GRANTED, person.actor, actor=actor, model=name, role=role, **said)
+            Membership.objects.create(person=person, model=model, role=role)
 
 
 def revoke(person: Person, role: str, *, by: Person, why: str, model: RegisteredModel | None = None) -> None:
@@ -80,11 +80,12 @@ def revoke(person: Person, role: str, *, by: Person, why: str, model: Registered
         is_admin = role == Role.ADMIN and model is None and not person.is_superuser
         if is_admin and logins.is_last_administrator(person):
             raise NotAllowed(policies.LAST_ADMIN)
-        gone, _ = Membership.objects.filter(person=person, model=model, role=role).delete()
-        if gone:
+        held = Membership.objects.filter(person=person, model=model, role=role)
+        if held.exists():
             name = model.name if model else ""
             said = grounds(words, by).digest
             record(Kind.ROLE_REVOKED, person.actor, actor=by.actor, model=name, role=role, grounds=said)
+            held.delete()
 
 
 def _judge(role: str, model: RegisteredModel | None, by: Person | None) -> None:

@@ -11,7 +11,7 @@ from registry import policies
 from registry.errors import BadInput, NotAllowed
 from registry.events import Kind, record
 from registry.models import ApiToken, Person, RegisteredModel, Scope
-from registry.selectors import access
+from registry.selectors import access, installation_access
 from registry.tokens import identifier_of, new_secret, sha256_of
 from registry.transactions import write
 
@@ -33,9 +33,7 @@ def create_token(
     """
     wanted = frozenset(scopes)
     _check(name, wanted, expires_at)
-    if by != owner and not by.is_superuser:
-        raise NotAllowed("You make tokens for yourself; for a machine account an admin makes them.")
-    if reason := policies.refuse_token(access(owner, acting_token), wanted):
+    if reason := _refusal(owner, wanted, by, acting_token, models):
         raise NotAllowed(reason)
     identifier, text = (identifier_of(secret) or new_secret()[0], secret) if secret else new_secret()
     with write():
@@ -63,13 +61,26 @@ def create_token(
 
 def revoke_token(token: ApiToken, *, by: Person) -> ApiToken:
     """End a token now; the routing plan without it goes out within a second. Twice is once."""
-    if by != token.owner and not by.is_superuser:
+    if by != token.owner and not installation_access(by).has_role("admin"):
         raise NotAllowed("Only its owner or an admin revokes a token.")
     with write():
         if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
             record(Kind.TOKEN_REVOKED, token.actor, actor=by.actor, owner=token.owner.actor)
     token.refresh_from_db()
     return token
+
+
+def _refusal(
+    owner: Person,
+    wanted: frozenset[str],
+    by: Person,
+    acting_token: ApiToken | None,
+    models: Sequence[RegisteredModel] | None,
+) -> str:
+    if reason := policies.refuse_token_making(installation_access(by, acting_token), access(owner)):
+        return reason
+    owners = [access(owner)] if models is None else [access(owner, None, model) for model in models]
+    return next(filter(None, (policies.refuse_token(held, wanted) for held in owners)), "")
 
 
 def _check(name: str, scopes: frozenset[str], expires_at: datetime | None) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max, Q
+from django.db.models import Max
 
 from registry import inspection, policies
 from registry.errors import DigestMismatch, NotAllowed, RefusedArtifact
@@ -29,10 +29,10 @@ from registry.models import (
     Person,
     RegisteredModel,
     VersionFile,
-    VersionUploader,
 )
 from registry.selectors import access, version_by_digest
 from registry.services import labels, terms
+from registry.services.builders import stand_behind
 from registry.storage import Adopts, ArtifactStore, Stored
 from registry.storage.arriving import Mark, mark_of
 from registry.stores import artifact_store
@@ -140,7 +140,7 @@ def create_version(
         _file_rows(version, prepared.facts)
         _lineage_rows(version, prepared)
         _set_rows(version, prepared)
-        _uploader_rows(version, by)
+        stand_behind(version, by)
         record(
             Kind.VERSION_UPLOADED,
             f"version/{model.name}/{version.number}",
@@ -225,11 +225,3 @@ def _metric_columns(metric: MetricRange) -> dict[str, Any]:
         "margin": metric.margin or 0.0,
         "claimed": metric.claimed,
     }
-
-
-def _uploader_rows(version: ModelVersion, by: Person) -> None:
-    """The token's owner and whoever the manifest names as builder: none of them may review it."""
-    named = Q(username__iexact=version.built_by) | Q(email__iexact=version.built_by)
-    builders = Person.objects.filter(named) if version.built_by else Person.objects.none()
-    for person in {by, *builders}:
-        VersionUploader.objects.create(version=version, person=person)

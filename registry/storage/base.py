@@ -48,6 +48,14 @@ class Forgets(Protocol):
         ...
 
 
+class Notes(Protocol):
+    """A store that also keeps small notes under names of ours, each written once."""
+
+    def note(self, name: str, content: bytes) -> None:
+        """Keep the note; one that is there already stays as it is. Raises StoreFull, StoreUnavailable."""
+        ...
+
+
 @runtime_checkable
 class Adopts(Protocol):
     """A store that can take a finished file whose digest is known, for less than what `put` costs.

@@ -51,6 +51,11 @@ class LocalStore:
     def forget(self, digest: str) -> None:
         self.path(digest).unlink(missing_ok=True)
 
+    def note(self, name: str, content: bytes) -> None:
+        with temporary_file(self.root / "tmp") as file:
+            file.write(content)
+            publish(file, self.root / name, root=self.root)
+
     def _publish(self, file: IO[bytes], stored: Stored) -> None:
         target = self.path(stored.digest)
         made = publish(file, target, root=self.root)

@@ -13,6 +13,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._blobs: dict[str, bytes] = {}
+        self.notes: dict[str, bytes] = {}
 
     def put(self, stream: BinaryIO, *, limit: int | None = None) -> Stored:
         reader = CountedReader(stream, limit)
@@ -28,6 +29,9 @@ class MemoryStore:
 
     def forget(self, digest: str) -> None:
         self._blobs.pop(digest, None)
+
+    def note(self, name: str, content: bytes) -> None:
+        self.notes.setdefault(name, content)
 
     def exists(self, digest: str) -> bool:
         return digest in self._blobs

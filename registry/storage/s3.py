@@ -95,6 +95,10 @@ class S3Store:
         with self._said_plainly():
             self._client.delete_object(Bucket=self.bucket, Key=self._key(digest))
 
+    def note(self, name: str, content: bytes) -> None:
+        with self._said_plainly(), _put_if_absent():
+            self._client.put_object(**self._place(self._at(name)), Body=content, IfNoneMatch="*")
+
     def _put_small(self, content: bytes, stored: Stored) -> None:
         with _put_if_absent():
             self._client.put_object(

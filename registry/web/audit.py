@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
-from registry import events, log_words, policies, selectors
+from registry import events, log_words, logbook, policies, selectors
 from registry.errors import NotAllowed
 from registry.web.exporting import csv_line, download, neutral
 from registry.web.pages import page
@@ -57,7 +57,8 @@ def listed(request: HttpRequest) -> dict[str, Any]:
         "page": rows,
         "titles": selectors.titles(event.model for event in rows.rows),
         "whole_log": _may_read_all(request),
-        "head": selectors.events().order_by("-seq").first(),
+        "head": logbook.last_event(),
+        "witness": events.witness_standing(),
         "query": query.urlencode(),
         "filtered": any(name in query and query[name] for name in form.fields),
     }
@@ -67,9 +68,9 @@ def listed(request: HttpRequest) -> dict[str, Any]:
 def verify(request: HttpRequest) -> HttpResponseBase:
     """Walk the whole chain now and say what was found; a fragment for htmx, else a page of its own."""
     if not _may_read_all(request):
-        raise NotAllowed("Verifying the whole log needs the role auditor or admin.")
+        raise NotAllowed("Verifying the whole log needs the role auditor or admin on all models.")
     template = "registry/_chain.html" if request.htmx else "registry/chain.html"  # type: ignore[attr-defined]
-    return render(request, template, {"report": events.verify()})
+    return render(request, template, {"report": events.verify(), "not_covered": events.NOT_COVERED})
 
 
 @page
@@ -104,7 +105,7 @@ def json_lines(rows: Iterable[Any]) -> Iterator[str]:
 
 
 def _may_read_all(request: HttpRequest) -> bool:
-    return not policies.refuse_log(selectors.access(request.user))
+    return not policies.refuse_log(selectors.installation_access(request.user))
 
 
 def _filtered(request: HttpRequest) -> tuple[AuditFilter, QuerySet[Any]]:
@@ -113,11 +114,9 @@ def _filtered(request: HttpRequest) -> tuple[AuditFilter, QuerySet[Any]]:
     wanted = dict(form.cleaned_data)
     seq = wanted.pop("seq", None)
     wanted, parts = log_words.exact(request.user, wanted)
-    found = selectors.events(**{name: value for name, value in wanted.items() if value})
+    found = logbook.log(request.user, **{name: value for name, value in wanted.items() if value})
     for column, words in parts.items():
         found = log_words.any_of(found, column, words)
     if seq:
         found = found.filter(seq=seq)
-    if not _may_read_all(request):
-        found = selectors.visible_events(found, request.user)
     return form, found

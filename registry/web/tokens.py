@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 
 from registry import selectors
 from registry.errors import DomainError
+from registry.policies import carried
 from registry.services.tokens import create_token, revoke_token
 from registry.web import drafts
 from registry.web.drafts import Written
@@ -24,6 +25,7 @@ from registry.web.pages import action, form_page
 
 SCOPES = [
     ("upload", "upload: register versions and their files"),
+    ("read", "read: facts and files of versions, held-out sets too"),
     ("score", "score: ask for predictions of what is released"),
     ("score-version", "score-version: ask a version by its number"),
     ("feedback", "feedback: send rewards and labels"),
@@ -54,6 +56,13 @@ class Names(forms.SelectMultiple):
         return format_html("<select{}>\n{}\n</select>", own, options)
 
 
+class Offered(forms.MultipleChoiceField):
+    """Shows what can be chosen; why something else is refused is for the service to say."""
+
+    def valid_value(self, value: Any) -> bool:
+        return True
+
+
 class TokenForm(forms.Form):
     """What a new token is for, and how long."""
 
@@ -62,8 +71,7 @@ class TokenForm(forms.Form):
         label="What it is for",
         widget=forms.TextInput(attrs={"placeholder": "fraud pipeline, nightly"}),
     )
-    scopes = forms.MultipleChoiceField(
-        choices=SCOPES,
+    scopes = Offered(
         label="What it may do",
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one."},
@@ -80,6 +88,8 @@ class TokenForm(forms.Form):
 
     def __init__(self, asker: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        given = carried(selectors.access(asker).roles)
+        self.fields["scopes"].choices = [(scope, says) for scope, says in SCOPES if scope in given]  # type: ignore[attr-defined]
         self.fields["models"].queryset = selectors.visible_models(asker).only("name", "title")  # type: ignore[attr-defined]
 
     def expires_at(self) -> datetime | None:

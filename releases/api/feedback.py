@@ -52,7 +52,7 @@ class Feedback(APIView):
     @idempotent()
     def post(self, request: Request) -> Response:
         """One item or a list of at most 1,000. Each counts once, however often it is sent."""
-        if not selectors.access(request.user, request.auth).allows("feedback"):
+        if request.auth is not None and "feedback" not in request.auth.scopes:
             raise NotAllowed("This token lacks the scope feedback.")
         items = _items(request.data)
         judged = _judged(items, request)
@@ -71,9 +71,9 @@ def _items(data: Any) -> list[dict[str, Any]]:
 
 
 def _judged(items: list[dict[str, Any]], request: Request) -> list[Judged]:
-    """Items about models that the asker may not see are unknown to him, whatever they are to us."""
-    visible = selectors.visible_models(request.user, request.auth).values_list("name", flat=True)
-    tags = {request_ids.model_tag(name) for name in visible}
+    """Items about models that are not the asker's are unknown to him, whatever they are to us."""
+    own = selectors.models_for(request.user, request.auth, {"feedback"}).values_list("name", flat=True)
+    tags = {request_ids.model_tag(name) for name in own}
     mine = [index for index, item in enumerate(items) if _may_tell(item.get("request_id"), tags)]
     judged = [feedback.UNKNOWN] * len(items)
     taken = feedback.take([items[index] for index in mine], actor=actor_of(request))

@@ -156,6 +156,9 @@ class ReleaseShape(ReleaseLine):
     """
 
     policy = serializers.DictField()
+    builders = serializers.SerializerMethodField(
+        help_text="Accounts that `built.by` means; none: unknown here."
+    )
     gates = GateShape(source="gate_runs", many=True)
     reviews = ReviewShape(many=True)
     open_slots = serializers.SerializerMethodField()
@@ -164,6 +167,9 @@ class ReleaseShape(ReleaseLine):
     rollout = serializers.SerializerMethodField()
     revision = serializers.SerializerMethodField()
     timeline = serializers.SerializerMethodField()
+
+    def get_builders(self, release: Any) -> list[str]:
+        return [person.username for person in selectors.builders(release)]
 
     def get_open_slots(self, release: Any) -> list[str]:
         return list(selectors.facts(release).open_slots)

@@ -23,7 +23,7 @@ from registry.sandbox.folders import held_folder, sweep, sweep_abandoned
 from registry.selectors import access
 from registry.services.jobs import LostLease
 from registry.transactions import write
-from releases import policies, selectors
+from releases import covers, policies, selectors
 from releases.events import Kind
 from releases.gates import Outcome, Verdict
 from releases.gates.catalog import BLOCKING
@@ -138,6 +138,11 @@ def _note(release: Release, job: Job, told: Told) -> None:
         raise LostLease(f"the gates of {release.subject} are measured by somebody else")
 
 
+def _kept_evidence(run: GateRun) -> Any:
+    """As the database gives it back: that is what a verification will hold against the digest."""
+    return GateRun.objects.values_list("evidence", flat=True).get(pk=run.pk)
+
+
 def _finish(release: Release, run: GateRun, verdict: Verdict) -> None:
     evidence: Mapping[str, Any] = verdict.evidence
     with write():
@@ -159,5 +164,5 @@ def _finish(release: Release, run: GateRun, verdict: Verdict) -> None:
             gate=run.gate,
             outcome=str(verdict.outcome),
             summary=verdict.summary,
-            evidence=hashlib.sha256(canonical(evidence).encode()).hexdigest(),
+            evidence=covers.evidence_digest(_kept_evidence(run)),
         )

@@ -13,9 +13,9 @@ from redis import Redis
 
 from formats.weights import beside
 from registry import model_policy
+from registry.client_tokens import scoring_tokens
 from registry.events import record
 from registry.models import LogHead, ModelVersion, RegisteredModel
-from registry.selectors import scoring_tokens
 from registry.services.installation import installation_name
 from registry.transactions import write
 from releases import dataplane, plans, selectors
@@ -97,7 +97,7 @@ def planned(release: Release) -> PlannedVersion:
 
 def build(environment: Environment) -> RoutingPlan:
     """The plan as the rows say it now. Its sequence is the log's, read first: content is never older."""
-    sequence = LogHead.objects.values_list("seq", flat=True).filter(pk=1).first() or 0
+    sequence, log_digest = LogHead.objects.values_list("seq", "digest").filter(pk=1).first() or (0, "")
     entries = {
         row.model.name: ModelPlan.from_json(row.entry) for row in selectors.current_routes(environment)
     }
@@ -109,6 +109,7 @@ def build(environment: Environment) -> RoutingPlan:
         tokens=(_internal_token(), *_client_tokens()),
         public=settings.SCORING_PUBLIC,
         installation=installation_name(),
+        log_digest=log_digest,
     )
 
 
@@ -154,12 +155,9 @@ def _internal_token() -> PlannedToken:
 
 def _client_tokens() -> list[PlannedToken]:
     rows = []
-    for token in scoring_tokens():
+    for token, names in scoring_tokens():
         scopes = SCOPES & set(token.scopes)
-        names = {EVERY_MODEL} if token.all_models else {m.name for m in token.for_models.all()}
         if scopes and names:
             expires = token.expires_at.timestamp() if token.expires_at else None
-            rows.append(
-                PlannedToken(token.identifier, token.secret_sha256, scopes, frozenset(names), expires)
-            )
+            rows.append(PlannedToken(token.identifier, token.secret_sha256, scopes, names, expires))
     return rows

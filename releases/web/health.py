@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
-from registry import sandbox, selectors, witness
+from registry import events, sandbox, selectors
 from registry.services.installation import installation_name
 from registry.stores import artifact_store
 from registry.web.pages import page
@@ -110,17 +110,10 @@ def _whole(store: Check) -> Check:
 
 def _witness() -> Check:
     try:
-        seen = max(witness.read(settings.WITNESS_FILE), default=0)
-        last = selectors.events().order_by("-seq").first()
-    except (OSError, ValueError, DatabaseError) as trouble:
+        stands = events.witness_standing()
+    except DatabaseError as trouble:
         return Check("Witness", "danger", "unreadable", str(trouble)[:200])
-    head = last.seq if last else 0
-    if seen > head:
-        return Check("Witness", "danger", "disagrees", f"It saw event {seen}; the log ends at {head}.")
-    behind = head - seen
-    if behind > 10:
-        return Check("Witness", "caution", "behind", f"It has not seen the last {behind} events.")
-    return Check("Witness", "positive", "agrees", f"It has seen event {seen} of {head}.")
+    return Check("Witness", stands.tone, stands.word, stands.sentence)
 
 
 def _redis() -> Check:

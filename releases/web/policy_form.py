@@ -52,6 +52,16 @@ class PolicyForm(forms.Form):
         help_text="The power of the comparison with the live version, such as 0.8.",
         widget=forms.NumberInput(attrs={"min": 0.05, "max": 0.999, "step": "any"}),
     )
+    plus_addresses = forms.ChoiceField(
+        choices=[("same", "One person"), ("distinct", "Two people")],
+        label=TOLD["plus_addresses"][0],
+        help_text="Nobody reviews what they built. One person: an address with a plus is its owner's too.",
+    )
+    unknown_builder = forms.ChoiceField(
+        choices=[("show", "Is shown to reviewers"), ("refuse", "Is refused")],
+        label=TOLD["unknown_builder"][0],
+        help_text="Refused: a version is reviewed only where built.by resolves to an account.",
+    )
     proof_minutes = forms.CharField(
         label="Minutes that a proof may take, all automatic gates together",
         help_text="A model that needs milliseconds for a row and has a million of them needs hours.",
@@ -135,6 +145,8 @@ class PolicyForm(forms.Form):
             "slices": said["slices"],
             "power": said["power"],
             "min_power": _number(said["min_power"]),
+            "plus_addresses": said["plus_addresses"],
+            "unknown_builder": said["unknown_builder"],
             "proof_minutes": _number(said["proof_minutes"]),
             "serving": {
                 "batching": said["batching"],
@@ -179,6 +191,8 @@ def _initial(policy: ModelPolicy) -> dict[str, Any]:
         "slices": policy.slices,
         "power": policy.power,
         "min_power": exactly(policy.min_power),
+        "plus_addresses": policy.plus_addresses,
+        "unknown_builder": policy.unknown_builder,
         "proof_minutes": policy.proof_minutes,
         **policy.serving.to_json(),
         "log_share": exactly(policy.serving.log_share),

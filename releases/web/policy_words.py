@@ -141,6 +141,14 @@ TOLD: dict[str, tuple[str, Callable[[Any], str]]] = {
         "Least chance to see a loss of the margin",
         lambda chance: f"{chance * 100:.15g} %",
     ),
+    "plus_addresses": (
+        "ana+ci@… and ana@… as builders",
+        {"same": "one person", "distinct": "two people"}.__getitem__,
+    ),
+    "unknown_builder": (
+        "A builder without an account here",
+        {"show": "is shown to reviewers", "refuse": "is refused"}.__getitem__,
+    ),
     "mode": (
         "Rollouts",
         lambda mode: "propose, and a person decides" if mode == "propose" else "act by themselves",

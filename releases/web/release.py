@@ -145,6 +145,7 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
     live = selectors.champion(found.model, found.environment)
     changes = comparing.changes(live.version, found.version) if live else []
     return {
+        "builders": selectors.builders(found),
         "release": found,
         "version": found.version,
         "standing": facts.tell(

@@ -127,6 +127,7 @@ def _context(request: HttpRequest, name: str, number: int) -> dict[str, Any]:
         "open_refusal": policies.refuse_open(access(request.user, None, found.model), condemned),
         "condemned": condemned,
         "findings": (found.inspection or {}).get("findings", []),
+        "builders": registry_selectors.builders(found),
         "uploaders": [u.person.get_username() for u in found.uploaders.all()],
     }
 

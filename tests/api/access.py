@@ -5,14 +5,15 @@ from __future__ import annotations
 from tests.api.routes import METHODS, ROLES
 
 ALL = frozenset(ROLES)
-TOKENS = frozenset({"score token", "ci token"})
+TOKENS = frozenset({"score token", "read token", "audit token", "ci token"})
 PEOPLE = ALL - TOKENS - {"nobody"}
 WITH_A_ROLE = PEOPLE - {"stranger"}
 SESSION_OR_TOKEN = PEOPLE | TOKENS
-SEES_THE_MODEL = WITH_A_ROLE | TOKENS
+SEES_THE_MODEL = WITH_A_ROLE | {"ci token", "read token", "audit token"}
 UPLOADS = frozenset({"contributor", "ci token"})
 OPENS = frozenset({"contributor", "release_manager"})
-READS_THE_LOG = frozenset({"auditor", "admin"})
+READS_THE_LOG = frozenset({"admin"})  # an auditor too, but of all models
+READS_HISTORY = frozenset({"auditor", "admin"})
 READS_ANSWERS = frozenset({"release_manager", "auditor"})
 SIGNS = frozenset({"technical_reviewer"})
 PROPOSES = frozenset({"admin"})
@@ -62,10 +63,11 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "release-review": {"POST": SIGNS},
     "release-action": {"POST": OPENS},
     "release-retry": {"POST": NOBODY},
+    "search": {"GET": PEOPLE},
     "health": {"GET": PEOPLE},
     "nodes": {"GET": PEOPLE},
     "model-traffic": {"GET": WITH_A_ROLE},
-    "admin": dict.fromkeys(METHODS, READS_THE_LOG),
+    "admin": dict.fromkeys(METHODS, READS_HISTORY),
     # operations
     "healthz": {"GET": ALL},
     "readyz": {"GET": ALL},
@@ -79,7 +81,7 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "api-policy-actions": {"POST": DECIDES},
     "api-model-feedback": {"GET": SEES_THE_MODEL},
     "api-version": {"GET": SEES_THE_MODEL},
-    "api-version-file": {"GET": SEES_THE_MODEL},
+    "api-version-file": {"GET": WITH_A_ROLE | {"read token"}},
     "api-compare": {"GET": SEES_THE_MODEL},
     "api-compare-rows": {"GET": SEES_THE_MODEL},
     "api-versions": {"GET": SEES_THE_MODEL, "POST": UPLOADS},
@@ -89,7 +91,7 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "api-reviews": {"POST": SIGNS},
     "api-actions": {"POST": OPENS | {"ci token"}},
     "api-environment-model": {"GET": SEES_THE_MODEL},
-    "api-events": {"GET": PEOPLE},
+    "api-events": {"GET": PEOPLE | {"audit token"}},
     "api-events-verify": {"GET": READS_THE_LOG},
     "api-events-head": {"GET": SESSION_OR_TOKEN},
     "api-people": {"GET": KNOWS_PEOPLE, "POST": PROPOSES},
@@ -104,7 +106,7 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "api-token": {"DELETE": NOBODY},
     "api-nodes": {"GET": SESSION_OR_TOKEN},
     "api-model-traffic": {"GET": SEES_THE_MODEL},
-    "api-predictions": {"GET": READS_ANSWERS},
+    "api-predictions": {"GET": READS_ANSWERS | {"audit token"}},
     "api-prediction-segment": {"GET": NOBODY},
     "api-feedback": {"POST": PEOPLE | {"ci token"}},
     "api-erasure": {"POST": PROPOSES},

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import json
+from itertools import count
 from typing import Any
 
 import pytest
@@ -70,6 +72,19 @@ def robot(db):
 
 
 @pytest.fixture
+def stored_artifacts(monkeypatch):
+    """What the makers of rows name is in the store too."""
+    row_only, numbers = makers.artifact, count(1)
+
+    def stored(content: bytes = b"") -> object:
+        content = content or f"artifact {next(numbers)}".encode()
+        artifact_store().put(io.BytesIO(content))
+        return row_only(content)
+
+    monkeypatch.setattr(makers, "artifact", stored)
+
+
+@pytest.fixture
 def token_of(db):
     """Makes a caller with a token of this owner and these scopes."""
 
@@ -84,7 +99,7 @@ def token_of(db):
 @pytest.fixture
 def ci(robot, token_of):
     """CI with all the scopes that it may have."""
-    return token_of(robot, "upload", "release", "feedback", "score")
+    return token_of(robot, "upload", "read", "release", "feedback", "score")
 
 
 @pytest.fixture

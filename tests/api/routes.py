@@ -21,6 +21,8 @@ ROLES = (
     "auditor",
     "admin",
     "score token",
+    "read token",
+    "audit token",
     "ci token",
 )
 VALUES = {

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 from http.cookies import SimpleCookie
-from itertools import count
 
 import pytest
 from django.conf import settings
@@ -15,14 +13,12 @@ from registry import selectors
 from registry.models import RegisteredModel, Role
 from registry.services.people import grant
 from registry.services.policy_changes import propose_policy
-from registry.stores import artifact_store
 from tests import makers
 from tests.api.access import ADMITTED
 from tests.api.conftest import Caller
 from tests.api.routes import METHODS, ROLES, routes
 
 pytestmark = pytest.mark.django_db
-NUMBERS = count(1)
 GROUNDS = "the night batch needs it"
 BODIES = {
     "api-models": {"name": "fresh"},
@@ -55,22 +51,15 @@ FORMS = {
 
 
 @pytest.fixture
-def place(production, robot, monkeypatch):
+def place(production, robot, stored_artifacts):
     """A model with a version, its bytes, and a release in review."""
-    row_only = makers.artifact
-
-    def stored(content: bytes = b"") -> object:
-        content = content or f"artifact {next(NUMBERS)}".encode()
-        artifact_store().put(io.BytesIO(content))
-        return row_only(content)
-
-    monkeypatch.setattr(makers, "artifact", stored)
     model = makers.model("digits", robot)
     makers.person("vera")
     proposal = proposed(model)
     asked = BODIES["api-policy-proposals"] = asked_of(makers.model("letters", robot))
     plain = {"cache_mb": "0", "log_share": "0", "proof_minutes": "60", "slices": "advise"}
     plain |= {"power": "advise", "min_power": "0.8", "grounds": GROUNDS}
+    plain |= {"plus_addresses": "same", "unknown_builder": "show"}
     FORMS["propose-policy"] = plain | {"based_on": asked["based_on"]}
     release = makers.release(makers.version(model, robot))
     release.proposal = proposal
@@ -87,22 +76,35 @@ def asked_of(model):
     return {"policy": {"margin": 0.5}, "based_on": based_on, "grounds": GROUNDS}
 
 
+TOKEN_SCOPES = {
+    "score token": ("score", "score-version"),
+    "read token": ("read",),
+    "ci token": ("upload", "release", "feedback"),
+}
+
+
 @pytest.fixture
 def caller(place, robot, token_of):
     def make(role: str) -> Caller:
         if role == "nobody":
             return Caller()
-        if role == "score token":
-            return token_of(robot, "score")
-        if role == "ci token":
-            return token_of(robot, "upload", "release", "feedback")
+        if role in TOKEN_SCOPES:
+            return token_of(robot, *TOKEN_SCOPES[role])
+        models = list(RegisteredModel.objects.all())
+        if role == "audit token":
+            owner = with_role_on(makers.person("watch", is_machine=True), "auditor", models)
+            return token_of(owner, "audit-read", models=models)
         person = makers.person(role.replace(" ", "-"), admin=role == "admin")
-        if role not in ("stranger", "admin"):
-            for model in RegisteredModel.objects.all():
-                grant(person, Role(role), model=model)
-        return Caller(person=person)
+        return Caller(person=with_role_on(person, role, models))
 
     return make
+
+
+def with_role_on(person, role, models):
+    """The role on each model rather than on all of them: what is only granted for all is left out."""
+    for model in models if role in Role.values and not person.is_superuser else ():
+        grant(person, Role(role), model=model)
+    return person
 
 
 def outcome(caller, method, route, release) -> str:

@@ -136,10 +136,14 @@ def test_the_log_is_read_by_auditors_and_by_the_others_as_far_as_their_models_go
 
 def test_the_log_verifies_and_tells_its_head(digits, auditor):
     person = Caller(person=auditor)
+    makers.witness_sees_head()
 
     report, head = person.get("/events/verify").json(), person.get("/events/head").json()
 
-    assert report["intact"] is True
+    assert (report["intact"], report["findings"]) == (True, [])
+    assert report["not_covered"]
+    assert report["witness"] == head["witness"]
+    assert report["witness"]["word"] == "agrees"
     assert (report["events"], report["head"]) == (head["seq"], head["digest"])
     assert len(person.get("/events", {"after": head["seq"] - 1}).json()["results"]) == 1
 

@@ -10,6 +10,7 @@ from registry import events, ledger, witness
 from registry.events import Kind, record
 from registry.models import Event, LogHead, Outbox
 from registry.transactions import write
+from tests import makers
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +35,9 @@ def test_what_is_hashed_holds_everything_the_columns_say(log):
     assert told["facts"] == {"note": 2}
 
 
-def test_the_untouched_log_verifies(log):
+def test_the_untouched_log_verifies(log, settings, tmp_path):
+    settings.WITNESS_FILE = tmp_path / "heads.log"
+    makers.witness_sees_head()
     report = events.verify()
     assert report.intact
     assert report.events == 5
@@ -135,7 +138,7 @@ def test_the_witness_keeps_what_it_saw_and_ignores_a_torn_line(tmp_path):
     witness.note(path, 2, "b" * 64)
     with path.open("a") as torn:
         torn.write("3 cc")
-    assert witness.read(path) == {1: "a" * 64, 2: "b" * 64}
+    assert witness.read(path) == witness.Witness({1: "a" * 64, 2: "b" * 64})
 
 
 def test_what_an_inner_change_recorded_and_took_back_is_never_witnessed(
@@ -154,5 +157,5 @@ def test_what_an_inner_change_recorded_and_took_back_is_never_witnessed(
         record(Kind.MODEL_CREATED, "model/m", actor="person/ana")
         last = record(Kind.MODEL_UPDATED, "model/m", actor="person/ana")
 
-    assert witness.read(settings.WITNESS_FILE) == {2: last.digest}
+    assert witness.read(settings.WITNESS_FILE) == witness.Witness({2: last.digest})
     assert events.verify().intact

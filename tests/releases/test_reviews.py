@@ -5,12 +5,14 @@ from django.db import DatabaseError, transaction
 
 from registry.errors import BadInput, NotAllowed
 from registry.events import grounds
-from registry.models import Event, Role, VersionUploader
+from registry.models import Event, Person, Role, VersionUploader
 from registry.services import people
+from releases import selectors
 from releases.lifecycle import State
 from releases.models import Release, Review
 from releases.services import reviews
 from tests import makers
+from tests.unit.test_builders import full_width
 
 pytestmark = pytest.mark.django_db
 WORDS = "beats the champion on recall, looked at every failing row"
@@ -72,6 +74,66 @@ def test_nobody_reviews_what_the_manifest_says_they_built():
     boris = makers.person("boris", Role.TECHNICAL, email="boris@example.org")
     with pytest.raises(NotAllowed, match="someone else"):
         sign(makers.release(made), boris)
+
+
+SPELLINGS = (
+    "Boris Ivanov <boris@example.org>",
+    "mailto:boris@example.org",
+    "boris+ci@example.org",
+    full_width("boris@example.org"),
+)
+
+
+def reviewer() -> Person:
+    return makers.person("boris", Role.TECHNICAL, email="boris@example.org")
+
+
+@pytest.mark.parametrize("account_is", ["older", "younger"])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_no_spelling_lets_a_builder_sign_his_own_build(spelling, account_is):
+    boris = reviewer() if account_is == "older" else None
+    release = makers.release(makers.version(built_by=spelling))
+    boris = boris or reviewer()
+    with pytest.raises(NotAllowed, match="someone else"):
+        sign(release, boris)
+    assert not selectors.awaiting(boris, 10)[0]
+    with pytest.raises(DatabaseError, match="four eyes"):
+        insert(release, boris)
+
+
+def test_an_address_that_was_given_up_still_counts():
+    boris = reviewer()
+    boris.email = "other@example.org"
+    boris.save()
+    release = makers.release(makers.version(built_by="mailto:boris@example.org"))
+    with pytest.raises(NotAllowed, match="someone else"):
+        sign(release, boris)
+    with pytest.raises(DatabaseError, match="four eyes"):
+        insert(release, boris)
+
+
+def test_a_policy_may_tell_plus_addresses_apart():
+    model = makers.model(policy={"plus_addresses": "distinct"})
+    release = makers.release(makers.version(model, built_by="boris+ci@example.org"))
+    assert sign(release, reviewer())
+
+
+def test_a_builder_without_an_account_is_shown_and_may_be_refused(client):
+    shown = makers.release(makers.version(built_by="ci@elsewhere.example"))
+    strict = makers.model(policy={"unknown_builder": "refuse"})
+    refused = makers.release(makers.version(strict, built_by="ci@elsewhere.example"))
+    boris = reviewer()
+    with pytest.raises(NotAllowed, match="unknown here"):
+        sign(refused, boris)
+    with pytest.raises(DatabaseError, match="unknown here"):
+        insert(refused, boris)
+    assert sign(shown, boris)
+    client.force_login(boris)
+    assert "builder unknown here" in client.get(f"/releases/{shown.pk}/").content.decode()
+    assert client.get(f"/api/v1/releases/{shown.pk}").json()["builders"] == []
+    makers.person("ci-owner", email="ci@elsewhere.example")
+    assert client.get(f"/api/v1/releases/{shown.pk}").json()["builders"] == ["ci-owner"]
+    assert sign(refused, boris)
 
 
 def test_one_person_fills_one_slot(release, boris):

@@ -61,7 +61,8 @@ def test_a_slow_version_gets_the_time_that_its_rehearsal_needs():
     release = makers.release(state=State.APPROVED)
     rows = release.version.end_to_end_set.rows
     assert saga.rehearsal_s(release, workers=2) == 0
-    release.gate_runs.filter(gate="benchmark").update(evidence={"p50_ms": {"value": 2000.0}})
+    with makers.unguarded("releases_gaterun"):
+        release.gate_runs.filter(gate="benchmark").update(evidence={"p50_ms": {"value": 2000.0}})
     assert saga.rehearsal_s(release, workers=2) == saga.REHEARSAL_SLACK * rows * 2 * 2
 
 

@@ -46,7 +46,8 @@ def build(of: worlds.World) -> Hostile:
     review = worlds.in_review(version(models[0], people, 2), people, 0.95, 0.94)
     for run in review.gate_runs.all():
         run.summary, run.evidence = TEXTS[2], run.evidence | {"items": FACTS, "keys": [*NAMES]}
-        run.save()
+        with makers.unguarded("releases_gaterun"):
+            run.save()
     worlds.sign(review, "technical", people["boris"], words=" ".join(NAMES))
     for name in NAMES:
         with write():

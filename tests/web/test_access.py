@@ -56,6 +56,8 @@ PROPOSED = {
     "slices": "advise",
     "power": "advise",
     "min_power": "0.8",
+    "plus_addresses": "same",
+    "unknown_builder": "show",
     "proof_minutes": "60",
     "grounds": WORDS,
 }

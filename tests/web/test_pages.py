@@ -167,7 +167,8 @@ def test_nothing_that_a_stranger_named_becomes_a_tag(world, as_):
     release = worlds.in_review(hostile, world.people, 0.95, 0.94)
     run = release.gate_runs.get(gate="end_to_end")
     run.summary, run.evidence = HOSTILE, {"rows": 1, "wrong": 1, "failures": [{"row": 0, "got": [HOSTILE]}]}
-    run.save()
+    with makers.unguarded("releases_gaterun"):
+        run.save()
     worlds.sign(release, "technical", world.people["boris"], words=HOSTILE * 2)
     client = as_("chloe")
     for path in ("/", "/models/hostile/", "/models/hostile/versions/1/", "/models/hostile/versions/2/",
@@ -232,9 +233,11 @@ def test_the_log_pages_backwards_through_all_of_it(world, as_):
     assert seen == list(range(Event.objects.count(), 0, -1))
 
 
-def test_the_chain_is_verified_by_a_button_and_a_forged_line_is_named(world, as_):
+def test_the_chain_is_verified_by_a_button_and_a_forged_line_is_named(world, as_, settings, tmp_path):
+    settings.WITNESS_FILE = tmp_path / "heads.log"
+    makers.witness_sees_head()
     client = as_("dara")
-    assert "The chain holds" in text(client.get("/audit/verify"))
+    assert "The chain is broken" not in text(client.get("/audit/verify"))
     assert text(client.get("/audit/verify", headers={"HX-Request": "true"})).startswith('<div id="chain">')
     with connection.cursor() as cursor:
         on_table = "" if connection.vendor == "sqlite" else " ON registry_event"

@@ -21,9 +21,13 @@ class Command(BaseCommand):
         started = time.perf_counter()
         report = events.verify()
         if not report.intact:
-            raise CommandError(f"The log is broken at line {report.broken_at}: {report.reason}.")
+            broken = (
+                f"The log is broken at line {report.broken_at}: {report.reason}. " if report.reason else ""
+            )
+            raise CommandError(broken + " ".join(f"Found: {one}" for one in report.findings))
         rate = report.events / max(time.perf_counter() - started, 1e-9)
         self.stdout.write(
             f"The log holds: {report.events} events, head {report.head[:16]}…, "
             f"{report.witnessed} of them seen by the witness, {rate:,.0f} events per second."
         )
+        self.stdout.write("".join(f"Not covered: {one}.\n" for one in events.NOT_COVERED))
