@@ -36,7 +36,7 @@ def backfill(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0009_sessions_know_their_person'),
+        ('registry', '0010_rows_by_their_names'),
     ]
 
     operations = [
