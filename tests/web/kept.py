@@ -10,6 +10,7 @@ import numpy as np
 from formats.tables import Table, Writer
 from registry.stores import artifact_store
 from releases.models import Release
+from tests import makers
 from tests.unit.comparing import tables
 
 PIXELS = np.tile(np.arange(64, dtype=np.float32), (6, 1))
@@ -30,7 +31,8 @@ def keep(folder: Path, release: Release, told: Any, truth: Any, **more: Any) -> 
         kept["champion"] = {**put_answers(folder / "champion", theirs, truth), "version": number}
     run = release.gate_runs.get(gate="confidence")
     run.evidence = {**run.evidence, "kept": kept}
-    run.save()
+    with makers.unguarded("releases_gaterun"):
+        run.save()
     return kept
 
 

@@ -12,6 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from registry.stores import artifact_store
+from tests import makers
 from tests.web import kept
 from tests.web import world as worlds
 from tests.web.test_release_page import page
@@ -104,7 +105,8 @@ def test_what_was_proven_before_answers_were_kept_says_so(world, as_):
 def test_what_may_not_be_kept_is_said_in_its_own_words(world, as_):
     run = world.review.gate_runs.get(gate="confidence")
     run.evidence["not_kept"] = "output 'label' is sensitive: its answers are not kept to be looked at"
-    run.save()
+    with makers.unguarded("releases_gaterun"):
+        run.save()
     assert "its answers are not kept to be looked at" in page(as_("vera"), world.review)
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from registry.services.tokens import create_token
+from tests import makers
 from tests.web import kept
 from tests.web import world as worlds
 
@@ -50,7 +51,8 @@ def test_a_version_that_failed_a_gate_is_red_whatever_its_figures_say(world, as_
 def test_latency_stands_on_one_scale(world, as_):
     run = world.review.gate_runs.get(gate="benchmark")
     run.evidence["p99_ms"] = {"value": 1.48, "low": None, "high": None}
-    run.save()
+    with makers.unguarded("releases_gaterun"):
+        run.save()
     html = page(as_("vera"), "base=2&head=3")
     chart = html[html.index("Latency on one scale") :]
     widths = [float(w) for w in re.findall(r'<rect class="c-[01]" x="0" y="\d+" width="([\d.]+)%"', chart)][
@@ -83,12 +85,14 @@ def test_two_proofs_that_did_not_know_each_other_are_told_by_their_kept_answers(
     for release, right in ((first, 3), (world.review, 4)):
         run = release.gate_runs.get(gate="confidence")
         run.evidence["value"] = right / 6
-        run.save()
+        with makers.unguarded("releases_gaterun"):
+            run.save()
     html = page(as_("vera"), "base=1&head=3")
     assert "Version 3 cannot be told from version 1: accuracy better by 0.167" in html
     assert "on the same 6 rows" in html
     run.evidence["value"] = 0.9  # rows with weights: right answers alone do not make this metric
-    run.save()
+    with makers.unguarded("releases_gaterun"):
+        run.save()
     assert "were not measured on the same rows" in page(as_("vera"), "base=1&head=3")
 
 
