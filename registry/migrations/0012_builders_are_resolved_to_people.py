@@ -36,7 +36,7 @@ def backfill(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0010_rows_by_their_names'),
+        ('registry', '0011_models_are_called_as_people_write'),
     ]
 
     operations = [
