@@ -63,7 +63,6 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "release-review": {"POST": SIGNS},
     "release-action": {"POST": OPENS},
     "release-retry": {"POST": NOBODY},
-    "search": {"GET": PEOPLE},
     "health": {"GET": PEOPLE},
     "nodes": {"GET": PEOPLE},
     "model-traffic": {"GET": WITH_A_ROLE},
