@@ -54,7 +54,7 @@ def policies() -> Iterator[str]:
     """A model's policy is the one that it was registered with, or that was confirmed last."""
     wanted: dict[str, Any] = {}
     for event in said("model.created", "policy.confirmed"):
-        wanted[event.model] = event.facts["policy" if event.kind == "model.created" else "new"]
+        wanted[event.model] = event.facts.get("policy" if event.kind == "model.created" else "new")
     for name, policy in RegisteredModel.objects.values_list("name", "policy"):
         if name not in wanted:
             yield f"no event registered the model {name}"
