@@ -48,7 +48,7 @@ def carriers(scopes: Collection[str]) -> frozenset[str]:
 def refuse_view(access: Access) -> str:
     """Any role on the model lets its holder read it; a token reads only the models that it is for."""
     if access.scopes is not None and not access.scopes & READING:
-        return "This token does not read this model: it needs the scope read."
+        return "This token reads nothing of this model: it lacks the scope read."
     if access.has_role(*VIEWERS):
         return ""
     return "You have no role on this model: ask an admin for one."

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from registry import ledger, model_policy, names, policies
 from registry.builders import counted, keys
-from registry.errors import NotFound
+from registry.errors import NotAllowed, NotFound
 from registry.models import (
     ApiToken,
     Beginning,
@@ -243,11 +243,17 @@ def _has_digest(search: str) -> Q:
 
 
 def model(name: str, asker: Any, token: ApiToken | None = None) -> RegisteredModel:
-    """The model, if the asker may see it. Raises NotFound otherwise: existence is not told."""
+    """The model, if the asker may see it. Raises NotFound otherwise: existence is not told.
+
+    Raises NotAllowed where a token is for the model, which tells that it is there, and not for reading it.
+    """
     found = _called(name)
-    if found is None or policies.refuse_view(access(asker, token, found)):
-        raise NotFound(f"There is no model {name!r} that you may see.", model=name)
-    return found
+    asked = access(asker, token, found)
+    if found is not None and not (reason := policies.refuse_view(asked)):
+        return found
+    if found is not None and asked.scopes:
+        raise NotAllowed(reason, model=name)
+    raise NotFound(f"There is no model {name!r} that you may see.", model=name)
 
 
 def _called(name: str) -> RegisteredModel | None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from datetime import datetime
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.db.models import Avg, Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet, Subquery
@@ -17,14 +15,10 @@ from registry.builders import counted, keys
 from registry.errors import NotFound
 from registry.models import (
     ApiToken,
-    BuilderKey,
     Event,
-    Membership,
     ModelVersion,
     Person,
-    PersonKey,
     RegisteredModel,
-    VersionUploader,
 )
 from registry.principals import Access
 from releases import policies
@@ -69,7 +63,7 @@ def _releases() -> QuerySet[Release]:
     )
 
 
-def _lines() -> QuerySet[Release]:
+def lines() -> QuerySet[Release]:
     """Releases as a list shows them: with their gates' outcomes, without documents and evidence."""
     return (
         Release.objects.select_related("version", "model", "environment", "opened_by")
@@ -92,11 +86,11 @@ def releases_of_version(version: ModelVersion) -> QuerySet[Release]:
 
 def lines_of(model: RegisteredModel) -> QuerySet[Release]:
     """The releases of a model as a list shows them, newest first."""
-    return _lines().filter(model=model).order_by("-pk")
+    return lines().filter(model=model).order_by("-pk")
 
 
 def lines_of_version(version: ModelVersion) -> QuerySet[Release]:
-    return _lines().filter(version=version).order_by("-pk")
+    return lines().filter(version=version).order_by("-pk")
 
 
 def version_called(of: RegisteredModel, text: str) -> ModelVersion:
@@ -151,82 +145,12 @@ def kept_answers(versions: Collection[ModelVersion]) -> dict[int, list[tuple[int
 
 def latest_releases(asker: Any, token: ApiToken | None = None) -> QuerySet[Release]:
     """All releases, newest first, of the models that the asker may see."""
-    rows = _lines().order_by("-pk")
+    rows = lines().order_by("-pk")
     if registry_selectors.sees_all_models(asker, token):
         return rows
     models = registry_selectors.visible_models(asker, token)
     asked = Q(Exists(models.filter(pk=OuterRef("model"))))
     return registry_selectors.narrowed(rows, Q(model__in=models), asked)
-
-
-def awaiting(person: Any, most: int) -> tuple[list[Release], bool]:
-    """Releases for which this person can probably do something, the longest waiting first, at most so many;
-    and whether there are more. What they may really do is for the policies to say.
-
-    Each state is read from the longest waiting on, and only as far as needed.
-    """
-    held: dict[str, list[int | None]] = {}
-    for role, model in Membership.objects.filter(person=person).values_list("role", "model"):
-        held.setdefault(role, []).append(model)
-    found: list[tuple[datetime, int]] = []
-    for state, could in _steps_open_to(person, held):
-        rows = Release.objects.filter(could, state=state).order_by("state_since", "pk")
-        found += rows.values_list("state_since", "pk")[: most + 1]
-    keys = [pk for _, pk in sorted(found)]
-    rows = (
-        _lines()
-        .filter(pk__in=keys[:most])
-        .prefetch_related(None)
-        .prefetch_related(
-            Prefetch("gate_runs", GateRun.objects.filter(outcome=GateRun.Outcome.ERRORED).defer("evidence")),
-            Prefetch("reviews", Review.objects.select_related("person")),
-            "version__uploaders__person",
-        )
-    )
-    return sorted(rows, key=lambda row: (row.state_since, row.pk)), len(keys) > most
-
-
-def _steps_open_to(person: Any, held: Mapping[str, list[int | None]]) -> Iterator[tuple[State, Q]]:
-    """Each state in which releases wait for people, with those that could wait for this one."""
-
-    def where(*roles: str) -> Q | None:
-        models = {model for role in roles for model in held.get(role, ())}
-        return None if not models else Q() if None in models else Q(model__in=models)
-
-    slots = [
-        models & _unsigned(slot)
-        for slot, role in policies.SLOT_ROLES.items()
-        if (models := where(role)) is not None
-    ]
-    if slots:
-        yield State.IN_REVIEW, reduce(or_, slots) & ~_by_or_signed_by(person)
-    if (models := where("release_manager")) is not None:
-        taken = Rollout.objects.filter(
-            model=OuterRef("model"), environment=OuterRef("environment"), closed_at=None
-        )
-        yield State.APPROVED, models & Q(~Exists(taken))
-    if (models := where("contributor", "release_manager")) is not None:
-        errored = GateRun.objects.filter(release=OuterRef("pk"), outcome=GateRun.Outcome.ERRORED)
-        yield State.VALIDATING, models & Q(Exists(errored))
-
-
-def _unsigned(slot: str) -> Q:
-    """The policy wants this slot, and nobody has signed it for the evidence that stands now."""
-    signed = Review.objects.filter(
-        release=OuterRef("pk"), evidence_digest=OuterRef("evidence_digest"), slot=slot, verdict="approve"
-    )
-    return Q(~Exists(signed), policy__slots__icontains=f'"{slot}"')
-
-
-def _by_or_signed_by(person: Any) -> Q:
-    """Four eyes: who uploaded or built it, or has signed it, has nothing more to sign."""
-    mine = Q(Exists(VersionUploader.objects.filter(version=OuterRef("version"), person=person)))
-    known = PersonKey.objects.filter(person=person, key=OuterRef("key"))
-    mine |= Q(Exists(BuilderKey.objects.filter(Exists(known), version=OuterRef("version"))))
-    signed = Review.objects.filter(
-        release=OuterRef("pk"), evidence_digest=OuterRef("evidence_digest"), person=person
-    )
-    return mine | Q(Exists(signed))
 
 
 def champion(model: RegisteredModel, of: Environment) -> Release | None:

@@ -9,10 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from registry import selectors
+from registry import policies, selectors
 from registry.api.asking import query
 from registry.api.permissions import LoggedIn
-from registry.errors import BadInput
+from registry.errors import BadInput, NotAllowed
 from releases.api.compared import ComparisonShape, RowsQuery, RowsShape, rows
 from releases.comparing import comparison, kept
 from releases.comparing.rows import Cursor, Only, Order
@@ -43,6 +43,9 @@ class Answers(APIView):
         `only` narrows them to those that one version alone gets right; `order` sorts them by the size of the
         change or by row. `how` says how rows were matched, `why_not` why there are none to show."""
         asked = query(RowsQuery, request)
+        of = selectors.model(model, request.user, request.auth)
+        if reason := policies.refuse_download(selectors.access(request.user, request.auth, of)):
+            raise NotAllowed(reason)  # these are rows of a held-out set
         after = Cursor.parse(asked["after"]) if asked["after"] else None
         if asked["after"] and after is None:
             raise BadInput("That is no `next` of a page of rows.", field="after")

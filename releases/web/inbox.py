@@ -15,7 +15,7 @@ from registry.principals import Access
 from registry.selectors import accesses
 from registry.web.pages import page
 from registry.web.paging import keyset
-from releases import lists, policies, selectors
+from releases import lists, policies, selectors, turns
 from releases.lifecycle import Action, State
 from releases.web.filters import ReleaseFilter
 
@@ -58,7 +58,7 @@ def waiting(person: Any) -> Inbox:
     """
     if not getattr(person, "is_authenticated", False):
         return Inbox([])
-    rows, more = selectors.awaiting(person, MOST_WAITING)
+    rows, more = turns.awaiting(person, MOST_WAITING)
     proposals = list(registry_selectors.open_policy_proposals(person)[:MOST_WAITING])
     if not rows and not proposals:
         return Inbox([])

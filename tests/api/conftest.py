@@ -86,11 +86,11 @@ def stored_artifacts(monkeypatch):
 
 @pytest.fixture
 def token_of(db):
-    """Makes a caller with a token of this owner and these scopes."""
+    """Makes a caller with a token of these scopes: a person's own, or one that an admin makes for a machine."""
 
     def make(owner: Any, *scopes: str, models: Any = None) -> Caller:
-        admin = makers.person("", admin=True)
-        _, text = create_token("test", owner=owner, scopes=scopes, by=admin, models=models)
+        by = makers.person("", admin=True) if owner.is_machine else owner
+        _, text = create_token("test", owner=owner, scopes=scopes, by=by, models=models)
         return Caller(token=text)
 
     return make

@@ -121,7 +121,7 @@ def callers(place):
         found[role] = Caller(person=person)
         allowed = access(person)
         scopes = [scope for scope in Scope if not policies.refuse_token(allowed, frozenset({scope}))]
-        _, text = create_token("t", owner=person, scopes=scopes, by=root)
+        _, text = create_token("t", owner=person, scopes=scopes, by=person)
         found[f"token of {role}"] = Caller(token=text)
     return {name: _headers(caller) for name, caller in found.items()}
 

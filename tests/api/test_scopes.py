@@ -82,7 +82,11 @@ def test_a_scope_goes_with_the_role_that_carried_it(digits, root, token_of):
 def test_a_token_of_a_client_reads_nothing_of_the_registry(digits, robot, token_of, scopes):
     client = token_of(robot, *scopes)
     for address in ("", "/versions/1", "/versions/1/files/model", "/versions/1/files/confidence"):
-        assert client.get(f"/models/digits{address}").status_code == 404, address
+        refused = client.get(f"/models/digits{address}")
+        assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed"), address
+        assert "lacks the scope read" in refused.json()["detail"]
+    elsewhere = token_of(robot, *scopes, models=[makers.model("other")])
+    assert elsewhere.get("/models/digits").status_code == 404, "not even that it is there"
     assert client.get("/models").json()["results"] == []
 
 

@@ -80,6 +80,7 @@ def test_an_admin_proposes_an_approver_confirms_and_the_log_holds_both_policies(
     assert confirmed.facts["proposed_by"] == "person/ada"
     assert selectors.words([proposed.facts["grounds"], confirmed.facts["grounds"]]).popitem()[1] == WHY
     assert WHY not in proposed.payload + confirmed.payload
+    makers.witness_sees_head()
     assert verify().intact
 
 
@@ -139,7 +140,7 @@ def test_only_the_proposer_withdraws(model, admin, edda):
 @pytest.mark.parametrize("action", ["confirm", "reject", "withdraw"])
 def test_a_machine_neither_proposes_nor_decides(model, admin, edda, action):
     robot = makers.person("robot", Role.ADMIN, Role.APPROVER, is_machine=True)
-    tokens = {p: create_token("t", owner=p, scopes=["score"], by=admin)[0] for p in (admin, edda)}
+    tokens = {p: create_token("t", owner=p, scopes=["score"], by=p)[0] for p in (admin, edda)}
     with pytest.raises(NotAllowed, match="machine"):
         propose(model, robot)
     with pytest.raises(NotAllowed, match="machine"):

@@ -81,7 +81,9 @@ def test_a_version_is_proven_and_served_as_the_policy_of_its_release_says():
     """Prepacking changes the last bits: what is proven must be what is served."""
     for prepack in (True, False):
         policy = {"serving": {"prepack": prepack, "cache_mb": 2, "log_share": 0.25, "batching": True}}
-        release = makers.prove(makers.release(makers.version(makers.model(policy=policy))), batchable=True)
+        release = makers.prove(
+            makers.release(makers.version(makers.model(policy=policy)), state="validating"), batchable=True
+        )
         files = dict.fromkeys(("model", "extractor"), Path("/nowhere"))
 
         served = publishing.planned(release)

@@ -7,7 +7,7 @@ from registry.errors import BadInput, NotAllowed
 from registry.events import grounds
 from registry.models import Event, Person, Role, VersionUploader
 from registry.services import people
-from releases import selectors
+from releases import turns
 from releases.lifecycle import State
 from releases.models import Release, Review
 from releases.services import reviews
@@ -96,7 +96,7 @@ def test_no_spelling_lets_a_builder_sign_his_own_build(spelling, account_is):
     boris = boris or reviewer()
     with pytest.raises(NotAllowed, match="someone else"):
         sign(release, boris)
-    assert not selectors.awaiting(boris, 10)[0]
+    assert not turns.awaiting(boris, 10)[0]
     with pytest.raises(DatabaseError, match="four eyes"):
         insert(release, boris)
 
