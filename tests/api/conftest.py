@@ -86,7 +86,7 @@ def stored_artifacts(monkeypatch):
 
 @pytest.fixture
 def token_of(db):
-    """Makes a caller with a token of these scopes: a person's own, or one that an admin makes for a machine."""
+    """Makes a caller with a token of these scopes: a person's own, or what an admin makes for a machine."""
 
     def make(owner: Any, *scopes: str, models: Any = None) -> Caller:
         by = makers.person("", admin=True) if owner.is_machine else owner
