@@ -123,10 +123,9 @@ class PredictionSegmentShape(serializers.Serializer[Any]):
 def arm(line: ArmFigures) -> dict[str, Any]:
     """The values of ArmTraffic."""
     counted = FiguresShape(line.figures).data
-    beyond = BeyondShape(line.figures.beyond_limits, many=True).data
     return {
         **counted,
-        "beyond_limits": beyond,
+        "beyond_limits": line.figures.beyond_limits,
         "environment": line.environment,
         "version": line.version,
         "arm": line.arm,

@@ -82,7 +82,7 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "api-version": {"GET": SEES_THE_MODEL},
     "api-version-file": {"GET": WITH_A_ROLE | {"read token"}},
     "api-compare": {"GET": SEES_THE_MODEL},
-    "api-compare-rows": {"GET": SEES_THE_MODEL},
+    "api-compare-rows": {"GET": WITH_A_ROLE | {"read token"}},
     "api-versions": {"GET": SEES_THE_MODEL, "POST": UPLOADS},
     "api-version-releases": {"GET": SEES_THE_MODEL, "POST": OPENS | {"ci token"}},
     "api-release": {"GET": SEES_THE_MODEL},

@@ -10,6 +10,7 @@ from releases.gates import Outcome
 from releases.models import GateRun, Release
 from releases.services.gating import conclude
 from releases.services.measuring import Bench
+from tests import makers
 
 FILE = "/models/digits/versions/3/files/card"
 
@@ -56,9 +57,10 @@ def test_a_gate_that_needs_it_is_errored_and_nothing_is_rejected(card, as_, tmp_
     run = release.gate_runs.get(gate="integrity")
 
     verdict = Bench(release, tmp_path, lambda told: None).measure("integrity")
-    GateRun.objects.filter(pk=run.pk).update(
-        outcome=str(verdict.outcome), summary=verdict.summary, evidence=dict(verdict.evidence)
-    )
+    with makers.unguarded("releases_gaterun"):  # the gates of this world have ended before
+        GateRun.objects.filter(pk=run.pk).update(
+            outcome=str(verdict.outcome), summary=verdict.summary, evidence=dict(verdict.evidence)
+        )
     conclude(release)
 
     assert verdict.outcome is Outcome.ERRORED

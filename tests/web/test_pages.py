@@ -154,7 +154,8 @@ def test_two_versions_are_compared_fact_by_fact(world, as_):
     assert "LogisticRegression" in html
     assert "MLPClassifier" in html
     assert as_("vera").get("/models/digits/compare/?base=99&head=3").status_code == 404
-    assert as_("vera").get("/models/digits/compare/?base=x&head=").status_code == 200
+    assert as_("vera").get("/models/digits/compare/?base=x&head=").status_code == 404
+    assert as_("vera").get("/models/digits/compare/?base=&head=").status_code == 200
 
 
 def test_nothing_that_a_stranger_named_becomes_a_tag(world, as_):
