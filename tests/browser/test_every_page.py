@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import parse_qs, urldefrag, urljoin, urlsplit
 
 import pytest
 from playwright.sync_api import Page
@@ -68,16 +68,22 @@ def log_in(page: Page, name: str, password: str) -> None:
 
 
 def walk(page: Page, base: str) -> Iterator[str]:
-    """Go to every page of ours that a link leads to."""
-    waiting, known = [f"{base}/"], {f"{base}/"}
+    """Go to every page of ours that a link leads to, whatever it is sorted by and narrowed to once."""
+    waiting, known = [f"{base}/"], {asked(f"{base}/")}
     while waiting:
         address = waiting.pop(0)
         page.goto(address)
         yield address
-        found = {urldefrag(urljoin(address, link)).url for link in page.evaluate(LINKS)} - known
-        found = {link for link in found if link.startswith(f"{base}/") and not foreign(link)}
-        known |= found
-        waiting += sorted(found)
+        for link in sorted({urldefrag(urljoin(address, link)).url for link in page.evaluate(LINKS)}):
+            if link.startswith(f"{base}/") and not foreign(link) and asked(link) not in known:
+                known.add(asked(link))
+                waiting.append(link)
+
+
+def asked(address: str) -> tuple[str, ...]:
+    """Where, and by which parameters: lists that differ in their values alone are one page."""
+    parts = urlsplit(address)
+    return (parts.path, *sorted(parse_qs(parts.query, keep_blank_values=True)))
 
 
 def foreign(address: str) -> bool:
