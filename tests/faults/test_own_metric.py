@@ -66,13 +66,15 @@ def endless():
 
 
 def deadly():
-    """An integer by zero, which the processor does not survive."""
+    """The least integer divided by minus one, which the processor does not survive."""
     division = [
         node("Cast", ["d"], ["whole"], to=INT64),
-        node("Div", ["whole", "nought"], ["broken"]),
+        node("Min", ["whole", "least"], ["low"]),
+        node("Div", ["low", "minus"], ["broken"]),
         node("Cast", ["broken"], ["value"], to=FLOAT),
     ]
-    return judge(distance(*division), {"nought": np.array([0], np.int64)})
+    numbers = {"least": np.array([-(1 << 63)], np.int64), "minus": np.array([-1], np.int64)}
+    return judge(distance(*division), numbers)
 
 
 def root_below_nought():
@@ -87,7 +89,7 @@ HOSTILE = {
     "an answer of 240 GB": (expanded(10**10), "cannot judge an answer"),
     "no number": (root_below_nought(), "not a finite number in 6 rows; the first is row 0"),
     "a loop without an end": (endless(), "was not loaded within 8 s"),
-    "an integer by zero": (deadly(), "kills the process that loads it"),
+    "a division that no integer holds": (deadly(), "killed 2 workers that were loading it (SIGFPE)"),
     "a tree 100,000 deep": (graphs.deep_tree(100_000), "loaded"),
 }
 
