@@ -47,11 +47,3 @@ class Inflating:
     def _take(self) -> bytes:
         start, self._taken = self._taken, min(self._taken + _TAKEN_BYTES, len(self._body))
         return self._body[start : self._taken]
-
-
-def inflate(body: bytes, most: int) -> bytes:
-    """All steps at once, for whoever may wait. Raises BadRequest, BodyTooLarge."""
-    inflating = Inflating(body, most)
-    while (whole := inflating.step()) is None:
-        pass
-    return whole

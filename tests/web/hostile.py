@@ -21,6 +21,12 @@ TEXTS = (
     MARKUP,
 )
 NAMES = (*METHODS, *TEXTS)
+TITLES = (
+    "\u0627\u0644\u0637\u0644\u0628 \u0639\u0644\u0649 \u0627\u0644\u0643\u0647\u0631\u0628\u0627\u0621",
+    MARKUP,
+    TEXTS[2],
+    TEXTS[0],
+)
 FACTS = {name: name for name in NAMES}
 
 
@@ -38,6 +44,9 @@ def build(of: worlds.World) -> Hostile:
     people = of.people
     names = ("items", "keys", "values", "x" * 63)
     models = [makers.model(name, people["amina"], description=MARKUP, task=TEXTS[1]) for name in names]
+    for model, title in zip(models, TITLES, strict=True):
+        RegisteredModel.objects.filter(pk=model.pk).update(title=title, title_key=title)
+        model.refresh_from_db()
     for model in models[1:]:
         worlds.version(model, people, 1)
     first = worlds.approved(version(models[0], people, 1), people, 0.957, 0.944)
