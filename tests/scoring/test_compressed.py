@@ -12,7 +12,7 @@ import pytest
 import tritonclient.http as triton
 
 from scoring.errors import BadRequest, BodyTooLarge
-from scoring.inflating import STEP_BYTES, Inflating, inflate
+from scoring.inflating import STEP_BYTES, Inflating
 from tests.scoring import models
 from tests.scoring.nodes import TOKEN, Node, model
 
@@ -143,4 +143,4 @@ def test_a_bomb_is_let_go_as_soon_as_it_is_one():
         list(bombs)
     assert inflating.size <= (1 << 20) + STEP_BYTES
     with pytest.raises(BadRequest):
-        inflate(b"\x1f\x8b\x08", 10)
+        Inflating(b"\x1f\x8b\x08", 10).step()
