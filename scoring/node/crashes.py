@@ -13,8 +13,12 @@ from scoring.blackbox import LOADER, Note
 from scoring.plans import Key
 from scoring.telemetry import Cell
 
+_REASON = re.compile(rb"Fatal Python error: ([^\n]+)")
 _THREAD = re.compile(rb"Current thread 0x([0-9a-f]+)")
 _TRACE_BYTES = 4096
+_SIGNALS = {
+    signal.strsignal(each): each.name for each in signal.valid_signals() if isinstance(each, signal.Signals)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,14 @@ class Crash:
     began: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class LastWords:
+    """What Python's fault handler could still write: the thread that died, and the signal's name."""
+
+    thread: int | None = None
+    how: str = ""
+
+
 def box_of(folder: Path, slot: int) -> Path:
     return folder / f"{slot}.box"
 
@@ -45,14 +57,15 @@ def trace_of(folder: Path, slot: int) -> Path:
 
 
 def crash_of(
-    code: int, notes: Sequence[Note], thread: int | None, marks: Mapping[int, Key], cells: Sequence[Cell]
+    code: int, notes: Sequence[Note], last: LastWords, marks: Mapping[int, Key], cells: Sequence[Cell]
 ) -> Crash:
-    """The crash of a worker that ended with `code`, by the notes in its box.
+    """The crash of a worker that ended with `code`, by the notes in its box and its last words.
 
-    thread  the one that died, where a signal handler could still say so; else None.
+    The handler that writes these walks the frames of threads that run on, and may itself die of it, by
+    another signal than the one it tells of: what it wrote first is what happened.
     """
-    how = words(code)
-    note = _culprit(notes, thread)
+    how = last.how or words(code)
+    note = _culprit(notes, last.thread)
     key = None if note is None else marks.get(note.mark)
     if note is None or key is None:
         return Crash(how)
@@ -84,14 +97,18 @@ def words(code: int) -> str:
         return f"signal {-code}"
 
 
-def thread_of(trace: Path) -> int | None:
-    """The thread that Python's fault handler saw die, if it did."""
+def last_words(trace: Path) -> LastWords:
+    """What the fault handler wrote into `trace`, if it was called at all."""
     try:
         with trace.open("rb") as stream:
-            found = _THREAD.search(stream.read(_TRACE_BYTES))
+            text = stream.read(_TRACE_BYTES)
     except OSError:
-        return None
-    return int(found[1], 16) if found else None
+        return LastWords()
+    reason, thread = _REASON.search(text), _THREAD.search(text)
+    return LastWords(
+        int(thread[1], 16) if thread else None,
+        _SIGNALS.get(reason[1].decode("ascii", "replace"), "") if reason else "",
+    )
 
 
 class CrashCounts:

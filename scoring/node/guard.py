@@ -11,7 +11,7 @@ from typing import Any
 from scoring import blackbox
 from scoring.control import Cleared, Marked, Stats
 from scoring.node.breaker import Breaker
-from scoring.node.crashes import Crash, CrashCounts, box_of, crash_of, thread_of, trace_of
+from scoring.node.crashes import Crash, CrashCounts, box_of, crash_of, last_words, trace_of
 from scoring.node.fleet import Fleet, Worker
 from scoring.node.loading import Loading
 from scoring.node.poison import Poison
@@ -37,8 +37,8 @@ class Guard:
         """A worker is gone. Whatever it was doing when it died is held against that version."""
         self._seen = {pair: seen for pair, seen in self._seen.items() if pair[0] is not worker}
         notes = blackbox.read(box_of(self._boxes, worker.slot)) if code else []
-        died = thread_of(trace_of(self._boxes, worker.slot))
-        crash = crash_of(code, notes, died, self._loading.keys_by_mark(), worker.cells)
+        last = last_words(trace_of(self._boxes, worker.slot))
+        crash = crash_of(code, notes, last, self._loading.keys_by_mark(), worker.cells)
         self._loading.released(worker, crash)
         if code:
             self._crashed(crash)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from scoring.blackbox import LOADER, LOOP, MOST_FINGERPRINTS, PATIENT, Note, blank, places, read
-from scoring.node.crashes import CrashCounts, crash_of, thread_of, words
+from scoring.node.crashes import CrashCounts, LastWords, crash_of, last_words, words
 from scoring.telemetry import Cell
 
 MARKS = {1: ("m", 1, "d1"), 2: ("m", 2, "d2")}
@@ -89,7 +89,7 @@ IN_LOOP, IN_THREAD, LOADING = note(LOOP, 1, 11), note(PATIENT, 2, 12, 1), note(L
     ],
 )
 def test_only_what_surely_did_it_is_blamed(notes, thread, blamed):
-    crash = crash_of(-11, notes, thread, MARKS, CELLS)
+    crash = crash_of(-11, notes, LastWords(thread), MARKS, CELLS)
 
     assert (crash.key and (crash.key[1], crash.arm, crash.loading)) == blamed
     assert crash.how == "SIGSEGV"
@@ -98,7 +98,7 @@ def test_only_what_surely_did_it_is_blamed(notes, thread, blamed):
 def test_crashes_are_counted_by_arm():
     counts = CrashCounts()
     for notes in ([IN_LOOP], [IN_LOOP], [LOADING], []):
-        counts.add(crash_of(-6, notes, None, MARKS, CELLS))
+        counts.add(crash_of(-6, notes, LastWords(), MARKS, CELLS))
 
     assert counts.to_json() == {
         "cells": [["m", 1, "champion", 2], ["m", 2, "loading", 1]],
@@ -112,7 +112,8 @@ def test_how_a_process_ended(code, said):
     assert words(code) == said
 
 
-def test_the_fault_handler_names_the_thread_that_died(tmp_path):
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGFPE", "SIGABRT", "SIGBUS", "SIGILL"])
+def test_the_fault_handler_names_the_thread_that_died_and_the_signal(tmp_path, name):
     trace = tmp_path / "trace"
     code = (
         "import faulthandler, os, signal, threading\n"
@@ -120,11 +121,24 @@ def test_the_fault_handler_names_the_thread_that_died(tmp_path):
         "faulthandler.enable(out)\n"
         "def die():\n"
         f"    open({str(tmp_path / 'who')!r}, 'w').write(str(threading.get_ident()))\n"
-        "    signal.raise_signal(signal.SIGSEGV)\n"
+        f"    signal.raise_signal(signal.{name})\n"
         "threading.Thread(target=die).start()\n"
     )
 
     subprocess.run([sys.executable, "-c", code], check=False, timeout=30)
 
-    assert thread_of(trace) == int((tmp_path / "who").read_text())
-    assert thread_of(tmp_path / "none") is None
+    assert last_words(trace) == LastWords(int((tmp_path / "who").read_text()), name)
+    assert last_words(tmp_path / "none") == LastWords()
+
+
+def test_a_handler_that_died_of_its_own_telling_does_not_change_what_happened():
+    crash = crash_of(-11, [LOADING], LastWords(13, "SIGFPE"), MARKS, CELLS)
+
+    assert (crash.how, crash.loading) == ("SIGFPE", True)
+
+
+def test_a_trace_that_says_nothing_known_leaves_the_exit_code_to_speak(tmp_path):
+    trace = tmp_path / "trace"
+    trace.write_bytes(b"Fatal Python error: \xff something new\n\nCurrent thr")
+
+    assert last_words(trace) == LastWords()
