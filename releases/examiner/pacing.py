@@ -36,11 +36,17 @@ class Pace:
     def __init__(self, most: int) -> None:
         self.most = most
         self.rows = self.used = 1
+        self._row_seconds = 0.0
 
     def took(self, rows: int, seconds: float) -> None:
-        """A call of so many rows was answered after so long."""
+        """A call of so many rows was answered after so long.
+
+        Two questions are on their way at a time: where an answer was read late, the next one was there
+        already and seems to have taken no time. So the dearer of two calls in a row is believed.
+        """
         self.used = max(self.used, rows)
-        fitting = int(rows * CALL_SECONDS / max(seconds, 1e-9))
+        before, self._row_seconds = self._row_seconds, max(seconds, 1e-9) / rows
+        fitting = int(CALL_SECONDS / max(before, self._row_seconds))
         self.rows = max(1, min(fitting, rows * GROWTH, self.most))
 
     def was_too_much(self, rows: int) -> None:

@@ -148,6 +148,15 @@ def test_the_pace_grows_step_by_step_to_what_fits_and_falls_with_what_is_slow():
     assert (pace.rows, pace.most) == (256, 256)
 
 
+def test_an_answer_that_was_read_late_does_not_make_the_next_one_cheap():
+    pace = Pace(4096)
+    for seconds in (0.05, 0.05):
+        pace.took(1, seconds)
+    pace.took(8, 0.8)
+    pace.took(8, 1e-6)
+    assert pace.rows == 5
+
+
 def test_progress_tells_rows_and_is_whole_at_any_moment(tmp_path, monkeypatch):
     monkeypatch.setattr(progress, "EVERY_S", 0.0)
     told = Progress(tmp_path)
