@@ -20,7 +20,8 @@ from registry.wakeups import ring_queue
 from releases import selectors
 from releases.events import Kind
 from releases.models import Environment
-from releases.services import breaking, feedback, gating, predictions, publishing, saga, traffic
+from releases.services import breaking, gating, publishing, saga
+from releases.traffic import counters, feedback, predictions
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = timedelta(seconds=2)
@@ -75,7 +76,7 @@ WATCHED: tuple[Callable[[Environment], object], ...] = (
     breaking.watch,
     feedback.ingest,
     publishing.ensure_published,
-    traffic.ingest,
+    counters.ingest,
 )
 """What every tick does in each environment."""
 
@@ -164,4 +165,4 @@ def roll_up() -> None:
     """Once a minute: what is counted per minute stays small, no answer is kept longer than promised, and
     whoever shares this Redis by mistake is found out.
     """
-    _apart(traffic.roll_up, predictions.forget_old, publishing.say_here)
+    _apart(counters.roll_up, predictions.forget_old, publishing.say_here)

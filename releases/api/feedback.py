@@ -18,8 +18,8 @@ from registry.api.permissions import LoggedIn
 from registry.errors import NotAllowed
 from releases import selectors as release_selectors
 from releases.api.shapes import FeedbackCounts, FeedbackItem, FeedbackStatus
-from releases.services import feedback
-from releases.services.feedback import Judged
+from releases.traffic import feedback
+from releases.traffic.feedback import Judged
 from scoring import request_ids
 from scoring.errors import BadRequestId
 

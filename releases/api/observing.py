@@ -20,7 +20,7 @@ from registry.api.shapes import PageQuery
 from registry.errors import NotAllowed
 from releases import figures, fleet, policies, selectors
 from releases.api.observed import NodesShape, PredictionSegmentShape, TrafficQuery, TrafficShape, arm
-from releases.services import predictions
+from releases.traffic import predictions
 
 
 class Nodes(APIView):

@@ -13,7 +13,8 @@ from django.test import override_settings
 from registry.models import Artifact, Event, Role, VersionFile
 from registry.stores import artifact_store
 from releases.models import PredictionSegment, Route
-from releases.services import predictions, publishing, traffic
+from releases.services import publishing
+from releases.traffic import counters, predictions
 from tests import makers, spoken
 from tests.api.conftest import Caller
 
@@ -58,7 +59,7 @@ def test_nodes_are_told_with_what_they_lack(ci, digits, place):
     spoken.beat(client, environment.name, "young", models=behind, ready=False)
     spoken.flush(client, environment.name, "good", 1, {("digits", 2, "champion"): [0.002] * 9}, errors=1)
     spoken.flush(client, environment.name, "lost", 1, {("digits", 2, "champion"): [0.002]})
-    traffic.ingest(environment)
+    counters.ingest(environment)
 
     told = nodes(ci, environment)
     assert {name: node["state"] for name, node in told.items()} == {
@@ -106,7 +107,7 @@ def test_traffic_is_told_by_version_and_arm(ci, digits, place):
     spoken.flush(client, environment.name, "n1", 2, {("digits", 3, "internal"): [0.1]})
     two_hours_ago = datetime.now(UTC).timestamp() - 7200
     spoken.flush(client, environment.name, "n1", 3, {("digits", 1, "champion"): [0.1]}, at=two_hours_ago)
-    traffic.ingest(environment)
+    counters.ingest(environment)
 
     arms = ci.get("/models/digits/traffic").json()["arms"]
     assert [(arm["version"], arm["arm"], arm["requests"]) for arm in arms] == [
@@ -138,7 +139,7 @@ def test_logged_answers_are_listed_and_read_back_by_those_who_answer_for_them(di
     client, environment = place
     digest = stored(client, environment)
     spoken.flush(client, environment.name, "n1", 2, {}, segments=[{"model": "digits", "digest": "../x"}])
-    assert traffic.ingest(environment) == 2
+    assert counters.ingest(environment) == 2
     auditor = Caller(person=makers.person("", Role.AUDITOR))
 
     [line] = auditor.get("/models/digits/predictions").json()["results"]
@@ -154,7 +155,7 @@ def test_logged_answers_are_listed_and_read_back_by_those_who_answer_for_them(di
 def test_nobody_else_reads_what_clients_sent(digits, place, role):
     client, environment = place
     digest = stored(client, environment)
-    traffic.ingest(environment)
+    counters.ingest(environment)
     other = Caller(person=makers.person("", role))
 
     assert other.get("/models/digits/predictions").status_code == 403
@@ -167,7 +168,7 @@ def test_logged_answers_go_when_their_time_is_over_and_their_bytes_with_them(dig
     old = stored(client, environment, b"old", at=datetime.now(UTC) - timedelta(days=11))
     young = stored(client, environment, b"young", sequence=2)
     shared = stored(client, environment, b"model", at=datetime.now(UTC) - timedelta(days=11), sequence=3)
-    traffic.ingest(environment)
+    counters.ingest(environment)
     Artifact.objects.create(digest=shared, size=5)
     VersionFile.objects.create(
         version=makers.version(digits), key="profile", name="profile.json", artifact_id=shared

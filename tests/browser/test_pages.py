@@ -12,7 +12,8 @@ from playwright.sync_api import expect
 
 from registry.models import ApiToken, Event
 from releases.models import Route
-from releases.services import publishing, traffic
+from releases.services import publishing
+from releases.traffic import counters
 from tests import makers, spoken
 from tests.browser.conftest import findings, overflow
 from tests.makers import PASSWORD
@@ -70,7 +71,7 @@ def asked(world, redis_url, settings):
         spoken.beat(client, environment.name, "scoring-us-1", models=good, ago=25)
         cells = {("digits", 2, "champion"): 0.0021, ("digits", 3, "canary:0.05"): 0.0034}
         spoken.an_hour(client, environment.name, "scoring-eu-1", cells)
-    traffic.ingest(environment)
+    counters.ingest(environment)
     yield
     publishing.client.cache_clear()
 

@@ -12,7 +12,8 @@ import redis
 
 from releases import figures
 from releases.models import CounterShipment, NodeTraffic, Traffic
-from releases.services import feedback, publishing, traffic
+from releases.services import publishing
+from releases.traffic import counters, feedback
 from scoring.telemetry import Cell, Meters
 from tests import makers
 
@@ -43,7 +44,7 @@ class Stream:
         return int(self.client.hget(f"{self.name}:acked", f"{node}:{boot}") or 0)
 
     def ingest(self) -> int:
-        return traffic.ingest(self.environment)
+        return counters.ingest(self.environment)
 
 
 @pytest.fixture
@@ -192,24 +193,24 @@ def test_minutes_become_hours_and_hours_days_and_no_count_is_lost(stream, model)
     wanted, waiting = requests(), Traffic.objects.count()
     assert (wanted, waiting) == (1200, pytest.approx(300, abs=1))
 
-    traffic.roll_up()
+    counters.roll_up()
     assert set(Traffic.objects.values_list("span", flat=True)) == {3600}
     assert Traffic.objects.count() in {5, 6}
     assert requests() == wanted
     assert requests(NodeTraffic) == 1800
-    traffic.roll_up(datetime.now(UTC) + traffic.KEPT[3600])
+    counters.roll_up(datetime.now(UTC) + counters.KEPT[3600])
     assert set(Traffic.objects.values_list("span", flat=True)) == {86_400}
     assert requests() == wanted
     assert NodeTraffic.objects.count() == 0
     assert CounterShipment.objects.count() == 0
-    traffic.roll_up(datetime.now(UTC) + traffic.KEPT[86_400])
+    counters.roll_up(datetime.now(UTC) + counters.KEPT[86_400])
     assert Traffic.objects.count() == 0
 
 
 def test_rows_that_are_still_young_stay_as_they_are(stream, model):
     stream.send(1)
     stream.ingest()
-    assert traffic.roll_up() == 0
+    assert counters.roll_up() == 0
     assert Traffic.objects.get().span == 60
 
 
@@ -219,7 +220,7 @@ def test_what_lies_beyond_limits_is_counted_once_and_lives_on_in_sums(stream, mo
         stream.send(sequence, at=at)
     stream.send(1, at=old)
     assert stream.ingest() == 2
-    traffic.roll_up()
+    counters.roll_up()
 
     (arm,) = figures.by_arm(model, datetime.now(UTC) - timedelta(days=3))
     assert arm.figures.beyond_limits == [figures.Beyond("x", 4, 10)]

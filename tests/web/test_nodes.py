@@ -13,7 +13,8 @@ from registry.models import Event
 from registry.transactions import write
 from releases.events import Kind
 from releases.models import Route
-from releases.services import publishing, traffic
+from releases.services import publishing
+from releases.traffic import counters
 from tests import makers, spoken
 from tests.web.conftest import HTMX
 
@@ -47,7 +48,7 @@ def test_each_node_says_what_it_lacks_the_worst_first(place, as_):
     spoken.beat(client, environment.name, "alpha", models=GOOD)
     spoken.beat(client, environment.name, "beta", models=broken, restarts=2)
     spoken.an_hour(client, environment.name, "alpha", {("digits", 2, "champion"): 0.002})
-    traffic.ingest(environment)
+    counters.ingest(environment)
     said = words(as_("vera").get("/nodes/"))
 
     assert said.index("beta") < said.index("alpha")
@@ -152,7 +153,7 @@ def test_model_and_release_say_what_each_version_was_asked(place, world, as_):
     cells = {("digits", 2, "champion"): 0.002, ("digits", 3, "canary:0.05"): 0.004}
     spoken.an_hour(client, environment.name, "alpha", cells, busy=20)
     spoken.flush(client, environment.name, "alpha", 61, {("digits", 1, "internal"): [0.1]})
-    traffic.ingest(environment)
+    counters.ingest(environment)
     viewer = as_("vera")
 
     said = words(viewer.get("/models/digits/"))
@@ -171,7 +172,7 @@ def test_values_beyond_the_limits_of_an_input_are_shown_where_people_look(place,
     for sequence, arm in ((1, "champion"), (2, "mirror")):
         cells = {("digits", 2, arm): [0.1] * 4}
         spoken.flush(client, environment.name, "alpha", sequence, cells, beyond={"pixels": (3, 7)})
-    traffic.ingest(environment)
+    counters.ingest(environment)
     viewer = as_("vera")
 
     for path in ("/models/digits/", f"/releases/{world.live.pk}/"):
@@ -194,7 +195,7 @@ def test_who_answered_in_place_of_a_version_given_up_is_said_in_words(place, as_
     client, environment = place
     asked = {("digits", 2, "champion"): 0.002, ("digits", 1, "fallback"): 0.003}
     spoken.an_hour(client, environment.name, "alpha", asked)
-    traffic.ingest(environment)
+    counters.ingest(environment)
     said = words(as_("vera").get("/models/digits/"))
     assert re.search(r"Version 1 in place of a version given up \d", said)
     assert re.search(r"Version 2 champion \d", said)

@@ -17,8 +17,8 @@ from registry.transactions import write
 from releases import dataplane
 from releases.figures import NOT_CLIENTS
 from releases.models import CounterShipment, Environment, NodeTraffic, Traffic
-from releases.services import predictions
 from releases.services.publishing import client
+from releases.traffic import predictions
 from scoring.crashpoints import crashpoint
 from scoring.telemetry import Cell, Meter, Meters
 
