@@ -17,7 +17,7 @@ from typing import Any
 
 import redis
 
-from formats import heartbeat
+from formats import heartbeat, seals
 from formats.heartbeat import Heartbeat
 from scoring.plans import RoutingPlan
 
@@ -81,13 +81,28 @@ def others_here(client: redis.Redis, installation: str, now: float) -> list[str]
     return [name for name in (each.decode() for each in found) if name != installation]
 
 
-def heartbeats(client: redis.Redis, environment: str) -> list[Heartbeat]:
-    """What every known node last said, by node name; whatever else lies under such a key is a strange one."""
+def heartbeats(client: redis.Redis, environment: str, seal: bytes) -> list[Heartbeat]:
+    """What every known node last said, by node name; whatever else lies under such a key is a strange one.
+
+    `seal` is the key that our nodes have: nobody is believed, or called, for being able to write to Redis.
+    """
     start = f"assay:{environment}:node:"
     keys = sorted(client.scan_iter(f"{start}*", count=500))
     said: Any = client.mget(keys) if keys else []
-    names = [key.decode(errors="replace").removeprefix(start) for key in keys]
-    return [heartbeat.read(name, text) for name, text in zip(names, said, strict=True) if text]
+    places = [key.decode(errors="replace") for key in keys]
+    return [
+        _beat(place, place.removeprefix(start), text, seal)
+        for place, text in zip(places, said, strict=True)
+        if text
+    ]
+
+
+def _beat(place: str, name: str, text: bytes, seal: bytes) -> Heartbeat:
+    return (
+        heartbeat.read(name, text)
+        if seals.holds(text, seal, place)
+        else Heartbeat(name, strange=("its seal",))
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def known(environments: Collection[Environment], visible: Collection[str] | None
 
 
 def _of(client: Any, environment: Environment, visible: Collection[str] | None) -> list[Node]:
-    beats = dataplane.heartbeats(client, environment.name)
+    beats = dataplane.heartbeats(client, environment.name, settings.REQUEST_KEY())
     sequence = dataplane.published_sequence(client, environment.name)
     wanted = {row.model.name: row.revision for row in selectors.current_routes(environment)}
     counted = _last_counted(environment)

@@ -15,11 +15,11 @@ from formats.heartbeat import Heartbeat
 from registry.events import record
 from registry.models import Event
 from registry.transactions import write
-from releases import dataplane, selectors
+from releases import selectors
 from releases.events import Kind
 from releases.lifecycle import State
 from releases.models import Environment, Release, Rollout
-from releases.services.publishing import client
+from releases.services.publishing import heartbeats
 from releases.services.rollouts import begin_reverting, restore_previous
 
 ACTOR = "system/breaker"
@@ -44,7 +44,7 @@ class Trip:
 def watch(environment: Environment) -> None:
     """React to every trip that a live node tells of."""
     now = time.time()
-    for node in dataplane.heartbeats(client(), environment.name):
+    for node in heartbeats(environment):
         if node.alive(now):
             for trip in trips(node):
                 react(environment, trip)

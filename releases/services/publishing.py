@@ -11,6 +11,7 @@ from functools import cache
 from django.conf import settings
 from redis import Redis
 
+from formats.heartbeat import Heartbeat
 from formats.weights import beside
 from registry import model_policy
 from registry.client_tokens import scoring_tokens
@@ -139,6 +140,11 @@ def say_here() -> None:
 def client() -> Redis:
     """The process's connection pool to Redis."""
     return dataplane.connect(settings.REDIS_URL)
+
+
+def heartbeats(environment: Environment) -> list[Heartbeat]:
+    """What the nodes of an environment last said."""
+    return dataplane.heartbeats(client(), environment.name, settings.REQUEST_KEY())
 
 
 def internal_token() -> str:

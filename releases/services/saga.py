@@ -20,13 +20,13 @@ from registry.events import record
 from registry.storage import open_verified
 from registry.stores import artifact_store
 from registry.transactions import write
-from releases import dataplane, plans, verification
+from releases import plans, verification
 from releases.errors import NodesFailed
 from releases.events import Kind
 from releases.lifecycle import Action
 from releases.models import Release, Rollout
 from releases.services.publishing import (
-    client,
+    heartbeats,
     internal_token,
     planned,
     publish,
@@ -263,8 +263,7 @@ def _await_nodes(
 
 def _nodes_of(rollout: Rollout) -> list[Heartbeat]:
     """The nodes that serve the rollout's model."""
-    known = dataplane.heartbeats(client(), rollout.environment.name)
-    return [node for node in known if node.serves(rollout.model.name)]
+    return [node for node in heartbeats(rollout.environment) if node.serves(rollout.model.name)]
 
 
 def _refuse_broken(rollout: Rollout, nodes: Iterable[Heartbeat]) -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from formats.seals import sealed
 from scoring.node.files import write_atomically
 from scoring.node.resp import Redis, RedisDown, RedisRefused
 
@@ -38,10 +39,12 @@ class Heart:
                 log.error("the heartbeat file cannot be written: %s", error)
             await _next(self._events[0])
 
-    async def to_redis(self, redis: Redis, key: str) -> None:
+    async def to_redis(self, redis: Redis, key: str, seal: bytes) -> None:
+        """Sealed, for others may write to Redis too: who listens calls the address in it, with a token."""
         while True:
             try:
-                await redis.command("SET", key, json.dumps(self._facts()), "EX", REMEMBERED_SECONDS)
+                said = sealed(json.dumps(self._facts()), seal, key)
+                await redis.command("SET", key, said, "EX", REMEMBERED_SECONDS)
             except (RedisDown, RedisRefused) as error:
                 log.debug("no heartbeat to Redis: %s", error)
             await _next(self._events[1])

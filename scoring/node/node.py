@@ -135,7 +135,7 @@ class Node:
             yield self._shipper(self._counters, "counters", poll_seconds=1.0).run
             yield self._flusher.run
             yield self._log.run
-            yield lambda: self._heart.to_redis(beating, self._redis_key())
+            yield lambda: self._heart.to_redis(beating, self._redis_key(), self._request_key)
 
     def _shipper(self, outbox: Outbox, what: str, poll_seconds: float = 0.2) -> Shipper:
         """`what` names the stream: `assay:{environment}:{what}`."""

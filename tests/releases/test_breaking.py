@@ -14,13 +14,13 @@ from django.urls import reverse
 
 from formats import heartbeat
 from registry.models import Event, Role
-from releases import dataplane, selectors
+from releases import selectors
 from releases.errors import NodesFailed
 from releases.lifecycle import Action, State
 from releases.models import Rollout
 from releases.services import breaking, publishing, rollouts, saga
 from releases.services.transitions import advance
-from tests import makers
+from tests import makers, spoken
 
 pytestmark = pytest.mark.django_db
 
@@ -57,7 +57,7 @@ class Nodes:
         }
         model = {"revision": 1, "ready": [], "failed": {}, "broken": {str(number): told}}
         beat = {"node": node, "boot": boot, "at": time.time() - age, "models": {release.model.name: model}}
-        self._client.set(f"assay:{self.environment.name}:node:{node}", json.dumps(beat), ex=30)
+        spoken.say(self._client, self.environment.name, node, json.dumps(beat))
 
     def watch(self):
         breaking.watch(self.environment)
@@ -164,7 +164,7 @@ def test_the_saga_goes_no_further_with_what_a_node_gave_up(nodes, chloe):
     first = makers.release(state=State.LIVE, environment=nodes.environment.name)
     second = rolling(nodes, chloe, first)
     nodes.say(second)
-    beats = dataplane.heartbeats(publishing.client(), nodes.environment.name)
+    beats = publishing.heartbeats(nodes.environment)
     rollout = Rollout.objects.get()
 
     with pytest.raises(NodesFailed, match="n1 gave up version 2: 3 workers died"):
@@ -198,3 +198,29 @@ def test_many_that_react_at_once_make_one_decision(nodes, chloe):
 def test_a_heartbeat_without_trips_is_read_as_before():
     beat = heartbeat.read("n", b'{"boot": "b", "at": 1.0, "models": {"m": {"revision": 2}}}')
     assert beat.of("m").broken == {}
+
+
+def test_a_heartbeat_that_no_node_of_ours_wrote_is_neither_believed_nor_called(nodes, chloe):
+    """Who can write to Redis gets no token by giving an address, and takes no version back."""
+    first, second = replaced(nodes, chloe)
+    told = {"why": "they say so", "at": 5.0, "digest": second.version.digest}
+    models = {second.model.name: {"revision": 9, "ready": [2], "broken": {"2": told}}}
+    beat = {
+        "node": "evil",
+        "at": time.time(),
+        "address": "http://evil:1",
+        "models": models,
+        "workers": [{"slot": 0}],
+    }
+    key = f"assay:{nodes.environment.name}:node:evil"
+    publishing.client().set(key, json.dumps(beat), ex=30)
+
+    nodes.watch()
+    (seen,) = publishing.heartbeats(nodes.environment)
+    assert (seen.alive(time.time()), seen.address, seen.strange) == (False, "", ("its seal",))
+    assert states(first, second) == [State.SUPERSEDED, State.LIVE]
+    nodes.say(second, node="n1")
+    publishing.client().set(key, publishing.client().get(key.replace("evil", "n1")), ex=30)
+    assert {beat.node: beat.alive(time.time()) for beat in publishing.heartbeats(nodes.environment)} == {
+        "evil": False, "n1": True
+    }, "one node's words are not another's"  # fmt: skip

@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from config.valkey import arguments
+from formats import seals
 from scoring.request_ids import RequestId, make, model_tag
 from tests.scoring import models
 from tests.scoring.load import Load
@@ -101,6 +102,8 @@ def test_a_plan_in_redis_is_followed_and_the_heartbeat_says_so(valkey, node, sto
     follows(valkey, "m", 2)
 
     facts = valkey.heartbeat()
+    told = valkey.client.get("assay:production:node:n1")
+    assert seals.holds(told.encode(), REQUEST_KEY, "assay:production:node:n1"), "a node seals what it says"
     assert facts["node"] == "n1"
     assert facts["environment"] == "production"
     assert facts["sequence"] == 2

@@ -85,13 +85,14 @@ def test_a_foreign_or_newer_node_breaks_no_page(place, as_):
     newer = {"digits": {"revision": 9, "ready": [1], "failed": {"latest": "no artifact"}}}
     spoken.beat(client, environment.name, "alpha", models=newer, workers=[{"slot": "first"}])
     client.set(f"assay:{environment.name}:node:stranger", b"\xffhello", ex=60)
+    spoken.say(client, environment.name, "later", "[1]")
     spoken.beat(client, environment.name, "gamma", models=GOOD)
 
     nodes = as_("vera").get(f"/api/v1/environments/{environment.name}/nodes").json()["nodes"]
     on_page, on_health = words(as_("vera").get("/nodes/")), words(as_("vera").get("/health/"))
 
     assert {node["name"]: node["state"] for node in nodes} == {
-        "alpha": "ready", "gamma": "ready", "stranger": "unreadable"
+        "alpha": "ready", "gamma": "ready", "later": "unreadable", "stranger": "unreadable"
     }  # fmt: skip
     assert "not understood here: models.digits.failed.latest, workers.0.slot" in on_page
     assert "It counts for no release." in on_page
