@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from formats.types import Signature, TensorSpec
-from scoring.batching import Ran
-from scoring.exchange import Exchange
 from scoring.request_ids import Issuer, model_tag
 from scoring.routing import WHOLE, Arm
-from scoring.samples import Sampler, Samples
-from scoring.serving import Endpoint, Target, random_place
 from scoring.telemetry import Cell, Meters, count
 from scoring.tensors import Block
+from scoring.worker.batching import Ran
+from scoring.worker.exchange import Exchange
+from scoring.worker.samples import Sampler, Samples
+from scoring.worker.serving import Endpoint, Target, random_place
 
 KEY = bytes(range(32))
 SIGNATURE = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 1)),))

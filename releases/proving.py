@@ -25,8 +25,8 @@ from releases.examiner import progress, result
 from releases.examiner.progress import Report
 from releases.room import Room
 from scoring.artifacts import blob_path
-from scoring.node.memory import COPIES
-from scoring.node.weights import APART, beside
+from scoring.node.versions.memory import COPIES
+from scoring.node.versions.weights import APART, beside
 from scoring.plans import ModelPlan, PlannedVersion, RoutingPlan, serialise
 from scoring.routing import WHOLE, Arm
 

@@ -8,9 +8,9 @@ import sys
 from importlib import import_module
 
 from scoring import open_files
-from scoring.node import listening
-from scoring.node.launching import Launcher
 from scoring.node.settings import read
+from scoring.node.workers import listening
+from scoring.node.workers.launching import Launcher
 
 
 def main() -> int:

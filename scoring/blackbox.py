@@ -5,7 +5,7 @@ model has a place in it: written before a run or a load, cleared after it. A wri
 memory; no system call, nothing formatted.
 
 A body's fingerprint is Python's own `hash`: a keyed SipHash that costs a tenth of a keyed BLAKE2b.
-The node starts all its workers with one random seed (see `node.fleet`), so a body has the same
+The node starts all its workers with one random seed (see `node.workers`), so a body has the same
 fingerprint in each of them. Nothing that a client can see depends on it, and it never leaves the node:
 nobody outside can look for a second body with the fingerprint of another.
 """
@@ -18,9 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import get_ident
-from typing import NamedTuple
-
-from scoring.exchange import Exchange
+from typing import NamedTuple, Protocol
 
 LOOP, PATIENT, URGENT, LOADER, MIRROR = PLACES = range(5)
 MOST_FINGERPRINTS = 504
@@ -29,6 +27,23 @@ _PLACE = _HEAD + MOST_FINGERPRINTS
 _MARK, _CELL, _COUNT, _BEGAN, _WHO = range(5)
 _WORD = 8
 FILE_BYTES = len(PLACES) * _PLACE * _WORD
+
+
+class Arm(Protocol):
+    """What answers a request; `cell` counts it."""
+
+    @property
+    def cell(self) -> int: ...
+
+
+class Asked(Protocol):
+    """A request, as far as a box knows it."""
+
+    @property
+    def body(self) -> bytes: ...
+
+    @property
+    def target(self) -> Arm: ...
 
 
 class Place:
@@ -50,15 +65,15 @@ class Place:
         self._words[self._at + _COUNT] = 0
         self._words[self._at] = mark
 
-    def run(self, mark: int, group: Sequence[Exchange], now: float) -> None:
-        """A version is about to run these exchanges. `now` in `perf_counter` seconds."""
+    def run(self, mark: int, group: Sequence[Asked], now: float) -> None:
+        """A version is about to run these requests. `now` in `perf_counter` seconds."""
         words, at = self._words, self._at
         count = len(group)
         words[at + _CELL] = group[0].target.cell
         if count == 1:
             words[at + _HEAD] = hash(group[0].body)
         else:
-            prints = array("q", [hash(exchange.body) for exchange in group[:MOST_FINGERPRINTS]])
+            prints = array("q", [hash(asked.body) for asked in group[:MOST_FINGERPRINTS]])
             words[at + _HEAD : at + _HEAD + len(prints)] = prints
         words[at + _COUNT] = count
         self._seconds[at + _BEGAN] = now

@@ -12,7 +12,7 @@ from registry.api.shapes import EventShape
 from releases import selectors
 from releases.lifecycle import Action
 from releases.services.opening import STRATEGIES
-from scoring.feedback import MOST_REWARD
+from scoring.protocols.feedback import MOST_REWARD
 
 SHARE_OF = 2**53
 

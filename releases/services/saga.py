@@ -34,9 +34,9 @@ from releases.services.publishing import (
 )
 from releases.services.rollouts import begin_reverting
 from releases.services.transitions import advance
-from scoring import rehearsal
 from scoring.crashpoints import crashpoint
 from scoring.plans import ModelPlan
+from scoring.runtime import rehearsal
 
 ACTOR = "system/rollouts"
 POLL_S = 0.05

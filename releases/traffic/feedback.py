@@ -1,7 +1,7 @@
 """Feedback is counted exactly once: by request id, and by the shipment it came with.
 
 The arm, the time and the model come from the signed request id, never from the caller. Forms are judged
-by `scoring.feedback`, as nodes do it: what one door refuses, the other one refuses in the same words.
+by `scoring.protocols.feedback`, as nodes do it: what one door refuses, the other refuses in the same words.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from releases import dataplane
 from releases.events import Kind
 from releases.models import Environment, FeedbackBatch, Reward
 from releases.services.publishing import client
-from scoring import feedback, request_ids
+from scoring import request_ids
 from scoring.crashpoints import crashpoint
 from scoring.limits import Limits
+from scoring.protocols import feedback
 
 WINDOW_S = Limits().reward_window_seconds
 ACTOR = "system/feedback"

@@ -8,13 +8,13 @@ from time import time
 from typing import Any
 
 from scoring.node.exposition import Sample
-from scoring.node.fleet import Fleet
-from scoring.node.following import Following
-from scoring.node.guard import Guard
-from scoring.node.memory import Memory
-from scoring.node.prediction_log import PredictionLog
+from scoring.node.outbox.prediction_log import PredictionLog
+from scoring.node.outbox.shipping import Outbox
+from scoring.node.plans.following import Following
+from scoring.node.safety.guard import Guard
 from scoring.node.settings import Settings
-from scoring.node.shipping import Outbox
+from scoring.node.versions.memory import Memory
+from scoring.node.workers.fleet import Fleet
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,26 +16,27 @@ from scoring import crashpoints
 from scoring.artifacts import ArtifactCache
 from scoring.control import Ask, Cleared, Failed, Setup, Stats, Told
 from scoring.crashpoints import crashpoint
-from scoring.node import exposition, listening, providers, stores
-from scoring.node.accepting import Accepting
-from scoring.node.crashes import box_of, trace_of
+from scoring.node import exposition, providers, stores
 from scoring.node.facts import Facts
 from scoring.node.files import sweep
-from scoring.node.fleet import Events, Fleet, Worker
-from scoring.node.flushing import SPOOL_BYTES, Flusher
-from scoring.node.following import Following
-from scoring.node.guard import Guard
 from scoring.node.heartbeat import Heart
-from scoring.node.launching import Launcher
-from scoring.node.loading import Loading
-from scoring.node.memory import Memory, ceiling
-from scoring.node.prediction_log import PredictionLog
+from scoring.node.outbox.flushing import SPOOL_BYTES, Flusher
+from scoring.node.outbox.prediction_log import PredictionLog
+from scoring.node.outbox.shipping import FeedbackDesk, Outbox, Shipper
+from scoring.node.outbox.spool import Spool
+from scoring.node.plans.accepting import Accepting
+from scoring.node.plans.following import Following
+from scoring.node.plans.sources import RedisFollower, follow_file
 from scoring.node.resp import Redis, RedisDown, RedisRefused
+from scoring.node.safety.guard import Guard
 from scoring.node.settings import Settings, read_request_key
-from scoring.node.shipping import FeedbackDesk, Outbox, Shipper
-from scoring.node.sources import RedisFollower, follow_file
-from scoring.node.spool import Spool
-from scoring.node.weights import APART
+from scoring.node.versions.loading import Loading
+from scoring.node.versions.memory import Memory, ceiling
+from scoring.node.versions.weights import APART
+from scoring.node.workers import listening
+from scoring.node.workers.crashes import box_of, trace_of
+from scoring.node.workers.fleet import Events, Fleet, Worker
+from scoring.node.workers.launching import Launcher
 from scoring.protocols import triton
 
 STALE_AFTER_SECONDS = 10.0

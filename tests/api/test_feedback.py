@@ -9,8 +9,9 @@ import pytest
 from django.conf import settings
 
 from releases.models import Reward
-from scoring import feedback, request_ids
+from scoring import request_ids
 from scoring.limits import Limits
+from scoring.protocols import feedback
 from scoring.request_ids import BY_NAME, INTERNAL, RequestId, model_tag
 
 DAY_S = 86_400

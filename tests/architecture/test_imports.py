@@ -53,7 +53,7 @@ def test_what_has_to_work_without_django_does(name):
 
 def test_a_scoring_worker_loads_nothing_that_it_does_not_need():
     """Each of these costs a worker megabytes and start-up time; only the node's parent may load them."""
-    loaded = loaded_by("scoring.worker", missing_ok=True)
+    loaded = loaded_by("scoring.worker.process", missing_ok=True)
     assert not loaded & {"redis", "boto3", "botocore", "cryptography", "onnx", "sklearn", "scipy"}
 
 

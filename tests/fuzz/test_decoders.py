@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from formats.dtypes import DTYPES
 from formats.types import Signature, TensorSpec
-from scoring import feedback, plans, request_ids
+from scoring import plans, request_ids
 from scoring.errors import BadPlan, BadRequest, BadRequestId, BadTensor
 from scoring.node import resp
-from scoring.protocols import inference_pb2, mlflow, oip_binary, oip_grpc, oip_json, simple
+from scoring.protocols import feedback, inference_pb2, mlflow, oip_binary, oip_grpc, oip_json, simple
 from scoring.protocols.inputs import InputReader
 from scoring.tensors import to_array
 from tests.fuzz import documents

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.cache import AnswerCache
 from scoring.http import JSON, Written
 from scoring.request_ids import parse
+from scoring.worker.cache import AnswerCache
 from tests.scoring import models
 from tests.scoring.nodes import REQUEST_KEY, Node, model, token, wait_for
 

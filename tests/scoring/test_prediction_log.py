@@ -14,13 +14,12 @@ import pytest
 import redis
 
 from formats.types import Signature, TensorSpec
-from scoring import segments
 from scoring.artifacts import blob_path
 from scoring.control import Part, Sample, Sampled
-from scoring.node import prediction_log
-from scoring.node.prediction_log import PredictionLog
+from scoring.node.outbox import prediction_log, segments
+from scoring.node.outbox.prediction_log import PredictionLog
 from scoring.node.stores import LocalStore
-from scoring.samples import is_kept
+from scoring.worker.samples import is_kept
 from tests.scoring import models
 from tests.scoring.nodes import Node, model, wait_for
 

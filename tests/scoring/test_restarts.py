@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from scoring.node.files import write_atomically
-from scoring.node.launching import Launcher
+from scoring.node.workers.launching import Launcher
 from tests.scoring import models
 from tests.scoring.load import Load
 from tests.scoring.nodes import TOKEN, Node, envelope, model, plan, wait_for

@@ -14,9 +14,9 @@ from onnx import helper
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from formats.types import Signature, TensorSpec
-from scoring.allowed import allowed
 from scoring.telemetry import Meter
 from scoring.tensors import Block
+from scoring.worker.allowed import allowed
 from tests.scoring import models
 from tests.scoring.doors import GrpcDoor
 from tests.scoring.nodes import TOKEN, Node, model, wait_for

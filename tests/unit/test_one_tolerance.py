@@ -15,8 +15,8 @@ from releases import verification
 from releases.examiner import confidence, end_to_end
 from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Told
-from scoring import rehearsal
 from scoring.errors import WrongAnswers
+from scoring.runtime import rehearsal
 
 SIGNATURE = Signature(
     (),

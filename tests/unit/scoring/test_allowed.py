@@ -9,10 +9,10 @@ import pytest
 
 from formats.dtypes import DTYPES
 from formats.types import Signature, TensorSpec
-from scoring.allowed import allowed
 from scoring.errors import BadTensor
 from scoring.telemetry import Meter
 from scoring.tensors import Block
+from scoring.worker.allowed import allowed
 
 COLOURS = ("red", "green")
 

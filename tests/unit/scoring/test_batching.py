@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from formats.types import Signature, TensorSpec
-from scoring.batching import Batcher
 from scoring.errors import BadTensor
 from scoring.limits import Limits
 from scoring.tensors import Block
+from scoring.worker.batching import Batcher
 
 X = TensorSpec("x", "FP32", (-1, 2), symbols=("nodes", ""))
 SOURCE = TensorSpec("source", "INT64", (-1,), symbols=("edges",))

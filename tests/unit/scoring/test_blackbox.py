@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from scoring.blackbox import LOADER, LOOP, MOST_FINGERPRINTS, PATIENT, Note, blank, places, read
-from scoring.node.crashes import CrashCounts, LastWords, crash_of, last_words, words
+from scoring.node.workers.crashes import CrashCounts, LastWords, crash_of, last_words, words
 from scoring.telemetry import Cell
 
 MARKS = {1: ("m", 1, "d1"), 2: ("m", 2, "d2")}

@@ -14,11 +14,11 @@ from onnx import numpy_helper
 from formats.types import Signature
 from scoring.artifacts import file_digest
 from scoring.errors import BadModel, CorruptArtifact
-from scoring.node import weights
-from scoring.node.weights import apart
+from scoring.node.versions import weights
+from scoring.node.versions.weights import apart
 from scoring.runtime.external import LEAST_BYTES, PAGE, Malformed, split
 from scoring.runtime.onnx import Options, load, verify
-from scoring.runtime.pool import Files, Order, load_version
+from scoring.worker.loaded import Files, Order, load_version
 from tests.scoring import models
 from tests.unit.inspection import graphs
 

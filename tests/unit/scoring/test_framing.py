@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.connections import Connections
 from scoring.errors import ScoringError
 from scoring.http import answer
 from scoring.limits import Limits
-from scoring.server import Connection
+from scoring.worker.connection import Connection
+from scoring.worker.connections import Connections
 
 HEADS = [
     b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from scoring.node.breaker import Breaker
-from scoring.node.crashes import Crash
-from scoring.node.poison import MOST, Poison
+from scoring.node.safety.breaker import Breaker
+from scoring.node.safety.poison import MOST, Poison
+from scoring.node.workers.crashes import Crash
 
 KEY = ("m", 2, "d2")
 

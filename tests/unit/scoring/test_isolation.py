@@ -26,7 +26,7 @@ def modules_after(statement: str, **environment: str) -> set[str]:
 
 
 def test_a_worker_knows_no_network_store_or_key():
-    found = modules_after("import scoring.worker")
+    found = modules_after("import scoring.worker.process")
 
     for name in ("django", "celery", "redis", "boto3", "cryptography", "scoring.node", "onnx", "sklearn"):
         assert name not in found

@@ -15,12 +15,12 @@ import pytest
 
 from formats.types import Signature, TensorSpec
 from scoring import blackbox
-from scoring.batching import Batcher
 from scoring.errors import Overloaded
-from scoring.exchange import Exchange
-from scoring.lanes import Bench, Lane, Watch, Workshop
 from scoring.limits import Limits
 from scoring.tensors import Block
+from scoring.worker.batching import Batcher
+from scoring.worker.exchange import Exchange
+from scoring.worker.lanes import Bench, Lane, Watch, Workshop
 
 SIGNATURE = Signature((TensorSpec("x", "FP32", (-1, 1)),), (TensorSpec("y", "FP32", (-1, 1)),))
 

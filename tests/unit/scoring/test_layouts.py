@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formats.types import Signature, TensorSpec
-from scoring.batching import Batcher
 from scoring.errors import ScoringError
-from scoring.exchange import Exchange
 from scoring.limits import Limits
-from scoring.protocols.forms import Oip
 from scoring.protocols.inputs import InputReader
 from scoring.tensors import to_array
+from scoring.worker.batching import Batcher
+from scoring.worker.exchange import Exchange
+from scoring.worker.forms import Oip
 
 SIGNATURE = Signature(
     (TensorSpec("x", "FP32", (-1, 2)),),

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from formats.types import Signature, TensorSpec
-from scoring import samples, segments
-from scoring.batching import Ran
 from scoring.control import Part, Sample
+from scoring.node.outbox import segments
 from scoring.request_ids import Issuer, model_tag
-from scoring.samples import Sampler, Samples, is_kept
 from scoring.tensors import Block
+from scoring.worker.batching import Ran
+from scoring.worker.process import samples
+from scoring.worker.samples import Sampler, Samples, is_kept
 
 KEY = bytes(range(32))
 IDS = [Issuer(KEY, model_tag("m"), 1, 1, 0).issue(7, 1_790_000_000_000, n, 1) for n in range(20_000)]

@@ -46,7 +46,7 @@ older.join()
 
 
 def test_what_a_scoring_worker_imports_still_imports_after_the_seal():
-    program = "from scoring import seal; assert not seal.seal(); import scoring.worker; print('here')"
+    program = "from scoring import seal; assert not seal.seal(); import scoring.worker.process; print('here')"
 
     assert played(program) == ["here"]
 

@@ -8,18 +8,18 @@ from dataclasses import replace
 import pytest
 
 from formats.types import Signature
-from scoring.access import Access, permit
 from scoring.errors import BadPlan, BadRequest, Forbidden, MissingToken, RunTimedOut, ScoringError
-from scoring.feedback import judge, read
 from scoring.http import STATUS, status_of
 from scoring.node import exposition
-from scoring.node.desired import Desired
-from scoring.node.spool import Spool, SpoolFull
+from scoring.node.outbox.spool import Spool, SpoolFull
+from scoring.node.plans.desired import Desired
 from scoring.plans import ArtifactRef, ModelPlan, PlannedToken, PlannedVersion, RoutingPlan, parse
-from scoring.replies import milliseconds
+from scoring.protocols.feedback import judge, read
 from scoring.request_ids import INTERNAL, RequestId, make, model_tag
 from scoring.routing import WHOLE, Arm
 from scoring.telemetry import Cell, Meters
+from scoring.worker.access import Access, permit
+from scoring.worker.replies import milliseconds
 
 KEY = bytes(32)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
-from scoring.turns import Turns
+from scoring.worker.turns import Turns
 
 
 def large(size=10):

@@ -1,0 +1,1 @@
+"""What must reach the control plane: counters, feedback, the prediction log."""

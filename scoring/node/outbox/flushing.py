@@ -1,0 +1,70 @@
+"""The counters on their way to the control plane: every few seconds what has been counted since."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import time
+from typing import Any
+
+from scoring.node.outbox.shipping import Outbox
+from scoring.telemetry import Meters
+
+FLUSH_SECONDS = 5.0
+BEHIND_SECONDS = 60.0
+SPOOL_BYTES = 64 << 20
+log = logging.getLogger(__name__)
+
+
+class Flusher:
+    """Cuts the growth of the counters into flushes: {from, to, cells, refused, segments}, epoch seconds.
+
+    A flush that is on disk is counted exactly once, whoever dies; what was counted since the last
+    one goes with the machine. While nobody takes the flushes, they come once a minute.
+    """
+
+    def __init__(self, outbox: Outbox, counted: Callable[[], Meters]) -> None:
+        self._outbox = outbox
+        self._counted = counted
+        self._flushed: dict[str, Any] = Meters().to_json()
+        self._since = time()
+        self._segments: list[dict[str, Any]] = []
+        self._one_at_a_time = asyncio.Lock()
+
+    def announce(self, segment: dict[str, Any]) -> None:
+        """Say with the next flush what the prediction log has stored."""
+        self._segments.append(segment)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            if not self._outbox.bytes or time() - self._since >= BEHIND_SECONDS:
+                await self.flush()
+
+    async def flush(self) -> None:
+        """Write what has been counted since the last flush; after an error it is in the next one.
+
+        Whoever is cancelled in here does not leave a flush that was written and is written again.
+        """
+        await asyncio.shield(asyncio.ensure_future(self._flush()))
+
+    async def _flush(self) -> None:
+        async with self._one_at_a_time:
+            await self._write()
+
+    async def _write(self) -> None:
+        total, now = self._counted().to_json(), time()
+        growth = Meters()
+        growth.add(total)
+        growth.add(self._flushed, times=-1)
+        grown = growth.to_json()
+        told = list(self._segments)
+        if grown["cells"] or grown["refused"] or told:
+            try:
+                await self._outbox.append({"from": self._since, "to": now, **grown, "segments": told})
+            except OSError as error:
+                log.error("the counters could not be written, they stay for the next flush: %s", error)
+                return
+        self._flushed, self._since = total, now
+        del self._segments[: len(told)]

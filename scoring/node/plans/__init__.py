@@ -1,0 +1,1 @@
+"""Which plan a node follows, and how it comes into force."""

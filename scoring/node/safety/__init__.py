@@ -1,0 +1,1 @@
+"""What a node does about versions and requests that kill or fail."""

@@ -1,0 +1,1 @@
+"""From a wanted version to a loaded one: bytes, memory, weights."""

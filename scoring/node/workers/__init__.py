@@ -1,0 +1,1 @@
+"""The worker processes: their sockets, their start, their watch, their end."""

@@ -1,0 +1,65 @@
+"""What all client connections of a worker share: its limits, its handler, and the heads that it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from scoring.crowd import Crowd
+from scoring.errors import ScoringError
+from scoring.http import Head
+from scoring.limits import Limits
+from scoring.worker.exchange import Exchange
+from scoring.worker.turns import Turns
+
+if TYPE_CHECKING:
+    from scoring.worker.connection import Connection
+
+_REMEMBERED = 512
+_LATELY_SECONDS = 1.0
+
+
+class Connections:
+    """All client connections of a worker, and what they share."""
+
+    def __init__(
+        self,
+        handle: Callable[[Exchange], None],
+        refused: Callable[[ScoringError], None],
+        worker: bytes,
+        limits: Limits,
+        admit: Callable[[Head], object],
+    ) -> None:
+        """`admit` raises the error with which a caller is refused before its body is taken in."""
+        self.handle = handle
+        self.turns = Turns(handle, self._others)
+        self.admit = admit
+        self.refused = refused
+        self.worker = worker
+        self.limits = limits
+        self.draining = False
+        self.held_bytes = 0
+        self.open: Crowd[Connection] = Crowd(limits.connections, limits.connections_per_address)
+        self.heads: dict[bytes, Head] = {}
+
+    def remember(self, raw: bytes, head: Head) -> None:
+        """Know this head again when its very bytes come again."""
+        if len(self.heads) >= _REMEMBERED:
+            self.heads.clear()
+        self.heads[raw] = head
+
+    def forget_routes(self) -> None:
+        """Another plan is served: what heads led to under the old one must not keep its versions alive."""
+        for head in [*self.heads.values(), *(connection.head for connection in self.open)]:
+            if head is not None:
+                head.forget_route()
+
+    def _others(self) -> bool:
+        latest = perf_counter() - _LATELY_SECONDS
+        return any(each.answered_since(latest) for each in self.open)
+
+    def sweep(self, now: float) -> None:
+        """Close what is idle, unfinished or unread for too long. `now` in `perf_counter` seconds."""
+        for connection in self.open:
+            connection.sweep(now)

@@ -1,0 +1,134 @@
+"""Loaded versions: from verified files to something that answers, rehearsed before it is offered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from formats.types import Signature
+from scoring.protocols.inputs import InputReader
+from scoring.protocols.oip_answers import Sheets
+from scoring.runtime.onnx import Options, load, verify
+from scoring.runtime.pipe import Pipe
+from scoring.runtime.rehearsal import rehearse
+from scoring.worker.allowed import Allowed, allowed
+from scoring.worker.batching import Batcher, Ran
+from scoring.worker.exchange import Exchange
+from scoring.worker.lanes import Lane, Workshop
+from scoring.worker.mirrors import Mirrors
+from scoring.worker.replies import Replies
+from scoring.worker.samples import Sampler
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A version's files on this node, each with the digest that it must have. `weights` lie in `folder`,
+    each where the graphs name it."""
+
+    model: tuple[Path, str]
+    extractor: tuple[Path, str] | None = None
+    answers: tuple[Path, str] | None = None
+    folder: Path | None = None
+    weights: tuple[tuple[Path, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to load. `digest` is the version's identity, `mark` stands for it in the black box.
+
+    `rows` says what one row is; None: what the signature says.
+    """
+
+    model: str
+    number: int
+    digest: str
+    signature: Signature
+    files: Files
+    batching: bool = False
+    mark: int = 0
+    rows: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shops:
+    """Where versions run: for clients, and for the mirrors, whose runs never come into the loop."""
+
+    clients: Workshop
+    mirrors: Workshop
+    mirroring: Mirrors
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A version that answers. Held by the plans that name it and by its own last requests."""
+
+    order: Order
+    number: int
+    signature: Signature
+    reader: InputReader
+    batcher: Batcher
+    lane: Lane
+    shadow: Lane
+    sheets: Sheets
+    replies: Replies
+    run_seconds: float
+    sampler: Sampler
+    allowed: Allowed | None = None
+
+    def put(self, exchange: Exchange) -> None:
+        self.lane.put(exchange)
+
+    def mirror(self, exchange: Exchange) -> None:
+        """Ask in the background. Raises Overloaded when too many wait."""
+        self.shadow.check_room()
+        self.shadow.put(exchange)
+
+    def mark(self, marked: dict[int, bool]) -> None:
+        """Which bodies are suspects (False) or poison (True), by fingerprint."""
+        self.lane.marked = self.shadow.marked = marked
+
+
+def load_version(
+    order: Order,
+    *,
+    worker: bytes,
+    options: Options,
+    shops: Shops,
+    sampler: Sampler,
+    cleared: Callable[[int], None] = lambda fingerprint: None,
+) -> Loaded:
+    """Load, check, warm and rehearse one version. Slow: call it from a thread that is not in a hurry.
+
+    Raises CorruptArtifact, BadModel or WrongAnswers.
+    """
+    files = order.files
+    verify(files.weights)
+    extractor = load(*files.extractor, options, files.folder) if files.extractor else None
+    pipe = Pipe(order.signature, load(*files.model, options, files.folder), extractor)
+    reader = InputReader(order.signature, order.rows)
+    run_seconds = rehearse(pipe, order.signature, reader, files.answers)
+    sheets = Sheets(order.model, order.number, order.signature.outputs)
+    shop = shops.clients
+    replies = Replies(sheets, order.signature, worker, shop.limits, sampler)
+    batcher = Batcher(pipe, order.signature, batching=order.batching, limits=shop.limits, rows=order.rows)
+
+    def deliver(ran: Ran) -> None:
+        replies.answer(ran)
+        for exchange in ran.exchanges:
+            exchange.line.ready()
+
+    return Loaded(
+        order,
+        order.number,
+        order.signature,
+        reader,
+        batcher,
+        Lane(batcher, deliver, shop, run_seconds, order.mark, cleared),
+        Lane(batcher, shops.mirroring.answer, shops.mirrors, run_seconds, order.mark, cleared),
+        sheets,
+        replies,
+        run_seconds,
+        sampler,
+        allowed(order.signature),
+    )
