@@ -14,8 +14,8 @@ from scoring.control import Part, Sample
 from scoring.node.outbox import segments
 from scoring.request_ids import Issuer, model_tag
 from scoring.tensors import Block
+from scoring.worker import samples
 from scoring.worker.batching import Ran
-from scoring.worker.process import samples
 from scoring.worker.samples import Sampler, Samples, is_kept
 
 KEY = bytes(range(32))
