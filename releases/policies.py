@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from registry.builders import keys_of_person
 from registry.principals import Access
-from releases.lifecycle import Action, State, actions
+from releases.lifecycle import Action, State
 
 SLOT_ROLES = {
     "technical": "technical_reviewer",
@@ -149,7 +149,6 @@ RULES: dict[Action, Callable[[Access, Facts], str]] = {
     Action.SUPERSEDE: _by_itself,
     Action.RESTORE: _by_itself,
 }
-BY_ITSELF = frozenset(action for action, rule in RULES.items() if rule is _by_itself)
 
 
 def condemned(number: int, gate: str, release: int) -> str:
@@ -175,12 +174,6 @@ def refuse_retry(access: Access, facts: Facts) -> str:
     if facts.state != State.VALIDATING or not facts.errored_gates:
         return "No gate of this release ended in an error."
     return _needs("contributor", "release_manager")(access, facts)
-
-
-def choices(access: Access, facts: Facts) -> list[tuple[Action, str]]:
-    """What the law allows from here for people, each with the reason why this person may not, or nothing."""
-    possible = (action for action in actions(facts.state) if action not in BY_ITSELF)
-    return [(action, refuse_action(action, access, facts)) for action in possible]
 
 
 def refuse_predictions(access: Access) -> str:

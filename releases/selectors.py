@@ -20,10 +20,9 @@ from registry.models import (
     Person,
     RegisteredModel,
 )
-from registry.principals import Access
 from releases import policies
 from releases.guards import DATA_GATES
-from releases.lifecycle import Action, State
+from releases.lifecycle import State
 from releases.models import Environment, GateRun, Release, Review, Reward, Rollout, Route
 
 BY_ROLLOUTS = "system/rollouts"
@@ -256,11 +255,6 @@ def _retirement_asked_by(of: Release) -> str:
         return ""
     asked = Event.objects.filter(kind="retirement.asked", subject=of.subject).order_by("-seq").first()
     return asked.actor.removeprefix("person/") if asked else ""
-
-
-def choices(of: Release, access: Access) -> list[tuple[Action, str]]:
-    """Each action that the law allows now, with the reason why this person may not take it, or nothing."""
-    return policies.choices(access, facts(of))
 
 
 def timeline(of: Release) -> QuerySet[Event]:

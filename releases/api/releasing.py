@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -16,13 +15,9 @@ from registry.api.idempotency import idempotent
 from registry.api.paging import page_of, paged
 from registry.api.permissions import LoggedIn, require_fresh_login
 from registry.api.shapes import PageQuery
-from registry.errors import Conflict, NotAllowed, NotFound
-from releases import policies, selectors
+from releases import actions, selectors
 from releases.api.shapes import ActionBody, NewRelease, NewReview, ReleaseLine, ReleaseShape
-from releases.lifecycle import Action, State, target
-from releases.services import gating, opening, reviews, rollouts
-
-Mover = Callable[..., Any]
+from releases.services import opening, reviews
 
 
 def shown(release: Any, request: Request, status: int = 200) -> Response:
@@ -102,59 +97,8 @@ class Actions(APIView):
     def post(self, request: Request, pk: int, action: str) -> Response:
         """200 with the release, 409 where the lifecycle has no such step now, 403 where policy says no."""
         release = selectors.release(pk, request.user, request.auth)
-        mover = MOVERS.get(action)
-        if mover is None:
-            raise NotFound(f"There is no action {action!r}: there are {', '.join(sorted(MOVERS))}.")
-        require_fresh_login(request)
-        return shown(mover(release, request, body(ActionBody, request)["grounds"]), request)
-
-
-def _by(service: Mover) -> Mover:
-    def move(release: Any, request: Request, grounds: str) -> Any:
-        return service(release, by=request.user, token=request.auth, grounds=grounds)
-
-    return move
-
-
-def _without_words(service: Mover) -> Mover:
-    def move(release: Any, request: Request, grounds: str) -> Any:
-        return service(release, by=request.user, token=request.auth)
-
-    return move
-
-
-def _refused(action: Action) -> Mover:
-    """A step that the law knows and that no service takes by hand: the policy says why."""
-
-    def move(release: Any, request: Request, grounds: str) -> Any:
-        target(State(release.state), action)
-        access = registry_selectors.access(request.user, request.auth, release.model)
-        raise NotAllowed(policies.refuse_action(action, access, selectors.facts(release)))
-
-    return move
-
-
-def _not_with(strategy_needed: str) -> Mover:
-    def move(release: Any, request: Request, grounds: str) -> Any:
-        kind = release.strategy.get("kind", "single")
-        raise Conflict(f"A {kind} release has no {strategy_needed}.")
-
-    return move
-
-
-MOVERS: dict[str, Mover] = {
-    "submit": _without_words(opening.submit_release),
-    "withdraw": _by(opening.withdraw),
-    "start_rollout": _by(rollouts.start_rollout),
-    "roll_back": _by(rollouts.roll_back),
-    "retire": _by(rollouts.retire),
-    "retry_gates": _without_words(gating.retry),
-    "promote": _refused(Action.PROMOTE),
-    "end_trial": _refused(Action.END_TRIAL),
-    "pause": _not_with("steps to pause"),
-    "resume": _not_with("steps to resume"),
-    "acknowledge": _not_with("alert to acknowledge"),
-    "accept_proposal": _not_with("proposal to accept"),
-    "dismiss_proposal": _not_with("proposal to dismiss"),
-    "override_freeze": _not_with("freeze to override"),
-}
+        row = actions.named(action)
+        if row.fresh:
+            require_fresh_login(request)
+        said = body(ActionBody, request)
+        return shown(actions.perform(row, release, by=request.user, token=request.auth, **said), request)

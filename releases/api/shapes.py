@@ -9,8 +9,8 @@ from rest_framework import serializers
 
 from registry.api.asking import Strict
 from registry.api.shapes import EventShape
-from releases import selectors
-from releases.lifecycle import Action
+from releases import actions, selectors
+from releases.actions import Row
 from releases.services.opening import STRATEGIES
 from scoring.protocols.feedback import MOST_REWARD
 
@@ -174,14 +174,14 @@ class ReleaseShape(ReleaseLine):
     def get_open_slots(self, release: Any) -> list[str]:
         return list(selectors.facts(release).open_slots)
 
-    def _choices(self, release: Any) -> list[tuple[Action, str]]:
-        return selectors.choices(release, self.context["access"])
+    def _choices(self, release: Any) -> list[tuple[Row, str]]:
+        return actions.choices(release, self.context["access"])
 
     def get_actions(self, release: Any) -> list[str]:
-        return [str(action) for action, reason in self._choices(release) if not reason]
+        return [row.name for row, reason in self._choices(release) if not reason]
 
     def get_refused(self, release: Any) -> dict[str, str]:
-        return {str(action): reason for action, reason in self._choices(release) if reason}
+        return {row.name: reason for row, reason in self._choices(release) if reason}
 
     def get_rollout(self, release: Any) -> dict[str, Any] | None:
         latest = next(iter(release.rollouts.all()), None)

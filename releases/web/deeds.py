@@ -1,87 +1,88 @@
-"""The buttons of a release: what each is called, what it says before it acts, and which service it calls."""
+"""The buttons of a release: what each is called, how it looks, and what it says before it acts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from releases import actions
+from releases.actions import Row
 from releases.lifecycle import Action
-from releases.services import opening, rollouts
-
-Service = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """One action as a button.
+class Look:
+    """How one action is shown. `quiet` ones stand apart from what a reader came for."""
 
-    `fresh` asks for a password typed not long ago, `typed` for the model's name (in production).
-    """
-
-    action: Action
     label: str
     icon: str
     tone: str
     warning: str
-    service: Service
-    grounds: bool = True
-    fresh: bool = False
-    typed: bool = False
 
 
-def _submit(release: Any, *, by: Any, grounds: str) -> Any:
-    return opening.submit_release(release, by=by)
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One action as a button: its look, and what its dialog asks for."""
+
+    action: str
+    label: str
+    icon: str
+    tone: str
+    warning: str
+    grounds: bool
+    typed: bool
 
 
-_ALL = (
-    Deed(
-        Action.START_ROLLOUT,
+LOOKS: dict[str, Look] = {
+    Action.START_ROLLOUT: Look(
         "Start the rollout",
         "upload",
         "primary",
         "Every node loads and checks it first; clients notice nothing until all of them are ready, and it"
         " goes back by itself when anything is wrong.",
-        rollouts.start_rollout,
-        fresh=True,
     ),
-    Deed(
-        Action.SUBMIT,
+    Action.SUBMIT: Look(
         "Submit",
         "play",
         "primary",
         "The gates begin to prove the version. Its policy is frozen as it stands now.",
-        _submit,
-        grounds=False,
     ),
-    Deed(
-        Action.WITHDRAW,
+    Action.WITHDRAW: Look(
         "Withdraw",
         "ban",
         "quiet",
         "The release ends here and can never serve. The version stays; another release can be opened for it.",
-        opening.withdraw,
     ),
-    Deed(
-        Action.RETIRE,
+    Action.RETIRE: Look(
         "Take the model offline",
         "archive",
         "quiet",
         "Clients of this model get no answer any more. It takes two people: the first asks, the second"
         " agrees.",
-        rollouts.retire,
-        fresh=True,
-        typed=True,
     ),
-    Deed(
-        Action.ROLL_BACK,
+    Action.ROLL_BACK: Look(
         "Roll back",
         "undo",
         "danger",
         "Clients are answered by the version before it, within a second. This release is over; its version"
         " stays.",
-        rollouts.roll_back,
-        typed=True,
     ),
-)
-DEEDS: dict[Action, Deed] = {deed.action: deed for deed in _ALL}
+}
+
+
+def buttons(release: Any, choices: Iterable[tuple[Row, str]]) -> list[Deed]:
+    """What this person can do, in the order in which it is shown."""
+    open_rows = {row.name: row for row, reason in choices if not reason}
+    return [_deed(release, open_rows[name], look) for name, look in LOOKS.items() if name in open_rows]
+
+
+def _deed(release: Any, row: Row, look: Look) -> Deed:
+    typed = actions.asks_for_the_name(row, release)
+    return Deed(row.name, look.label, look.icon, look.tone, look.warning, "grounds" in row.takes, typed)
+
+
+def label(row: Row) -> str:
+    """What an action is called where it is no button."""
+    look = LOOKS.get(row.name)
+    return look.label if look else row.name.replace("_", " ").capitalize()

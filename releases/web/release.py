@@ -5,25 +5,25 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from registry import selectors as registry_selectors
 from registry.errors import BadInput, DomainError
-from registry.selectors import access, is_called, words
+from registry.selectors import access, words
 from registry.web import drafts, freshness
 from registry.web.drafts import Written
 from registry.web.pages import action, page
-from releases import evidence, policies, selectors
+from releases import actions, evidence, selectors
+from releases.actions import Row
 from releases.comparing import facts as compared
 from releases.comparing import kept
 from releases.comparing import versions as comparing
 from releases.events import Kind
 from releases.lifecycle import Action, State
 from releases.services import gating, reviews
-from releases.web import answers, facts, nodes, sentences
-from releases.web.deeds import DEEDS
+from releases.web import answers, deeds, facts, nodes, sentences
 from releases.web.roster import members
 
 BEFORE_ANSWERS_WERE_KEPT = (
@@ -77,17 +77,13 @@ def _acted(request: HttpRequest, pk: int, name: str) -> Written:
 @action(_acted)
 def act(request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
     """One step of the lifecycle."""
-    found = selectors.release(pk, request.user)
-    deed = DEEDS.get(name)  # type: ignore[call-overload]
-    if deed is None:
-        raise Http404
+    found, row = selectors.release(pk, request.user), actions.named(name)
     written = _acted(request, pk, name)
-    if deed.fresh and not freshness.is_fresh(request):
+    if row.fresh and not freshness.is_fresh(request):
         return freshness.ask_again(request, written)
     try:
-        if deed.typed and needs_typing(found) and not is_called(found.model, request.POST.get("typed", "")):
-            raise BadInput(f"Type the model's name, {found.model}, to confirm.", field="typed")
-        deed.service(found, by=request.user, grounds=written.words["grounds"])
+        actions.check_name(row, found, request.POST.get("typed", ""))
+        actions.perform(row, found, by=request.user, grounds=written.words["grounds"])
     except DomainError as refusal:
         return _answer(request, pk, refusal, written.words)
     return _answer(request, pk)
@@ -116,10 +112,6 @@ def _answer(
     return render(request, template, shown, status=status)
 
 
-def needs_typing(found: Any) -> bool:
-    return bool(found.environment.name == "production")
-
-
 def stamp(found: Any) -> str:
     """Changes whenever something that the panel shows does."""
     rollouts = [(r.pk, r.phase, r.progress, r.closed_at) for r in found.rollouts.all()]
@@ -139,8 +131,8 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
     signed = selectors.signatures(found)
     gates, slots = facts.gates(found), facts.slots(found, signed, asker, known, people)
     rollout = next(iter(found.rollouts.all()), None)
-    choices = selectors.choices(found, asker)
-    start_refusal = dict(choices).get(Action.START_ROLLOUT, "")
+    choices = actions.choices(found, asker)
+    start_refusal = next((why for row, why in choices if row.step == Action.START_ROLLOUT), "")
     events = list(selectors.timeline(found))
     live = selectors.champion(found.model, found.environment)
     changes = comparing.changes(live.version, found.version) if live else []
@@ -163,10 +155,10 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
         "old_reviews": [r for r in found.reviews.all() if r.pk not in {s.pk for s in signed.values()}],
         "rollout": rollout,
         "steps": facts.steps(rollout),
-        **_buttons(choices),
+        **_buttons(found, choices),
         "signed_count": len(signed),
         "signed_words": f"{len(signed)} of {len(slots)}",
-        "may_retry": not policies.refuse_retry(asker, known),
+        "may_retry": any(row.name == "retry_gates" and not why for row, why in choices),
         "live": live if live and live.pk != found.pk else None,
         "live_latency": evidence.latency_of(live) if live and live.pk != found.pk else {},
         "changes": changes,
@@ -182,7 +174,6 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
         ),
         "moving": found.state in MOVING or (rollout is not None and rollout.closed_at is None),
         "stamp": stamp(found),
-        "typing": needs_typing(found),
         "draft": draft,
         "reopen": _reopen(draft, slots, choices),
         "evidence_digest": found.evidence_digest,
@@ -222,21 +213,20 @@ def _given_up(found: Any) -> str:
     return sentences.sentence(last.kind, last.facts) if last else ""
 
 
-def _reopen(draft: dict[str, str], slots: list[facts.Slot], choices: list[tuple[Action, str]]) -> str:
+def _reopen(draft: dict[str, str], slots: list[facts.Slot], choices: list[tuple[Row, str]]) -> str:
     """The dialog in which the person was writing, if it is still there."""
     open_ones = [f"sign-{slot.name}" for slot in slots if slot.mine]
-    open_ones += [f"do-{action}" for action, reason in choices if not reason]
+    open_ones += [f"do-{row.name}" for row, reason in choices if not reason]
     wanted = f"sign-{draft['slot']}" if "slot" in draft else f"do-{draft.get('action', '')}"
     return wanted if wanted in open_ones else ""
 
 
-def _buttons(choices: list[tuple[Action, str]]) -> dict[str, Any]:
+def _buttons(found: Any, choices: list[tuple[Row, str]]) -> dict[str, Any]:
     """The buttons this person has, and the reasons why the others are not there."""
-    mine = [DEEDS[action] for action, reason in choices if action in DEEDS and not reason]
-    others = [(str(action).replace("_", " ").capitalize(), reason) for action, reason in choices if reason]
+    mine = deeds.buttons(found, choices)
     return {
         "all_deeds": mine,
         "deeds": [deed for deed in mine if deed.tone != "quiet"],
         "quiet_deeds": [deed for deed in mine if deed.tone == "quiet"],
-        "refused": others,
+        "refused": [(deeds.label(row), reason) for row, reason in choices if reason],
     }
