@@ -1,4 +1,4 @@
-"""Everything that scoring refuses. The HTTP status of each is known only to `scoring/http.py`."""
+"""Everything that scoring refuses. The HTTP status of each is known only to `scoring/statuses.py`."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from scoring.errors import BadRequest, DeadlineExceeded, NotReady, Overloaded, S
 from scoring.grpc.arriving import Arrivals
 from scoring.grpc.statuses import RETRY_MS, code_of
 from scoring.grpc.upstream import Answer, NodeGone, Upstream
-from scoring.http import status_of
 from scoring.inflating import Inflating
 from scoring.protocols import inference_pb2 as messages
 from scoring.protocols import oip_grpc
+from scoring.statuses import status_of
 
 HEALTH = "grpc.health.v1.Health"
 _SERVING, _NOT_SERVING = b"\x08\x01", b"\x08\x02"

@@ -1,4 +1,4 @@
-"""What an HTTP answer of the node is called in gRPC. One table, as `scoring/http.py` has for HTTP."""
+"""What an HTTP answer of the node is called in gRPC. One table, as `scoring/statuses.py` has for HTTP."""
 
 from __future__ import annotations
 

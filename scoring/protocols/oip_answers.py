@@ -11,8 +11,8 @@ import orjson
 
 from formats.dtypes import DTYPES, Array
 from formats.types import TensorSpec
-from scoring.http import BINARY, JSON, Written
 from scoring.protocols.texts import flat_text
+from scoring.protocols.written import BINARY, JSON, Written
 
 Chosen = tuple[tuple[int, bool], ...]
 """Which outputs go out, as places in the signature, and whether as binary."""

@@ -9,10 +9,10 @@ import orjson
 
 from scoring.control import Ask, Told
 from scoring.errors import NotReady
-from scoring.http import answer
 from scoring.limits import Limits
 from scoring.protocols import feedback
 from scoring.worker.exchange import Exchange
+from scoring.worker.http import answer
 
 
 class Asking:

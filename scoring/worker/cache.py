@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from scoring.http import Written
+from scoring.protocols.written import Written
 
 _ENTRY_BYTES = 400
 _LARGEST_SHARE = 8

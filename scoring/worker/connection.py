@@ -9,7 +9,7 @@ from typing import cast
 
 import httptools
 
-from scoring import errors, http
+from scoring import errors
 from scoring.crowd import household
 from scoring.errors import (
     BadRequest,
@@ -17,10 +17,11 @@ from scoring.errors import (
     RequestTimeout,
     ScoringError,
 )
-from scoring.http import Head, error_answer
 from scoring.inflating import Inflating
+from scoring.worker import http
 from scoring.worker.connections import Connections
 from scoring.worker.exchange import Exchange
+from scoring.worker.http import Head, error_answer
 
 _LINGER_SECONDS = 1.0
 _FOR_STRANGERS = 64 << 10

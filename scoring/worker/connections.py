@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from scoring.crowd import Crowd
 from scoring.errors import ScoringError
-from scoring.http import Head
 from scoring.limits import Limits
 from scoring.worker.exchange import Exchange
+from scoring.worker.http import Head
 from scoring.worker.turns import Turns
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from time import perf_counter
 from typing import Protocol
 
 from scoring.errors import BadRequest, ScoringError
-from scoring.http import Head, error_answer
 from scoring.plans import PlannedToken
 from scoring.protocols.strict import no_text
 from scoring.telemetry import Meters
 from scoring.worker.access import permit
 from scoring.worker.exchange import Exchange
+from scoring.worker.http import Head, error_answer
 from scoring.worker.replies import Replies
 from scoring.worker.serving import Endpoint, Serving, random_place
 

@@ -6,9 +6,9 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from scoring.http import Head
     from scoring.protocols.oip_answers import Chosen
     from scoring.tensors import Block
+    from scoring.worker.http import Head
     from scoring.worker.serving import Form
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from msgspec import UNSET
 
 from formats.dtypes import Array
-from scoring.http import JSON, Written
 from scoring.protocols import mlflow, oip_answers, oip_binary, oip_json, simple
 from scoring.protocols.layouts import CLOSING, Layout, beginning, binary_layout, json_layout
 from scoring.protocols.oip_answers import Chosen, Sheets
+from scoring.protocols.written import JSON, Written
 from scoring.worker.exchange import Exchange
 from scoring.worker.serving import Answerer
 

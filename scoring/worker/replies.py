@@ -11,14 +11,15 @@ from formats.dtypes import Array
 from formats.types import FREE, Signature
 from scoring.crashpoints import crashpoint
 from scoring.errors import InferenceFailed, OutputTooLarge, OutsideLimits, ScoringError
-from scoring.http import JSON, Written, error_answer
 from scoring.limits import Limits
 from scoring.protocols.oip_answers import Chosen, Sheet, Sheets
 from scoring.protocols.texts import row_texts
+from scoring.protocols.written import JSON, Written
 from scoring.telemetry import count
 from scoring.worker.batching import Ran
 from scoring.worker.cache import AnswerCache, Remembered
 from scoring.worker.exchange import Exchange
+from scoring.worker.http import error_answer
 from scoring.worker.samples import Sampler
 
 _HEAD = (

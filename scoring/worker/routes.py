@@ -18,12 +18,13 @@ from scoring.errors import (
     UnknownRoute,
     UnknownVersion,
 )
-from scoring.http import JSON, answer
 from scoring.plans import EVERY_MODEL
 from scoring.protocols import triton
+from scoring.protocols.written import JSON
 from scoring.worker.access import permit
 from scoring.worker.engine import score
 from scoring.worker.exchange import Exchange
+from scoring.worker.http import answer
 from scoring.worker.serving import BrokenVersion, ModelView, Serving
 
 PLATFORM = "onnx_onnxv1"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Never, Protocol
 from formats.dtypes import Array
 from formats.types import Signature
 from scoring.errors import VersionBroken
-from scoring.http import Written
+from scoring.protocols.written import Written
 from scoring.request_ids import Issuer
 from scoring.routing import INTERVAL, RENDEZVOUS, Arm, rendezvous, splitter, unit_hasher
 from scoring.telemetry import Meter

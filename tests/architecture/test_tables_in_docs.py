@@ -10,8 +10,8 @@ from registry.events import Kind as RegistryKind
 from registry.manifest import METRICS, Kind, Metric
 from releases.events import Kind as ReleaseKind
 from releases.lifecycle import STEPS
-from scoring.http import STATUS
 from scoring.limits import Limits
+from scoring.statuses import STATUS
 from tests.architecture.source import PACKAGES, ROOT
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.http import STATUS
+from scoring.statuses import STATUS
 from tests.fuzz import documents
 from tests.fuzz.amount import examples
 from tests.scoring import models

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.http import JSON, Written
+from scoring.protocols.written import JSON, Written
 from scoring.request_ids import parse
 from scoring.worker.cache import AnswerCache
 from tests.scoring import models

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.errors import ScoringError
-from scoring.http import answer
 from scoring.limits import Limits
 from scoring.worker.connection import Connection
 from scoring.worker.connections import Connections
+from scoring.worker.http import answer
 
 HEADS = [
     b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scoring.errors import UnsupportedType
-from scoring.media import check
+from scoring.worker.media import check
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 
 from formats.types import Signature
 from scoring.errors import BadPlan, BadRequest, Forbidden, MissingToken, RunTimedOut, ScoringError
-from scoring.http import STATUS, status_of
 from scoring.node import exposition
 from scoring.node.outbox.spool import Spool, SpoolFull
 from scoring.node.plans.desired import Desired
@@ -17,6 +16,7 @@ from scoring.plans import ArtifactRef, ModelPlan, PlannedToken, PlannedVersion, 
 from scoring.protocols.feedback import judge, read
 from scoring.request_ids import INTERNAL, RequestId, make, model_tag
 from scoring.routing import WHOLE, Arm
+from scoring.statuses import STATUS, status_of
 from scoring.telemetry import Cell, Meters
 from scoring.worker.access import Access, permit
 from scoring.worker.replies import milliseconds

@@ -1,41 +1,18 @@
-"""HTTP at the edge: which status an error has, what a request's head says, how an answer is written."""
+"""HTTP at the edge: what a request's head says, how an answer is written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
-from scoring import errors, media
+from scoring import errors
 from scoring.errors import ScoringError
+from scoring.protocols.written import JSON
+from scoring.statuses import status_of
+from scoring.worker import media
 
-STATUS: dict[type[ScoringError], int] = {
-    errors.BadRequest: 400,
-    errors.BadTensor: 400,
-    errors.BadRequestId: 400,
-    errors.MissingToken: 401,
-    errors.Forbidden: 403,
-    errors.UnknownRoute: 404,
-    errors.UnknownModel: 404,
-    errors.UnknownVersion: 404,
-    errors.MethodNotAllowed: 405,
-    errors.RequestTimeout: 408,
-    errors.LengthRequired: 411,
-    errors.BodyTooLarge: 413,
-    errors.UnsupportedEncoding: 415,
-    errors.UnsupportedType: 415,
-    errors.PoisonRequest: 422,
-    errors.OutsideLimits: 422,
-    errors.HeadTooLarge: 431,
-    errors.InferenceFailed: 500,
-    errors.OutputTooLarge: 500,
-    errors.NotOpen: 503,
-    errors.NotReady: 503,
-    errors.Overloaded: 503,
-    errors.VersionBroken: 503,
-    errors.DeadlineExceeded: 504,
-}
 REASONS = {
     200: "OK",
     202: "Accepted",
@@ -55,9 +32,7 @@ REASONS = {
     504: "Gateway Timeout",
 }
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-JSON = b"application/json"
 TEXT = b"text/plain; version=0.0.4; charset=utf-8"
-BINARY = b"application/octet-stream"
 
 _SENTENCE = 1000
 """Sentences may quote what the client sent, which may be megabytes."""
@@ -75,14 +50,6 @@ READ = frozenset(
     }
 )
 """Header fields that mean something here. Each may stand once; all others are not looked at."""
-
-
-class Written(NamedTuple):
-    """An answer's body, its type, and header lines that go with it."""
-
-    body: bytes
-    content_type: bytes
-    extra: bytes = b""
 
 
 class Head:
@@ -135,10 +102,6 @@ class Head:
     def can_be_remembered(self) -> bool:
         """True when nothing but the length says where the message ends, and another one may follow."""
         return self.keep_alive and not (self.chunked or self.expects_continue or self.compressed)
-
-
-def status_of(error: ScoringError) -> int:
-    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
 def error_answer(error: ScoringError, *, worker: bytes, keep_alive: bool) -> bytes:
