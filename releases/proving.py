@@ -20,11 +20,13 @@ from typing import Any
 
 from registry import sandbox
 from registry.sandbox import Cell, Ending, Finished, Limits, Mount
+from registry.sandbox.limits import patience
 from registry.sandbox.sockets import connect
 from releases.examiner import progress, result
 from releases.examiner.progress import Report
 from releases.room import Room
 from scoring.artifacts import blob_path
+from scoring.node.versions.loading import NOT_FETCHED
 from scoring.node.versions.memory import COPIES
 from scoring.node.versions.weights import APART, beside
 from scoring.plans import ModelPlan, PlannedVersion, RoutingPlan, serialise
@@ -38,7 +40,6 @@ LOOK_EVERY_S = 1.0
 STALLS_AFTER_S = 900.0
 _SERVER_OUTLIVES_S = 60.0
 _CORES_OF_A_PROCESS = 2
-LOAD_TIMEOUT_S = 600.0
 _NOT_LOADED = "%s could not be loaded: the runtime refuses it, or it kills the process that loads it."
 _MODEL, _METRIC = "The model", "The metric's graph"
 _CANNOT = "cannot be served here:"
@@ -110,14 +111,14 @@ def prove(
         server = cells.enter_context(
             _server(lent.server, lent.socket, subject.version, lasts, allow_unisolated)
         )
-        if fault := _await_ready(server, lent.socket / "scoring.sock", subject.model, _MODEL):
+        if fault := _await_ready(server, lent.socket / "scoring.sock", subject, _MODEL):
             return Proof(None, fault, peak_memory_bytes=server.peak_memory_bytes())
         load_ms = (time.perf_counter() - started) * 1000
         if own_metric is not None:
             judge = cells.enter_context(
                 _server(lent.judge, lent.judge_socket, own_metric.version, lasts, allow_unisolated)
             )
-            if fault := _await_ready(judge, lent.judge_socket / "scoring.sock", own_metric.model, _METRIC):
+            if fault := _await_ready(judge, lent.judge_socket / "scoring.sock", own_metric, _METRIC):
                 return Proof(None, fault, load_ms)
         order = _order(subject, sets, spec, champion_predictions is not None, own_metric)
         finished = _examine(lent, order, seconds, watch, room, allow_unisolated)
@@ -221,22 +222,28 @@ def _plan(subject: Subject) -> RoutingPlan:
 def _server(
     folder: Path, socket: Path, version: PlannedVersion, seconds: float, allow_unisolated: bool
 ) -> Cell:
-    limits = _lasting(SERVER_LIMITS, seconds)
     mapped = sum(ref.size for ref in version.weights.values())
+    graphs = sum(ref.size for ref in version.artifacts()) - mapped
+    limits = _roomy(_lasting(SERVER_LIMITS, seconds), graphs, mapped)
     argv = [
         *sandbox.python("scoring"),
         *("--plan", "/server/plan.json", "--unsigned", "--socket", _SOCKET, "--workers", "1"),
         *("--data", "/tmp/node", "--store", "file:/server/store"),  # noqa: S108 - the cell's own tmpfs
         *("--environment", "proof", "--node", "cell"),
-        *(("--artifacts", "/server/store") if mapped else ()),
+        *(("--artifacts", "/server/store") if _lies_in_place(graphs, mapped, limits) else ()),
     ]
     mounts = [Mount(folder, "/server"), Mount(socket, "/socket", writable=True)]
-    return sandbox.start(
-        argv,
-        mounts=mounts,
-        limits=replace(limits, memory_bytes=limits.memory_bytes + COPIES * mapped),
-        allow_unisolated=allow_unisolated,
-    )
+    return sandbox.start(argv, mounts=mounts, limits=limits, allow_unisolated=allow_unisolated)
+
+
+def _lies_in_place(graphs: int, mapped: int, limits: Limits) -> bool:
+    """Whether the node does without copies of its own: with the weights apart there would be two of each."""
+    return mapped > 0 or 2 * graphs > limits.file_bytes
+
+
+def _roomy(limits: Limits, graphs: int, mapped: int) -> Limits:
+    """With the memory that graphs of so many bytes take while they load, and weights that are mapped."""
+    return replace(limits, memory_bytes=max(limits.memory_bytes, GIB + 5 * graphs) + COPIES * mapped)
 
 
 def _lasting(limits: Limits, seconds: float) -> Limits:
@@ -321,17 +328,22 @@ def _made_way(lent: _Lent, room: Room) -> bool:
     return True
 
 
-def _await_ready(server: Cell, path: Path, model: str, what: str) -> str:
-    """Empty when the server is ready to answer for the model, else what happened to it, which is `what`."""
-    deadline = time.monotonic() + LOAD_TIMEOUT_S
+def _await_ready(server: Cell, path: Path, subject: Subject, what: str) -> str:
+    """Empty when the server is ready to answer for the model, else what happened to it, which is `what`.
+
+    Raises OSError where its node could not lay out what it was to load.
+    """
+    seconds = patience(sum(ref.size for ref in subject.version.artifacts()))
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if died := server.poll():
             return f"{what} could not be loaded: the scoring server {died.sentence}{_last_words(died)}."
         if _says_yes(path, "/v2/health/ready"):
             # A node is ready too when it has given the model up.
-            return "" if _says_yes(path, f"/v2/models/{model}/ready") else _given_up(server, what)
+            ready = _says_yes(path, f"/v2/models/{subject.model}/ready")
+            return "" if ready else _given_up(server, what)
         time.sleep(_POLL_S)
-    return f"{what} was not loaded within {LOAD_TIMEOUT_S:g} s."
+    return f"{what} was not loaded within {seconds:.0f} s."
 
 
 def _given_up(server: Cell, what: str) -> str:
@@ -339,8 +351,11 @@ def _given_up(server: Cell, what: str) -> str:
     server.kill()
     for line in reversed(server.finish().stderr.decode(errors="replace").splitlines()):
         _, said, why = line.partition(_CANNOT)
-        if said and why.strip():
-            return f"{what} could not be loaded: {why.strip()[:300].rstrip('.')}."
+        if not (told := why.strip()[:300].rstrip(".")) or not said:
+            continue
+        if told.startswith(NOT_FETCHED):
+            raise OSError(f"in the cell, {told}")
+        return f"{what} could not be loaded: {told}."
     return _NOT_LOADED % what
 
 

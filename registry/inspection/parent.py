@@ -20,13 +20,14 @@ from registry.inspection.sets import SETS
 from registry.inspection.written import MOST_BYTES, TEXTS
 from registry.sandbox import Finished, Limits, Mount
 from registry.sandbox.folders import private_folder
-from registry.sandbox.limits import GIB, MIB
+from registry.sandbox.limits import GIB, MIB, patience
 
 KEYS = ("model", "extractor", "metric", *SETS, *TEXTS)
 INSIDE = "/run/assay"
 WEIGHTS = f"{INSIDE}/weights"
 READABLE_BY_ALL = 0o444
 MOST_MEMORY_BYTES = 16 * GIB
+CPU_SHARE = 0.8
 BEHIND_PAGES = 5
 """Niceness: who uploads waits for a cell anyway, who reads a page waits for nothing else."""
 _TURNS = threading.BoundedSemaphore(2)
@@ -121,8 +122,9 @@ def _limits(files: Mapping[str, Path], weights: Mapping[str, Path]) -> Limits:
     everything = sum(path.stat().st_size for path in files.values()) + mapped
     return Limits(
         memory_bytes=min(GIB + 5 * graphs, MOST_MEMORY_BYTES) + 2 * mapped,
-        cpu_seconds=60 + everything // (10 * MIB),
-        wall_seconds=90 + everything // (5 * MIB),
+        # so that who only computes is told of the processor and not of the clock
+        cpu_seconds=int(CPU_SHARE * patience(everything)),
+        wall_seconds=round(patience(everything)),
         output_bytes=8 * MIB,
         niceness=BEHIND_PAGES,
     )

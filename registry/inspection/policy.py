@@ -21,7 +21,9 @@ class Policy:
     nesting         functions or subgraphs one inside the other
     tree_depth      of a tree ensemble: onnxruntime descends by recursion when it loads one
     name_length     of a tensor or node
-    text_bytes      of metadata and descriptions together
+    text_bytes      of metadata, descriptions and names that nothing asks for, together
+    value_length    of one text that operators work with, in an attribute or a constant
+    value_bytes     of all such texts in attributes
     scan_depth      Scans one inside the other
     scan_steps      nodes that Scans run, body after body, for one request
     rows            that a request is taken to have, where its rows are scanned
@@ -34,6 +36,8 @@ class Policy:
     tree_depth: int = 2_000
     name_length: int = 1_000
     text_bytes: int = 16 << 20
+    value_length: int = 4 << 20
+    value_bytes: int = 64 << 20
     scan_depth: int = 2
     scan_steps: int = 1_000_000
     rows: int = 8_192

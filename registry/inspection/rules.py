@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import onnx
 from onnx import defs
 
-from registry.inspection import flow, structure, tensors, texts, trees
+from registry.inspection import flow, lengths, structure, tensors, texts, trees
 from registry.inspection.operators import RUNTIME_DOMAINS
 from registry.inspection.policy import Operator, Policy, operator
 from registry.inspection.refusals import NO_LOCALE, Finding, Refused
@@ -70,7 +70,7 @@ def _cheap(parts: Anatomy, key: str, policy: Policy) -> Iterator[Finding]:
         )
     if parts.model.training_info:
         yield Finding("training_info", f"The {key} carries training steps: export it for inference only.")
-    yield from structure.findings(parts, key, policy)
+    yield from lengths.findings(parts, key, policy)
     yield from _names(parts, key, policy)
     yield from _extent(parts, key, policy)
     for node in parts.nodes():

@@ -1,4 +1,4 @@
-"""What no graph is, whatever its operators: names given twice, shapes beyond reason, endless texts."""
+"""What no graph is, whatever its operators: names given twice, shapes beyond reason."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 
 import onnx
 
-from registry.inspection.policy import Policy
-from registry.inspection.refusals import Finding, Refused
+from registry.inspection.refusals import Refused
 from registry.inspection.tensors import MOST_AXES
-from registry.inspection.walk import Anatomy, Body, call_of
+from registry.inspection.walk import Anatomy, call_of
 
 
 def refuse(parts: Anatomy, key: str) -> None:
@@ -18,17 +17,6 @@ def refuse(parts: Anatomy, key: str) -> None:
     trouble = next(_troubles(parts), None)
     if trouble:
         raise Refused("bad_graph", f"files.{key}", f"The {key} {trouble}.")
-
-
-def findings(parts: Anatomy, key: str, policy: Policy) -> Iterator[Finding]:
-    """Texts that travel with a graph and do nothing: they are loaded by every node that serves it."""
-    size = sum(_texts(parts))
-    if size > policy.text_bytes:
-        yield Finding(
-            "metadata",
-            f"The {key} carries {size:,} bytes of metadata and descriptions,"
-            f" more than {policy.text_bytes:,}.",
-        )
 
 
 def _troubles(parts: Anatomy) -> Iterator[str]:
@@ -62,27 +50,3 @@ def _of_shape(axes: Iterable[onnx.TensorShapeProto.Dimension]) -> str:
 def _twice(names: Iterable[str]) -> str:
     name, times = next(iter(Counter(names).most_common(1)), ("", 0))
     return name[:60] if times > 1 else ""
-
-
-def _texts(parts: Anatomy) -> Iterator[int]:
-    model = parts.model
-    yield len(model.doc_string) + _properties(model)
-    for function in parts.model.functions:
-        yield len(function.doc_string) + _properties(function)
-    for body in parts.bodies:
-        yield from _of_body(body)
-    for tensor in parts.tensors():
-        yield len(tensor.doc_string) + _properties(tensor)
-
-
-def _of_body(body: Body) -> Iterator[int]:
-    if body.graph is not None:
-        yield len(body.graph.doc_string) + _properties(body.graph)
-    for node in body.nodes:
-        yield len(node.doc_string) + _properties(node)
-
-
-def _properties(
-    thing: onnx.ModelProto | onnx.GraphProto | onnx.NodeProto | onnx.TensorProto | onnx.FunctionProto,
-) -> int:
-    return sum(len(entry.key) + len(entry.value) for entry in thing.metadata_props)

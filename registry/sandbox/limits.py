@@ -7,6 +7,9 @@ from pathlib import Path
 
 MIB = 1 << 20
 GIB = 1 << 30
+LEAST_PATIENCE_S = 50.0
+SLOW_BYTES_PER_S = 5 * MIB
+"""Of a busy disk, for reading, hashing and loading together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,15 @@ class Limits:
 
     def to_json(self) -> dict[str, float]:
         return asdict(self)
+
+
+def patience(size: int) -> float:
+    """Seconds for something to be made of files of `size` bytes in all.
+
+    Who sends what never ends hears so within a minute; every GiB adds three and a half, because a slow disk
+    is no fault of a model's.
+    """
+    return LEAST_PATIENCE_S + size / SLOW_BYTES_PER_S
 
 
 @dataclass(frozen=True, slots=True)

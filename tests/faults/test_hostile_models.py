@@ -107,12 +107,69 @@ def test_a_model_that_is_deadly_when_it_runs_has_failed(proof, name):
 
 @pytest.mark.parametrize("name", LOAD)
 def test_a_model_that_is_deadly_when_it_loads_has_failed(proof, monkeypatch, name):
-    monkeypatch.setattr(proving, "LOAD_TIMEOUT_S", 8.0)
+    monkeypatch.setattr(proving, "patience", lambda size: 8.0)
 
     found = proof(LOAD[name], PLAIN, {"x": X}, X)
 
     assert found.load_ms == 0
     assert "load" in failed(found)
+
+
+GIVEN_UP = {
+    "a graph that the runtime refuses": (
+        model([node("MatMul", ["x", "missing"], ["y"])]),
+        "input 'missing' is not a graph input, initializer, or output",
+    ),
+    "bytes that are no graph": (b"junk", "protobuf parsing failed"),
+}
+
+
+@pytest.mark.parametrize("name", GIVEN_UP)
+def test_a_model_that_the_node_gives_up_is_refused_in_the_nodes_own_words(proof, name):
+    content, named = GIVEN_UP[name]
+
+    found = proof(content, PLAIN, {"x": X}, X)
+
+    assert found.fault.startswith("The model could not be loaded: onnxruntime refuses the graph.")
+    assert named in found.fault
+    assert found.fault.endswith(".")
+    assert found.examination is None
+
+
+def test_a_model_that_hangs_while_it_loads_has_so_long_and_the_reason_is_the_time(proof, monkeypatch):
+    endless = graphs.endless()
+    asked = []
+    monkeypatch.setattr(proving, "patience", lambda size: asked.append(size) or 4.0)
+
+    found = proof(endless, PLAIN, {"x": X}, X)
+
+    assert found.fault == "The model was not loaded within 4 s."
+    assert asked == [len(endless)]
+
+
+def test_a_node_that_cannot_lay_out_the_model_is_our_trouble(proof, monkeypatch):
+    small = Limits(memory_bytes=1 << 30, processes=64, programs=True, file_bytes=1 << 20)
+    monkeypatch.setattr(proving, "SERVER_LIMITS", small)
+    monkeypatch.setattr(proving, "_lies_in_place", lambda *_: False)
+    content = model([node("Add", ["x", "w"], ["y"])], constants={"w": np.ones((1 << 19, 2), np.float32)})
+
+    with pytest.raises(OSError, match=r"its artifacts cannot be fetched: .*(No space|too large)"):
+        proof(content, PLAIN, {"x": X}, X)
+
+
+def test_a_model_that_does_not_fit_twice_into_the_cells_folder_is_proven_where_it_lies(proof, monkeypatch):
+    small = Limits(memory_bytes=1 << 30, processes=64, programs=True, file_bytes=4 << 20)
+    monkeypatch.setattr(proving, "SERVER_LIMITS", small)
+    weights = np.ones((1 << 19, 2), np.float32)
+    content = model(
+        [node("Gather", ["w", "first"], ["one"]), node("Mul", ["x", "one"], ["y"])],
+        constants={"w": weights, "first": np.zeros(1, np.int64)},
+    )
+
+    found = proof(content, PLAIN, {"x": X}, X)
+
+    assert len(content) * 2 > small.file_bytes
+    assert (found.fault, found.examination.end_to_end.wrong) == ("", 0)
 
 
 @pytest.mark.parametrize("name", RUN)

@@ -100,7 +100,7 @@ def proof(tmp_path, monkeypatch):
     small = Limits(memory_bytes=1 << 30, processes=64, programs=True)
     monkeypatch.setattr(proving, "SERVER_LIMITS", small)
     monkeypatch.setattr(proving, "EXAMINER_LIMITS", small)
-    monkeypatch.setattr(proving, "LOAD_TIMEOUT_S", 8.0)
+    monkeypatch.setattr(proving, "patience", lambda size: 8.0)
     np.savez(tmp_path / "rows.npz", **{"inputs/x": X, "target": X + np.float32(0.25)})
 
     def subject(name, content, signature, rows="samples"):

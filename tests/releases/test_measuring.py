@@ -10,6 +10,7 @@ from registry import inspection, sandbox
 from registry.sandbox import NoSandbox
 from releases.examiner import spec
 from releases.gates import Outcome
+from releases.proving import Proof
 from releases.room import Room
 from releases.services.measuring import Bench
 from scoring.runtime import locales
@@ -107,3 +108,18 @@ def test_a_gate_whose_proof_broke_leaves_the_next_one_its_own_word(tmp_path, mon
     said = [made.measure(gate).summary for gate in ("end_to_end", "confidence", "confidence")]
 
     assert said == ["This gate could not be run: there is no sandbox here"] * 3
+
+
+def test_what_could_not_be_loaded_for_the_data_gates_is_not_loaded_again_for_the_benchmark(
+    tmp_path, monkeypatch
+):
+    manifest = {"metric": {"name": "accuracy", "range": [0.5, 1]}}
+    made = Bench(makers.release(makers.version(manifest=manifest)), tmp_path, lambda told: None)
+    made._data_proof = Proof(None, "The model was not loaded within 50 s.")
+    monkeypatch.setattr(made, "_prove", None)
+
+    verdicts = [made.measure(gate) for gate in ("end_to_end", "confidence", "benchmark")]
+
+    assert {(verdict.outcome, verdict.summary) for verdict in verdicts} == {
+        (Outcome.FAILED, "The model was not loaded within 50 s.")
+    }

@@ -19,6 +19,8 @@ from scoring.plans import ArtifactRef, Key, PlannedVersion
 
 FETCHES_AT_ONCE = 2
 DEATHS = 2
+NOT_FETCHED = "its artifacts cannot be fetched: "
+_CANNOT = "version %s of %s cannot be served here: %s"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 log = logging.getLogger(__name__)
 
@@ -105,7 +107,7 @@ class Loading:
         self._deaths[key] = self._deaths.get(key, 0) + 1
         if self._deaths[key] >= DEATHS:
             self.failed[key] = f"it killed {DEATHS} workers that were loading it ({crash.how})"
-            log.error("version %s of %s cannot be served here: %s", key[1], key[0], self.failed[key])
+            log.error(_CANNOT, key[1], key[0], self.failed[key])
 
     def deadly(self) -> set[Key]:
         """The versions that are not loaded any more because they kill who loads them."""
@@ -127,7 +129,7 @@ class Loading:
             return
         self._trials.pop(key, None)
         self.failed[key] = failure.sentence
-        log.error("version %s of %s cannot be served here: %s", key[1], key[0], failure.sentence)
+        log.error(_CANNOT, key[1], key[0], failure.sentence)
 
     def keys_by_mark(self) -> dict[int, Key]:
         """What the marks in a black box stand for."""
@@ -148,9 +150,9 @@ class Loading:
                         self._fetchers, self._order, key, mark, version
                     )
                 except Exception as error:
-                    told = "" if isinstance(error, NoRoom) else "its artifacts cannot be fetched: "
+                    told = "" if isinstance(error, NoRoom) else NOT_FETCHED
                     self.failed[key] = f"{told}{error}"
-                    log.warning("%s: %s", key, self.failed[key])
+                    log.warning(_CANNOT, key[1], key[0], self.failed[key])
                     self._changed()
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, _LONGEST_PAUSE)

@@ -160,3 +160,15 @@ def apart(folder, place="model.onnx.data", weights=((1.0, 2.0), (3.0, 4.0)), **s
         at += size
     (folder / "sidecar").write_bytes(content)
     return made.SerializeToString(), content
+
+
+def endless():
+    """x -> x, after a Loop over constants that no load comes to the end of: the runtime folds it first."""
+    body = helper.make_graph(
+        [node("Identity", ["go"], ["still"]), node("Identity", ["v"], ["w"])],
+        "body",
+        [value("i", INT64, ()), value("go", TensorProto.BOOL, ()), value("v", FLOAT, ("A",))],
+        [value("still", TensorProto.BOOL, ()), value("w", FLOAT, ("A",))],
+    )
+    loop = node("Loop", ["times", "", "x"], ["y"], body=body)
+    return model([loop], constants={"times": np.array(1 << 62, np.int64)})

@@ -68,6 +68,19 @@ def twin_functions():
     return model([node("f", ["x"], ["y"], "local")], functions=[twin, twin], domains=["local"])
 
 
+def labels(texts):
+    """x [N] -> y [N]: which of the texts it is."""
+    encoder = node(
+        "LabelEncoder", ["x"], ["y"], "ai.onnx.ml", keys_strings=texts, values_int64s=range(len(texts))
+    )
+    inputs = [value("x", onnx.TensorProto.STRING, ("N",))]
+    return model([encoder], inputs, [value("y", graphs.INT64, ("N",))], domains=["ai.onnx.ml"])
+
+
+def text(content):
+    return onnx.helper.make_tensor("said", onnx.TensorProto.STRING, [1], [content])
+
+
 SAID = {
     "two kinds of data": (
         lambda: weights(float_data=[1.0, 2.0]),
@@ -120,7 +133,31 @@ SAID = {
     ),
     "32 MiB of metadata": (
         lambda: changed(lambda made: made.metadata_props.add(key="k", value="x" * (32 << 20))),
-        "The model carries 33,554,433 bytes of metadata and descriptions, more than 16,777,216.",
+        "The model carries 33,554,438 bytes of metadata, descriptions and names, more than 16,777,216.",
+    ),
+    "32 MiB of a producer's name": (
+        lambda: changed(lambda made: setattr(made, "producer_name", "x" * (32 << 20))),
+        "The model carries 33,554,437 bytes of metadata, descriptions and names, more than 16,777,216.",
+    ),
+    "32 MiB of words about an input": (
+        lambda: changed(lambda made: setattr(made.graph.input[0], "doc_string", "x" * (32 << 20))),
+        "The model carries 33,554,437 bytes of metadata, descriptions and names, more than 16,777,216.",
+    ),
+    "17 MiB of a symbolic axis": (
+        lambda: model([node("Identity", ["x"], ["y"])], [value("x", FLOAT, ["N" * (17 << 20)])]),
+        "The model carries 17,825,796 bytes of metadata, descriptions and names, more than 16,777,216.",
+    ),
+    "8 MiB of text in an attribute": (
+        lambda: labels([b"x" * (8 << 20), b"no"]),
+        "The model holds a text of 8,388,608 bytes in an attribute of a LabelEncoder, more than 4,194,304.",
+    ),
+    "many texts that are long together": (
+        lambda: labels([bytes([65 + place]) * (4 << 20) for place in range(17)]),
+        "The attributes of the model hold 71,303,168 bytes of text, more than 67,108,864.",
+    ),
+    "5 MiB of text in a constant": (
+        lambda: changed(lambda made: made.graph.initializer.append(text(b"x" * (5 << 20)))),
+        "The model holds a text of 5,242,880 bytes in the constant 'said', more than 4,194,304.",
     ),
     "subgraphs beyond what the format is read": (
         lambda: nested(60),
@@ -172,11 +209,11 @@ def test_a_parser_that_gives_up_is_told_by_what_it_said(tmp_path, monkeypatch, e
 
 
 def ended(ending=Ending.EXITED, code: int | None = 0, out=b"", err=b""):
-    return Finished(ending, code, out, err, 1.0, 0, Limits(memory_bytes=1 << 30, wall_seconds=90))
+    return Finished(ending, code, out, err, 1.0, 0, Limits(memory_bytes=1 << 30, wall_seconds=50))
 
 
 ENDS = {
-    "time": (ended(Ending.WALL_CLOCK, None), "did not end within 90 s"),
+    "time": (ended(Ending.WALL_CLOCK, None), "did not end within 50 s"),
     "processor time": (ended(Ending.SIGNALLED, -24), "used more than 60 s of processor time"),
     "memory": (ended(Ending.MEMORY, None), "used more than 1,024 MiB of memory"),
     "an allocation": (

@@ -10,6 +10,7 @@ import pytest
 
 from registry import sandbox
 from registry.inspection import Policy, inspect, report
+from registry.inspection.parent import _limits
 from registry.sandbox import Limits
 from tests.unit.inspection import graphs
 from tests.unit.inspection.conftest import MANIFEST
@@ -73,6 +74,19 @@ def test_a_model_whose_reading_never_ends_is_an_account_and_not_an_exception(ver
 
     assert [refusal.code for refusal in found.refusals] == ["unreadable"]
     assert "did not end within 3 s" in found.refusals[0].message
+
+
+def test_what_never_ends_is_told_within_a_minute_and_large_files_have_longer(tmp_path):
+    bounds = {}
+    for megabytes in (1, 40, 2048):
+        with (tmp_path / str(megabytes)).open("wb") as stream:
+            stream.truncate(megabytes << 20)
+        bounds[megabytes] = _limits({"model": tmp_path / str(megabytes)}, {})
+
+    assert bounds[40].wall_seconds < 60
+    assert all(each.cpu_seconds < each.wall_seconds for each in bounds.values())
+    assert 300 < bounds[2048].wall_seconds < 600
+    assert bounds[40].cpu_seconds - bounds[1].cpu_seconds < 10
 
 
 def test_a_child_without_memory_is_an_account_too(version):
