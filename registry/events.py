@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -44,6 +45,8 @@ class Kind(StrEnum):
     INVITATION_MADE = "invitation.made"
     INVITATION_ACCEPTED = "invitation.accepted"
     GROUNDS_ERASED = "grounds.erased"
+    WITNESS_ASKED = "witness.asked"
+    WITNESS_BEGUN = "witness.begun"
 
 
 NOT_COVERED = (
@@ -102,11 +105,12 @@ def verify() -> ledger.Report:
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         seen = _witness()  # read before the log: what is written meanwhile makes it older, and never ahead
-        heads = seen.heads if isinstance(seen, witness.Witness) else {}
-        report = ledger.verify(_lines(), heads, _head())
+        noted = seen if isinstance(seen, witness.Witness) else witness.Witness()
+        past = witness.Past(noted, _beginning)
+        report = ledger.verify(past.held_against(_lines()), noted.heads, _head())
         stands = _standing(seen)
         against = [stands.sentence] if stands.alarming and report.broken_at is None else []
-        return replace(report, findings=(*report.findings, *against, *covers.found()))
+        return replace(report, findings=(*report.findings, *against, *covers.found()), past=past.told())
 
 
 def witness_standing() -> witness.Standing:
@@ -124,7 +128,7 @@ def _witness() -> witness.Witness | OSError | None:
 def _standing(seen: witness.Witness | OSError | None) -> witness.Standing:
     if isinstance(seen, OSError):
         return witness.Standing("danger", "unreadable", f"The witness cannot be read: {seen}.")
-    return witness.judge(seen, _head()[0], _digest_of)
+    return witness.judge(seen, _head()[0], _digest_of, _beginning)
 
 
 def _head() -> tuple[int, str]:
@@ -133,6 +137,16 @@ def _head() -> tuple[int, str]:
 
 def _digest_of(seq: int) -> str | None:
     return Event.objects.filter(seq=seq).values_list("digest", flat=True).first()
+
+
+def _beginning(seq: int) -> witness.Beginning | None:
+    begun = Event.objects.filter(seq=seq).first()
+    asked = Event.objects.filter(seq=begun.facts.get("asked")).first() if begun else None
+    return witness.beginning(seq, _told(begun), _told(asked)) if begun and asked else None
+
+
+def _told(event: Event) -> dict[str, Any]:
+    return {"kind": event.kind, "actor": event.actor, "facts": event.facts}
 
 
 def _lines() -> Iterator[ledger.Line]:

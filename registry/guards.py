@@ -184,11 +184,25 @@ MEMBERSHIP_GUARDS = [
         reads="registry_event",
     ),
 ]
+_NOT_BY_TWO = """NEW.kind = 'witness.begun' AND NOT EXISTS (SELECT 1 FROM registry_event a
+    WHERE a.seq = {asked} AND a.kind = 'witness.asked' AND a.actor <> NEW.actor
+    AND substr(a.actor, 1, 7) = 'person/' AND substr(NEW.actor, 1, 7) = 'person/')"""
+WITNESS_GUARDS = [
+    Guard(
+        "a_witness_is_begun_by_two_people",
+        "registry_event",
+        "INSERT",
+        "a witness is begun anew by two people",
+        _NOT_BY_TWO.format(asked="json_extract(NEW.facts, '$.asked')"),
+        _NOT_BY_TWO.format(asked="(NEW.facts ->> 'asked')::bigint"),
+    ),
+]
 GUARDS = [
     *(guard for table in FROZEN for guard in frozen(table)),
     *POLICY_GUARDS,
     *GROUNDS_GUARDS,
     *MEMBERSHIP_GUARDS,
+    *WITNESS_GUARDS,
 ]
 
 

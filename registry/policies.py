@@ -84,6 +84,15 @@ def refuse_erasure(access: Access) -> str:
     return "Erasing somebody's words needs the role admin."
 
 
+def refuse_new_witness(access: Access) -> str:
+    """Saying that the loss of a witness was looked into; `access` is that to the installation."""
+    if access.is_machine:
+        return "A machine looks into nothing: a person must log in."
+    if access.has_role("auditor", "admin"):
+        return ""
+    return "Beginning a new witness needs the role auditor or admin on all models."
+
+
 def refuse_policy_proposal(access: Access) -> str:
     """An admin asks for another policy; a second person decides."""
     if access.is_machine:

@@ -178,7 +178,8 @@ class WitnessShape(serializers.Serializer[Any]):
 
 class ReportShape(serializers.Serializer[Any]):
     """What a verification of the log found; `broken_at` is the first bad line, `findings` are what else
-    contradicts the log, `not_covered` is what a verification does not look at."""
+    contradicts the log, `past` what was found before a witness was begun anew, `not_covered` is what a
+    verification does not look at."""
 
     intact = serializers.BooleanField()
     events = serializers.IntegerField()
@@ -187,6 +188,7 @@ class ReportShape(serializers.Serializer[Any]):
     reason = serializers.CharField()
     witnessed = serializers.IntegerField()
     findings = serializers.ListField(child=serializers.CharField())
+    past = serializers.ListField(child=serializers.CharField())
     not_covered = serializers.ListField(child=serializers.CharField())
     witness = WitnessShape()
 

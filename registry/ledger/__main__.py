@@ -6,13 +6,16 @@ Only Python's own library is needed; where signed heads are compared, `cryptogra
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from registry import ledger, witness
-from registry.ledger import Report, heads
+from registry.ledger import Line, Report, heads
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,18 +33,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def verified(
     export: Path, saw: Path | None = None, signed: Sequence[Path] = (), key: Path | None = None
 ) -> Report:
-    """What the export says, held against a copy of the witness file and against signed heads."""
+    """What the export says, held against a copy of the witness file and against signed heads.
+
+    The export is read line by line: it may be larger than memory.
+    """
     told, faults = _signed(signed, key)
     noted = witness.read(saw) if saw else None
     if saw and noted is None:
         raise FileNotFoundError(f"there is no witness file {saw}")
+    begun = _Beginnings()
+    past = witness.Past(noted or witness.Witness(), begun.at)
+    seen = {**(noted.heads if noted else {}), **told}
     with export.open(encoding="utf-8") as text:
-        report = ledger.verify_export(text, {**(noted.heads if noted else {}), **told})
-    against = noted.faults if noted else ()
-    if noted:
-        both = [seq for seq, digest in told.items() if noted.heads.get(seq, digest) != digest]
-        against += tuple(f"witness and signed heads contradict each other on event {seq}" for seq in both)
-    return replace(report, findings=(*report.findings, *faults, *against))
+        report = ledger.verify(past.held_against(begun.noticed(ledger.exported(text))), seen)
+    against = _against(noted, told, begun) if noted else ()
+    return replace(report, findings=(*report.findings, *faults, *against), past=past.told())
+
+
+class _Beginnings:
+    """The events of an export by which witnesses were begun anew."""
+
+    def __init__(self) -> None:
+        self._events: dict[int, dict[str, Any]] = {}
+
+    def noticed(self, lines: Iterable[Line]) -> Iterator[Line]:
+        for line in lines:
+            if '"kind":"witness.' in line.payload:
+                with suppress(ValueError):  # said of the line itself
+                    self._events[line.seq] = json.loads(line.payload)
+            yield line
+
+    def at(self, seq: int) -> witness.Beginning | None:
+        begun = self._events.get(seq, {})
+        asked = self._events.get(begun.get("facts", {}).get("asked"), {})
+        return witness.beginning(seq, begun, asked)
+
+
+def _against(noted: witness.Witness, told: dict[int, str], begun: _Beginnings) -> Iterator[str]:
+    yield from noted.faults
+    if noted.begun and begun.at(noted.begun) is None:
+        yield f"the witness was begun anew at event {noted.begun}, where no two people say so"
+    for seq, digest in told.items():
+        if noted.heads.get(seq, digest) != digest:
+            yield f"witness and signed heads contradict each other on event {seq}"
 
 
 def sentences(report: Report) -> list[str]:
@@ -51,6 +85,7 @@ def sentences(report: Report) -> list[str]:
     else:
         found = [f"The log is broken at line {report.broken_at}: {report.reason}."] if report.reason else []
         found += [f"Found: {finding}." for finding in report.findings]
+    found += [f"Past: {one}" for one in report.past]
     return [*found, "Not covered: whether the rows beside the log agree with it (manage.py audit verify)."]
 
 
@@ -67,7 +102,8 @@ def _signed(paths: Sequence[Path], key: Path | None) -> tuple[dict[int, str], tu
     public = load_pem_public_key(key.read_bytes())
     if not isinstance(public, Ed25519PublicKey):
         raise ValueError(f"{key} is no Ed25519 key")
-    lines = [line for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    files = [file for path in paths for file in (sorted(path.rglob("*.json")) if path.is_dir() else [path])]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     return heads.seen(lines, public)
 
 
@@ -82,7 +118,8 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         action="append",
         default=[],
-        help="signed heads, one a line, or the plan file of a node; may be given more than once",
+        help="signed heads, one a line, a folder of them as the store has it in heads/, or the plan file of"
+        " a node; may be given more than once",
     )
     verify.add_argument("--key", type=Path, help="the public key that signed them, plan.pub")
     return parser

@@ -99,6 +99,8 @@ EVENTS: dict[str, tuple[str, str]] = {
     "person.reactivated": ("user", "info"),
     "password.changed": ("key", "info"),
     "grounds.erased": ("ban", "caution"),
+    "witness.asked": ("dot", "danger"),
+    "witness.begun": ("dot", "danger"),
 }
 
 

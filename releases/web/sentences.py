@@ -124,6 +124,8 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "feedback.ingested": lambda f: "Feedback taken in",
     "version.uploaded": lambda f: f"Version {f.get('number')} uploaded",
     "grounds.erased": lambda f: f"Texts erased: {len(f.get('erased', ()))}",
+    "witness.asked": lambda f: f"A new witness asked for: {f.get('found', '')}",
+    "witness.begun": lambda f: f"A new witness begun, as event {f.get('asked')} asked: {f.get('found', '')}",
     "version.tagged": lambda f: f"Tagged {', '.join(sorted(f.get('tags', {})))}",
     "alias.moved": lambda f: f"Alias {f.get('alias')} moved here{_from(f)}",
     "release.opened": lambda f: f"Release to {f.get('environment')} opened",

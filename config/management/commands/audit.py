@@ -1,33 +1,69 @@
-"""`manage.py audit verify`: does the log hold together, and with the witness outside the database?"""
+"""`manage.py audit verify`: does the log hold together, and with the witness outside the database?
+`manage.py audit begin-witness`: two people begin a new witness in place of one that was lost."""
 
 from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
+from getpass import getpass
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from registry import events
+from registry.errors import DomainError
+from registry.ledger import Report
+from registry.selectors import person
+from registry.services.witnesses import begin_anew
 
 
 class Command(BaseCommand):
-    help = "Verify the event log: every digest, the chain, the head and the witness file."
+    help = "Verify the event log: digests, chain, head and witness file; or begin a new witness."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=["verify"])
+        what = parser.add_subparsers(dest="what", required=True)
+        what.add_parser("verify", help="walk the whole log and say what was found")
+        begin = what.add_parser("begin-witness", help="ask for a new witness, or begin the one asked for")
+        begin.add_argument("--by", required=True, help="an auditor or admin, whose password is asked for")
+        begin.add_argument("--grounds", required=True, help="what was looked into, in at least 10 characters")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, what: str, **options: Any) -> None:
+        if what == "verify":
+            self._verify()
+        else:
+            self._begin(options["by"], options["grounds"])
+
+    def _verify(self) -> None:
         started = time.perf_counter()
         report = events.verify()
         if not report.intact:
-            broken = (
-                f"The log is broken at line {report.broken_at}: {report.reason}. " if report.reason else ""
-            )
-            raise CommandError(broken + " ".join(f"Found: {one}" for one in report.findings))
+            raise CommandError(_broken(report))
         rate = report.events / max(time.perf_counter() - started, 1e-9)
         self.stdout.write(
             f"The log holds: {report.events} events, head {report.head[:16]}…, "
             f"{report.witnessed} of them seen by the witness, {rate:,.0f} events per second."
         )
+        self.stdout.write("".join(f"Past: {one}\n" for one in report.past), ending="")
         self.stdout.write("".join(f"Not covered: {one}.\n" for one in events.NOT_COVERED))
+
+    def _begin(self, name: str, grounds: str) -> None:
+        """The password keeps one person at the machine from being two."""
+        try:
+            by = person(name)
+            if not by.check_password(getpass(f"Password of {name}: ")):
+                raise CommandError(f"That is not the password of {name}.")
+            event = begin_anew(grounds, by=by)
+        except DomainError as refusal:
+            raise CommandError(str(refusal)) from None
+        said = {
+            "witness.asked": "another auditor or admin looks into it too, and runs the same within a day",
+            "witness.begun": "a new witness has begun; what was found stays in the log",
+        }
+        self.stdout.write(f"Event {event.seq}, {event.kind}: {said[event.kind]}.")
+
+
+def _broken(report: Report) -> str:
+    broken = f"The log is broken at line {report.broken_at}: {report.reason}. " if report.reason else ""
+    return broken + " ".join(
+        [*(f"Found: {one}" for one in report.findings), *(f"Past: {one}" for one in report.past)]
+    )
