@@ -21,7 +21,7 @@ from releases import selectors
 from releases.events import Kind
 from releases.models import Environment
 from releases.services import breaking, gating, publishing, saga
-from releases.traffic import counters, feedback, predictions
+from releases.traffic import counters, feedback, owners, predictions
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = timedelta(seconds=2)
@@ -165,4 +165,4 @@ def roll_up() -> None:
     """Once a minute: what is counted per minute stays small, no answer is kept longer than promised, and
     whoever shares this Redis by mistake is found out.
     """
-    _apart(counters.roll_up, predictions.forget_old, publishing.say_here)
+    _apart(counters.roll_up, predictions.forget_old, owners.complete, publishing.say_here)

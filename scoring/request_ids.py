@@ -94,6 +94,14 @@ def parse(text: str, key: bytes) -> RequestId:
     raise BadRequestId("this request id was not made here, or was changed on its way")
 
 
+def recorded(text: str) -> tuple[int, int]:
+    """Arm and unit of an id that `parse` has read before, whatever its key was and has become since."""
+    raw = a2b_base64(text.encode("ascii").translate(_FROM_URL))
+    arm: int = _ISSUE.unpack_from(raw)[3]
+    unit: int = _MOMENT.unpack_from(raw, _ISSUE.size)[0]
+    return arm, unit
+
+
 def _is_ours(raw: bytes, key: bytes, tag_bytes: int, person: bytes) -> bool:
     hasher = _keyed(key, tag_bytes, person)
     hasher.update(raw[:-tag_bytes])

@@ -13,12 +13,14 @@ class RegisteredModel(models.Model):
     """A name under which versions are kept.
 
     `name` is the slug: what stands in addresses, plans, events and metrics, for ever. `title` is what people
-    call the model, where that is something else; `title_key` is the same as it is compared and found.
+    call the model, where that is something else; `title_key` is the same as it is compared and found. `tag`
+    is what stands for the name in request ids, in hexadecimal; null until `services.tags` is asked.
     """
 
     name = models.CharField(max_length=names.LONGEST_SLUG, unique=True, validators=[SLUG])
     title = models.CharField(max_length=names.LONGEST, null=True, blank=True)  # noqa: DJ001 - is not the slug
     title_key = models.CharField(max_length=names.LONGEST_FOLDED, null=True, editable=False)  # noqa: DJ001
+    tag = models.CharField(max_length=16, null=True, editable=False)  # noqa: DJ001 - none yet is not ""
     description = models.TextField(blank=True)
     task = models.CharField(max_length=80, blank=True)
     policy = models.JSONField(default=dict, blank=True)
@@ -27,6 +29,7 @@ class RegisteredModel(models.Model):
 
     class Meta:
         ordering = ["name"]
+        indexes = [models.Index(fields=["tag"], name="models_by_tag")]
         constraints = [
             models.UniqueConstraint(
                 fields=["title_key"], condition=~models.Q(title_key=None), name="one_model_per_title"

@@ -11,6 +11,7 @@ from registry.errors import AlreadyExists, BadInput, NotAllowed
 from registry.events import Kind, record
 from registry.models import ApiToken, Membership, Person, RegisteredModel, Role
 from registry.selectors import access
+from registry.services.tags import tag_of
 from registry.transactions import write
 
 
@@ -39,6 +40,7 @@ def create_model(
         slug = _free_slug(title, slug)
         model = RegisteredModel.objects.create(
             name=slug,
+            tag=tag_of(slug),
             **_columns(title, slug),
             description=description,
             task=task,

@@ -6,6 +6,7 @@ from releases.models.rollouts import Rollout, Route
 from releases.models.traffic import (
     CounterShipment,
     FeedbackBatch,
+    FeedbackShipment,
     NodeTraffic,
     PredictionSegment,
     Reward,
@@ -16,6 +17,7 @@ __all__ = [
     "CounterShipment",
     "Environment",
     "FeedbackBatch",
+    "FeedbackShipment",
     "GateRun",
     "NodeTraffic",
     "PredictionSegment",

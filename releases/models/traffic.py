@@ -3,8 +3,37 @@ from __future__ import annotations
 from django.db import models
 
 
+class Mark(models.Model):
+    """How far the batches of one boot of a node have come in: what is not above it is a repeat."""
+
+    node = models.CharField(max_length=120)
+    boot = models.CharField(max_length=64)
+    sequence = models.PositiveBigIntegerField()
+    at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.node} {self.boot} {self.sequence}"
+
+
+class CounterShipment(Mark):
+    """How far counters and the segments of logged answers have come in."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["node", "boot"], name="one_mark_per_boot")]
+
+
+class FeedbackShipment(Mark):
+    """How far feedback has come in."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["node", "boot"], name="one_feedback_mark_per_boot")]
+
+
 class FeedbackBatch(models.Model):
-    """One shipment of a node's spool, ingested once: (node, boot, sequence) never comes in again."""
+    """One shipment of feedback that was taken in: how many items it had, and how many of them counted."""
 
     node = models.CharField(max_length=120)
     boot = models.CharField(max_length=64)
@@ -22,37 +51,35 @@ class FeedbackBatch(models.Model):
 
 
 class Reward(models.Model):
-    """One answer's feedback, by its request id: the first one counts, the others change nothing."""
+    """One answer's feedback, by its request id: the first one counts, the others change nothing.
+
+    `environment`, `arm` and `unit` say whose answer it was: `arm` is a place in the arms of the route of
+    that `revision`, `unit` the hash of what was split by, as a signed number of 64 bits. `environment` is
+    null where no route of that revision answered with this version.
+    """
 
     request = models.CharField(max_length=64, unique=True)
     model = models.ForeignKey("registry.RegisteredModel", models.PROTECT, related_name="rewards")
+    environment = models.ForeignKey(
+        "releases.Environment", models.PROTECT, null=True, related_name="+", db_index=False
+    )
     version = models.PositiveIntegerField()
     revision = models.PositiveIntegerField()
+    arm = models.PositiveSmallIntegerField(null=True)
+    unit = models.BigIntegerField(null=True)
     scored_at = models.DateTimeField()
     reward = models.FloatField(null=True)
     label = models.JSONField(null=True)
     batch = models.ForeignKey(FeedbackBatch, models.PROTECT, null=True, related_name="rewards")
 
     class Meta:
-        indexes = [models.Index(fields=["model", "version"], name="rewards_by_version")]
+        indexes = [
+            models.Index(fields=["model", "version"], name="rewards_by_version"),
+            models.Index(fields=["id"], condition=models.Q(unit=None), name="rewards_of_nobody_yet"),
+        ]
 
     def __str__(self) -> str:
         return f"feedback on {self.model_id} {self.version}"
-
-
-class CounterShipment(models.Model):
-    """How far the counter flushes of one boot of a node have come in: what is not above it is a repeat."""
-
-    node = models.CharField(max_length=120)
-    boot = models.CharField(max_length=64)
-    sequence = models.PositiveBigIntegerField()
-    at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["node", "boot"], name="one_mark_per_boot")]
-
-    def __str__(self) -> str:
-        return f"{self.node} {self.boot} {self.sequence}"
 
 
 class Counted(models.Model):

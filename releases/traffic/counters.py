@@ -6,20 +6,19 @@ Nothing is recorded in the log: counters are measurements, no decisions.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 
 from registry.models import RegisteredModel
+from registry.names import is_slug
 from registry.transactions import write
-from releases import dataplane
+from releases.dataplane import Batch
 from releases.figures import NOT_CLIENTS
-from releases.models import CounterShipment, Environment, NodeTraffic, Traffic
-from releases.services.publishing import client
-from releases.traffic import predictions
-from scoring.crashpoints import crashpoint
+from releases.models import CounterShipment, Environment, FeedbackShipment, NodeTraffic, Traffic
+from releases.traffic import intake, predictions
 from scoring.telemetry import Cell, Meter, Meters
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -40,58 +39,24 @@ Row = Traffic | NodeTraffic
 
 
 def ingest(environment: Environment) -> int:
-    """Count the flushes that wait, all in one transaction, and acknowledge them; how many were new.
-
-    The mark of each (node, boot) is written with the rows, so a kill between commit and
-    acknowledgement repeats the flushes and counts none of them twice.
-    """
-    batches = dataplane.shipped(client(), environment.name, "counters")
-    if not batches:
-        return 0
-    with write():
-        fresh, upto = _in_order(batches)
-        _add(environment, fresh)
-        predictions.register(environment, fresh)
-    crashpoint("counters.ingested")
-    dataplane.acknowledge(client(), environment.name, "counters", batches, upto)
-    return len(fresh)
+    """Count the flushes that wait, and note the segments that they tell of; how many were new."""
+    return intake.ingest(environment, STREAM)
 
 
-def _in_order(
-    batches: Iterable[dataplane.Batch],
-) -> tuple[list[dataplane.Batch], dict[tuple[str, str], int]]:
-    """What has not been counted yet, and the new marks, which are saved here.
-
-    After a gap nothing is taken, since the mark would then cover what is missing; the node sends
-    it again. What the node knew to be acknowledged is no gap: this database is older than that.
-    """
-    marks = {sender: _mark(sender) for sender in {batch.sender for batch in batches}}
-    fresh = []
-    for batch in batches:
-        known = max(marks[batch.sender].sequence, batch.after)
-        if marks[batch.sender].sequence < batch.sequence <= known + 1:
-            marks[batch.sender].sequence = batch.sequence
-            fresh.append(batch)
-    for mark in marks.values():
-        mark.save()
-    return fresh, {sender: mark.sequence for sender, mark in marks.items()}
+def _take(environment: Environment, batches: Sequence[Batch]) -> None:
+    _add(environment, batches)
+    predictions.register(environment, batches)
 
 
-def _mark(sender: tuple[str, str]) -> CounterShipment:
-    node, boot = sender
-    found = CounterShipment.objects.filter(node=node, boot=boot).first()
-    return found or CounterShipment(node=node, boot=boot, sequence=0)
+STREAM = intake.Stream("counters", CounterShipment, _take)
 
 
-def _add(environment: Environment, batches: Iterable[dataplane.Batch]) -> None:
-    models = {name: pk for pk, name in RegisteredModel.objects.values_list("pk", "name")}
+def _add(environment: Environment, batches: Iterable[Batch]) -> None:
     versions: dict[tuple[Any, ...], Meter] = {}
     nodes: dict[tuple[Any, ...], Meter] = {}
-    for batch in batches:
-        read = _read(batch)
-        if read is None:
-            continue
-        at, counted = read
+    flushes = [(batch, *read) for batch in batches if (read := _read(batch)) is not None]
+    models = _by_name({cell.model for _, _, counted in flushes for cell in counted.cells})
+    for batch, at, counted in flushes:
         for cell, meter in counted.cells.items():
             _merge(versions, (models.get(cell.model), cell.version, _arm(cell), at), meter)
             if _arm(cell) not in NOT_CLIENTS:
@@ -103,7 +68,12 @@ def _add(environment: Environment, batches: Iterable[dataplane.Batch]) -> None:
     _upsert(NodeTraffic, environment, ("node", "at"), nodes)
 
 
-def _read(batch: dataplane.Batch) -> tuple[datetime, Meters] | None:
+def _by_name(said: Collection[str]) -> dict[str, int]:
+    slugs = [name for name in said if is_slug(name)]
+    return dict(RegisteredModel.objects.filter(name__in=slugs).values_list("name", "pk"))
+
+
+def _read(batch: Batch) -> tuple[datetime, Meters] | None:
     """A flush that nobody can read is no reason to stop counting the others."""
     counted = Meters()
     try:
@@ -189,7 +159,8 @@ def roll_up(now: datetime | None = None) -> int:
     with write():
         for kind, span in ((Traffic, DAY), (NodeTraffic, HOUR)):
             gone += _older(kind, span, moment).delete()[0]
-        CounterShipment.objects.filter(at__lt=moment - KEPT[HOUR]).delete()
+        for marks in (CounterShipment, FeedbackShipment):
+            marks.objects.filter(at__lt=moment - KEPT[HOUR]).delete()
     return gone
 
 

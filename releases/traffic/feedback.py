@@ -7,10 +7,8 @@ by `scoring.protocols.feedback`, as nodes do it: what one door refuses, the othe
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from time import time
 from typing import Any
@@ -19,14 +17,11 @@ from django.conf import settings
 
 from registry.events import record
 from registry.ledger import canonical
-from registry.models import RegisteredModel
 from registry.transactions import write
-from releases import dataplane
+from releases.dataplane import Batch
 from releases.events import Kind
-from releases.models import Environment, FeedbackBatch, Reward
-from releases.services.publishing import client
-from scoring import request_ids
-from scoring.crashpoints import crashpoint
+from releases.models import Environment, FeedbackBatch, FeedbackShipment, Reward
+from releases.traffic import intake, owners
 from scoring.limits import Limits
 from scoring.protocols import feedback
 
@@ -46,142 +41,138 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One item and what becomes of it; `row` is set where it may count."""
+    """What becomes of one item."""
 
     status: Status
     reason: str = ""
-    row: Reward | None = None
 
     def told(self, item: Mapping[str, Any]) -> dict[str, str]:
         """The item's line of the answer."""
         return feedback.told(item, self.status, self.reason)
 
 
-log = logging.getLogger(__name__)
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """What feedback came with, where a node sent it."""
+
+    batch: FeedbackBatch
+    environment: Environment
+
+
 UNKNOWN = Judged(Status.UNKNOWN, _UNKNOWN)
 
 
 def take(items: Sequence[Mapping[str, Any]], *, actor: str) -> list[Judged]:
     """Count feedback that came over REST; a judgement per item, in order."""
     with write():
-        judged, counted = _count(items, None)
+        judged, counted = _count(items)
         if counted:
             record(Kind.FEEDBACK_INGESTED, "feedback", actor=actor, **_summary(items, judged, counted))
     return judged
 
 
 def ingest(environment: Environment) -> int:
-    """Take the batches that nodes have shipped and acknowledge them; how many items counted.
-
-    Rows first, in one transaction per batch with its event; the acknowledgement, upon which the
-    node deletes its segment, only after the commit. A kill in between repeats the batch, which
-    its unique (node, boot, sequence) then ignores.
-    """
-    total = 0
-    for batch in dataplane.shipped(client(), environment.name, "feedback"):
-        if _is_readable(batch):
-            total += _ingest_batch(batch)
-        else:
-            # Its node keeps it and sends it again, until somebody can read it.
-            log.error("feedback %s of node %s cannot be read: not counted", batch.sequence, batch.node)
-        crashpoint("feedback.ingested")
-        upto = {batch.sender: _complete_upto(batch)}
-        dataplane.acknowledge(client(), environment.name, "feedback", [batch], upto)
-    return total
+    """Take the batches that nodes have shipped; how many were new."""
+    return intake.ingest(environment, STREAM)
 
 
-def _is_readable(batch: dataplane.Batch) -> bool:
+def _holds(batch: Batch) -> str:
+    """What nobody can read is kept by its node, and sent again until somebody can."""
     items = batch.body.get("items")
-    return isinstance(items, list) and all(
+    readable = isinstance(items, list) and all(
         isinstance(item, dict) and isinstance(item.get("at", 0.0), int | float) for item in items
+    )
+    return "" if readable else "its items are no list of objects with a time"
+
+
+def _take(environment: Environment, batches: Sequence[Batch]) -> None:
+    for batch in batches:
+        _take_batch(environment, batch)
+
+
+def _take_batch(environment: Environment, batch: Batch) -> None:
+    items = batch.body["items"]
+    row, created = FeedbackBatch.objects.get_or_create(
+        node=batch.node,
+        boot=batch.boot,
+        sequence=batch.sequence,
+        defaults={"items": len(items), "counted": 0},
+    )
+    if not created:
+        return
+    judged, counted = _count(items, Shipped(row, environment))
+    FeedbackBatch.objects.filter(pk=row.pk).update(counted=counted)
+    record(
+        Kind.FEEDBACK_INGESTED,
+        f"node/{batch.node}",
+        actor=ACTOR,
+        boot=batch.boot,
+        sequence=batch.sequence,
+        **_summary(items, judged, counted),
     )
 
 
-def _ingest_batch(batch: dataplane.Batch) -> int:
-    items = batch.body["items"]
-    with write():
-        row, created = FeedbackBatch.objects.get_or_create(
-            node=batch.node,
-            boot=batch.boot,
-            sequence=batch.sequence,
-            defaults={"items": len(items), "counted": 0},
-        )
-        if not created:
-            return 0
-        judged, counted = _count(items, row)
-        FeedbackBatch.objects.filter(pk=row.pk).update(counted=counted)
-        record(
-            Kind.FEEDBACK_INGESTED,
-            f"node/{batch.node}",
-            actor=ACTOR,
-            boot=batch.boot,
-            sequence=batch.sequence,
-            **_summary(items, judged, counted),
-        )
-        return counted
+STREAM = intake.Stream("feedback", FeedbackShipment, _take, _holds)
 
 
-def _complete_upto(batch: dataplane.Batch) -> int:
-    """The last number up to which every batch of this boot is in the database.
-
-    Counted from what the node knew to be acknowledged, so only over what is under way; and a database
-    that is older than that waits for nothing that the node has deleted since.
-    """
-    boot = FeedbackBatch.objects.filter(node=batch.node, boot=batch.boot)
-    rows, upto = boot.filter(sequence__gt=batch.after).order_by("sequence"), batch.after
-    for sequence in rows.values_list("sequence", flat=True).iterator():
-        if sequence != upto + 1:
-            break
-        upto = sequence
-    return upto
-
-
-def _count(items: Sequence[Mapping[str, Any]], batch: FeedbackBatch | None) -> tuple[list[Judged], int]:
-    models = {request_ids.model_tag(m.name): m for m in RegisteredModel.objects.all()}
+def _count(items: Sequence[Mapping[str, Any]], shipped: Shipped | None = None) -> tuple[list[Judged], int]:
     key, now = settings.REQUEST_KEY(), time()
-    judged = [_judge(item, models, batch, key, now) for item in items]
-    wanted = [j.row.request for j in judged if j.row]
-    seen = set(Reward.objects.filter(request__in=wanted).values_list("request", flat=True))
+    verdicts = [_verdict(item, shipped, key, now) for item in items]
+    rows = _rows(items, verdicts, shipped)
+    seen = set(
+        Reward.objects.filter(request__in=[r.request for r in rows if r]).values_list("request", flat=True)
+    )
     told, fresh = [], []
-    for one in judged:
-        if one.row is not None and one.row.request in seen:
+    for verdict, row in zip(verdicts, rows, strict=True):
+        if verdict.status != Status.ACCEPTED:
+            told.append(Judged(Status(verdict.status), verdict.reason))
+        elif row is None:
+            told.append(UNKNOWN)
+        elif row.request in seen:
             told.append(Judged(Status.DUPLICATE, _REPEATED))
-            continue
-        if one.row is not None:
-            seen.add(one.row.request)
-            fresh.append(one.row)
-        told.append(one)
+        else:
+            seen.add(row.request)
+            fresh.append(row)
+            told.append(Judged(Status.ACCEPTED))
     Reward.objects.bulk_create(fresh, batch_size=500)
     return told, len(fresh)
 
 
-def _judge(
-    item: Mapping[str, Any],
-    models: Mapping[bytes, RegisteredModel],
-    batch: FeedbackBatch | None,
-    key: bytes,
-    now: float,
-) -> Judged:
+def _verdict(item: Mapping[str, Any], shipped: Shipped | None, key: bytes, now: float) -> feedback.Verdict:
     """What a node has taken in time stays in time, however long it was under way."""
-    given = feedback.given(item) if batch else item
-    at = float(item.get("at", now)) if batch else now
-    found = feedback.verdict(given, key=key, now=at, window=WINDOW_S)
-    if found.answer is None or found.status != Status.ACCEPTED:
-        return Judged(Status(found.status), found.reason)
-    model = models.get(found.answer.model)
-    if model is None:
-        return UNKNOWN
-    row = Reward(
-        request=str(given["request_id"]),
-        model=model,
-        version=found.answer.version,
-        revision=found.answer.revision,
-        scored_at=datetime.fromtimestamp(found.answer.at_ms / 1000, UTC),
-        reward=given.get("reward"),
-        label=given.get("label"),
-        batch=batch,
-    )
-    return Judged(Status.ACCEPTED, "", row)
+    given = feedback.given(item) if shipped else item
+    at = float(item.get("at", now)) if shipped else now
+    return feedback.verdict(given, key=key, now=at, window=WINDOW_S)
+
+
+def _rows(
+    items: Sequence[Mapping[str, Any]], verdicts: Sequence[feedback.Verdict], shipped: Shipped | None
+) -> list[Reward | None]:
+    """The row of each item that may count: None where it may not, or where its model is nobody's."""
+    said = [v.answer if v.status == Status.ACCEPTED else None for v in verdicts]
+    models = owners.models_of([answer for answer in said if answer])
+    known = [answer if answer and answer.model in models else None for answer in said]
+    answers = [owners.answer_of(each, models[each.model]) if each else None for each in known]
+    environments = owners.Environments([answer for answer in answers if answer])
+    near = shipped.environment if shipped else None
+    return [
+        Reward(
+            request=str(item["request_id"]),
+            model_id=answer.model_id,
+            environment_id=environments.of(answer, near),
+            version=answer.version,
+            revision=answer.revision,
+            arm=answer.arm,
+            unit=owners.signed(each.unit),
+            scored_at=answer.at,
+            reward=item.get("reward"),
+            label=item.get("label"),
+            batch=shipped.batch if shipped else None,
+        )
+        if each and answer
+        else None
+        for item, each, answer in zip(items, known, answers, strict=True)
+    ]
 
 
 def _summary(items: Sequence[Mapping[str, Any]], judged: Sequence[Judged], counted: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from django.conf import settings
 
+from registry import names
 from registry.errors import NotFound
 from registry.models import Artifact, RegisteredModel
 from registry.services.downloads import Download, opened
@@ -28,7 +29,10 @@ def register(environment: Environment, batches: Iterable[dataplane.Batch]) -> No
     told = [(batch.node, segment) for batch in batches for segment in _segments(batch)]
     if not told:
         return
-    models = {model.name: model for model in RegisteredModel.objects.all()}
+    said = [segment.get("model") for _, segment in told if isinstance(segment, dict)]
+    slugs = {name for name in said if isinstance(name, str) and names.is_slug(name)}
+    found = RegisteredModel.objects.filter(name__in=slugs)
+    models = {model.name: model for model in found}
     for node, segment in told:
         try:
             facts = _facts(segment)

@@ -1,0 +1,81 @@
+"""The one door for what nodes ship: each batch is taken in once, by a mark for each boot and stream.
+
+The mark is written in the transaction that writes what a batch says, and the node deletes the batch only
+after the acknowledgement that follows. So a kill anywhere repeats batches, and none counts twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from registry.transactions import write
+from releases import dataplane
+from releases.dataplane import Batch
+from releases.models import CounterShipment, Environment, FeedbackShipment
+from releases.services.publishing import client
+from scoring.crashpoints import crashpoint
+
+log = logging.getLogger(__name__)
+Sender = tuple[str, str]
+Mark = CounterShipment | FeedbackShipment
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One kind of shipment.
+
+    name   as nodes call the stream.
+    marks  the table of its marks.
+    take   writes what fresh batches of an environment say, in their order, inside the transaction.
+    holds  why a batch cannot be taken yet, "" where it can. It and all that follow it of its boot wait, and
+           its node keeps them.
+    """
+
+    name: str
+    marks: type[CounterShipment | FeedbackShipment]
+    take: Callable[[Environment, Sequence[Batch]], object]
+    holds: Callable[[Batch], str] = lambda batch: ""
+
+
+def ingest(environment: Environment, stream: Stream) -> int:
+    """Take in what waits, all in one transaction, and acknowledge it; how many batches were new."""
+    batches = dataplane.shipped(client(), environment.name, stream.name)
+    if not batches:
+        return 0
+    with write():
+        fresh, upto = _in_order(stream, batches)
+        stream.take(environment, fresh)
+    crashpoint(f"{stream.name}.ingested")
+    dataplane.acknowledge(client(), environment.name, stream.name, batches, upto)
+    return len(fresh)
+
+
+def _in_order(stream: Stream, batches: Iterable[Batch]) -> tuple[list[Batch], dict[Sender, int]]:
+    """What has not been taken in yet, and the new marks, which are saved here.
+
+    After a gap nothing is taken, since the mark would then cover what is missing; the node sends
+    it again. What the node knew to be acknowledged is no gap: this database is older than that.
+    """
+    marks = {sender: _mark(stream, sender) for sender in {batch.sender for batch in batches}}
+    fresh = []
+    for batch in batches:
+        mark = marks[batch.sender]
+        known = max(mark.sequence, batch.after)
+        if not mark.sequence < batch.sequence <= known + 1:
+            continue
+        if why := stream.holds(batch):
+            log.error("%s %s of node %s waits: %s", stream.name, batch.sequence, batch.node, why)
+            continue
+        mark.sequence = batch.sequence
+        fresh.append(batch)
+    for mark in marks.values():
+        mark.save()
+    return fresh, {sender: mark.sequence for sender, mark in marks.items()}
+
+
+def _mark(stream: Stream, sender: Sender) -> Mark:
+    node, boot = sender
+    found = stream.marks.objects.filter(node=node, boot=boot).first()
+    return found or stream.marks(node=node, boot=boot, sequence=0)
