@@ -41,6 +41,7 @@ def all_measures() -> dict[str, Callable[[Path, Pace], list[Measure]]]:
         grpc_calls,
         neighbours,
         pages,
+        rewards,
         switching,
         uploads,
     )
@@ -55,4 +56,5 @@ def all_measures() -> dict[str, Callable[[Path, Pace], list[Measure]]]:
         "uploads": uploads.measure,
         "pages": pages.measure,
         "beside_uploads": beside_uploads.measure,
+        "rewards": rewards.measure,
     }

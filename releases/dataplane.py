@@ -22,7 +22,7 @@ from formats.heartbeat import Heartbeat
 from scoring.plans import RoutingPlan
 
 Unreachable = redis.RedisError
-_READ_BATCHES = 100
+READ_BATCHES = 100
 _LONGEST_NODE, _LONGEST_BOOT, _MOST = 120, 64, 2**63
 _INSTALLATIONS = "assay:installations"
 _HERE_WITHIN_S, _FORGOTTEN_AFTER_S = 180.0, 86_400.0
@@ -125,7 +125,7 @@ def shipped(client: redis.Redis, environment: str, what: str) -> list[Batch]:
     """Batches that wait in the stream of `what` (feedback, counters), oldest first; they stay until
     `acknowledge`. What is no batch is dropped: it has no sender, and must not stand before the others."""
     stream = f"assay:{environment}:{what}"
-    entries: Any = client.xrange(stream, count=_READ_BATCHES)
+    entries: Any = client.xrange(stream, count=READ_BATCHES)
     read = {entry: _batch(entry.decode(), fields.get(b"batch", b"")) for entry, fields in entries}
     if strange := [entry for entry, batch in read.items() if batch is None]:
         log.error("%d entries of %s are no shipments of a node: dropped", len(strange), stream)
