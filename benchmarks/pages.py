@@ -17,14 +17,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx
 
@@ -100,7 +98,7 @@ def pages(models: int, versions: int) -> list[Page]:
     digits = f"{10_000_000 + models // 2}"
     return [
         Page("models", "chloe", "/"),
-        Page("models, deep", "chloe", "/?cursor=aspeech"),
+        Page("models, deep", "chloe", "/?cursor=a0.speech"),
         Page("models of few", "nora", "/"),
         Page("search for a name", "chloe", f"/?search={name}"),
         Page("search for words", "chloe", "/?search=web+shop"),
@@ -166,12 +164,20 @@ def pages(models: int, versions: int) -> list[Page]:
         Page("tokens", "chloe", "/tokens/"),
         Page("models", MACHINE, "/api/v1/models"),
         Page("models, 200 a page", MACHINE, f"/api/v1/models?page_size={_LARGEST_PAGE}"),
-        Page("models, deep", MACHINE, f"/api/v1/models?{_cursor('speech')}"),
+        Page("models, deep", MACHINE, "/api/v1/models?page=a0.speech"),
         Page("search", MACHINE, "/api/v1/models?search=web+shop"),
         Page("tag", MACHINE, "/api/v1/models?tag=framework%3Dxgboost"),
         Page("versions", MACHINE, f"/api/v1/models/{name}/versions"),
         Page("versions, 200 a page", MACHINE, f"/api/v1/models/{name}/versions?page_size={_LARGEST_PAGE}"),
-        Page("versions, deep", MACHINE, f"/api/v1/models/{name}/versions?{_cursor(versions // 10)}"),
+        Page("versions, deep", MACHINE, f"/api/v1/models/{name}/versions?page=a{versions // 10}"),
+        Page("models by last release", MACHINE, "/api/v1/models?sort=-last"),
+        Page("versions by metric", MACHINE, f"/api/v1/models/{name}/versions?sort=-metric"),
+        Page("versions in a state", MACHINE, f"/api/v1/models/{name}/versions?state=superseded"),
+        Page("releases", MACHINE, "/api/v1/releases"),
+        Page("releases, deep", MACHINE, f"/api/v1/releases?page=a{release}"),
+        Page("releases, oldest first", MACHINE, "/api/v1/releases?sort=opened"),
+        Page("open releases", MACHINE, "/api/v1/releases?state=open"),
+        Page("releases of a model", MACHINE, f"/api/v1/releases?model={name}&state=superseded"),
         Page("releases of a version", MACHINE, f"/api/v1/models/{name}/versions/1/releases"),
         Page("log", MACHINE, "/api/v1/events"),
         Page("log, 200 a page", MACHINE, f"/api/v1/events?page_size={_LARGEST_PAGE}"),
@@ -279,11 +285,6 @@ def _ask(client: httpx.Client, page: Page) -> float:
 
 def _days_ago(days: int) -> str:
     return (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M")
-
-
-def _cursor(position: object) -> str:
-    """A place in a list of the REST API, as the API itself would write it."""
-    return urlencode({"page": b64encode(urlencode({"p": position}).encode()).decode()})
 
 
 def main() -> None:

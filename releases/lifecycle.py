@@ -25,6 +25,9 @@ class State(StrEnum):
     RETIRED = "retired"
 
 
+ON_THEIR_WAY = (State.DRAFT, State.VALIDATING, State.IN_REVIEW, State.APPROVED, State.ROLLING_OUT)
+
+
 class Action(StrEnum):
     SUBMIT = "submit"
     PASS_GATES = "pass_gates"

@@ -2,7 +2,7 @@
 
 What each costs, with m models that the reader sees, v versions of one model, and r releases of all:
 
-    models      O(m) to filter and to order; the newest release of one is O(log r)
+    models      O(page) by name, by an index; O(m log r) by the last release; a filter reads on by name
     versions    O(v log r) where a state or a metric is asked for, else O(page)
     releases    O(page) for one state, model, environment or person, by an index that has the list's order;
                 conditions together read on from the narrowest of their indexes
@@ -11,6 +11,7 @@ What each costs, with m models that the reader sees, v versions of one model, an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +20,40 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce
 
 from registry import selectors as registry_selectors
-from registry.models import ApiToken, ModelVersion, Person, RegisteredModel
+from registry.keyset import NEWEST_FIRST, Order
+from registry.models import ApiToken, CalledAs, ModelVersion, Person, RegisteredModel
 from releases import selectors
-from releases.lifecycle import State
+from releases.lifecycle import ON_THEIR_WAY, State
 from releases.models import GateRun, Release
 
 MOST = registry_selectors.FEW
 OPEN, NOTHING = "open", "none"
 LARGEST = 1.7e308
+
+Orders = Mapping[str, tuple[str, Order]]
+"""What a list can be ordered by, as an address says it, with the words for it; the usual one is the first."""
+
+MODEL_ORDERS: Orders = {
+    "name": ("name, A to Z", Order("called_as", unique=False)),
+    "-name": ("name, Z to A", Order("called_as", descending=True, unique=False)),
+    "-last": ("last release first", Order("last_release", descending=True, unique=False)),
+    "last": ("last release last", Order("last_release", unique=False)),
+}
+VERSION_ORDERS: Orders = {
+    "-number": ("newest first", Order("number", descending=True)),
+    "number": ("oldest first", Order("number")),
+    "-metric": ("highest metric first", Order("measured", descending=True, unique=False)),
+    "metric": ("lowest metric first", Order("measured", unique=False)),
+}
+RELEASE_ORDERS: Orders = {"-opened": ("newest first", NEWEST_FIRST), "opened": ("oldest first", Order("pk"))}
+
+_ENDED = (State.SUPERSEDED, State.REJECTED, State.ROLLED_BACK, State.WITHDRAWN, State.RETIRED)
+RELEASE_STATES = {OPEN: "on its way"} | {str(state): str(state).replace("_", " ") for state in State}
+"""What a list can be narrowed to, as an address says it, with the words for it."""
+VERSION_STATES = RELEASE_STATES | {NOTHING: "no release"}
+MODEL_STATES = {state: words for state, words in RELEASE_STATES.items() if state not in _ENDED} | {
+    NOTHING: "nothing live"
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +97,11 @@ class ReleasesWanted:
     opened_by: Person | None = None
 
 
+def usual(orders: Orders) -> Order:
+    """How a list is read where nobody says how."""
+    return next(iter(orders.values()))[1]
+
+
 def count(rows: QuerySet[Any]) -> Total:
     """Exact up to MOST."""
     found = rows.order_by().values("pk")[: MOST + 1].count()
@@ -86,7 +118,7 @@ def models(asker: Any, wanted: ModelsWanted, token: ApiToken | None = None) -> Q
     elif wanted.state:
         found = found.filter(pk__in=Release.objects.filter(_in_state(wanted.state)).values("model"))
     newest = Release.objects.filter(model=OuterRef("pk")).order_by("-pk").values("pk")[:1]
-    found = found.annotate(last_release=Coalesce(Subquery(newest), 0))
+    found = found.annotate(last_release=Coalesce(Subquery(newest), 0), called_as=CalledAs())
     return found.select_related("created_by").defer("policy")
 
 
@@ -109,9 +141,12 @@ def last_releases(of: list[Any]) -> dict[int, Release]:
 
 
 def versions(of: RegisteredModel, wanted: VersionsWanted) -> QuerySet[ModelVersion]:
-    """Versions of a model, each with `measured`: what the confidence gate of its newest release found."""
+    """Versions of a model, each with the key of its newest release (`newest`), the state of that, and what
+    its confidence gate found (`measured`)."""
     newest = Release.objects.filter(version=OuterRef("pk")).order_by("-pk").values("pk")[:1]
     found = registry_selectors.version_lines(of).annotate(newest=Subquery(newest))
+    state = Release.objects.filter(pk=OuterRef("newest")).values("state")[:1]
+    found = found.annotate(newest_state=Subquery(state))
     gate = GateRun.objects.filter(release=OuterRef("newest"), gate="confidence")
     value = Cast(KeyTextTransform("value", "evidence"), FloatField())
     none = Value(-LARGEST if wanted.falling else LARGEST, FloatField())
@@ -121,8 +156,6 @@ def versions(of: RegisteredModel, wanted: VersionsWanted) -> QuerySet[ModelVersi
     if wanted.state == NOTHING:
         found = found.filter(newest=None)
     elif wanted.state:
-        state = Release.objects.filter(pk=OuterRef("newest")).values("state")[:1]
-        found = found.annotate(newest_state=Subquery(state))
         found = found.filter(_in_state(wanted.state, "newest_state"))
     if wanted.metric_from is not None:
         found = found.filter(measured__gte=wanted.metric_from, measured__lt=LARGEST)
@@ -152,7 +185,7 @@ def releases(asker: Any, wanted: ReleasesWanted, token: ApiToken | None = None) 
 def _in_state(state: str, column: str = "state") -> Q:
     # As an `exclude` it would be asked of every release that ever was: most are done.
     if state == OPEN:
-        return Q(**{f"{column}__in": selectors.ON_THEIR_WAY})
+        return Q(**{f"{column}__in": ON_THEIR_WAY})
     return Q(**{column: state})
 
 

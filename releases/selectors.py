@@ -26,7 +26,6 @@ from releases.lifecycle import State
 from releases.models import Environment, GateRun, Release, Review, Reward, Rollout, Route
 
 BY_ROLLOUTS = "system/rollouts"
-ON_THEIR_WAY = (State.DRAFT, State.VALIDATING, State.IN_REVIEW, State.APPROVED, State.ROLLING_OUT)
 HEAVY = ("manifest", "signature", "inspection")
 MEASURED = ("confidence", "benchmark")
 _PROOFS = 200

@@ -14,11 +14,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry import policies, selectors
-from registry.api.asking import body, query
+from registry.api.asking import body
 from registry.api.idempotency import idempotent
-from registry.api.paging import page_of, paged
 from registry.api.permissions import LoggedIn
-from registry.api.shapes import ModelEdit, ModelQuery, ModelShape, NewModel, VersionShape
+from registry.api.shapes import ModelEdit, ModelShape, VersionShape
 from registry.errors import Conflict, NotAllowed
 from registry.services import models
 from registry.services.downloads import open_file
@@ -28,32 +27,6 @@ class StaleEdit(Conflict):
     """What was edited is not what was read; `If-Match` says so."""
 
     code = "stale_edit"
-
-
-class Models(APIView):
-    """The registered models that the asker may see."""
-
-    permission_classes = [LoggedIn]
-
-    @extend_schema(operation_id="models_list", parameters=[ModelQuery], responses=page_of(ModelShape))
-    def get(self, request: Request) -> Response:
-        """Search by name, description and task, by tag (`key` or `key=value`), by who registered it (`owner`)
-        and by what it is for (`task`)."""
-        asked = query(ModelQuery, request)
-        found = selectors.search_models(
-            request.user,
-            token=request.auth,
-            **{name: asked[name] for name in ("search", "tag", "owner", "task")},
-        )
-        return paged(request, found.select_related("created_by"), ModelShape, order="name", view=self)
-
-    @extend_schema(operation_id="models_create", request=NewModel, responses={201: ModelShape})
-    @idempotent()
-    def post(self, request: Request) -> Response:
-        """Register a model; whoever does becomes its contributor."""
-        made = models.create_model(by=request.user, token=request.auth, **body(NewModel, request))
-        shown = ModelShape(made).data
-        return Response(shown, status=201, headers={"Location": shown["url"], "ETag": etag(made)})
 
 
 class Model(APIView):

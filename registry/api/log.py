@@ -15,6 +15,7 @@ from registry.api.paging import page_of, paged
 from registry.api.permissions import LoggedIn
 from registry.api.shapes import EventQuery, EventShape, HeadShape, ReportShape
 from registry.errors import NotAllowed
+from registry.keyset import Order
 from registry.ledger import GENESIS
 
 NO_EVENT = {"seq": 0, "digest": GENESIS, "at": None}
@@ -32,7 +33,7 @@ class Events(APIView):
         asked = query(EventQuery, request)
         filters = {name: asked[name] for name in ("subject", "kind", "actor", "model", "after")}
         found = logbook.log(request.user, request.auth, **filters)
-        return paged(request, found, EventShape, order="seq", view=self)
+        return paged(request, found, EventShape, order=Order("seq"))
 
 
 class Verification(APIView):

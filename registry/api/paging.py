@@ -2,43 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
-from rest_framework.pagination import CursorPagination
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from registry.api.asking import Strict
+from registry.keyset import Order, keyset
+
+USUAL, MOST = 50, 200
 
 
-class Cursor(CursorPagination):
-    """`page` is the opaque cursor of `next` and `previous`; `page_size` is at most 200."""
+class PageQuery(Strict):
+    """`page` is a place in the list, as `next` and `previous` name it; `page_size` is at most 200."""
 
-    cursor_query_param = "page"
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 200
+    page = serializers.CharField(required=False)
+    page_size = serializers.IntegerField(required=False, min_value=1)
 
 
 def paged(
-    request: Request, rows: QuerySet[Any, Any], shape: type[Any], *, order: str, view: Any = None
+    request: Request, rows: QuerySet[Any, Any], shape: type[Any], *, order: Order, **more: Any
 ) -> Response:
-    """One page of `rows` as `{next, previous, results}`, ordered by one unique column."""
-    cursor = Cursor()
-    cursor.ordering = order
-    page: Sequence[Any] = cursor.paginate_queryset(rows, request, view=view) or []
-    return cursor.get_paginated_response(shape(page, many=True).data)
+    """One page of `rows` as `{next, previous, results}`, with `more` beside them.
+
+    The query has been checked by a PageQuery. Raises ValidationError for a `page` that is no place in it.
+    """
+    size = min(int(request.query_params.get("page_size", USUAL)), MOST)
+    page = keyset(rows, order, request.query_params.get("page", ""), size)
+    if page.misled:
+        raise ValidationError({"page": ["This is no place in the list: follow `next` as it was given."]})
+    here = request.build_absolute_uri()
+    neighbours = {
+        way: replace_query_param(here, "page", cursor) if cursor else None
+        for way, cursor in (("next", page.next), ("previous", page.previous))
+    }
+    return Response(neighbours | more | {"results": shape(page.rows, many=True).data})
 
 
-def page_of(shape: type[Any]) -> Any:
+def page_of(shape: type[Any], **more: Any) -> Any:
     """The OpenAPI shape of such a page."""
     return inline_serializer(
         f"{shape.__name__.removesuffix('Shape')}Page",
         {
             "next": serializers.URLField(allow_null=True),
             "previous": serializers.URLField(allow_null=True),
+            **more,
             "results": shape(many=True),
         },
     )

@@ -14,10 +14,10 @@ from rest_framework.views import APIView
 from registry import names, policies, selectors
 from registry.api.asking import Strict, body, query
 from registry.api.idempotency import idempotent
-from registry.api.paging import page_of, paged
+from registry.api.paging import PageQuery, page_of, paged
 from registry.api.permissions import LoggedIn, require_fresh_login
-from registry.api.shapes import PageQuery
 from registry.errors import NotAllowed
+from registry.keyset import Order
 from registry.services import accounts, invitations, people
 
 
@@ -114,7 +114,7 @@ class People(APIView):
         """Accounts with their roles, by name; for admins and auditors."""
         _require_sight(request)
         found = selectors.people(query(PeopleQuery, request)["search"])
-        return paged(request, found, PersonShape, order="username", view=self)
+        return paged(request, found, PersonShape, order=Order("username"))
 
     @extend_schema(operation_id="people_create", request=NewPerson, responses={201: NewPersonShape})
     @idempotent(secret="link")  # noqa: S106 - the name of a field

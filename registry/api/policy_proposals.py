@@ -13,9 +13,9 @@ from rest_framework.views import APIView
 from registry import model_policy, selectors
 from registry.api.asking import Strict, body, query
 from registry.api.idempotency import idempotent
-from registry.api.paging import page_of, paged
+from registry.api.paging import PageQuery, page_of, paged
 from registry.api.permissions import LoggedIn, require_fresh_login
-from registry.api.shapes import PageQuery
+from registry.keyset import NEWEST_FIRST
 from registry.services import policy_changes
 
 OPEN = "open"
@@ -113,7 +113,7 @@ class PolicyProposals(APIView):
         """Newest first, decided ones too, each with who, when and why."""
         query(PageQuery, request)
         rows = selectors.policy_proposals(selectors.model(model, request.user, request.auth))
-        return paged(request, rows, PolicyProposalLine, order="-pk", view=self)
+        return paged(request, rows, PolicyProposalLine, order=NEWEST_FIRST)
 
     @extend_schema(
         operation_id="policy_proposals_create",

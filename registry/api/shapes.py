@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from registry import names, selectors
 from registry.api.asking import Strict
+from registry.api.paging import PageQuery
 
 
 class NewModel(Strict):
@@ -37,20 +38,6 @@ class ModelEdit(Strict):
     name = serializers.CharField(required=False, max_length=names.LONGEST)
     description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
     task = serializers.CharField(required=False, allow_blank=True, max_length=80)
-
-
-class ModelQuery(Strict):
-    search = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
-    tag = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
-    owner = serializers.CharField(required=False, allow_blank=True, max_length=150, default="")
-    task = serializers.CharField(required=False, allow_blank=True, max_length=80, default="")
-    page = serializers.CharField(required=False)
-    page_size = serializers.IntegerField(required=False, min_value=1)
-
-
-class PageQuery(Strict):
-    page = serializers.CharField(required=False)
-    page_size = serializers.IntegerField(required=False, min_value=1)
 
 
 class ModelShape(serializers.Serializer[Any]):
@@ -141,7 +128,7 @@ class VersionShape(VersionLine):
         return sorted(alias.name for alias in version.aliases.all())
 
 
-class EventQuery(Strict):
+class EventQuery(PageQuery):
     """Filters of the log; a word that ends in `*` matches as a beginning."""
 
     subject = serializers.CharField(required=False, default="", allow_blank=True)
@@ -149,8 +136,6 @@ class EventQuery(Strict):
     actor = serializers.CharField(required=False, default="", allow_blank=True)
     model = serializers.CharField(required=False, default="", allow_blank=True)
     after = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**62)
-    page = serializers.CharField(required=False)
-    page_size = serializers.IntegerField(required=False, min_value=1)
 
 
 class EventShape(serializers.Serializer[Any]):

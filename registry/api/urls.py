@@ -7,7 +7,6 @@ from django.urls import path
 from registry.api import account, catalog, docs, erasure, health, log, people, policy_proposals, tokens
 
 urlpatterns = [
-    path("models", catalog.Models.as_view(), name="api-models"),
     path("models/<str:model>", catalog.Model.as_view(), name="api-model"),
     path(
         "models/<str:model>/policy-proposals",

@@ -13,9 +13,9 @@ from django.shortcuts import render
 
 from registry import events, log_words, logbook, policies, selectors
 from registry.errors import NotAllowed
+from registry.keyset import Order, keyset
 from registry.web.exporting import csv_line, download, neutral
 from registry.web.pages import page
-from registry.web.paging import Order, keyset
 
 PAGE_SIZE = 50
 COLUMNS = ("seq", "at", "kind", "subject", "model", "actor", "facts", "previous", "digest")

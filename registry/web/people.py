@@ -13,9 +13,10 @@ from django.urls import reverse
 
 from registry import logins, policies, selectors
 from registry.errors import BadInput, DomainError, NotAllowed
+from registry.keyset import Order, keyset
 from registry.services import accounts, invitations, people
 from registry.services.erasure import erase_words
-from registry.web import drafts, freshness, paging
+from registry.web import drafts, freshness
 from registry.web.drafts import Written
 from registry.web.pages import action, page
 
@@ -177,7 +178,7 @@ def _require_sight(request: HttpRequest) -> None:
 
 def _list(request: HttpRequest, form: AccountForm, status: int = 200) -> HttpResponse:
     found = selectors.people(request.GET.get("search", "").strip())
-    part = paging.keyset(found, paging.Order("username"), request.GET.get("cursor", ""), PAGE_SIZE)
+    part = keyset(found, Order("username"), request.GET.get("cursor", ""), PAGE_SIZE)
     context = {"people": part.rows, "page": part, "count": found.count(), "form": form, **_may(request)}
     return render(request, "registry/people.html", context, status=status)
 

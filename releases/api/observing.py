@@ -14,10 +14,10 @@ from rest_framework.views import APIView
 
 from registry import selectors as registry_selectors
 from registry.api.asking import query
-from registry.api.paging import page_of, paged
+from registry.api.paging import PageQuery, page_of, paged
 from registry.api.permissions import LoggedIn
-from registry.api.shapes import PageQuery
 from registry.errors import NotAllowed
+from registry.keyset import NEWEST_FIRST
 from releases import figures, fleet, policies, selectors
 from releases.api.observed import NodesShape, PredictionSegmentShape, TrafficQuery, TrafficShape, arm
 from releases.traffic import predictions
@@ -72,7 +72,7 @@ class Predictions(APIView):
         """Archives of logged answers, the newest first: NPZ files without pickle. What is sensitive is
         not in them, or hashed."""
         of = _readable(request, model)
-        return paged(request, figures.segments(of), PredictionSegmentShape, order="-id", view=self)
+        return paged(request, figures.segments(of), PredictionSegmentShape, order=NEWEST_FIRST)
 
 
 class PredictionSegment(APIView):

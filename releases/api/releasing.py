@@ -12,9 +12,9 @@ from rest_framework.views import APIView
 from registry import selectors as registry_selectors
 from registry.api.asking import body, query
 from registry.api.idempotency import idempotent
-from registry.api.paging import page_of, paged
+from registry.api.paging import PageQuery, page_of, paged
 from registry.api.permissions import LoggedIn, require_fresh_login
-from registry.api.shapes import PageQuery
+from registry.keyset import NEWEST_FIRST
 from releases import actions, selectors
 from releases.api.shapes import ActionBody, NewRelease, NewReview, ReleaseLine, ReleaseShape
 from releases.services import opening, reviews
@@ -42,7 +42,7 @@ class VersionReleases(APIView):
         """Newest first."""
         query(PageQuery, request)
         rows = selectors.lines_of_version(self._version(request, model, number))
-        return paged(request, rows, ReleaseLine, order="-pk", view=self)
+        return paged(request, rows, ReleaseLine, order=NEWEST_FIRST)
 
     @extend_schema(operation_id="releases_create", request=NewRelease, responses={201: ReleaseShape})
     @idempotent()

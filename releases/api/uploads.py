@@ -10,14 +10,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry import selectors
-from registry.api.asking import query
 from registry.api.authentication import BearerToken, HeaderSession
 from registry.api.idempotency import idempotent
-from registry.api.paging import page_of, paged
+from registry.api.paging import page_of
 from registry.api.permissions import LoggedIn
-from registry.api.shapes import PageQuery, VersionLine
+from registry.api.shapes import VersionLine
 from registry.manifest import FILE_KEYS
 from registry.services import uploads
+from releases import lists
+from releases.api.listed import TOTALS, ListedVersion, VersionsQuery
+from releases.api.listing import asked, counted
 from releases.api.shapes import ReleaseLine, UploadedShape
 from releases.api.spooling import SpoolFolder, SpoolingParser, upload_of
 from releases.services import intake
@@ -47,11 +49,14 @@ class Versions(SpoolFolder, APIView):
         if request.method == "POST":
             uploads.check_upload(self.model, by=request.user, token=request.auth)
 
-    @extend_schema(operation_id="versions_list", parameters=[PageQuery], responses=page_of(VersionLine))
+    @extend_schema(
+        operation_id="versions_list", parameters=[VersionsQuery], responses=page_of(ListedVersion, **TOTALS)
+    )
     def get(self, request: Request, model: str) -> Response:
-        """Newest first."""
-        query(PageQuery, request)
-        return paged(request, selectors.version_lines(self.model), VersionLine, order="-number", view=self)
+        """Newest first, unless `sort` says otherwise."""
+        wanted, order = asked(VersionsQuery, request, lists.VERSION_ORDERS)
+        found = lists.versions(self.model, lists.VersionsWanted(**wanted, falling=order.descending))
+        return counted(request, found, ListedVersion, order)
 
     @extend_schema(
         operation_id="versions_create",

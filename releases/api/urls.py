@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from releases.api import comparing, environments, feedback, observing, releasing, uploads, waiting
+from releases.api import comparing, environments, feedback, listing, observing, releasing, uploads, waiting
 
 urlpatterns = [
+    path("models", listing.Models.as_view(), name="api-models"),
     path("models/<str:model>/versions", uploads.Versions.as_view(), name="api-versions"),
     path(
         "models/<str:model>/versions/<int:number>/releases",
@@ -23,6 +24,7 @@ urlpatterns = [
         comparing.Answers.as_view(),
         name="api-compare-rows",
     ),
+    path("releases", listing.Releases.as_view(), name="api-releases"),
     path("releases/<int:pk>", releasing.Release.as_view(), name="api-release"),
     path("releases/<int:pk>/gates", waiting.gates, name="api-gates"),
     path("releases/<int:pk>/reviews", releasing.Reviews.as_view(), name="api-reviews"),

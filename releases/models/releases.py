@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from releases.lifecycle import State
+from releases.lifecycle import ON_THEIR_WAY, State
 
 
 class Release(models.Model):
@@ -35,6 +35,7 @@ class Release(models.Model):
         indexes = [
             models.Index(fields=["state", "-id"], name="releases_by_state"),
             models.Index(fields=["state", "state_since"], name="releases_by_wait"),
+            models.Index(fields=["-id"], condition=Q(state__in=ON_THEIR_WAY), name="releases_on_their_way"),
             # Lists are read newest first: each index has that order within.
             models.Index(fields=["model", "-id"], name="releases_by_model"),
             models.Index(fields=["environment", "state", "-id"], name="releases_by_place"),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
 
-from registry.web.paging import Order
 from releases import lists, selectors
-from releases.lifecycle import State
 
 ANY = ("", "any")
 
@@ -18,22 +16,20 @@ def _choices(values: Iterable[str]) -> list[tuple[str, str]]:
     return [ANY, *((value, value) for value in values)]
 
 
-def _states(nothing: str, left_out: Iterable[State] = ()) -> list[tuple[str, str]]:
-    states = [(str(state), str(state).replace("_", " ")) for state in State if state not in left_out]
-    return [ANY, (lists.OPEN, "on its way"), *states, *([(lists.NOTHING, nothing)] if nothing else [])]
+def _states(of: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [ANY, *of.items()]
 
 
 class ListFilter(forms.Form):
-    """The fields of a list; `orders` are the values that `sort` may have, the usual one first."""
+    """The fields of a list; `orders` are the values that `sort` may have."""
 
-    orders: dict[str, tuple[str, Order]] = {}
+    orders: lists.Orders
 
     def __init__(self, data: Any) -> None:
         super().__init__(data)
-        self.order = next(iter(self.orders.values()))[1] if self.orders else Order("pk", descending=True)
-        if self.orders:
-            choices = [(value, words) for value, (words, _) in self.orders.items()]
-            self.fields["sort"] = forms.ChoiceField(required=False, label="Order", choices=choices)
+        self.order = lists.usual(self.orders)
+        choices = [(value, words) for value, (words, _) in self.orders.items()]
+        self.fields["sort"] = forms.ChoiceField(required=False, label="Order", choices=choices)
 
     def read(self) -> dict[str, Any]:
         """What is asked for, without what cannot be, which the form tells."""
@@ -63,22 +59,10 @@ class ListFilter(forms.Form):
 class ModelFilter(ListFilter):
     """Of the list of models."""
 
-    orders = {
-        "name": ("name, A to Z", Order("name")),
-        "-name": ("name, Z to A", Order("name", descending=True)),
-        "-last": ("last release first", Order("last_release", descending=True, unique=False)),
-        "last": ("last release last", Order("last_release", unique=False)),
-    }
+    orders = lists.MODEL_ORDERS
 
     search = forms.CharField(required=False, label="Words", max_length=200)
-    state = forms.ChoiceField(
-        required=False,
-        label="State",
-        choices=_states(
-            "nothing live",
-            (State.SUPERSEDED, State.REJECTED, State.ROLLED_BACK, State.WITHDRAWN, State.RETIRED),
-        ),
-    )
+    state = forms.ChoiceField(required=False, label="State", choices=_states(lists.MODEL_STATES))
     owner = forms.ChoiceField(required=False, label="Registered by")
     task = forms.ChoiceField(required=False, label="Task")
     tag = forms.CharField(
@@ -97,14 +81,9 @@ class ModelFilter(ListFilter):
 class VersionFilter(ListFilter):
     """Of the versions of one model."""
 
-    orders = {
-        "-number": ("newest first", Order("number", descending=True)),
-        "number": ("oldest first", Order("number")),
-        "-metric": ("highest metric first", Order("measured", descending=True, unique=False)),
-        "metric": ("lowest metric first", Order("measured", unique=False)),
-    }
+    orders = lists.VERSION_ORDERS
 
-    state = forms.ChoiceField(required=False, label="State", choices=_states("no release"))
+    state = forms.ChoiceField(required=False, label="State", choices=_states(lists.VERSION_STATES))
     author = forms.ChoiceField(required=False, label="Uploaded by")
     metric_from = forms.FloatField(required=False, label="Metric from")
     metric_to = forms.FloatField(required=False, label="Metric to")
@@ -119,7 +98,9 @@ class VersionFilter(ListFilter):
 class ReleaseFilter(ListFilter):
     """Of all releases."""
 
-    state = forms.ChoiceField(required=False, label="State", choices=_states(""))
+    orders = lists.RELEASE_ORDERS
+
+    state = forms.ChoiceField(required=False, label="State", choices=_states(lists.RELEASE_STATES))
     model = forms.CharField(required=False, label="Model", max_length=255)
     environment = forms.ChoiceField(required=False, label="Environment")
     mine = forms.BooleanField(required=False, label="Only those that I opened")

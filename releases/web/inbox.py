@@ -11,10 +11,10 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from registry import selectors as registry_selectors
+from registry.keyset import keyset
 from registry.principals import Access
 from registry.selectors import accesses
 from registry.web.pages import page
-from registry.web.paging import keyset
 from releases import lists, policies, selectors, turns
 from releases.lifecycle import Action, State
 from releases.web.filters import ReleaseFilter

@@ -13,10 +13,10 @@ from django.shortcuts import render
 from registry import model_policy
 from registry import policies as registry_policies
 from registry import selectors as registry_selectors
+from registry.keyset import keyset
 from registry.manifest import METRICS
 from registry.selectors import access
 from registry.web.pages import page
-from registry.web.paging import keyset
 from releases import evidence, lists, policies, selectors
 from releases.events import Kind
 from releases.lifecycle import Action

@@ -85,6 +85,7 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "api-compare-rows": {"GET": WITH_A_ROLE | {"read token"}},
     "api-versions": {"GET": SEES_THE_MODEL, "POST": UPLOADS},
     "api-version-releases": {"GET": SEES_THE_MODEL, "POST": OPENS | {"ci token"}},
+    "api-releases": {"GET": SESSION_OR_TOKEN},
     "api-release": {"GET": SEES_THE_MODEL},
     "api-gates": {"GET": SEES_THE_MODEL},
     "api-reviews": {"POST": SIGNS},

@@ -13,8 +13,8 @@ import redis
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from registry.keyset import Order, keyset
 from registry.models import ApiToken, Event, RegisteredModel
-from registry.web.paging import Order, keyset
 from releases import dataplane
 from releases.models import FeedbackBatch, Reward
 from scoring.runtime import locales

@@ -20,20 +20,28 @@ class Order:
     unique: bool = True
 
 
+NEWEST_FIRST = Order("pk", descending=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows in the order of the list, and the cursors of its neighbours (empty: none)."""
+    """Rows in the order of the list, and the cursors of its neighbours (empty: none).
+
+    `misled`: the cursor that was given points nowhere, so that these are the first rows.
+    """
 
     rows: list[Any]
     next: str = ""
     previous: str = ""
+    misled: bool = False
 
 
 def keyset(rows: QuerySet[Any], order: Order, cursor: str, size: int) -> Page:
     """The part of `rows` that the cursor points to.
 
     A cursor is `a<edge>` (what comes after it) or `b<edge>` (what comes before it) as the list is read;
-    anything else is the first page. The edge is the row's value of a unique column, else its key.
+    anything else is the first page. The edge is the row's value of a unique column, else its key and the
+    value: nothing is looked up that whoever writes a cursor might not see.
     """
     way, edge = cursor[:1], cursor[1:]
     backwards = way == BEFORE
@@ -50,26 +58,23 @@ def keyset(rows: QuerySet[Any], order: Order, cursor: str, size: int) -> Page:
     items = [known[pk] for pk in keys[:size] if pk in known]
     if backwards:
         items.reverse()
-    return _with_neighbours(items, order.column if order.unique else "pk", way, more)
+    return _with_neighbours(items, order, way, more, misled=bool(cursor) and not way)
 
 
 def _beyond(rows: QuerySet[Any], order: Order, edge: str, falling: bool) -> Q | None:
-    """What lies beyond the edge, or nothing where there is no such edge."""
+    """What lies beyond the edge, or nothing where no row can have such a one."""
     past = "lt" if falling else "gt"
+    key, _, value = ("", "", edge) if order.unique else edge.partition(".")
     try:
+        rows.filter(**{order.column: value})  # raises where this column can never hold such a value
+        further = Q(**{f"{order.column}__{past}": value})
         if order.unique:
-            rows.filter(**{order.column: edge})  # raises where this column can never hold such a value
-            return Q(**{f"{order.column}__{past}": edge})
-        found = _alone(rows).filter(pk=edge).values_list(order.column, flat=True)[:1]
-        return next(
-            (
-                Q(**{f"{order.column}__{past}": value}) | Q(**{order.column: value, f"pk__{past}": edge})
-                for value in found
-            ),
-            None,
-        )
+            return further
+        rows.filter(pk=key)
     except (ValueError, ValidationError, OverflowError):
         return None
+    # The first half alone is a range of an index; the whole as an OR would be read from the list's start.
+    return Q(**{f"{order.column}__{past}e": value}) & (further | Q(**{f"pk__{past}": key}))
 
 
 def _alone(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -79,13 +84,19 @@ def _alone(rows: QuerySet[Any]) -> QuerySet[Any]:
     return found
 
 
-def _with_neighbours(items: list[Any], column: str, way: str, more: bool) -> Page:
+def _with_neighbours(items: list[Any], order: Order, way: str, more: bool, *, misled: bool) -> Page:
     if not items:
-        return Page([])
+        return Page([], misled=misled)
     has_next = more if way != BEFORE else True
     has_previous = way == AFTER or (way == BEFORE and more)
     return Page(
         items,
-        next=f"{AFTER}{getattr(items[-1], column)}" if has_next else "",
-        previous=f"{BEFORE}{getattr(items[0], column)}" if has_previous else "",
+        next=AFTER + _edge(items[-1], order) if has_next else "",
+        previous=BEFORE + _edge(items[0], order) if has_previous else "",
+        misled=misled,
     )
+
+
+def _edge(row: Any, order: Order) -> str:
+    value = getattr(row, order.column)
+    return str(value) if order.unique else f"{row.pk}.{value}"
