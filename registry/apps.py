@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class RegistryConfig(AppConfig):
@@ -9,6 +9,7 @@ class RegistryConfig(AppConfig):
     verbose_name = "Registry"
 
     def ready(self) -> None:
-        from registry.guards import install  # models must be loaded first
+        from registry.guards import install, lift  # models must be loaded first
 
+        pre_migrate.connect(lift, sender=self)
         post_migrate.connect(install, sender=self)

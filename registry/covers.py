@@ -7,9 +7,12 @@ their digests or contents: a row that was changed, added or taken away behind th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from django.db import connection
+
+from registry.guards import GUARDS, Guard, missing
 from registry.models import Event, Grounds, Membership, ModelVersion, RegisteredModel, Role
 
 Check = Callable[[], Iterator[str]]
@@ -78,7 +81,17 @@ def versions() -> Iterator[str]:
     yield from (f"{subject} was uploaded and is gone" for subject in sorted(uploaded))
 
 
-CHECKS: list[Check] = [grounds, memberships, policies, versions]
+def guards() -> Iterator[str]:
+    """What the database is to refuse by itself, it refuses."""
+    return unguarded(GUARDS)
+
+
+def unguarded(declared: Iterable[Guard]) -> Iterator[str]:
+    for name in missing(declared, connection.alias):
+        yield f"the database has lost the guard {name}"
+
+
+CHECKS: list[Check] = [grounds, memberships, policies, versions, guards]
 """All that is covered; what lies in other apps is added by them when they are ready."""
 
 

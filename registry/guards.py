@@ -1,13 +1,14 @@
 """What the database itself refuses, as triggers in its own SQL.
 
 They are installed again after every migration: Django rebuilds a SQLite table on an AlterField
-and drops its triggers on the way. TRUNCATE is not refused here, because the test runner needs
+and drops its triggers on the way. It cannot even do so while a trigger of another table asks the rebuilt one,
+so before migrations of SQLite all are lifted. TRUNCATE is not refused here, because the test runner needs
 it: production revokes it from the web role (docs/operations.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -220,3 +221,33 @@ def install_all(guards: Iterable[Guard], using: str) -> None:
 def install(using: str, **_: Any) -> None:
     """After `migrate`: the registry's guards."""
     install_all(GUARDS, using)
+
+
+def installed(using: str) -> set[str]:
+    """The names of all triggers that the database has."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSTALLED[connection.vendor])
+        return {name for (name,) in cursor.fetchall()}
+
+
+def missing(guards: Iterable[Guard], using: str) -> list[str]:
+    """The names of guards that the database does not have: somebody has taken them off."""
+    there = installed(using)
+    return [guard.name for guard in guards if guard.name not in there]
+
+
+_INSTALLED = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal",
+}
+
+
+def lift(using: str, plan: Sequence[object] = (), **_: Any) -> None:
+    """Before `migrate`, where it has anything to do: SQLite gives every table without its guards."""
+    connection = connections[using]
+    if connection.vendor != "sqlite" or not plan:
+        return
+    with connection.cursor() as cursor:
+        for name in installed(using):
+            cursor.execute(f"DROP TRIGGER {connection.ops.quote_name(name)}")

@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from registry.covers import said
+from registry.covers import said, unguarded
 from registry.ledger import canonical
 from releases.events import OF_ACTION, Kind
+from releases.guards import GUARDS
 from releases.models import GateRun, Release, Review
 
 _BATCH = 2000
@@ -82,5 +83,10 @@ def states() -> Iterator[str]:
             yield f"release/{pk} is {state}, and the log says {last.replace('_', ' ')}"
 
 
+def guards() -> Iterator[str]:
+    """What the database is to refuse by itself, it refuses."""
+    return unguarded(GUARDS)
+
+
 LED_TO = {"opened": "draft", "restored": "live", "trial_ended": "approved"}
-CHECKS = [gates, reviews, states]
+CHECKS = [gates, reviews, states, guards]

@@ -57,9 +57,11 @@ def test_every_check_takes_part_in_a_verification():
         covers.memberships,
         covers.policies,
         covers.versions,
+        covers.guards,
         release_covers.gates,
         release_covers.reviews,
         release_covers.states,
+        release_covers.guards,
     ] == covers.CHECKS
 
 
@@ -153,6 +155,13 @@ def test_a_state_to_which_no_step_led_is_found():
     with makers.unguarded("releases_release"):
         Release.objects.filter(pk=release.pk).update(state="live")
     assert list(release_covers.states()) == [f"{release.subject} is live, and the log says validating"]
+
+
+def test_a_guard_that_was_taken_off_is_found_as_long_as_it_is_off():
+    with makers.unguarded("registry_grounds"), makers.unguarded("releases_route"):
+        assert "the database has lost the guard words_are_kept_or_erased" in list(covers.guards())
+        assert "the database has lost the guard releases_route_no_update" in list(release_covers.guards())
+    assert [*covers.guards(), *release_covers.guards()] == []
 
 
 def test_roles_are_given_and_taken_by_events_alone(root):

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 
-from registry import guards as registry_guards
 from registry.models import ModelVersion
 from releases import guards as release_guards
 from releases.gates.catalog import GATES
@@ -19,18 +18,6 @@ def set_state(release: Release, state: State) -> None:
     """Behind the back of the one door."""
     with transaction.atomic():
         Release.objects.filter(pk=release.pk).update(state=state)
-
-
-def test_every_guard_is_in_the_database():
-    wanted = {guard.name for guard in [*registry_guards.GUARDS, *release_guards.GUARDS]}
-    sql = (
-        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-        if connection.vendor == "sqlite"
-        else "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        assert wanted <= {row[0] for row in cursor.fetchall()}
 
 
 def test_the_guards_know_every_gate():
