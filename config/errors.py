@@ -33,6 +33,8 @@ STATUS: Mapping[str, int] = {
     "already_exists": 409,
     "illegal_transition": 409,
     "nothing_to_restore": 409,
+    "cannot_return": 409,
+    "already_live": 409,
     "rollout_open": 409,
     "condemned_version": 409,
     "slot_taken": 409,

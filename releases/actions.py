@@ -61,7 +61,7 @@ _ROWS = (
     _step(Action.WITHDRAW, opening.withdraw, takes=GROUNDS, fresh=True),
     _step(Action.START_ROLLOUT, rollouts.start_rollout, takes=GROUNDS, fresh=True),
     # The way back waits for nobody's password.
-    _step(Action.ROLL_BACK, rollouts.roll_back, takes=GROUNDS, typed=True),
+    _step(Action.ROLL_BACK, rollouts.roll_back, takes=GROUNDS | {"to"}, typed=True),
     _step(Action.RETIRE, rollouts.retire, takes=GROUNDS, fresh=True, typed=True),
     _step(Action.PROMOTE),
     _step(Action.END_TRIAL),
@@ -95,6 +95,8 @@ def perform(row: Row, release: Release, *, by: Person, token: ApiToken | None = 
         raise Conflict(f"A {release.strategy.get('kind', 'single')} release has no {row.lacks}.")
     if row.act is None:
         return _refuse(row, release, by, token)
+    if said.get("to") is not None and "to" not in row.takes:
+        raise BadInput(f"{row.name} goes nowhere else: leave to out.", field="to")
     return row.act(release, by=by, token=token, **{k: v for k, v in said.items() if k in row.takes})
 
 

@@ -17,6 +17,18 @@ class NothingToRestore(Conflict):
     code = "nothing_to_restore"
 
 
+class CannotReturn(Conflict):
+    """The version that was chosen cannot answer again; the sentence says why."""
+
+    code = "cannot_return"
+
+
+class AlreadyLive(Conflict):
+    """The very version is live there: no release of it has anything to do."""
+
+    code = "already_live"
+
+
 class RolloutOpen(Conflict):
     """The model already has an open rollout in this environment."""
 

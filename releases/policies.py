@@ -41,7 +41,7 @@ class Facts:
     builder_refused: bool = False
     rollout_open: bool = False
     other_rollout_open: bool = False
-    can_restore: bool = False
+    can_return: bool = False
     errored_gates: bool = False
     retire_asked_by: str = ""
     already_live: bool = False
@@ -96,25 +96,47 @@ def _submit(access: Access, facts: Facts) -> str:
     return facts.condemned or _needs("contributor", "release_manager")(access, facts)
 
 
+ANOTHER_ROLLOUT = "Another rollout of this model is open: finish it or roll it back first."
+GOING_BACK = "This release is on its way back already."
+NOTHING_TO_RESTORE = (
+    "There is nothing to restore: no other version that may serve was live here before. To stop this one,"
+    " take the model offline."
+)
+
+
 def _start(access: Access, facts: Facts) -> str:
     if facts.condemned:
         return facts.condemned
     if facts.already_live:
         return "This very version is live here already: there is nothing to roll out."
     if facts.other_rollout_open:
-        return "Another rollout of this model is open: finish it or roll it back first."
+        return ANOTHER_ROLLOUT
     return _needs("release_manager")(access, facts)
 
 
 def _roll_back(access: Access, facts: Facts) -> str:
-    if facts.state == State.LIVE and not facts.can_restore:
-        return "There is nothing to restore: this is the only release the model ever had here."
-    return _needs("release_manager")(access, facts)
+    return refuse_way_back(facts) or _needs("release_manager")(access, facts)
+
+
+def refuse_way_back(facts: Facts) -> str:
+    """Why nobody can roll a live release back now. One that is rolling out can always turn around."""
+    if facts.state != State.LIVE:
+        return ""
+    return _refuse_meanwhile(facts) or ("" if facts.can_return else NOTHING_TO_RESTORE)
+
+
+def _refuse_meanwhile(facts: Facts) -> str:
+    """Two ways of the same traffic at once would undo each other."""
+    if facts.rollout_open:
+        return GOING_BACK
+    return ANOTHER_ROLLOUT if facts.other_rollout_open else ""
 
 
 def _retire(access: Access, facts: Facts) -> str:
     if access.is_machine:
         return "Taking a model offline is for people."
+    if reason := _refuse_meanwhile(facts):
+        return reason
     if facts.retire_asked_by == access.username:
         return "You asked for this: a second person must agree."
     return _needs("release_manager", "approver")(access, facts)

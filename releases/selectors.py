@@ -56,7 +56,7 @@ def _releases() -> QuerySet[Release]:
     ).prefetch_related(
         "gate_runs",
         Prefetch("reviews", Review.objects.select_related("person", "grounds")),
-        Prefetch("rollouts", Rollout.objects.order_by("-pk")),
+        Prefetch("rollouts", Rollout.objects.select_related("returns_to__version").order_by("-pk")),
         "version__uploaders__person",
     )
 
@@ -166,12 +166,19 @@ def champions(models: QuerySet[RegisteredModel] | list[RegisteredModel]) -> dict
     return found
 
 
+def returnable(of: Release) -> QuerySet[Release]:
+    """Releases that a roll-back of this live one may bring back: live there before, of another version, and
+    never rolled back themselves."""
+    rows = Release.objects.filter(model=of.model_id, environment=of.environment_id, state=State.SUPERSEDED)
+    return rows.exclude(version=of.version_id)
+
+
 def restorable(of: Release) -> Release | None:
-    """What a rollback of this live release would bring back."""
-    last = Rollout.objects.filter(release=of).select_related("previous__version").order_by("-pk").first()
-    if last is None or last.previous is None or last.previous.state != State.SUPERSEDED:
+    """The one that was live before this one: what a rollback brings back unless somebody chooses another."""
+    last = Rollout.objects.filter(release=of, returns_to=None).order_by("-pk").first()
+    if last is None or last.previous_id is None:
         return None
-    return last.previous
+    return returnable(of).select_related("version", "model").filter(pk=last.previous_id).first()
 
 
 def signatures(of: Release) -> dict[str, Review]:
@@ -232,7 +239,7 @@ def _facts(of: Release, rollouts: Collection[int], live: Collection[int], condem
         builder_refused=_builder_refused(of),
         rollout_open=of.pk in rollouts,
         other_rollout_open=any(pk != of.pk for pk in rollouts),
-        can_restore=of.state == State.LIVE and restorable(of) is not None,
+        can_return=of.state == State.LIVE and returnable(of).exists(),
         errored_gates=any(run.outcome == GateRun.Outcome.ERRORED for run in of.gate_runs.all()),
         retire_asked_by=_retirement_asked_by(of),
         already_live=any(pk != of.pk for pk in live),

@@ -40,10 +40,16 @@ def _publish_everywhere(event: Event) -> list[Wanted]:
     return [Wanted("publish_plan", f"environment/{row.name}") for row in selectors.environments()]
 
 
+def _go_back(event: Event) -> list[Wanted]:
+    """A rollout forward is told by its release's next state; a way back has only this to start it."""
+    return [Wanted("advance_rollout", event.subject)] if "returns_to" in event.facts else []
+
+
 REACTIONS: Reactions = {
     Kind.RELEASE_VALIDATING: _on_release("prove", "proving"),
     Kind.GATES_RETRIED: _on_release("prove", "proving"),
     Kind.RELEASE_ROLLING_OUT: _on_release("advance_rollout"),
+    Kind.ROLLOUT_STARTED: _go_back,
     Kind.ROLLOUT_REVERTING: _on_release("advance_rollout"),
     Kind.ROUTE_REVISED: _publish_for_route,
     "token.created": _publish_everywhere,

@@ -15,8 +15,16 @@ from registry.api.idempotency import idempotent
 from registry.api.paging import PageQuery, page_of, paged
 from registry.api.permissions import LoggedIn, require_fresh_login
 from registry.keyset import NEWEST_FIRST
-from releases import actions, selectors
-from releases.api.shapes import ActionBody, NewRelease, NewReview, ReleaseLine, ReleaseShape
+from releases import actions, returns, selectors
+from releases.api.shapes import (
+    ActionBody,
+    NewRelease,
+    NewReview,
+    ReleaseLine,
+    ReleaseShape,
+    ReturnsShape,
+)
+from releases.lifecycle import State
 from releases.services import opening, reviews
 
 
@@ -66,6 +74,21 @@ class Release(APIView):
     def get(self, request: Request, pk: int) -> Response:
         """State, gates with evidence, reviews, what may be done, the rollout, the timeline."""
         return shown(selectors.release(pk, request.user, request.auth), request)
+
+
+class Returns(APIView):
+    """Where a roll-back of a live release could go."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(operation_id="returns_list", responses=ReturnsShape)
+    def get(self, request: Request, pk: int) -> Response:
+        """What was live here before and what is approved, the newest first; none for what is not live."""
+        release = selectors.release(pk, request.user, request.auth)
+        live = release.state == State.LIVE
+        last = returns.before(release) if live else None
+        told = {"next": last and last.number, "versions": returns.options(release) if live else []}
+        return Response(ReturnsShape(told).data)
 
 
 class Reviews(APIView):

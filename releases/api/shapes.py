@@ -9,8 +9,9 @@ from rest_framework import serializers
 
 from registry.api.asking import Strict
 from registry.api.shapes import EventShape
-from releases import actions, selectors
+from releases import actions, evidence, returns, selectors
 from releases.actions import Row
+from releases.lifecycle import State
 from releases.services.opening import STRATEGIES
 from scoring.protocols.feedback import MOST_REWARD
 
@@ -54,9 +55,39 @@ class NewReview(Strict):
 
 
 class ActionBody(Strict):
+    """`to` is for `roll_back` alone: the number of an earlier version, where it is not the last one."""
+
     example = {"grounds": "all four have signed"}
 
     grounds = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="")
+    to = serializers.IntegerField(required=False, allow_null=True, min_value=1, default=None)
+
+
+class ReturnShape(serializers.Serializer[Any]):
+    """A version that could be live again: when it last was. `refusal` says why it cannot, or is empty.
+
+    `loaded`: the nodes have it, so that it answers within a second; any other is verified first.
+    """
+
+    version = serializers.IntegerField(source="number")
+    release = serializers.IntegerField(source="release.pk")
+    live_since = serializers.DateTimeField(source="since", allow_null=True)
+    live_until = serializers.DateTimeField(source="until", allow_null=True)
+    metric = serializers.SerializerMethodField()
+    loaded = serializers.BooleanField()
+    refusal = serializers.CharField()
+    warnings = serializers.ListField(child=serializers.CharField())
+
+    def get_metric(self, back: Any) -> dict[str, Any] | None:
+        found = evidence.quality_of(back.release)
+        return {"name": found.metric, "value": found.value} if found else None
+
+
+class ReturnsShape(serializers.Serializer[Any]):
+    """`next` is the version to which a roll-back goes that names none, null where it has to."""
+
+    next = serializers.IntegerField(allow_null=True)
+    versions = ReturnShape(many=True)
 
 
 class WaitQuery(Strict):
@@ -122,11 +153,17 @@ class RolloutShape(serializers.Serializer[Any]):
     phase = serializers.CharField()
     reason = serializers.CharField()
     replaces = serializers.SerializerMethodField()
+    returns_to = serializers.SerializerMethodField(
+        help_text="The version that a live release goes back to by this; null for a way forward."
+    )
     opened_at = serializers.DateTimeField()
     closed_at = serializers.DateTimeField(allow_null=True)
 
     def get_replaces(self, rollout: Any) -> int | None:
         return None if rollout.previous is None else int(rollout.previous.version.number)
+
+    def get_returns_to(self, rollout: Any) -> int | None:
+        return None if rollout.returns_to is None else int(rollout.returns_to.version.number)
 
 
 class ReleaseLine(serializers.Serializer[Any]):
@@ -164,6 +201,9 @@ class ReleaseShape(ReleaseLine):
     open_slots = serializers.SerializerMethodField()
     actions = serializers.SerializerMethodField()
     refused = serializers.SerializerMethodField()
+    rolls_back_to = serializers.SerializerMethodField(
+        help_text="What answers after a roll-back that names no version; null where there is none."
+    )
     rollout = serializers.SerializerMethodField()
     revision = serializers.SerializerMethodField()
     timeline = serializers.SerializerMethodField()
@@ -182,6 +222,11 @@ class ReleaseShape(ReleaseLine):
 
     def get_refused(self, release: Any) -> dict[str, str]:
         return {row.name: reason for row, reason in self._choices(release) if reason}
+
+    @extend_schema_field(ReturnShape(allow_null=True))
+    def get_rolls_back_to(self, release: Any) -> dict[str, Any] | None:
+        back = returns.before(release) if release.state == State.LIVE else None
+        return None if back is None else dict(ReturnShape(back).data)
 
     def get_rollout(self, release: Any) -> dict[str, Any] | None:
         latest = next(iter(release.rollouts.all()), None)

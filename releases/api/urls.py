@@ -26,6 +26,7 @@ urlpatterns = [
     ),
     path("releases", listing.Releases.as_view(), name="api-releases"),
     path("releases/<int:pk>", releasing.Release.as_view(), name="api-release"),
+    path("releases/<int:pk>/returns", releasing.Returns.as_view(), name="api-returns"),
     path("releases/<int:pk>/gates", waiting.gates, name="api-gates"),
     path("releases/<int:pk>/reviews", releasing.Reviews.as_view(), name="api-reviews"),
     path("releases/<int:pk>/actions/<str:action>", releasing.Actions.as_view(), name="api-actions"),

@@ -3,12 +3,15 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from releases.models.releases import Release
+
 
 class Rollout(models.Model):
     """A release on its way to traffic, as a durable saga: every phase is work that may run twice.
 
     `previous` is the champion at its start, null for a model's first release. `closed_at` is set
     when the phase is done; until then no other rollout may open for the model and environment.
+    With `returns_to` it is the way back of a live release to that earlier one.
     """
 
     class Phase(models.TextChoices):
@@ -21,6 +24,7 @@ class Rollout(models.Model):
 
     release = models.ForeignKey("releases.Release", models.PROTECT, related_name="rollouts")
     previous = models.ForeignKey("releases.Release", models.PROTECT, null=True, related_name="+")
+    returns_to = models.ForeignKey("releases.Release", models.PROTECT, null=True, related_name="returns")
     model = models.ForeignKey("registry.RegisteredModel", models.PROTECT, related_name="rollouts")
     environment = models.ForeignKey("releases.Environment", models.PROTECT, related_name="rollouts")
     phase = models.CharField(max_length=12, choices=Phase.choices, default=Phase.PREPARING)
@@ -44,6 +48,11 @@ class Rollout(models.Model):
     @property
     def subject(self) -> str:
         return f"rollout/{self.pk}"
+
+    @property
+    def arriving(self) -> Release:
+        """The release that answers clients when all has gone well."""
+        return self.returns_to or self.release
 
 
 class Route(models.Model):

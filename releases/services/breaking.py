@@ -20,7 +20,7 @@ from releases.events import Kind
 from releases.lifecycle import State
 from releases.models import Environment, Release, Rollout
 from releases.services.publishing import heartbeats
-from releases.services.rollouts import begin_reverting, restore_previous
+from releases.services.rollouts import begin_reverting, restore
 
 ACTOR = "system/breaker"
 
@@ -90,7 +90,7 @@ def react(environment: Environment, trip: Trip) -> bool:
             for rollout in Rollout.objects.filter(release=release, closed_at=None):
                 begin_reverting(rollout, trip.sentence(), actor=ACTOR)
         elif previous is not None:
-            restore_previous(release, actor=ACTOR, reason=trip.sentence())
+            restore(release, previous, actor=ACTOR, reason=trip.sentence())
     return True
 
 
@@ -114,8 +114,8 @@ def _served(environment: Environment, trip: Trip) -> Release | None:
 
 
 def _other_rollout(release: Release) -> bool:
-    """Another version is on its way to replace this one: when it has arrived or gone back, we look again."""
+    """Another version is on its way to replace this one: when that has arrived or not, we look again."""
     rollouts = Rollout.objects.filter(
         model=release.model_id, environment=release.environment_id, closed_at=None
     )
-    return rollouts.exclude(release=release).exists()
+    return rollouts.exclude(release=release, returns_to=None).exists()

@@ -10,8 +10,8 @@ from registry.events import record
 from registry.models import ApiToken, Person
 from registry.selectors import access
 from registry.transactions import write
-from releases import plans, policies, selectors
-from releases.errors import NothingToRestore, RolloutOpen
+from releases import plans, policies, returns, selectors
+from releases.errors import CannotReturn, NothingToRestore, RolloutOpen
 from releases.events import Kind
 from releases.lifecycle import Action, State, target
 from releases.models import Release, Rollout
@@ -30,7 +30,7 @@ def start_rollout(
         if Rollout.objects.filter(
             model=release.model, environment=release.environment, closed_at=None
         ).exists():
-            raise RolloutOpen("Another rollout of this model is open: finish it or roll it back first.")
+            raise RolloutOpen(policies.ANOTHER_ROLLOUT)
         previous = selectors.champion(release.model, release.environment)
         before = entry_of(selectors.route(release.model, release.environment))
         rollout = Rollout.objects.create(
@@ -52,43 +52,96 @@ def start_rollout(
         return advance(release, Action.START_ROLLOUT, actor=(token or by).actor, **_said(grounds, by))
 
 
-def roll_back(release: Release, *, by: Person, token: ApiToken | None = None, grounds: str = "") -> Release:
-    """Take a release out of traffic: a rollout turns back, a live release gives way to the one before it.
+def roll_back(
+    release: Release, *, by: Person, token: ApiToken | None = None, grounds: str = "", to: int | None = None
+) -> Release:
+    """Take a release out of traffic: a rollout turns back, a live release gives way to an earlier version.
 
-    The decision is one transaction; the plan that carries it out follows within a second.
-    Raises IllegalTransition, NothingToRestore, NotAllowed.
+    to  the number of a version that was live here before; without it the one just before.
+
+    What the nodes have loaded answers again at once: the decision is one transaction, and the plan that
+    carries it out follows within a second. Any other is loaded and verified first, by the saga.
+    Raises IllegalTransition, NothingToRestore, CannotReturn, RolloutOpen, NotAllowed.
     """
+    release = selectors.release(release.pk, by, token)
+    _check_way_back(release, by, token)
+    back = _way_back(release, to)  # asks the store and the nodes, so before anything is locked
     with write():
         release = selectors.release(release.pk, by, token)
-        target(State(release.state), Action.ROLL_BACK)
-        if release.state == State.LIVE and selectors.restorable(release) is None:
-            raise NothingToRestore(
-                "There is nothing to restore: this is the only release the model had here."
-            )
-        _check(Action.ROLL_BACK, release, by, token)
+        _check_way_back(release, by, token)
         actor, said = (token or by).actor, _said(grounds, by)
         if release.state == State.ROLLING_OUT:
             return _turn_back(release, actor, said)
-        return restore_previous(release, actor=actor, **said)
+        if back is None or not selectors.returnable(release).filter(pk=back.release.pk).exists():
+            raise CannotReturn("What is live here has just changed: look again.")
+        if back.loaded:
+            return restore(release, back.release, actor=actor, **said)
+        return _start_return(release, back.release, actor, said)
 
 
-def restore_previous(release: Release, *, actor: str, **facts: object) -> Release:
-    """Vacate, then occupy: the live release is rolled back and its predecessor is live again."""
-    previous = selectors.restorable(release)
-    if previous is None:
-        raise NothingToRestore("There is nothing to restore.")
-    with write():
-        rolled_back = advance(
-            release, Action.ROLL_BACK, actor=actor, restores=previous.version.number, **facts
+def _check_way_back(release: Release, by: Person, token: ApiToken | None) -> None:
+    target(State(release.state), Action.ROLL_BACK)
+    if reason := policies.refuse_way_back(selectors.facts(release)):
+        raise (NothingToRestore if reason == policies.NOTHING_TO_RESTORE else RolloutOpen)(reason)
+    _check(Action.ROLL_BACK, release, by, token)
+
+
+def _way_back(release: Release, to: int | None) -> returns.Return | None:
+    """Where a live release goes back to; nothing for one that is on its way, for what answers now stays."""
+    if release.state != State.LIVE:
+        if to is not None:
+            raise BadInput("A rollout goes back to what answers now: leave to out.", field="to")
+        return None
+    back = returns.before(release) if to is None else returns.to_version(release, to)
+    if back is None:
+        raise NothingToRestore(
+            f"No version was live here before version {release.version.number}: say which one to go back to."
         )
-        advance(previous, Action.RESTORE, actor=actor, after=release.version.number)
-        version = planned(previous)
+    if back.refusal:
+        raise CannotReturn(f"Version {back.number} cannot answer again. {back.refusal}", version=back.number)
+    return back
+
+
+def _start_return(release: Release, back: Release, actor: str, said: dict[str, str]) -> Release:
+    """The way back as a rollout of its own: the live release stays live until the other has arrived."""
+    before = entry_of(selectors.route(release.model, release.environment))
+    rollout = Rollout.objects.create(
+        release=release,
+        previous=release,
+        returns_to=back,
+        model=release.model,
+        environment=release.environment,
+        progress={
+            "before": before.to_json() if before and before.arms else None,
+            "asked": {"by": actor, "said": said},
+        },
+    )
+    record(
+        Kind.ROLLOUT_STARTED,
+        release.subject,
+        actor=actor,
+        model=release.model.name,
+        rollout=rollout.pk,
+        strategy=release.strategy,
+        replaces=release.version.number,
+        returns_to=back.version.number,
+        **said,
+    )
+    return release
+
+
+def restore(release: Release, back: Release, *, actor: str, **facts: object) -> Release:
+    """Vacate, then occupy: the live release is rolled back and an earlier one is live again."""
+    with write():
+        rolled_back = advance(release, Action.ROLL_BACK, actor=actor, restores=back.version.number, **facts)
+        advance(back, Action.RESTORE, actor=actor, after=release.version.number)
+        version = planned(back)
         revise_route(
             release.model,
             release.environment,
             lambda now, revision: plans.returned_to(version, now or _nothing(), revision=revision),
             actor=actor,
-            why=f"version {release.version.number} was rolled back",
+            why=f"version {release.version.number} was rolled back to version {back.version.number}",
         )
         return rolled_back
 
@@ -113,7 +166,7 @@ def retire(release: Release, *, by: Person, token: ApiToken | None = None, groun
         return retired
 
 
-def _turn_back(release: Release, actor: str, said: dict[str, object]) -> Release:
+def _turn_back(release: Release, actor: str, said: dict[str, str]) -> Release:
     rollout = Rollout.objects.filter(release=release, closed_at=None).first()
     if rollout is None or rollout.phase == Rollout.Phase.REVERTING:
         return release
@@ -137,12 +190,18 @@ def begin_reverting(rollout: Rollout, reason: str, *, actor: str, **facts: objec
                 model=rollout.model.name,
                 rollout=rollout.pk,
                 reason=reason,
+                **told_of(rollout),
                 **facts,
             )
         return bool(turned)
 
 
-def _said(grounds: str, by: Person) -> dict[str, object]:
+def told_of(rollout: Rollout) -> dict[str, int]:
+    """What every event of a way back says besides: where to."""
+    return {"returns_to": rollout.returns_to.version.number} if rollout.returns_to else {}
+
+
+def _said(grounds: str, by: Person) -> dict[str, str]:
     if len(grounds) > 10_000:
         raise BadInput("Say it in at most 10,000 characters.", field="grounds")
     return {"grounds": keep_grounds(grounds.strip(), by).digest} if grounds.strip() else {}

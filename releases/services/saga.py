@@ -32,7 +32,7 @@ from releases.services.publishing import (
     publish,
     revise_route,
 )
-from releases.services.rollouts import begin_reverting
+from releases.services.rollouts import begin_reverting, restore, told_of
 from releases.services.transitions import advance
 from scoring.crashpoints import crashpoint
 from scoring.plans import ModelPlan
@@ -76,14 +76,16 @@ def give_up(release_id: int, reason: str) -> bool:
 def _open_rollout(release_id: int) -> Rollout | None:
     return (
         Rollout.objects.filter(release=release_id, closed_at=None)
-        .select_related("release__version", "previous__version", "model", "environment")
+        .select_related(
+            "release__version", "previous__version", "returns_to__version", "model", "environment"
+        )
         .first()
     )
 
 
 def _prepare(rollout: Rollout) -> None:
     """Every node fetches, checks, loads, warms and answers the end-to-end set itself. Clients see nothing."""
-    number, version = rollout.release.version.number, planned(rollout.release)
+    number, version = rollout.arriving.version.number, planned(rollout.arriving)
     salt = secrets.token_bytes(16)
     revision = _revise_once(
         rollout,
@@ -101,7 +103,7 @@ def _prepare(rollout: Rollout) -> None:
         return number in state.ready and state.revision >= revision
 
     workers = max((len(node.slots) for node in _nodes_of(rollout)), default=1)
-    nodes = _await_nodes(rollout, loaded, settings.PREPARE_TIMEOUT_S + rehearsal_s(rollout.release, workers))
+    nodes = _await_nodes(rollout, loaded, settings.PREPARE_TIMEOUT_S + rehearsal_s(rollout.arriving, workers))
     _move(rollout, Phase.COMMITTING, nodes=nodes)
 
 
@@ -115,7 +117,7 @@ def rehearsal_s(release: Release, workers: int) -> float:
 
 def _commit_closed(rollout: Rollout) -> None:
     """The new version answers by name, with weight 0."""
-    number = rollout.release.version.number
+    number = rollout.arriving.version.number
     revision = _revise_once(
         rollout,
         "committed",
@@ -130,7 +132,7 @@ def _commit_closed(rollout: Rollout) -> None:
 
 def _verify(rollout: Rollout) -> None:
     """From outside, by name, every worker of every node, all reference answers."""
-    number = rollout.release.version.number
+    number = rollout.arriving.version.number
     started = time.monotonic()
     rows = _call_nodes(rollout, f"/v2/models/{rollout.model.name}/versions/{number}/infer", most_rows=None)
     crashpoint("saga.verified")
@@ -139,7 +141,7 @@ def _verify(rollout: Rollout) -> None:
 
 def _open(rollout: Rollout) -> None:
     """All traffic moves; the public endpoint is called as a client would; then the champion changes."""
-    number = rollout.release.version.number
+    number = rollout.arriving.version.number
     revision = _revise_once(
         rollout,
         "opened",
@@ -152,10 +154,19 @@ def _open(rollout: Rollout) -> None:
     _call_nodes(rollout, f"/v2/models/{rollout.model.name}/infer", most_rows=5)
     with write():
         _close(rollout, Phase.OPENING, "opened to all")
-        if rollout.previous is not None:
-            advance(rollout.previous, Action.SUPERSEDE, actor=ACTOR, by=number)
-        advance(rollout.release, Action.PROMOTE, actor=ACTOR, revision=revision)
+        _arrived(rollout, revision)
         crashpoint("saga.promoting")
+
+
+def _arrived(rollout: Rollout, revision: int) -> None:
+    """Vacate, then occupy. A way back leaves nothing loaded of what it went away from."""
+    if rollout.returns_to is not None:
+        asked = rollout.progress["asked"]
+        restore(rollout.release, rollout.returns_to, actor=asked["by"], **asked["said"])
+        return
+    if rollout.previous is not None:
+        advance(rollout.previous, Action.SUPERSEDE, actor=ACTOR, by=rollout.release.version.number)
+    advance(rollout.release, Action.PROMOTE, actor=ACTOR, revision=revision)
 
 
 def _revert(rollout: Rollout) -> None:
@@ -174,6 +185,12 @@ def _revert(rollout: Rollout) -> None:
         _await_nodes(rollout, lambda node: node.of(rollout.model.name).revision >= revision)
     with write():
         _close(rollout, Phase.REVERTING, rollout.reason)
+        _ended(rollout, revision)
+
+
+def _ended(rollout: Rollout, revision: int) -> None:
+    """A way back that turned around has changed nothing: the live release stays live."""
+    if rollout.returns_to is None:
         advance(rollout.release, Action.ROLL_BACK, actor=ACTOR, reason=rollout.reason, revision=revision)
 
 
@@ -217,6 +234,7 @@ def _move(rollout: Rollout, phase: Phase, **found: object) -> None:
             model=rollout.model.name,
             rollout=rollout.pk,
             phase=str(phase),
+            **told_of(rollout),
             **found,
         )
     crashpoint("saga.moved")
@@ -235,6 +253,7 @@ def _close(rollout: Rollout, phase: Phase, reason: str) -> None:
         model=rollout.model.name,
         rollout=rollout.pk,
         reason=reason,
+        **told_of(rollout),
     )
 
 
@@ -270,7 +289,7 @@ def _refuse_broken(rollout: Rollout, nodes: Iterable[Heartbeat]) -> None:
     """A version that a node has given up goes no further; on the way back it holds up nobody."""
     if rollout.phase == Phase.REVERTING:
         return
-    number = rollout.release.version.number
+    number = rollout.arriving.version.number
     for node in nodes:
         if told := node.of(rollout.model.name).broken.get(number):
             raise NodesFailed(f"{node.node} gave up version {number}: {told.why}")
@@ -283,7 +302,7 @@ def _still_in_phase(rollout: Rollout) -> None:
 
 def _call_nodes(rollout: Rollout, path: str, *, most_rows: int | None) -> int:
     """Ask every worker of every live node; how many reference rows each answered. Raises NodesFailed."""
-    version = planned(rollout.release)
+    version = planned(rollout.arriving)
     if version.answers is None:
         raise NodesFailed("The proof left no reference answers to verify with.")
     with open_verified(artifact_store(), version.answers.sha256, version.answers.size) as stream:

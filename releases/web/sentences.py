@@ -27,11 +27,17 @@ class Entry:
 
 # Told by the event that follows them; the audit page has them all.
 UNTOLD = frozenset({"gate.started", "rollout.started", "rollout.finished"})
+BACK = "returns_to"
 
 
 def entries(events: Any, grounds: Mapping[str, str]) -> list[Entry]:
     """Events that say something new, newest first, with the words whose digest they carry."""
-    return [entry(event, grounds) for event in events if event.kind not in UNTOLD][::-1]
+    return [entry(event, grounds) for event in events if _is_new(event)][::-1]
+
+
+def _is_new(event: Any) -> bool:
+    """The start of a way back is told by nothing else."""
+    return event.kind not in UNTOLD or (event.kind == "rollout.started" and BACK in event.facts)
 
 
 def entry(event: Any, grounds: Mapping[str, str]) -> Entry:
@@ -85,8 +91,32 @@ def _review(facts: Facts) -> str:
     return f"{verb} the {_words(facts, 'slot')} review"
 
 
-def _to(facts: Facts) -> str:
-    return f", version {facts['restores']} answers again" if facts.get("restores") else ""
+def _rolled_back(facts: Facts) -> str:
+    if not facts.get("restores"):
+        return "Rolled back"
+    return f"Rolled back from version {facts.get('version')} to version {facts['restores']}"
+
+
+def _restored(facts: Facts) -> str:
+    return f"Live again: version {facts['after']} was rolled back" if facts.get("after") else "Live again"
+
+
+def _started(facts: Facts) -> str:
+    if BACK not in facts:
+        return "Rollout opened"
+    return f"Roll-back from version {facts.get('replaces')} to version {facts[BACK]} asked for"
+
+
+def _moved(facts: Facts) -> str:
+    where = f"Way back to version {facts[BACK]}" if BACK in facts else "Rollout"
+    return f"{where}: {_words(facts, 'to') or _words(facts, 'phase')}"
+
+
+def _reverting(facts: Facts) -> str:
+    if BACK in facts:
+        given_up = f"The way back to version {facts[BACK]} is given up by itself"
+        return f"{given_up}, and what is live stays{_after_colon(facts.get('reason'))}"
+    return f"Going back by itself{_after_colon(facts.get('reason'))}"
 
 
 def _broken(facts: Facts) -> str:
@@ -136,8 +166,8 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "release.rolling_out": lambda f: "Rollout started",
     "release.live": lambda f: "Live",
     "release.superseded": lambda f: "Superseded",
-    "release.rolled_back": lambda f: f"Rolled back{_to(f)}",
-    "release.restored": lambda f: "Restored: live again",
+    "release.rolled_back": _rolled_back,
+    "release.restored": _restored,
     "release.trial_ended": lambda f: "Trial ended: approved as before",
     "release.withdrawn": lambda f: "Withdrawn",
     "release.retired": lambda f: "Retired",
@@ -146,9 +176,9 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "gate.finished": _gate,
     "gates.retried": lambda f: "Errored gates run again",
     "review.given": _review,
-    "rollout.started": lambda f: "Rollout opened",
-    "rollout.moved": lambda f: f"Rollout: {_words(f, 'to') or _words(f, 'phase')}",
-    "rollout.reverting": lambda f: f"Going back by itself{_after_colon(f.get('reason'))}",
+    "rollout.started": _started,
+    "rollout.moved": _moved,
+    "rollout.reverting": _reverting,
     "rollout.finished": lambda f: f"Rollout finished{_after_colon(f.get('reason') or f.get('outcome'))}",
     "breaker.tripped": _broken,
     "route.revised": lambda f: f"Routing plan, revision {f.get('revision')}",

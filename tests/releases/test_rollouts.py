@@ -4,13 +4,10 @@ import pytest
 
 from registry.errors import NotAllowed
 from registry.models import Event, Role
-from registry.transactions import write
-from releases import selectors
 from releases.errors import IllegalTransition, NothingToRestore, RolloutOpen
-from releases.lifecycle import Action, State
+from releases.lifecycle import State
 from releases.models import Rollout, Route
 from releases.services import rollouts, saga
-from releases.services.transitions import advance
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -64,38 +61,6 @@ def test_a_slow_version_gets_the_time_that_its_rehearsal_needs():
     with makers.unguarded("releases_gaterun"):
         release.gate_runs.filter(gate="benchmark").update(evidence={"p50_ms": {"value": 2000.0}})
     assert saga.rehearsal_s(release, workers=2) == saga.REHEARSAL_SLACK * rows * 2 * 2
-
-
-def served_by(release):
-    route = selectors.route(release.model, release.environment)
-    return [arm["version"] for arm in route.entry["arms"]]
-
-
-def test_a_rollback_vacates_and_occupies_in_one_step(chloe):
-    first = makers.release(state=State.LIVE)
-    second = makers.release(makers.version(first.model), state=State.APPROVED)
-    rollouts.start_rollout(second, by=chloe)
-    close(second)
-
-    rollouts.roll_back(second, by=chloe, grounds="recall fell on the night shift")
-
-    first.refresh_from_db()
-    second.refresh_from_db()
-    assert (first.state, second.state) == (State.LIVE, State.ROLLED_BACK)
-    assert served_by(first) == [first.version.number]
-    kinds = [e.kind for e in Event.objects.order_by("seq")][-3:]
-    assert kinds == ["release.rolled_back", "release.restored", "route.revised"]
-
-
-def close(release):
-    """As the saga does when the nodes have answered."""
-    rollout = Rollout.objects.get(release=release, closed_at=None)
-    rollout.phase = Rollout.Phase.OPENING
-    rollout.save()
-    with write():
-        saga._close(rollout, Rollout.Phase.OPENING, "opened to all")
-        advance(rollout.previous, Action.SUPERSEDE, actor="system/test")
-        advance(release, Action.PROMOTE, actor="system/test")
 
 
 def test_a_rollback_during_a_rollout_turns_it_back(chloe):
