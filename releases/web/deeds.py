@@ -9,6 +9,8 @@ from typing import Any
 from releases import actions
 from releases.actions import Row
 from releases.lifecycle import Action
+from releases.web import going_back
+from releases.web.going_back import WayBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +25,25 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One action as a button: its look, and what its dialog asks for."""
+    """One action as a button: its look, and what its dialog asks for.
+
+    `way_back` tells what answers after a roll-back. Without a dialog the button leads to a page.
+    """
 
     action: str
     label: str
-    icon: str
-    tone: str
-    warning: str
+    look: Look
     grounds: bool
     typed: bool
+    way_back: WayBack | None = None
+
+    @property
+    def address(self) -> str:
+        return self.way_back.address if self.way_back else f"#do-{self.action}"
+
+    @property
+    def dialog(self) -> bool:
+        return self.way_back is None or self.way_back.direct
 
 
 LOOKS: dict[str, Look] = {
@@ -65,8 +77,7 @@ LOOKS: dict[str, Look] = {
         "Roll back",
         "undo",
         "danger",
-        "Clients are answered by the version before it, within a second. This release is over; its version"
-        " stays.",
+        "This release is over; its version stays.",
     ),
 }
 
@@ -78,8 +89,9 @@ def buttons(release: Any, choices: Iterable[tuple[Row, str]]) -> list[Deed]:
 
 
 def _deed(release: Any, row: Row, look: Look) -> Deed:
+    back = going_back.way_back(release) if row.step == Action.ROLL_BACK else None
     typed = actions.asks_for_the_name(row, release)
-    return Deed(row.name, look.label, look.icon, look.tone, look.warning, "grounds" in row.takes, typed)
+    return Deed(row.name, back.label if back else look.label, look, "grounds" in row.takes, typed, back)
 
 
 def label(row: Row) -> str:

@@ -166,6 +166,7 @@ def tell(
             refused=refused,
             rollout_phase=str(rollout.phase) if rollout else "",
             rollout_reason=str(rollout.reason) if rollout and went_back(rollout) else "",
+            returns_to=rollout.returns_to.version.number if rollout and rollout.returns_to else 0,
             start_refusal=start_refusal,
             ended=ended,
             given_up=given_up,

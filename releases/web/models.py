@@ -20,7 +20,7 @@ from registry.web.pages import page
 from releases import evidence, lists, policies, selectors
 from releases.events import Kind
 from releases.lifecycle import Action
-from releases.web import nodes, policy, policy_words, sentences, snippets
+from releases.web import going_back, nodes, policy, policy_words, sentences, snippets
 from releases.web.filters import ModelFilter, VersionFilter
 from releases.web.roster import members
 
@@ -30,14 +30,14 @@ TREND = 12
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """One environment of a model: the live release, the shares, and whether this person may roll it back."""
+    """One environment of a model: the live release, the shares, and where this person may roll it back to."""
 
     environment: str
     release: Any
     shares: list[tuple[str, float]]
     since: Any
     by: str
-    may_roll_back: bool
+    way_back: going_back.WayBack | None
     given_up: str = ""
 
 
@@ -162,7 +162,7 @@ def _live(asker: Any, model: Any) -> list[Live]:
     for environment in selectors.environments():
         champion = selectors.champion(model, environment)
         if champion is None:
-            found.append(Live(environment.name, None, [], None, "", False))
+            found.append(Live(environment.name, None, [], None, "", None))
             continue
         route = selectors.route(model, environment)
         arms = route.entry.get("arms", []) if route else []
@@ -176,7 +176,7 @@ def _live(asker: Any, model: Any) -> list[Live]:
                 shares,
                 champion.state_since,
                 _released_by(champion),
-                not refusal,
+                None if refusal else going_back.way_back(champion),
                 sentences.sentence(broken.kind, broken.facts) if broken else "",
             )
         )

@@ -31,6 +31,7 @@ BEFORE_ANSWERS_WERE_KEPT = (
     " keeps them."
 )
 FEW_ANSWERS = 5
+MOST_DIGITS = 9
 MOVING = (State.VALIDATING, State.ROLLING_OUT)
 
 
@@ -71,6 +72,8 @@ def review(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 def _acted(request: HttpRequest, pk: int, name: str) -> Written:
     said = {"action": name, "grounds": request.POST.get("grounds", "").strip()}
+    if request.POST.get("to"):
+        said["to"] = request.POST["to"]
     return Written(reverse("release", args=[pk]), said)
 
 
@@ -83,10 +86,19 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
         return freshness.ask_again(request, written)
     try:
         actions.check_name(row, found, request.POST.get("typed", ""))
-        actions.perform(row, found, by=request.user, grounds=written.words["grounds"])
+        to = _number(written.words.get("to", ""))
+        actions.perform(row, found, by=request.user, grounds=written.words["grounds"], to=to)
     except DomainError as refusal:
         return _answer(request, pk, refusal, written.words)
     return _answer(request, pk)
+
+
+def _number(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal()) or len(text) > MOST_DIGITS:
+        raise BadInput("Say the number of a version.", field="to")
+    return int(text)
 
 
 @action(lambda request, pk: Written(reverse("release", args=[pk])))
@@ -226,7 +238,7 @@ def _buttons(found: Any, choices: list[tuple[Row, str]]) -> dict[str, Any]:
     mine = deeds.buttons(found, choices)
     return {
         "all_deeds": mine,
-        "deeds": [deed for deed in mine if deed.tone != "quiet"],
-        "quiet_deeds": [deed for deed in mine if deed.tone == "quiet"],
+        "deeds": [deed for deed in mine if deed.look.tone != "quiet"],
+        "quiet_deeds": [deed for deed in mine if deed.look.tone == "quiet"],
         "refused": [(deeds.label(row), reason) for row, reason in choices if reason],
     }

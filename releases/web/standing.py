@@ -48,6 +48,7 @@ class View:
     refused: Sequence[tuple[str, str]] = ()
     rollout_phase: str = ""
     rollout_reason: str = ""
+    returns_to: int = 0
     start_refusal: str = ""
     replaced_by: str = ""
     ended: str = ""
@@ -132,7 +133,21 @@ def _live(view: View) -> Standing:
     if view.given_up:
         told = Hurdle("danger", view.given_up, "timeline")
         return Standing("danger", f"Live in {view.environment}, and not answering everywhere.", (told,))
-    return Standing("positive", f"Live in {view.environment}: this is what clients are answered with.")
+    return _returning(view) or Standing(
+        "positive", f"Live in {view.environment}: this is what clients are answered with."
+    )
+
+
+def _returning(view: View) -> Standing | None:
+    """What a way back does to a live release while it is open, and what is left of one that failed."""
+    if not view.returns_to or (view.rollout_phase == "done" and not view.rollout_reason):
+        return None
+    if not view.rollout_reason:
+        told = f"Going back to version {view.returns_to}: {view.rollout_phase}."
+        return Standing("info", f"{told} This one answers until it is there.")
+    given_up = f"The way back to version {view.returns_to} was given up: {view.rollout_reason}"
+    told = f"Live in {view.environment}, as it was."
+    return Standing("caution", told, (Hurdle("danger", given_up, "rollout"),))
 
 
 def _superseded(view: View) -> Standing:

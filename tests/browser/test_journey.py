@@ -124,7 +124,9 @@ def test_a_version_is_proven_reviewed_rolled_out_and_rolled_back(ci, people, tmp
     dialog.get_by_label("Type").fill(MODEL)
     dialog.get_by_role("button", name="Roll back").click()
     settles_as(rosa, "rolled back")
-    expect(rosa.locator("#standing + ul")).to_contain_text("version 1 answers again: decided by rosa")
+    expect(rosa.locator("#standing + ul")).to_contain_text(
+        "Rolled back from version 2 to version 1: decided by rosa"
+    )
     expect(rosa.locator("#timeline")).to_contain_text("A drill: the first version must be back at once.")
     assert findings(rosa) == []
     assert overflow(rosa) <= 0

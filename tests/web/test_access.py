@@ -33,6 +33,7 @@ PAGES = {
     "releases": ("/releases/", EVERYBODY),
     "release": ("/releases/{live}/", SEEING),
     "release-panel": ("/releases/{live}/panel", SEEING),
+    "release-back": ("/releases/{live}/back", SEEING),
     "search": ("/search/?q=digits", EVERYBODY),
     "health": ("/health/", EVERYBODY),
     "nodes": ("/nodes/", EVERYBODY),

@@ -41,6 +41,7 @@ SIGNATURE = {
         {"name": "probabilities", "datatype": "FP32", "shape": [-1, 10], "features": [], "optional": False},
     ],
 }
+ANSWERS = b"what the reference rows were answered with at proof"
 CARD = """---
 license: mit
 ---
@@ -146,6 +147,7 @@ def version_with(
         built_at=datetime(2026, 11, 20, 10, tzinfo=UTC),
     )
     stored = {key: _store(content) for key, (_, content) in files.items()}
+    _store(ANSWERS)
     for key, (name, _) in files.items():
         VersionFile.objects.create(version=made, key=key, name=name, artifact=stored[key])
     ExtractorVersion.objects.create(model=model, number=number, artifact=stored["extractor"])
@@ -213,7 +215,15 @@ def evidence(estimate: float, bound: float) -> dict[str, tuple[str, dict[str, An
         ),
         "end_to_end": (
             "All 40 rows came back right, alone or in a batch.",
-            {"rows": 40, "wrong": 0, "failures": [], "batchable": True, "atol": 1e-6, "rtol": 1e-5},
+            {
+                "rows": 40,
+                "wrong": 0,
+                "failures": [],
+                "batchable": True,
+                "atol": 1e-6,
+                "rtol": 1e-5,
+                "answers": {"sha256": hashlib.sha256(ANSWERS).hexdigest(), "size": len(ANSWERS)},
+            },
         ),
         "confidence": (
             f"Accuracy {estimate} on 360 rows, 95 % sure it is between {bound} and {estimate + 0.011:.4g}.",

@@ -1,0 +1,85 @@
+"""The way back from a release: what would answer then, and the page on which another version is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+
+from registry.selectors import access
+from registry.web import drafts
+from registry.web.pages import page
+from releases import actions, evidence, returns, selectors
+from releases.lifecycle import Action, State
+from releases.returns import Return
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """Where a roll-back goes. `back` is the version just before, `stays` what is live beside a rollout.
+
+    direct  that version can come back, so that a dialog is enough; else one is chosen on a page
+    """
+
+    release: Any
+    back: Return | None = None
+    stays: Any = None
+
+    @property
+    def direct(self) -> bool:
+        return self.release.state != State.LIVE or (self.back is not None and not self.back.refusal)
+
+    @property
+    def label(self) -> str:
+        return f"Roll back to version {self.back.number}" if self.direct and self.back else "Roll back"
+
+    @property
+    def address(self) -> str:
+        """Within the release's page, or of the page of choices."""
+        return f"#do-{Action.ROLL_BACK}" if self.direct else reverse("release-back", args=[self.release.pk])
+
+    @property
+    def link(self) -> str:
+        """The same from another page."""
+        return f"{reverse('release', args=[self.release.pk])}{self.address}" if self.direct else self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One version that could be live again, with what was measured of it."""
+
+    back: Return
+    quality: evidence.Quality | None
+
+
+def way_back(release: Any) -> WayBack | None:
+    """Of a release that has clients, or may soon; of another there is none."""
+    if release.state == State.LIVE:
+        return WayBack(release, back=returns.before(release))
+    if release.state == State.ROLLING_OUT:
+        return WayBack(release, stays=selectors.champion(release.model, release.environment))
+    return None
+
+
+@page
+def choose(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """All that was live here before and what is approved, with a form for those who may roll back."""
+    found = selectors.release(pk, request.user)
+    row = actions.named(Action.ROLL_BACK)
+    live = found.state == State.LIVE
+    asked = dict(actions.choices(found, access(request.user, None, found.model)))
+    last = returns.before(found) if live else None
+    context = {
+        "release": found,
+        "choices": [Choice(b, evidence.quality_of(b.release)) for b in returns.options(found)]
+        if live
+        else [],
+        "last": last.number if last else None,
+        "refusal": asked.get(row, "Only what is live is rolled back to an earlier version."),
+        "typed": actions.asks_for_the_name(row, found),
+        "draft": drafts.take(request, reverse("release-back", args=[pk])),
+    }
+    return render(request, "releases/back.html", context)
