@@ -34,7 +34,7 @@ check: setup-dev ## what CI runs: format, lint, types, imports, migrations, docs
 	$(VENV)/bin/lint-imports
 	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
 	ASSAY_DATA_DIR="$$scratch" $(PY) manage.py makemigrations --check --dry-run
-	$(PY) -m pytest -n $(JOBS) --dist loadgroup
+	$(PY) -m pytest -n $(JOBS) --dist loadgroup --cov --cov-report=term-missing:skip-covered
 	$(PY) -m pytest -n $(JOBS) --dist loadgroup --postgres -m journey
 
 bench: setup-dev ## CPU per scoring request beside the installed peers and the bounds; WRITE=1 keeps it in docs/

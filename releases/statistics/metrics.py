@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ def value(metric: MetricRange, rows: Plain, weight: Weight = None) -> float:
                 found = SCORES[metric.name](metric, rows, weight)
             case Numbers():
                 found = NUMBERS[metric.name](metric, rows, weight)
+            case _:
+                assert_never(rows)
     return meaningful(metric, found)
 
 

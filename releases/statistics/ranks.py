@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,6 +153,8 @@ def of_rows(metric: MetricRange, rows: Scores | Numbers | SeveralScores | Places
         case Places(each=each, codes=codes):
             by_place, _ = of_rows(metric, each)
             return lambda weight: by_place(weight[codes]), codes.size
+        case _:
+            assert_never(rows)
 
 
 def counted(weighted: Weighted, looked_at: int, own: Weight) -> Counted:

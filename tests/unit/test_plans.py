@@ -127,6 +127,20 @@ def test_what_the_manifest_calls_sensitive_travels_with_the_signature():
     assert plans.with_sensitivity(signature, {})["inputs"][0]["sensitive"] == ""
 
 
+def test_shares_are_parts_of_the_whole():
+    entry = plans.routing(
+        revision=1,
+        salt=bytes(16),
+        arms=[Arm(1, WHOLE // 4, "canary:0.25"), Arm(2, WHOLE - WHOLE // 4, "champion")],
+        mirrors=(),
+        hashing=INTERVAL,
+        by_name=(),
+        loaded={1: version(1), 2: version(2)},
+        fallback=None,
+    )
+    assert plans.shares(entry) == {1: 0.25, 2: 0.75}
+
+
 @st.composite
 def entries(draw: st.DrawFn) -> ModelPlan:
     """Whatever may stand: arms with shares, mirrors among them or not, versions that are warm, a fallback."""

@@ -85,3 +85,9 @@ def test_policy_page_and_proof_know_the_same_figures():
     of_the_examiner = {field.name for field in fields(Measured)}
     of_the_bench = {"load_ms", "peak_memory_bytes", "size_bytes"}
     assert set(model_policy.MEASURED) <= of_the_examiner | of_the_bench
+
+
+def test_a_benchmark_that_ended_for_a_reason_fails_with_it():
+    told = verdict({"any": {"p99_ms": 5.0}}, reason="the model killed its worker")
+    assert (told.outcome, told.summary) == (Outcome.FAILED, "the model killed its worker")
+    assert told.evidence["p99_ms"] == FOUND["p99_ms"]

@@ -100,6 +100,12 @@ def test_the_rows_that_are_missing_are_those_that_give_the_chance_that_is_asked_
     assert "About 5,4" in more.summary
 
 
+def test_rows_are_not_promised_where_chance_alone_says_less_than_the_margin_asks():
+    told = verdict({"min_power": 0.8}, comparison=BESIDE | {"power": 0.03})
+    assert "would have been seen with a chance of 3 %" in told.summary
+    assert "more rows" not in told.summary
+
+
 @pytest.mark.parametrize("decision", ["better", "not_worse"])
 def test_what_is_shown_needs_no_power(decision):
     told = verdict({"power": "decide"}, comparison=BESIDE | {"decision": decision})
@@ -140,3 +146,37 @@ def test_another_word_or_chance_is_refused_by_its_field(document, field):
     with pytest.raises(BadInput) as refused:
         model_policy.parse(document)
     assert refused.value.facts["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("metric", "found", "words"),
+    [
+        (METRIC, {"lower": 0.89}, "The lower bound 0.89 is below the least acceptable 0.9."),
+        (
+            METRIC | {"range": [0.9, 0.94]},
+            {},
+            "That is above 0.94: too good usually means leakage or the wrong set.",
+        ),
+        (LOSS, {"value": 1.9, "upper": 2.1}, "The upper bound 2.1 is above the most acceptable 2."),
+        (
+            LOSS | {"range": [1.0, 2.0]},
+            {"value": 0.5, "upper": 0.6},
+            "That is below 1: too good usually means leakage or the wrong set.",
+        ),
+        (
+            METRIC,
+            {"comparison": BESIDE | {"decision": "worse"}},
+            "On the same rows it is worse than version 3.",
+        ),
+    ],
+)
+def test_a_metric_outside_its_range_or_below_the_live_one_fails(metric, found, words):
+    told = verdict(metric=metric, **found)
+    assert told.outcome is Outcome.FAILED
+    assert words in told.summary
+
+
+def test_a_set_that_could_not_be_judged_fails_with_the_reason():
+    told = verdict(reason="the model answered with no number in row 7")
+    assert (told.outcome, told.summary) == (Outcome.FAILED, "the model answered with no number in row 7")
+    assert told.evidence["range"] == METRIC["range"]

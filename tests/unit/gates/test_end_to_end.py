@@ -28,3 +28,21 @@ def test_a_row_without_an_answer_did_not_come_back_wrong(wrong, unanswered, word
     verdict = EndToEnd().check(candidate)
     assert verdict.summary == words
     assert verdict.outcome is (Outcome.FAILED if wrong else Outcome.PASSED)
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome", "words"),
+    [
+        ({"reason": "the model hung"}, Outcome.FAILED, "the model hung"),
+        (
+            {"rows": 3, "wrong": 0, "batchable": False},
+            Outcome.PASSED,
+            "All 3 rows came back right, each row alone; in a batch they may differ.",
+        ),
+    ],
+)
+def test_what_ended_it_and_what_it_may_be_asked(found, outcome, words):
+    candidate = Candidate(VersionRef("m", 1, "a" * 64), Signature((), ()), measured=found)
+
+    verdict = EndToEnd().check(candidate)
+    assert (verdict.outcome, verdict.summary, verdict.evidence) == (outcome, words, found)
