@@ -11,8 +11,9 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Prefetch, Q
 
 from registry.models import BuilderKey, Membership, PersonKey, VersionUploader
+from registry.principals import Access
 from releases import policies
-from releases.lifecycle import State
+from releases.lifecycle import Action, State
 from releases.models import GateRun, Release, Review, Rollout
 from releases.selectors import lines
 
@@ -42,6 +43,18 @@ def awaiting(person: Any, most: int) -> tuple[list[Release], bool]:
         )
     )
     return sorted(rows, key=lambda row: (row.state_since, row.pk)), len(keys) > most
+
+
+def what(facts: policies.Facts, asker: Access) -> str:
+    """What a release waits for this person to do, or nothing."""
+    if facts.state == State.IN_REVIEW:
+        mine = [slot for slot in facts.open_slots if not policies.refuse_review(asker, facts, slot)]
+        return f"sign the {' or '.join(mine)} review" if mine else ""
+    if facts.state == State.APPROVED and not policies.refuse_action(Action.START_ROLLOUT, asker, facts):
+        return "start the rollout"
+    if not policies.refuse_retry(asker, facts):
+        return "run the errored gates again"
+    return ""
 
 
 def _steps_open_to(person: Any, held: Mapping[str, list[int | None]]) -> Iterator[tuple[State, Q]]:

@@ -15,8 +15,7 @@ from registry.keyset import keyset
 from registry.principals import Access
 from registry.selectors import accesses
 from registry.web.pages import page
-from releases import lists, policies, selectors, turns
-from releases.lifecycle import Action, State
+from releases import lists, selectors, turns
 from releases.web.filters import ReleaseFilter
 
 PAGE_SIZE = 25
@@ -65,7 +64,7 @@ def waiting(person: Any) -> Inbox:
     models = {each.model_id for each in rows} | {each.model_id for each in proposals}
     askers = accesses(person, models)
     known = selectors.facts_of(rows)
-    told = [(release, _what(known[release.pk], askers[release.model_id])) for release in rows]
+    told = [(release, turns.what(known[release.pk], askers[release.model_id])) for release in rows]
     return Inbox(
         [
             *(_of_proposal(each) for each in proposals if _may_confirm(each, askers[each.model_id])),
@@ -116,17 +115,6 @@ def _of_release(release: Any, what: str) -> Waiting:
         state=release.state,
         since=release.state_since,
     )
-
-
-def _what(facts: policies.Facts, asker: Access) -> str:
-    if facts.state == State.IN_REVIEW:
-        mine = [slot for slot in facts.open_slots if not policies.refuse_review(asker, facts, slot)]
-        return f"sign the {' or '.join(mine)} review" if mine else ""
-    if facts.state == State.APPROVED and not policies.refuse_action(Action.START_ROLLOUT, asker, facts):
-        return "start the rollout"
-    if not policies.refuse_retry(asker, facts):
-        return "run the errored gates again"
-    return ""
 
 
 @page
