@@ -227,6 +227,69 @@ def test_a_card_leaves_no_table_heading_without_words():
     assert "<th>b</th>" in html
 
 
+NOTED = """Good on scans[^main] and on photos[^1][^main].
+
+[^1]: Where the light is *even*.
+
+    Measured in May.
+[^main]: Not on "faxes", <b>see</b> [there](javascript:alert(1)).
+[^toasts]: Nobody refers to this.
+"""
+
+
+def test_footnotes_lead_there_and_back_by_ids_that_no_writer_chooses():
+    html = cards.render(NOTED)
+    ids = re.findall(r'id="([^"]*)"', html)
+    assert ids == ["card-mark-1", "card-mark-2", "card-mark-1-2", "card-note-1", "card-note-2"]
+    assert {f"#{name}" for name in ids} == set(re.findall(r'href="([^"]*)"', html))
+    assert "<p>Measured in May." in html
+    assert "&lt;b&gt;" in html
+    assert 'aria-label="Footnote 1"' in html
+    assert 'aria-label="Back to where footnote 2 is"' in html
+
+
+def test_an_id_that_is_not_ours_does_not_pass():
+    html = cards.clean('<li id="main">a</li><a id="card-note-1" href="#x">b</a><a id="card-note-1x">c</a>')
+    assert re.findall(r'id="([^"]*)"', html) == ["card-note-1"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x[^1] " * 40_000 + "\n\n[^1]: https://example.org",
+        "".join(f"[^{n}]: n\n" for n in range(20_000)),
+        "[^a]: [^b]\n[^b]: [^a]\n\n[^a][^b]",
+        "[^" * 250 + "]" * 250 + ": x",
+        "".join("> " * n + f"[^{n}]: y[^{n}]\n" for n in range(100)),
+    ],
+)
+def test_footnotes_without_end_are_text(text):
+    html = cards.render(text)
+    assert len(html) < 1_000_000
+    assert set(re.findall(r"<\s*([a-z0-9]+)", html)) <= cards.TAGS
+
+
+def test_a_card_with_too_many_footnotes_is_shown_as_it_is_written():
+    html = cards.render("see[^1] " * (cards.MOST_NOTES + 1) + "\n\n[^1]: the note")
+    assert "<sup>" not in html
+    assert "see[^1]" in html
+    assert "[^1]: the note" in html
+
+
+def test_wide_tables_and_code_scroll_in_a_box_that_the_keyboard_reaches():
+    table = "|a|b|\n|-|-|\n|1|<table><tr><td>x</td></tr></table>|\n"
+    html = cards.render(f"{table}\n> {table.replace(chr(10), chr(10) + '> ')}\n\n    a line of code\n")
+    assert html.count("<table>") == html.count("</table></div>") == 2
+    boxes = re.findall(
+        r'<(div|pre)(?: class="scroll")? tabindex="0" role="region" aria-label="([^"]*)">', html
+    )
+    assert boxes == [
+        ("div", "Table 1 of the card"),
+        ("div", "Table 2 of the card"),
+        ("pre", "Code 1 of the card"),
+    ]
+
+
 def test_a_card_begins_below_the_headings_of_the_page():
     assert cards.render("# One\n\n###### Six").count("<h3>One</h3>") == 1
     assert "<h6>Six</h6>" in cards.render("###### Six")
