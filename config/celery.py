@@ -1,4 +1,4 @@
-"""The Celery application: two queues, `control` (short) and `proving` (long jobs)."""
+"""The Celery application: queues `control` (short jobs), `proving` (long ones) and `mail`."""
 
 from __future__ import annotations
 

@@ -47,6 +47,7 @@ ROLES: dict[str, Callable[[], list[str]]] = {
     "web": web,
     "control": partial(worker, "control", 2),
     "proving": partial(worker, "proving", settings.PROVING_SLOTS),
+    "mail": partial(worker, "mail", 1),
     "beat": beat,
     "scoring": scoring.command,
     "grpc": lambda: scoring.grpc_command(settings.SCORING_URL),
@@ -65,6 +66,7 @@ def children() -> list[Child]:
         Child("web", web(), own, ready=pages),
         Child("control", [*ROLES["control"](), *clock], own, greets=" ready."),
         Child("proving", ROLES["proving"](), own, greets=" ready."),
+        *([Child("mail", ROLES["mail"](), own, greets=" ready.")] if settings.SMTP else ()),
         Child("scoring", scoring.command(), own, ready=answers),
         Child("grpc", scoring.grpc_command(node), own, greets="gRPC listens"),
     ]

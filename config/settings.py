@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from config import databases, env, machine, proxies, secrets
+from config import databases, env, machine, post, proxies, secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.path("ASSAY_DATA_DIR", BASE_DIR / "var")
@@ -54,6 +54,9 @@ BENCHMARK_SECONDS = env.number("ASSAY_BENCHMARK_SECONDS", 2)
 CRASHPOINT_FILE = env.text("ASSAY_CRASHPOINT_FILE", "")
 UPLOAD_LIMIT_BYTES = env.number("ASSAY_UPLOAD_LIMIT_BYTES", 10 * 2**30)
 REAUTHENTICATE_AFTER_S = env.number("ASSAY_REAUTHENTICATE_AFTER_S", 3600)
+PUBLIC_URL = post.address(env.text("ASSAY_PUBLIC_URL", f"http://localhost:{WEB_PORT}"))
+SMTP = post.server(env.text("ASSAY_SMTP_URL", ""))
+MAIL_FROM = post.sender(env.text("ASSAY_MAIL_FROM", ""), PUBLIC_URL)
 
 
 def PLAN_KEY() -> Ed25519PrivateKey:  # noqa: N802 - a setting that is read late, so that only who signs makes it
@@ -192,6 +195,12 @@ CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "releases.tick", "schedule": 1.0, "options": {"expires": 5}},
     "roll up": {"task": "releases.roll_up", "schedule": 60.0, "options": {"expires": 60}},
 }
+if SMTP is not None:
+    CELERY_BEAT_SCHEDULE["mail"] = {
+        "task": "releases.mail",
+        "schedule": 5.0,
+        "options": {"queue": "mail", "expires": 5},
+    }
 CELERY_BEAT_SCHEDULER = "config.clock:Clock"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
 

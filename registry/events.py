@@ -47,12 +47,13 @@ class Kind(StrEnum):
     GROUNDS_ERASED = "grounds.erased"
     WITNESS_ASKED = "witness.asked"
     WITNESS_BEGUN = "witness.begun"
+    WISHES_CHOSEN = "wishes.chosen"
 
 
 NOT_COVERED = (
     "whether what an event tells is true: only that it is what was recorded",
     "the bytes of artifacts, which are checked by their digest wherever they are read",
-    "passwords, mail addresses and sessions of accounts, and what was counted of traffic and feedback",
+    "passwords, mail addresses, sessions and wishes of accounts, and counts of traffic and feedback",
     "events after the last one that the witness saw, should their tail be cut off",
 )
 """What `verify` does not look at, said wherever it says that the log holds."""

@@ -20,7 +20,7 @@ from registry.wakeups import ring_queue
 from releases import selectors
 from releases.events import Kind
 from releases.models import Environment
-from releases.services import breaking, gating, publishing, saga
+from releases.services import breaking, gating, mailing, publishing, saga, telling
 from releases.traffic import counters, feedback, owners, predictions
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def _go_back(event: Event) -> list[Wanted]:
     return [Wanted("advance_rollout", event.subject)] if "returns_to" in event.facts else []
 
 
-REACTIONS: Reactions = {
+WORKS: Reactions = {
     Kind.RELEASE_VALIDATING: _on_release("prove", "proving"),
     Kind.GATES_RETRIED: _on_release("prove", "proving"),
     Kind.RELEASE_ROLLING_OUT: _on_release("advance_rollout"),
@@ -61,6 +61,20 @@ REACTIONS: Reactions = {
 }
 
 
+def _reaction(kind: str) -> Callable[[Event], list[Wanted]]:
+    """What has to be done, and then who is told of it."""
+    works = WORKS.get(kind)
+
+    def react(event: Event) -> list[Wanted]:
+        tells = [Wanted("tell", event.subject)] if telling.concerns(event) else []
+        return [*(works(event) if works else ()), *tells]
+
+    return react
+
+
+REACTIONS: Reactions = {kind: _reaction(kind) for kind in {*WORKS, *telling.KINDS}}
+
+
 def _prove(job: Job) -> None:
     gating.prove(_number(job), job)
 
@@ -73,10 +87,16 @@ def _publish_plan(job: Job) -> None:
     publishing.publish(selectors.environment(job.subject.partition("/")[2]))
 
 
+def _tell(job: Job) -> None:
+    if job.event is not None:
+        telling.tell(job.event)
+
+
 WORK: dict[str, Callable[[Job], None]] = {
     "prove": _prove,
     "advance_rollout": _advance_rollout,
     "publish_plan": _publish_plan,
+    "tell": _tell,
 }
 WATCHED: tuple[Callable[[Environment], object], ...] = (
     breaking.watch,
@@ -171,4 +191,12 @@ def roll_up() -> None:
     """Once a minute: what is counted per minute stays small, no answer is kept longer than promised, and
     whoever shares this Redis by mistake is found out.
     """
-    _apart(counters.roll_up, predictions.forget_old, owners.complete, publishing.say_here)
+    _apart(
+        counters.roll_up, predictions.forget_old, owners.complete, mailing.forget_old, publishing.say_here
+    )
+
+
+@shared_task(name="releases.mail", ignore_result=True)
+def mail() -> None:
+    """Every few seconds, on a queue and worker of its own: a dead mail server holds up nothing else."""
+    mailing.send_due()

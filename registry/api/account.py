@@ -12,11 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from registry import logins
+from registry import logins, notices
 from registry.api.asking import Strict, body
 from registry.api.permissions import LoggedIn
 from registry.errors import BadInput, NotAllowed
-from registry.services import accounts
+from registry.services import accounts, wishes
 from registry.web import forms
 
 
@@ -40,6 +40,16 @@ class SessionShape(serializers.Serializer[Any]):
 
     def get_here(self, session: Any) -> bool:
         return bool(session.session_key == self.context["here"])
+
+
+class WishesBody(Strict):
+    """What one is mailed: what waits, what one asked for and has ended, what one registered and went back."""
+
+    example = {"waits": True, "ended": True, "returned": False}
+
+    waits = serializers.BooleanField()
+    ended = serializers.BooleanField()
+    returned = serializers.BooleanField()
 
 
 def _here(request: Request) -> str:
@@ -84,6 +94,26 @@ class Sessions(APIView):
         """End all but the one that asks."""
         accounts.end_other_sessions(request.user, _here(request))
         return Response(status=204)
+
+
+class Mail(APIView):
+    """What one is mailed."""
+
+    permission_classes = [LoggedIn]
+
+    @extend_schema(operation_id="account_mail", responses=WishesBody)
+    def get(self, request: Request) -> Response:
+        """What one is mailed now."""
+        _here(request)
+        return Response(WishesBody(notices.wishes(request.user)).data)
+
+    @extend_schema(operation_id="account_mail_choose", request=WishesBody, responses=WishesBody)
+    def put(self, request: Request) -> Response:
+        """Choose what one is mailed from now on."""
+        _here(request)
+        asked = body(WishesBody, request)
+        wishes.choose(request.user, **asked)
+        return Response(asked)
 
 
 class OneSession(APIView):

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from registry import logbook, sandbox, selectors
+from registry import logbook, notices, sandbox, selectors
 from registry.api.permissions import Anybody, LoggedIn
 
 
@@ -57,6 +57,11 @@ class Metrics(APIView):
         last = logbook.last_event()
         lines += ["# HELP assay_events_total Lines of the event log.", "# TYPE assay_events_total counter"]
         lines += [f"assay_events_total {last.seq if last else 0}"]
+        stands = notices.post()
+        lines += ["# HELP assay_mails Mails that wait, fail, were given up since yesterday, or nobody tries."]
+        lines += ["# TYPE assay_mails gauge"]
+        for word in ("waiting", "failing", "given_up", "late"):
+            lines += [f'assay_mails{{state="{word}"}} {getattr(stands, word)}']
         found = sandbox.level()
         lines += ["# HELP assay_sandbox_isolated Whether a cell on this machine lets nothing out."]
         lines += ["# TYPE assay_sandbox_isolated gauge"]

@@ -38,6 +38,7 @@ urlpatterns = [
     path("people/<str:name>/reactivation", people.Reactivation.as_view(), name="api-person-reactivation"),
     path("people/<str:name>/invitation", people.PersonInvitation.as_view(), name="api-person-invitation"),
     path("account/password", account.Password.as_view(), name="api-password"),
+    path("account/mail", account.Mail.as_view(), name="api-account-mail"),
     path("account/sessions", account.Sessions.as_view(), name="api-sessions"),
     path("account/sessions/<str:identifier>", account.OneSession.as_view(), name="api-session"),
     path("tokens", tokens.Tokens.as_view(), name="api-tokens"),

@@ -23,6 +23,7 @@ from registry.models.people import Invitation, Person
 from registry.models.policies import PolicyProposal
 from registry.models.search import TERM_CHARACTERS, Term, begins
 from registry.models.sessions import Session
+from registry.models.told import Mail, Notice, Wishes
 
 __all__ = [
     "ERASED",
@@ -45,8 +46,10 @@ __all__ = [
     "Invitation",
     "Job",
     "LogHead",
+    "Mail",
     "Membership",
     "ModelVersion",
+    "Notice",
     "Outbox",
     "Person",
     "PersonKey",
@@ -59,5 +62,6 @@ __all__ = [
     "Term",
     "VersionFile",
     "VersionUploader",
+    "Wishes",
     "begins",
 ]

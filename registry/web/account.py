@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
+from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from registry import logins
+from registry import logins, notices
 from registry.errors import BadInput
-from registry.services import accounts
+from registry.services import accounts, wishes
 from registry.web import freshness
 from registry.web.drafts import Written
 from registry.web.forms import PasswordTries
@@ -48,6 +50,14 @@ class PasswordForm(PasswordTries):
         return said
 
 
+class WishesForm(forms.Form):
+    """What somebody wants to be mailed. What is not ticked is not sent by the browser: it is not wanted."""
+
+    waits = forms.BooleanField(required=False, label="What waits for me to sign, to decide or to start")
+    ended = forms.BooleanField(required=False, label="What I opened, started or proposed has ended")
+    returned = forms.BooleanField(required=False, label="A model that I registered went back")
+
+
 def _written(request: HttpRequest, **_: Any) -> Written:
     return Written(reverse("account"))
 
@@ -75,6 +85,16 @@ def account(request: HttpRequest) -> HttpResponseBase:
 
 
 @action(_written)
+def choose_mail(request: HttpRequest) -> HttpResponseBase:
+    """What one is mailed from now on."""
+    form = WishesForm(request.POST)
+    form.full_clean()
+    wishes.choose(request.user, **form.cleaned_data)
+    messages.info(request, "From now on you are mailed what is ticked here, and nothing else.")
+    return redirect(reverse("account") + "#told")
+
+
+@action(_written)
 def end_session(request: HttpRequest, identifier: str) -> HttpResponseBase:
     """Log out one browser."""
     accounts.end_session(request.user, identifier)
@@ -93,6 +113,8 @@ def end_others(request: HttpRequest) -> HttpResponseBase:
 def _show(request: HttpRequest, form: PasswordForm, status: int = 200) -> HttpResponse:
     context = {
         "form": form,
+        "wishes": WishesForm(initial=model_to_dict(notices.wishes(request.user))),
+        "mails": settings.SMTP is not None,
         "sessions": logins.sessions(request.user),
         "here": request.session.session_key,
     }

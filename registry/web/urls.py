@@ -16,6 +16,7 @@ urlpatterns = [
     path("audit/export", audit.export, name="audit-export"),
     path("welcome/<str:secret>", welcome.welcome, name="welcome"),
     path("account/", account.account, name="account"),
+    path("account/mail", account.choose_mail, name="choose-mail"),
     path("account/sessions/others", account.end_others, name="end-other-sessions"),
     path("account/sessions/<str:identifier>", account.end_session, name="end-session"),
     path("people/", people.everybody, name="people"),

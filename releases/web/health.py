@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
-from registry import events, sandbox, selectors
+from registry import events, notices, sandbox, selectors
 from registry.services.installation import installation_name
 from registry.stores import artifact_store
 from registry.web.pages import page
@@ -43,7 +43,7 @@ def health(request: HttpRequest) -> HttpResponseBase:
     visible = frozenset(selectors.visible_models(request.user).values_list("name", flat=True))
     nodes = fleet.known(list(release_selectors.environments()), visible).nodes
     checks = [_sandbox(), _locale(), _asked("Database", _database), _redis()]
-    checks += [_whole(_asked("Artifact store", _store)), _witness()]
+    checks += [_whole(_asked("Artifact store", _store)), _witness(), *_mail()]
     if all(node.state == "gone" for node in nodes):
         checks.append(Check("Scoring", "danger", "silent", "No scoring node has spoken in the last minute."))
     context = {
@@ -114,6 +114,22 @@ def _witness() -> Check:
     except DatabaseError as trouble:
         return Check("Witness", "danger", "unreadable", str(trouble)[:200])
     return Check("Witness", stands.tone, stands.word, stands.sentence)
+
+
+def _mail() -> list[Check]:
+    """Nothing is said where nothing is mailed."""
+    if settings.SMTP is None:
+        return []
+    stands = notices.post()
+    if stands.late:
+        late = (
+            f"Nobody has tried to send the mail of {stands.late} for ten minutes: does the mail worker run?"
+        )
+        return [Check("Mail", "danger", "stuck", late)]
+    if stands.failing or stands.given_up:
+        said = f"{stands.failing} wait to be tried again, {stands.given_up} were given up since yesterday."
+        return [Check("Mail", "caution", "failing", f"{said} {stands.trouble}")]
+    return [Check("Mail", "positive", "ready", f"By {settings.SMTP.host}; {stands.waiting} wait to be sent.")]
 
 
 def _redis() -> Check:

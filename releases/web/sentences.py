@@ -137,6 +137,12 @@ def _proposer(facts: Facts) -> str:
     return str(facts.get("proposed_by", "somebody")).removeprefix("person/")
 
 
+def _wishes(facts: Facts) -> str:
+    asked = {"waits": "what waits", "ended": "what ended", "returned": "what went back"}
+    wanted = [words for name, words in asked.items() if facts.get(name)]
+    return f"Chose to be mailed {', '.join(wanted) or 'nothing'}"
+
+
 SENTENCES: dict[str, Callable[[Facts], str]] = {
     "model.created": lambda f: "Registered with its first policy",
     "policy.proposed": lambda f: f"Change proposed{_changed(f)}",
@@ -153,6 +159,7 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "environment.created": lambda f: "Environment made",
     "feedback.ingested": lambda f: "Feedback taken in",
     "version.uploaded": lambda f: f"Version {f.get('number')} uploaded",
+    "wishes.chosen": _wishes,
     "grounds.erased": lambda f: f"Texts erased: {len(f.get('erased', ()))}",
     "witness.asked": lambda f: f"A new witness asked for: {f.get('found', '')}",
     "witness.begun": lambda f: f"A new witness begun, as event {f.get('asked')} asked: {f.get('found', '')}",

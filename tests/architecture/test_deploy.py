@@ -28,7 +28,7 @@ def test_the_compose_file_follows_the_schema():
 
 def test_the_compose_file_has_every_part_and_guards_the_private_ones():
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    roles = {"web", "control", "proving", "beat", "scoring", "grpc"}
+    roles = {"web", "control", "proving", "mail", "beat", "scoring", "grpc"}
     assert roles | {"prepare", "proxy", "postgres", "redis", "s3"} == set(services)
     assert {name for name, service in services.items() if "ports" in service} == {"proxy"}
     assert all(services[name]["read_only"] and services[name]["cap_drop"] == ["ALL"] for name in roles)

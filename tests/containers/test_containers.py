@@ -23,7 +23,7 @@ SECRETS = {
     "AWS_SECRET_ACCESS_KEY": "compose-secret",
     "ASSAY_PROXY_ADDRESS": "127.0.0.1",
 }
-OURS = ("prepare", "web", "control", "proving", "beat", "scoring", "grpc")
+OURS = ("prepare", "web", "control", "proving", "mail", "beat", "scoring", "grpc")
 STRANGER, COLLEAGUE = "127.0.0.2", "127.0.0.3"
 pytestmark = [
     pytest.mark.timeout(900),

@@ -30,6 +30,7 @@ UPLOADING = (
 )
 ANSWERING = ("answer.kept", "answer.fulfilled")
 LOGGING_IN = ("login.taken",)
+MAILING = ("mail.sent",)
 
 # Every change has two more, by the kind of its last event: before its commit and right after it.
 WRITTEN, COMMITTED = "{} written", "{} committed"
@@ -37,6 +38,6 @@ WRITTEN, COMMITTED = "{} written", "{} committed"
 TRIED = {
     *(*PROVING, *ROLLING_OUT, *REVERTING, *INGESTING, *COUNTING),
     *(*NODE_FOLLOWING, *NODE_LOADING, "feedback.kept", *WORKER),
-    *(*UPLOADING, *ANSWERING, *LOGGING_IN),
+    *(*UPLOADING, *ANSWERING, *LOGGING_IN, *MAILING),
     *("{kind} written", "{kind} committed", "{self._kind} shipped", "{self._kind} acknowledged"),
 }

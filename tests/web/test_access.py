@@ -85,6 +85,7 @@ DEEDS = {
     "deactivate-person": ("/people/vera/deactivate", {"grounds": WORDS, "typed": "vera"}, {"admin"}),
     "reactivate-person": ("/people/gone/reactivate", {"grounds": WORDS}, {"admin"}),
     "erase-words": ("/people/vera/erase", {"grounds": WORDS, "typed": "vera"}, {"admin"}),
+    "choose-mail": ("/account/mail", {"ended": "on"}, EVERYBODY),
     "end-session": ("/account/sessions/{session}", {}, {"chloe"}),
     "end-other-sessions": ("/account/sessions/others", {}, EVERYBODY),
     "token-revoke": ("/tokens/{token}/revoke", {}, {"chloe"}),

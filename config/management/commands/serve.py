@@ -14,7 +14,7 @@ from registry import sandbox
 
 
 class Command(BaseCommand):
-    """`serve web`, `serve control`, `serve proving`, `serve beat`, `serve scoring`, `serve grpc`."""
+    """`serve web`, and so on for control, proving, mail, beat, scoring and grpc."""
 
     help = "Become one of Assay's processes. `prepare` has to have run once before."
     requires_system_checks = ()

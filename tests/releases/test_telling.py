@@ -1,0 +1,403 @@
+"""Who is told of what, and what a mail says, against a real server of mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from registry import notices
+from registry.events import record
+from registry.models import Event, Job, Mail, Notice, Outbox, Person, Role
+from registry.selectors import policy_digest
+from registry.services import accounts, people, wishes
+from registry.services.dispatching import dispatch
+from registry.services.policy_changes import decide_policy, propose_policy
+from registry.transactions import write
+from releases import tasks
+from releases.lifecycle import Action, State
+from releases.models import GateRun
+from releases.services import mailing, reviews, telling
+from releases.services.transitions import advance
+from tests import mail, makers
+
+pytestmark = pytest.mark.django_db
+WHY = "the mail was not wanted any more"
+
+
+def told(kind: str | None = None) -> set[tuple[str, str]]:
+    """Everything in the outbox becomes notices: (who, why), of all events or of one kind of them."""
+    dispatch(tasks.REACTIONS, limit=1000)
+    for job in Job.objects.filter(kind="tell", finished_at=None).order_by("pk"):
+        tasks.WORK["tell"](job)
+        Job.objects.filter(pk=job.pk).update(finished_at=timezone.now(), state=Job.State.DONE)
+    rows = Notice.objects.all() if kind is None else Notice.objects.filter(event__kind=kind)
+    return set(rows.values_list("person__username", "why"))
+
+
+@pytest.fixture
+def ada() -> Person:
+    return makers.person("ada", Role.CONTRIBUTOR, email="ada@example.org")
+
+
+@pytest.fixture
+def pia() -> Person:
+    return makers.person("pia", Role.PRIVACY, email="pia@example.org")
+
+
+@pytest.fixture
+def manager() -> Person:
+    return makers.person("mona", Role.RELEASE_MANAGER, email="mona@example.org")
+
+
+@pytest.fixture
+def letters() -> makers.RegisteredModel:
+    return makers.model("letters", makers.person("olga", Role.CONTRIBUTOR, email="olga@example.org"))
+
+
+@pytest.fixture
+def box(settings) -> Iterator[mail.Box]:
+    with mail.taking() as (box, server):
+        settings.SMTP, settings.MAIL_FROM = server, "assay@assay.example.org"
+        settings.PUBLIC_URL = "https://assay.example.org"
+        yield box
+
+
+def sent(after: timedelta = timedelta(minutes=2)) -> int:
+    told()
+    return mailing.send_due(timezone.now() + after)
+
+
+# --- whom it concerns ---------------------------------------------------------------------------
+
+
+def test_what_waits_is_told_to_whose_turn_it_is_and_to_nobody_else(letters, ada, pia, manager):
+    makers.person("vera", Role.VIEWER)
+    makers.person("dara", Role.ADMIN)
+    release = makers.release(makers.version(letters, ada))
+    assert told("release.in_review") == {("pia", "waits")}
+    makers.approve(release)
+    assert told("release.approved") == {("mona", "waits")}
+
+
+def test_who_uploaded_it_is_not_asked_to_sign_it(letters, ada):
+    people.grant(ada, Role.PRIVACY)
+    makers.release(makers.version(letters, ada))
+    assert told("release.in_review") == set()
+
+
+def test_an_errored_gate_waits_for_who_may_run_it_again_and_a_passed_one_for_nobody(letters, ada, manager):
+    release = makers.release(makers.version(letters, ada), State.VALIDATING)
+    release.gate_runs.filter(gate="benchmark").update(outcome=GateRun.Outcome.ERRORED)
+    with write():
+        for gate, outcome in (("benchmark", "errored"), ("integrity", "passed")):
+            record(
+                tasks.Kind.GATE_FINISHED,
+                release.subject,
+                actor="system/gates",
+                model="letters",
+                gate=gate,
+                outcome=outcome,
+            )
+    assert told("gate.finished") == {("ada", "waits"), ("mona", "waits"), ("olga", "waits")}
+    assert Notice.objects.filter(event__facts__gate="integrity").count() == 0
+
+
+def test_what_ended_is_told_to_who_opened_it_and_to_who_started_it_unless_they_did_it(letters, ada, manager):
+    release = makers.release(makers.version(letters, ada), State.APPROVED)
+    with write():
+        record(tasks.Kind.ROLLOUT_STARTED, release.subject, actor=manager.actor, model="letters", rollout=1)
+    advance(release, Action.START_ROLLOUT, actor=manager.actor)
+    advance(release, Action.PROMOTE, actor="system/rollouts")
+    assert told("release.live") == {("ada", "ended"), ("mona", "ended")}
+    advance(release, Action.ROLL_BACK, actor=manager.actor, restores=3)
+    assert told("release.rolled_back") == {("ada", "ended"), ("olga", "returned")}
+
+
+def test_a_node_that_gives_up_is_told_to_the_owner_where_nothing_is_left_to_answer(letters, ada):
+    release = makers.release(makers.version(letters, ada), State.LIVE)
+    with write():
+        for stays in (True, False):
+            record(
+                tasks.Kind.BREAKER_TRIPPED,
+                release.subject,
+                actor="system/breaker",
+                model="letters",
+                stays=stays,
+            )
+    assert told("breaker.tripped") == {("olga", "returned")}
+    assert Notice.objects.filter(event__kind="breaker.tripped").count() == 1
+
+
+def test_a_policy_waits_for_who_may_confirm_it_and_its_end_is_told_to_who_proposed_it(letters):
+    admin = makers.person("dara", Role.ADMIN)
+    edda = makers.person("edda", Role.APPROVER)
+    asked = propose_policy(
+        letters, policy={"slots": ["approval"]}, based_on=policy_digest(letters), grounds=WHY, by=admin
+    )
+    assert told("policy.proposed") == {("edda", "waits")}
+    decide_policy(asked, "reject", grounds=WHY, by=edda)
+    assert told("policy.rejected") == {("dara", "ended")}
+
+
+def test_machines_and_accounts_out_of_use_are_told_nothing(letters, ada, pia):
+    robot = makers.person("robot", Role.CONTRIBUTOR, Role.PRIVACY, is_machine=True)
+    gone = makers.person("gone", Role.PRIVACY)
+    accounts.deactivate(gone, by=makers.person("dara", Role.ADMIN), why=WHY)
+    release = makers.release(makers.version(letters, robot))
+    assert told("release.in_review") == {("pia", "waits")}
+    reviews.give_review(release, slot="privacy", verdict="reject", grounds=WHY, by=pia)
+    assert told("release.rejected") == set()
+
+
+def test_who_sees_another_model_alone_is_told_nothing(letters, ada):
+    other = makers.model("other")
+    stranger = makers.person("stranger")
+    people.grant(stranger, Role.PRIVACY, model=other)
+    makers.release(makers.version(letters, ada))
+    assert told("release.in_review") == set()
+
+
+def test_an_event_becomes_notices_by_the_outbox_and_twice_is_once(letters, ada, pia):
+    makers.release(makers.version(letters, ada))
+    assert told() == {("pia", "waits")}
+    for job in Job.objects.filter(kind="tell"):
+        tasks.WORK["tell"](job)
+    assert not Outbox.objects.exists()
+    assert Notice.objects.count() == 1
+
+
+# --- what a mail says ---------------------------------------------------------------------------
+
+
+def test_a_mail_says_what_to_do_where_why_and_how_to_stop_it(letters, ada, pia, box):
+    release = makers.release(makers.version(letters, ada))
+    assert sent() == 1
+    (taken,) = box.taken
+    assert taken["Subject"] == "Sign the privacy review: letters version 1 to production"
+    assert taken["To"].addresses[0].addr_spec == "pia@example.org"
+    assert taken["From"].addresses[0].addr_spec == "assay@assay.example.org"
+    assert taken["Auto-Submitted"] == "auto-generated"
+    text = taken.get_content()
+    assert f"https://assay.example.org/releases/{release.pk}/" in text
+    assert "because of your roles" in text
+    assert "https://assay.example.org/account/#told" in text
+    event = Event.objects.get(kind="release.in_review")
+    assert event.digest[:32] in taken["Message-ID"]
+    assert sent(timedelta(hours=1)) == 0, "the same thing is not told twice"
+
+
+def test_many_at_once_are_one_mail_and_the_next_one_is_a_minute_later(letters, ada, pia, box):
+    for _ in range(3):
+        makers.release(makers.version(letters, ada))
+    assert sent(timedelta(seconds=1)) == 0, "what follows within seconds is waited for"
+    assert sent(timedelta(seconds=20)) == 1
+    assert box.taken[0]["Subject"] == "3 wait for you"
+    assert box.taken[0].get_content().count("https://assay.example.org/releases/") == 3
+    makers.release(makers.version(letters, ada))
+    assert sent(timedelta(seconds=50)) == 0
+    assert sent(timedelta(seconds=81)) == 1
+    assert len(box.taken) == 2
+
+
+def test_what_was_done_meanwhile_is_not_told(letters, ada, pia, box):
+    release = makers.release(makers.version(letters, ada))
+    told()
+    reviews.give_review(release, slot="privacy", verdict="reject", grounds=WHY, by=pia)
+    assert sent() == 1
+    assert [taken["X-Envelope-To"] for taken in box.taken] == ["ada@example.org"]
+    assert not Mail.objects.filter(closed_at=None).exists()
+
+
+@pytest.mark.parametrize("what", ["right", "account", "address", "wish"])
+def test_rights_accounts_and_wishes_are_asked_when_it_is_sent(letters, ada, pia, box, what):
+    makers.release(makers.version(letters, ada))
+    told()
+    if what == "right":
+        people.revoke(pia, Role.PRIVACY, by=makers.person("dara", Role.ADMIN), why=WHY)
+    elif what == "account":
+        accounts.deactivate(pia, by=makers.person("dara", Role.ADMIN), why=WHY)
+    elif what == "address":
+        Person.objects.filter(pk=pia.pk).update(email="")
+    else:
+        wishes.choose(pia, waits=False, ended=True, returned=True)
+    assert sent() == 0
+    assert box.taken == []
+
+
+def test_each_wish_counts_for_its_own_kind(letters, ada, manager, box):
+    olga = letters.created_by
+    release = makers.release(makers.version(letters, olga), State.LIVE)
+    advance(release, Action.ROLL_BACK, actor=manager.actor, restores=3)
+    wishes.choose(olga, waits=False, ended=False, returned=True)
+    told()
+    assert sent() == 1
+    assert "These are models that you registered" in box.taken[0].get_content()
+    assert "Rolled back, version 3 answers again: letters version 1" in box.taken[0]["Subject"]
+    Mail.objects.all().delete()
+    wishes.choose(olga, waits=False, ended=True, returned=True)
+    assert telling.tell(Event.objects.get(kind="release.rolled_back")) == 1
+    assert sent(timedelta(minutes=5)) == 1
+    assert box.taken[1].get_content().count("Rolled back") == 1, "an event is told once, whatever the reasons"
+
+
+def test_a_choice_is_an_event_and_the_same_again_is_none(ada):
+    wishes.choose(ada, waits=True, ended=True, returned=True)
+    assert not Event.objects.filter(kind="wishes.chosen").exists()
+    wishes.choose(ada, waits=True, ended=False, returned=True)
+    wishes.choose(ada, waits=True, ended=False, returned=True)
+    event = Event.objects.get(kind="wishes.chosen")
+    assert (event.actor, event.facts) == (ada.actor, {"waits": True, "ended": False, "returned": True})
+
+
+HOSTILE = "x\r\nBcc: eve@example.org\r\n\r\n<b>pay</b>\u202e\u2028\x00\u200b" + "y" * 5000
+
+
+def test_no_name_and_no_words_of_strangers_reach_a_header_or_add_a_line(letters, ada, pia, box):
+    release = makers.release(makers.version(letters, ada))
+    makers.RegisteredModel.objects.filter(pk=letters.pk).update(title=HOSTILE.replace("\x00", "")[:200])
+    Person.objects.filter(pk=pia.pk).update(first_name=HOSTILE.replace("\x00", "")[:100])
+    assert sent() == 1
+    (taken,) = box.taken
+    assert taken["X-Envelope-To"] == "pia@example.org"
+    assert taken["Bcc"] is None
+    assert len(taken["Subject"]) <= 140
+    assert "\u202e" not in taken["Subject"] + str(taken["To"])
+    text = taken.get_content()
+    assert not [line for line in text.splitlines() if line.startswith(("Bcc", "<b>"))]
+    assert f"/releases/{release.pk}/" in text
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["a@b\r\nBcc: eve@example.org", "a@b,eve@example.org", "no address", "@", "a@[", "<a@b>", "a b@c"],
+)
+def test_an_address_that_is_none_takes_no_mail_along(letters, ada, pia, box, address):
+    makers.release(makers.version(letters, ada))
+    Person.objects.filter(pk=pia.pk).update(email=address)
+    assert sent() == 0
+    assert box.taken == []
+    assert "no mail address" in Mail.objects.get().trouble
+
+
+def test_grounds_are_in_no_mail(letters, ada, pia, box):
+    release = makers.release(makers.version(letters, ada))
+    reviews.give_review(
+        release, slot="privacy", verdict="reject", grounds="it shows the names of patients", by=pia
+    )
+    assert sent() == 1
+    assert box.taken[0]["Subject"] == "Rejected: letters version 1 to production"
+    assert "patients" not in box.taken[0].as_string()
+
+
+# --- servers that do not do as they should --------------------------------------------------------
+
+
+def test_a_server_that_is_away_is_tried_again_later_and_later_and_then_given_up(letters, ada, pia, settings):
+    settings.SMTP = mail.smtp.Server("127.0.0.1", mail.free_port())
+    makers.release(makers.version(letters, ada))
+    told()
+    now, pauses = timezone.now() + timedelta(minutes=1), []
+    while Mail.objects.filter(closed_at=None).exists() or not pauses:
+        assert mailing.send_due(now) == 0
+        row = Mail.objects.get()
+        assert row.tries == len(pauses) + 1
+        pauses.append(row.not_before - now)
+        now = row.not_before + timedelta(seconds=1)
+    assert len(pauses) == mailing.MOST_TRIES
+    assert pauses[:3] == [timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=4)]
+    assert max(pauses) == timedelta(hours=2)
+    assert (row.sent, row.trouble[:17]) == (False, "ConnectionRefused")
+    assert notices.post(now).given_up == 1
+
+
+def test_a_server_that_comes_back_gets_what_waited_under_the_same_name(letters, ada, pia, settings):
+    with mail.taking() as (box, server):
+        box.refuses["pia@example.org"] = "451 greylisted"
+        settings.SMTP = server
+        makers.release(makers.version(letters, ada))
+        assert sent() == 0
+        row = Mail.objects.get()
+        assert notices.post().failing == 1
+        box.refuses.clear()
+        assert mailing.send_due(row.not_before) == 1
+        assert box.taken[0]["Message-ID"] == row.message_id
+        assert notices.post().failing == 0
+
+
+def test_an_address_that_a_server_refuses_for_good_is_not_tried_again_and_delays_nobody(
+    letters, ada, pia, settings
+):
+    makers.person("paul", Role.PRIVACY, email="paul@example.org")
+    with mail.taking() as (box, server):
+        box.refuses["pia@example.org"] = "550 no such mailbox"
+        settings.SMTP = server
+        makers.release(makers.version(letters, ada))
+        assert sent() == 1
+        assert sent(timedelta(days=2)) == 0
+    assert Mail.objects.get(person=pia).trouble == "The server refused it with 550."
+
+
+def test_whoever_dies_between_the_servers_word_and_ours_repeats_the_same_message(
+    letters, ada, pia, box, monkeypatch
+):
+    class Killed(BaseException):
+        pass
+
+    def killed(name: str) -> None:
+        raise Killed
+
+    makers.release(makers.version(letters, ada))
+    told()
+    now = timezone.now() + timedelta(minutes=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(mailing, "crashpoint", killed)
+        with pytest.raises(Killed):
+            mailing.send_due(now)
+    assert mailing.send_due(now) == 0, "it is held, by whoever may still be at it"
+    assert mailing.send_due(now + mailing.HELD_FOR) == 1
+    first, second = box.taken
+    assert first["Message-ID"] == second["Message-ID"]
+    assert first.get_content() == second.get_content()
+
+
+def test_two_workers_do_not_send_the_same_mail(letters, ada, pia, box):
+    makers.release(makers.version(letters, ada))
+    told()
+    now = timezone.now() + timedelta(minutes=1)
+    mailing._gather(pia, now)
+    assert mailing._take(now) is not None
+    assert mailing._take(now) is None
+
+
+def test_without_a_server_nothing_is_made_for_it_and_later_nothing_old_is_sent(letters, ada, pia, settings):
+    makers.release(makers.version(letters, ada))
+    assert sent() == 0
+    assert Notice.objects.filter(due=True).count() == 0
+    assert notices.news(pia, 0) == 1, "pages tell it all the same"
+
+
+def test_what_is_a_day_old_is_not_mailed_any_more(letters, ada, pia, box):
+    makers.release(makers.version(letters, ada))
+    assert sent(timedelta(days=1, minutes=1)) == 0
+    assert box.taken == []
+
+
+def test_notices_and_mails_do_not_stay_for_ever(letters, ada, pia, box):
+    makers.release(makers.version(letters, ada))
+    assert sent() == 1
+    mailing.forget_old(timezone.now() + timedelta(days=89))
+    assert (Notice.objects.count(), Mail.objects.count()) == (1, 1)
+    mailing.forget_old(timezone.now() + timedelta(days=91))
+    assert (Notice.objects.count(), Mail.objects.count()) == (0, 0)
+
+
+def test_a_mail_that_nobody_tries_is_noticed(letters, ada, pia, box):
+    makers.release(makers.version(letters, ada))
+    told()
+    assert notices.post().late == 0
+    assert notices.post(timezone.now() + timedelta(minutes=11)).late == 1
+    mailing._gather(pia, timezone.now())
+    assert notices.post(timezone.now() + timedelta(minutes=11)).late == 1
