@@ -191,9 +191,7 @@ def roll_up() -> None:
     """Once a minute: what is counted per minute stays small, no answer is kept longer than promised, and
     whoever shares this Redis by mistake is found out.
     """
-    _apart(
-        counters.roll_up, predictions.forget_old, owners.complete, mailing.forget_old, publishing.say_here
-    )
+    _apart(counters.roll_up, predictions.forget_old, owners.complete, mailing.forget_old, publishing.say_here)
 
 
 @shared_task(name="releases.mail", ignore_result=True)
