@@ -39,6 +39,8 @@ def kind(method: str, path: str) -> str:
         view = resolve(path).func
     except Resolver404:
         return hybrid.ANSWERS
+    if method in ("GET", "HEAD") and (probe := getattr(getattr(view, "cls", None), "probe", "")):
+        return str(probe)
     if method == "GET" and inspect.iscoroutinefunction(view):
         return hybrid.WAITS
     if method == "POST" and getattr(getattr(view, "cls", None), "inspects", False):
@@ -54,19 +56,20 @@ def credential(headers: Mapping[str, str]) -> str:
     return parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME, "")
 
 
-def works(shown: str) -> bool:
-    """Whether what `credential` found is somebody's, now."""
+def whose(shown: str) -> str:
+    """The key of the person whose is, now, what `credential` found; a token's is its owner."""
     try:
         if shown.startswith(BEARER):
-            return selectors.token(shown.removeprefix(BEARER)) is not None
-        return sessions.is_somebodys(shown)
+            token = selectors.token(shown.removeprefix(BEARER))
+            return "" if token is None else str(token.owner_id)
+        return sessions.whose(shown)
     finally:
         close_old_connections()
 
 
 pools = Pools.usual()
 application = BehindProxies(
-    hybrid.Hybrid(asgi, wsgi, kind=kind, known=Known(credential, works, pools.door), pools=pools),
+    hybrid.Hybrid(asgi, wsgi, kind=kind, known=Known(credential, whose, pools.door), pools=pools),
     settings.TRUSTED_PROXIES,
 )
 assert get_resolver().url_patterns  # noqa: S101 - read the addresses now, not with the first request

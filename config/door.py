@@ -19,9 +19,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from config import refusals
-from config.proxies import Network, is_in
 from config.refusals import Refusal
-from scoring.crowd import Crowd, household
+from scoring.addresses import Network, household, is_in
+from scoring.crowd import Crowd
 
 KNOWN = "known"
 """The key in a request's state under which the application says that it knows who sends it."""

@@ -27,9 +27,9 @@ from config.bridge import (
     headers_of,
 )
 from config.known import Known
-from config.pools import Full, Pool, Pools, Shares
+from config.pools import Full, Pool, Pools, Shares, ShareTaken
 from config.refusals import Refusal
-from scoring.crowd import household
+from scoring.addresses import household
 
 SMALL_BODY_BYTES = 1 << 20
 STRANGERS_BODY_BYTES = 256 << 10
@@ -40,10 +40,12 @@ STRANGERS_ARRIVING = (512, 64)
 STRANGERS_ASKING = (64, 24)
 """Their requests that are answered or wait for it."""
 WAITS, INSPECTS, ANSWERS = "waits", "inspects", "answers"
+LIVES, READY = "lives", "ready"
+LIVING = b'{"live":true}'
 
 
 class Hybrid:
-    """An ASGI application for HTTP. `kind(method, path)` is one of WAITS, INSPECTS and ANSWERS."""
+    """An ASGI application for HTTP. `kind(method, path)` is one of these words."""
 
     def __init__(
         self,
@@ -63,13 +65,19 @@ class Hybrid:
         headers = headers_of(scope)
         kind = self._kind(scope["method"], scope["path"])
         try:
-            if kind == WAITS:
+            if kind == LIVES:
+                await _say(200, [(b"content-type", b"application/json")], LIVING, send)
+            elif kind == WAITS:
                 await self._wait(scope, receive, send)
-            elif await self._known.recognises(headers):
+            elif kind == READY:
+                await self._answer_stranger(self._pools.probes, scope, headers, receive, send)
+            elif who := await self._known.recognises(headers):
                 scope.get("state", {})["known"] = True
-                await self._answer(kind, scope, headers, receive, send)
+                await self._answer(kind, who, scope, headers, receive, send)
             else:
-                await self._answer_stranger(scope, headers, receive, send)
+                await self._answer_stranger(self._pools.strangers, scope, headers, receive, send)
+        except ShareTaken:
+            await _refuse(refusals.SHARE_TAKEN, scope, send)
         except Full:
             await _refuse(refusals.BUSY, scope, send)
         except ConnectionResetError:
@@ -85,7 +93,7 @@ class Hybrid:
             self._waiting -= 1
 
     async def _answer_stranger(
-        self, scope: Message, headers: dict[str, str], receive: Receive, send: Send
+        self, pool: Pool, scope: Message, headers: dict[str, str], receive: Receive, send: Send
     ) -> None:
         address = household((scope.get("client") or ("",))[0])
         body = Body(headers, receive, STRANGERS_BODY_BYTES)
@@ -98,20 +106,21 @@ class Hybrid:
             await _refuse(refusals.unasked(scope["path"], STRANGERS_BODY_BYTES), scope, send)
             return
         with self._asking.taken(address):
-            await self._answer_whole(self._pools.strangers, body.come, scope, headers, send)
+            await self._answer_whole(pool, body.come, scope, headers, send)
 
     async def _answer(
-        self, kind: str, scope: Message, headers: dict[str, str], receive: Receive, send: Send
+        self, kind: str, who: str, scope: Message, headers: dict[str, str], receive: Receive, send: Send
     ) -> None:
         body = Body(headers, receive, SMALL_BODY_BYTES)
         await body.settle()
-        if not body.is_whole:
-            await self._answer_arriving(body.come, scope, headers, receive, send)
-            return
         pool = self._pools.inspections if kind == INSPECTS else self._pools.pages
-        if "content-encoding" in headers:
+        if not body.is_whole or "content-encoding" in headers:
             pool = self._pools.uploads  # what is small may unpack to something large
-        await self._answer_whole(pool, body.come, scope, headers, send)
+        with pool.shares.taken(who):
+            if body.is_whole:
+                await self._answer_whole(pool, body.come, scope, headers, send)
+            else:
+                await self._answer_arriving(body.come, scope, headers, receive, send)
 
     async def _answer_whole(
         self, pool: Pool, body: bytes, scope: Message, headers: dict[str, str], send: Send
@@ -147,6 +156,10 @@ async def _send(response: Response, pool: Pool, send: Send) -> None:
 
 async def _refuse(refusal: Refusal, scope: Message, send: Send) -> None:
     body = refusal.body(scope["path"])
-    headers = [*refusal.headers(scope["path"]), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await _say(refusal.status, refusal.headers(scope["path"]), body, send)
+
+
+async def _say(status: int, headers: list[tuple[bytes, bytes]], body: bytes, send: Send) -> None:
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})

@@ -16,29 +16,30 @@ class Known:
     """Remembers for a while whose credentials were good, so that most requests need not be asked about.
 
     credential  what a request shows of itself by its headers, or nothing
-    works       whether that is good; may take its time
+    whose       the person that it stands for, or nobody; may take its time
     """
 
     def __init__(
-        self, credential: Callable[[Mapping[str, str]], str], works: Callable[[str], bool], pool: Pool
+        self, credential: Callable[[Mapping[str, str]], str], whose: Callable[[str], str], pool: Pool
     ) -> None:
-        self._credential, self._works, self._pool = credential, works, pool
-        self._until: dict[bytes, float] = {}
+        self._credential, self._whose, self._pool = credential, whose, pool
+        self._found: dict[bytes, tuple[str, float]] = {}
 
-    async def recognises(self, headers: Mapping[str, str]) -> bool:
-        """False also where too many are waiting to be recognised."""
+    async def recognises(self, headers: Mapping[str, str]) -> str:
+        """Who it is; nobody also where too many are waiting to be recognised."""
         shown = self._credential(headers)
         if not shown:
-            return False
+            return ""
         key = hashlib.blake2b(shown.encode(), digest_size=16).digest()
-        if self._until.get(key, 0.0) > time.monotonic():
-            return True
+        who, until = self._found.get(key, ("", 0.0))
+        if until > time.monotonic():
+            return who
         try:
-            good = await self._pool.run(lambda: self._works(shown))
+            who = await self._pool.run(lambda: self._whose(shown))
         except Full:
-            return False
-        if good:
-            if len(self._until) >= _MOST:
-                self._until.clear()
-            self._until[key] = time.monotonic() + REMEMBERED_S
-        return good
+            return ""
+        if who:
+            if len(self._found) >= _MOST:
+                self._found.clear()
+            self._found[key] = (who, time.monotonic() + REMEMBERED_S)
+        return who

@@ -17,12 +17,17 @@ class Full(Exception):
     """As many are waiting here as may."""
 
 
-class Pool:
-    """Some threads, and how many calls may wait for them."""
+class ShareTaken(Full):
+    """There is room, but not for more of the same one."""
 
-    def __init__(self, name: str, threads: int, waiting: int) -> None:
+
+class Pool:
+    """Some threads, and how many calls may wait for them; of one person no more than `each` may be here."""
+
+    def __init__(self, name: str, threads: int, waiting: int, each: int = 0) -> None:
         self._threads = ThreadPoolExecutor(threads, name)
         self._room = threads + waiting
+        self.shares = Shares(threads + waiting, each or threads + waiting)
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` makes, in one of the threads. Raises Full."""
@@ -40,24 +45,26 @@ class Pool:
 
 
 class Shares:
-    """Places that are for all, of which one address may have only so many."""
+    """Places that are for all, of which one person or one address may have only so many."""
 
     def __init__(self, places: int, each: int) -> None:
         self._places, self._each = places, each
         self._taken: Counter[str] = Counter()
 
     @contextmanager
-    def taken(self, address: str) -> Iterator[None]:
-        """Hold a place meanwhile. Raises Full."""
-        if self._taken[address] >= self._each or self._taken.total() >= self._places:
+    def taken(self, who: str) -> Iterator[None]:
+        """Hold a place meanwhile. Raises Full, or ShareTaken where the same one holds too many."""
+        if self._taken[who] >= self._each:
+            raise ShareTaken
+        if self._taken.total() >= self._places:
             raise Full
-        self._taken[address] += 1
+        self._taken[who] += 1
         try:
             yield
         finally:
-            self._taken[address] -= 1
-            if not self._taken[address]:
-                del self._taken[address]
+            self._taken[who] -= 1
+            if not self._taken[who]:
+                del self._taken[who]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +75,27 @@ class Pools:
     uploads      bodies that are read as they come
     inspections  uploads that are there in whole: most of their time is the sandbox's
     strangers    who has not been recognised
+    probes       whoever asks whether we are ready
     door         recognising
+
+    A body that is read as it comes holds a thread for as long as its sender likes: one person has half of
+    them at the most. What waits for a sandbox goes on by itself: one person may fill most of that queue.
     """
 
     pages: Pool
     uploads: Pool
     inspections: Pool
     strangers: Pool
+    probes: Pool
     door: Pool
 
     @classmethod
     def usual(cls) -> Pools:
         return cls(
             pages=Pool("pages", 4, 200),
-            uploads=Pool("uploads", 8, 32),
-            inspections=Pool("inspections", 2, 32),
+            uploads=Pool("uploads", 8, 32, each=4),
+            inspections=Pool("inspections", 2, 32, each=24),
             strangers=Pool("strangers", 2, 64),
+            probes=Pool("probes", 1, 64),
             door=Pool("door", 1, 200),
         )

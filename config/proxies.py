@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Any
 
 from config.bridge import Application, Message, Receive, Send
 from config.env import BadEnvironment
+from scoring import addresses
+from scoring.addresses import Network, is_address, is_in
 
-Network = IPv4Network | IPv6Network
 FORWARDED_FOR = b"x-forwarded-for"
 SAID_BY_PROXIES = frozenset(
     {FORWARDED_FOR, b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip", b"forwarded"}
@@ -19,10 +18,10 @@ SAID_BY_PROXIES = frozenset(
 
 def networks(words: Iterable[str]) -> tuple[Network, ...]:
     """Addresses and networks such as 10.0.0.7 or 172.30.0.0/24. Raises BadEnvironment on anything else."""
-    found = []
+    found: list[Network] = []
     for word in words:
         try:
-            found.append(ip_network(word))
+            found += addresses.networks(word)
         except ValueError:
             raise BadEnvironment(
                 f"ASSAY_TRUSTED_PROXIES has {word!r}: write addresses or networks, such as 172.30.0.0/24"
@@ -37,7 +36,7 @@ def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Networ
     """
     address = peer
     for said in reversed(forwarded):
-        if not is_in(address, trusted) or not _is_address(said):
+        if not is_in(address, trusted) or not is_address(said):
             return address
         address = said
     return address
@@ -69,20 +68,3 @@ class BehindProxies:
         forwarded = [part.strip() for part in b",".join(said).decode("latin-1").split(",") if part.strip()]
         address = client_address(host, forwarded, self.trusted)
         return {**scope, "client": (address, port if address == host else 0)}
-
-
-def is_in(address: str, known: Sequence[Network]) -> bool:
-    """Whether an address is one of these, or in one of these networks."""
-    if not _is_address(address):
-        return False
-    found = ip_address(address)
-    mapped: Any = getattr(found, "ipv4_mapped", None)
-    return any((mapped or found) in network for network in known)
-
-
-def _is_address(word: str) -> bool:
-    try:
-        ip_address(word)
-    except ValueError:
-        return False
-    return True

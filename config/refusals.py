@@ -55,6 +55,11 @@ class Refusal:
 
 
 BUSY = Refusal(503, "busy", "Too many requests are waiting here: try again in a moment.")
+SHARE_TAKEN = Refusal(
+    503,
+    "busy",
+    "As many requests of yours are under way here as one may have: try again when one is answered.",
+)
 CROWDED = Refusal(503, "busy", "Too many connections are open here: try again in a moment.")
 TOO_SLOW = Refusal(408, "too_slow", "The request did not arrive in time: send it again, without pauses.")
 ENDED_EARLY = Refusal(400, "bad_request", "The request ended before its body was complete.")

@@ -15,7 +15,11 @@ def command() -> list[str]:
 def grpc_command(node: str) -> list[str]:
     """The command line of gRPC in front of the node at this address."""
     where = ("--host", settings.HOST, "--port", str(settings.GRPC_PORT))
-    return [sys.executable, "-m", "scoring.grpc", "--node", node, *where]
+    return [sys.executable, "-m", "scoring.grpc", "--node", node, *where, "--trusted", _trusted()]
+
+
+def _trusted() -> str:
+    return ",".join(map(str, settings.TRUSTED_PROXIES))
 
 
 def arguments() -> list[str]:
@@ -38,6 +42,7 @@ def arguments() -> list[str]:
         "--environment": settings.ENVIRONMENT,
         "--node": settings.NODE,
         "--address": settings.SCORING_URL,
+        "--trusted": _trusted(),
         "--crashpoint-file": settings.CRASHPOINT_FILE,
     }
     return [word for name, value in options.items() if value for word in (name, str(value))]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from heapq import nsmallest
-from ipaddress import IPv6Address, ip_address
 from operator import itemgetter
 from typing import Generic, Protocol, TypeVar
 
-_NETWORK_BITS = 64
 _SHARE = 64
 
 
@@ -76,17 +74,3 @@ def _make_room(groups: Iterable[set[G]], newcomer: G) -> bool:
                 guest.send_away()
             return True
     return False
-
-
-def household(address: str) -> str:
-    """What counts as one address: of IPv6 the network, because whoever has one has all of its addresses."""
-    if ":" not in address:
-        return address
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    mapped = getattr(found, "ipv4_mapped", None)
-    if mapped is not None:
-        return str(mapped)
-    return f"{IPv6Address(int(found) >> _NETWORK_BITS << _NETWORK_BITS)}/{_NETWORK_BITS}"

@@ -20,6 +20,8 @@ class Limits:
     pipelined: int = 64
     connections: int = 4096
     connections_per_address: int = 2048
+    trusted: str = ""
+    """Addresses and networks of proxies, by comma: each stands for many, and only all connections count."""
     first_byte_seconds: float = 10.0
     head_seconds: float = 10.0
     body_seconds: float = 30.0

@@ -15,10 +15,11 @@ from registry.api.permissions import Anybody, LoggedIn
 
 
 class Live(APIView):
-    """`/healthz`: the process answers."""
+    """`/healthz`: the process answers. The web server does so itself, before anybody's turn (`hybrid`)."""
 
     permission_classes = [Anybody]
     authentication_classes = []
+    probe = "lives"
 
     @extend_schema(operation_id="healthz", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
@@ -31,6 +32,7 @@ class Ready(APIView):
 
     permission_classes = [Anybody]
     authentication_classes = []
+    probe = "ready"
 
     @extend_schema(operation_id="readyz", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import F
 
 from registry.models import Attempts
-from scoring.crowd import household
+from scoring.addresses import household
 
 WINDOW_S = 300
 FORGOTTEN_AFTER_S = 3600

@@ -119,10 +119,10 @@ def theme(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def is_somebodys(session_key: str) -> bool:
-    """Whether this is the key of a session in which somebody is logged in."""
+def whose(session_key: str) -> str:
+    """The key of the person who is logged in in the session of this key; nothing where nobody is."""
     engine = import_module(settings.SESSION_ENGINE)
-    return SESSION_KEY in engine.SessionStore(session_key)
+    return str(engine.SessionStore(session_key).get(SESSION_KEY, ""))
 
 
 def next_page(request: HttpRequest) -> str:

@@ -14,6 +14,7 @@ import grpc
 import uvloop
 
 from scoring import open_files
+from scoring.addresses import networks
 from scoring.grpc.arriving import Arrivals
 from scoring.grpc.service import Service
 from scoring.grpc.upstream import Upstream
@@ -40,7 +41,12 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
     add("--connect-seconds", type=float, default=1.0, help="how long to look for a node that is away")
     add("--message-seconds", type=float, default=10.0, help="how long a call's message may take to arrive")
     add("--handshake-ms", type=int, default=10_000, help="how long a connection may say nothing at first")
+    add("--trusted", default="", help="addresses and networks of proxies, by comma")
     given = parser.parse_args(arguments)
+    try:
+        given.proxies = networks(given.trusted)
+    except ValueError as error:
+        parser.error(f"--trusted: {error}")
     address = urlsplit(given.node)
     if address.scheme != "http" or not address.hostname:
         parser.error("--node is an address like http://127.0.0.1:8001")
@@ -58,7 +64,7 @@ async def serve(given: argparse.Namespace) -> int:
     )
     service = Service(
         upstream,
-        Arrivals(given.concurrency, given.message_seconds),
+        Arrivals(given.concurrency, given.message_seconds, given.proxies),
         concurrency=given.concurrency,
         seconds=given.deadline_seconds + given.connect_seconds + 1.0,
         most_bytes=given.binary_bytes + _ENVELOPE_BYTES,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from scoring.crowd import Crowd, household
+from scoring.addresses import Network, household, is_in
+from scoring.crowd import Crowd
 from scoring.errors import BadRequest, Overloaded, RequestTimeout
 
 
@@ -26,19 +27,21 @@ class _Call:
 class Arrivals:
     """Where too many have begun and say nothing more, the one that did so first goes, of whoever has most."""
 
-    def __init__(self, most: int, seconds: float) -> None:
+    def __init__(self, most: int, seconds: float, proxies: Sequence[Network] = ()) -> None:
+        self._proxies = proxies
         self._calls: Crowd[_Call] = Crowd(most, max(1, most // 2))
         self._seconds = seconds
 
     async def message(self, messages: AsyncIterator[bytes], context: Any) -> bytes:
         """The call's message. Raises RequestTimeout, Overloaded if it had to go, BadRequest without one."""
-        address = _address(context.peer())
+        host = _host(context.peer())
+        address, is_proxy = household(host), is_in(host, self._proxies)
         since = asyncio.get_running_loop().time()
         deadline = asyncio.timeout(self._seconds)
         call = _Call(deadline, since)
         try:
             async with deadline:
-                if not self._calls.enter(call, address):
+                if not self._calls.enter(call, address, proxy=is_proxy):
                     raise _too_many()
                 return await anext(messages)
         except TimeoutError:
@@ -51,10 +54,10 @@ class Arrivals:
             self._calls.leave(call, address)
 
 
-def _address(peer: str) -> str:
+def _host(peer: str) -> str:
     """ipv4:192.0.2.1:5000, ipv6:[2001:db8::1]:5000 or ipv6:%5B2001:db8::1%5D:5000, without kind and port."""
     host = peer.partition(":")[2].rpartition(":")[0]
-    return household(host.replace("%5B", "").replace("%5D", "").strip("[]"))
+    return host.replace("%5B", "").replace("%5D", "").strip("[]")
 
 
 def _too_many() -> Overloaded:

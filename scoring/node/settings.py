@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from scoring import addresses
 from scoring.limits import Limits
 from scoring.node import providers
 from scoring.node.files import write_atomically
@@ -62,8 +63,16 @@ def read(arguments: Sequence[str]) -> Settings:
         raise BadSettings("--workers is at least 1, and --node is a name without a slash")
     values = vars(given)
     limits = Limits(**{each.name: values.pop(each.name) for each in fields(Limits)})
+    _check_networks(limits.trusted)
     values["providers"], values["provider_options"] = providers.read(given.providers, given.provider_options)
     return Settings(limits=limits, **values)
+
+
+def _check_networks(words: str) -> None:
+    try:
+        addresses.networks(words)
+    except ValueError as error:
+        raise BadSettings(f"--trusted: {error}; write addresses or networks by comma") from None
 
 
 def read_request_key(settings: Settings) -> bytes:

@@ -10,7 +10,7 @@ from typing import cast
 import httptools
 
 from scoring import errors
-from scoring.crowd import household
+from scoring.addresses import household, is_in
 from scoring.errors import (
     BadRequest,
     BodyTooLarge,
@@ -57,8 +57,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        self._address = household(peer[0]) if isinstance(peer, tuple) else ""
-        if not self._shared.open.enter(self, self._address, proxy=not self._address):
+        host = peer[0] if isinstance(peer, tuple) else ""
+        self._address, many = household(host), not host or is_in(host, self._shared.proxies)
+        if not self._shared.open.enter(self, self._address, proxy=many):
             self._fail(errors.too_many_connections())
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -260,9 +261,8 @@ class Connection(asyncio.Protocol):
         elif self._pending or self._deaf:
             return
         elif not self._since:
-            if now - self._quiet_since > (
-                limits.idle_seconds if self._has_asked() else limits.first_byte_seconds
-            ):
+            patience = limits.idle_seconds if self._has_asked() else limits.first_byte_seconds
+            if now - self._quiet_since > patience:
                 self._transport.close()
         elif now - self._since > (limits.head_seconds if self.head is None else limits.body_seconds):
             self._fail(RequestTimeout("the request did not arrive in time"))

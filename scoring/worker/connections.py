@@ -6,6 +6,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from scoring import addresses
 from scoring.crowd import Crowd
 from scoring.errors import ScoringError
 from scoring.limits import Limits
@@ -40,6 +41,7 @@ class Connections:
         self.limits = limits
         self.draining = False
         self.held_bytes = 0
+        self.proxies = addresses.networks(limits.trusted)
         self.open: Crowd[Connection] = Crowd(limits.connections, limits.connections_per_address)
         self.heads: dict[bytes, Head] = {}
 

@@ -234,9 +234,43 @@ def test_strangers_in_any_number_have_a_queue_of_their_own(patient, opened):
     assert all(b"retry-after: 2" in answer for answer in answers if status(answer) == 503)
 
 
+def test_a_load_balancer_is_answered_at_once_however_many_wait(patient, opened):
+    """Who watches us is a stranger, and would end us where it has to wait among the others."""
+    slow = b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    asked = [opened(patient, ADDRESSES[2], slow) for _ in range(16)]
+    refused = httpx.get(f"http://127.0.0.1:{patient}/")
+    lives = httpx.get(f"http://127.0.0.1:{patient}/healthz")
+    ready = httpx.get(f"http://127.0.0.1:{patient}/readyz")
+    assert refused.status_code == 503, "the strangers' queue is full"
+    assert (lives.status_code, lives.json()) == (200, {"live": True})
+    assert "|probes|" in ready.text
+    head = httpx.head(f"http://127.0.0.1:{patient}/healthz")
+    assert (head.status_code, head.content) == (200, b"")
+    for one in asked:
+        heard(one)
+
+
+def test_one_person_leaves_room_for_anothers_upload(patient, opened):
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good-%s\r\nContent-Length: 3000000\r\n\r\nx"
+    for _ in range(2):
+        opened(patient, said=head % b"slow")
+    reading = f"http://127.0.0.1:{patient}/reading"
+    wait_until(lambda: httpx.get(reading, headers=BEARER).text == "2", "both uploads to be under way", 10)
+    answer = heard(opened(patient, said=head % b"slow"))
+    assert status(answer) == 503
+    assert b"retry-after: 2" in answer
+    assert b"requests of yours" in answer
+    other = {"Authorization": "Bearer good-other"}
+    sent = httpx.post(f"http://127.0.0.1:{patient}/", headers=other, content=b"x" * (2 << 20), timeout=10)
+    assert sent.status_code == 200
+    assert page(patient) == 200
+
+
 def test_inspections_wait_beside_the_pages_and_are_refused_where_too_many_do(patient, opened):
     inspect = KNOWN.replace(b"POST /", b"POST /inspect") + b"Connection: close\r\nContent-Length: 1\r\n\r\nx"
     asked = [opened(patient, said=inspect) for _ in range(9)]
+    other = inspect.replace(b"Bearer good", b"Bearer good-other")
+    assert status(heard(opened(patient, said=other))) == 200, "one person does not fill the queue"
     assert page(patient) == 200
     answers = [heard(one) for one in asked]
     assert {status(answer) for answer in answers} == {200, 503}

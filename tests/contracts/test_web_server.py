@@ -80,10 +80,12 @@ def test_open_waits_do_not_slow_the_pages(port, client):
 
 
 def test_slow_uploads_do_not_slow_the_pages_and_are_refused_before_they_are_read(port, client):
-    head = b"POST /%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Length: 900000000\r\n\r\n"
+    head = (
+        b"POST /%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good%s\r\nContent-Length: 900000000\r\n\r\n"
+    )
     slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
     for connection in slow:
-        connection.sendall(head % b"" + b"x" * 1000)
+        connection.sendall(head % (b"", b"-slow") + b"x" * 1000)
     wait_until(lambda: client.get("/reading", timeout=2).text == "2", "both uploads to be under way", 10)
     began = time.monotonic()
     assert client.get("/").status_code == 200
@@ -91,16 +93,16 @@ def test_slow_uploads_do_not_slow_the_pages_and_are_refused_before_they_are_read
     for connection in slow:
         connection.close()
     with socket.create_connection(("127.0.0.1", port)) as refused:
-        refused.sendall(head % b"refuse")
+        refused.sendall(head % (b"refuse", b""))
         refused.settimeout(10)
         assert refused.recv(1000).startswith(b"HTTP/1.1 403")
 
 
 def test_a_client_that_goes_away_leaves_no_thread_behind(port, client):
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Length: 9000000\r\n\r\n"
-    for _ in range(6):  # three times as many as there are threads for uploads
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good-%d\r\nContent-Length: 9000000\r\n\r\n"
+    for number in range(9):  # three times as many as there are threads for uploads
         with socket.create_connection(("127.0.0.1", port)) as gone:
-            gone.sendall(head + b"x")
+            gone.sendall(head % number + b"x")
     content = b"y" * (2 << 20)
     assert client.post("/", content=content).text.split("|")[6] == str(len(content))
 

@@ -7,7 +7,7 @@ import hashlib
 import threading
 import time
 
-from config.hybrid import ANSWERS, INSPECTS, WAITS, Hybrid
+from config.hybrid import ANSWERS, INSPECTS, LIVES, READY, WAITS, Hybrid
 from config.known import Known
 from config.pools import Pool, Pools
 
@@ -61,17 +61,23 @@ async def asgi(scope, receive, send):
 
 
 def kind(method, path):
-    return {"/wait": WAITS, "/inspect": INSPECTS}.get(path, ANSWERS)
+    return {"/wait": WAITS, "/inspect": INSPECTS, "/healthz": LIVES, "/readyz": READY}.get(path, ANSWERS)
 
 
 pools = Pools(
     pages=Pool("pages", 2, 50),
-    uploads=Pool("uploads", 2, 20),
-    inspections=Pool("inspections", 1, 2),
+    uploads=Pool("uploads", 3, 20, each=2),
+    inspections=Pool("inspections", 1, 3, each=3),
     strangers=Pool("strangers", 2, 8),
+    probes=Pool("probes", 1, 8),
     door=Pool("door", 1, 50),
 )
-known = Known(
-    lambda headers: headers.get("authorization", ""), lambda shown: shown == "Bearer good", pools.door
-)
+
+
+def whose(shown):
+    """`Bearer good` is good's, `Bearer good-7` somebody else's."""
+    return shown.removeprefix("Bearer ") if shown.startswith("Bearer good") else ""
+
+
+known = Known(lambda headers: headers.get("authorization", ""), whose, pools.door)
 application = Hybrid(asgi, wsgi, kind=kind, known=known, pools=pools)

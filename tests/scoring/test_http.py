@@ -300,6 +300,32 @@ def test_silent_and_unfinished_connections_in_any_number_keep_nobody_out(hasty):
                 assert client.infer("linear")[0] == 200
 
 
+def test_a_trusted_proxy_has_more_connections_than_one_address_may(tmp_path, store):
+    """It stands for many clients: by its address alone they would send each other away."""
+    extra = ["--connections-per-address", "3", "--trusted", "127.0.0.9,10.1.0.0/16"]
+    node = Node(tmp_path, store, workers=1, extra=extra).start()
+    try:
+        node.serve({"linear": model(1, [store.version(1, models.linear())])})
+        with ExitStack() as stack:
+
+            def opened(address: str) -> list[Wire]:
+                found = []
+                for _ in range(5):
+                    where = ("127.0.0.1", node.port)
+                    one = stack.enter_context(socket.create_connection(where, 10, (address, 0)))
+                    found.append(Wire(one))
+                    found[-1].send(request())
+                    assert found[-1].answer()[0] == 200
+                return found
+
+            proxied = opened("127.0.0.9")
+            assert opened("127.0.0.8")[0].closed()
+            proxied[0].send(request())
+            assert proxied[0].answer()[0] == 200
+    finally:
+        node.stop()
+
+
 def test_who_never_says_anything_is_let_go_soon(hasty):
     with hasty.connect() as connection:
         assert Wire(connection).closed()

@@ -23,6 +23,10 @@ def one_connection(db, monkeypatch):
         ("GET", "/api/v1/models/m/versions", hybrid.ANSWERS),
         ("GET", "/api/v1/releases/1/gates", hybrid.WAITS),
         ("POST", "/login", hybrid.ANSWERS),
+        ("GET", "/healthz", hybrid.LIVES),
+        ("HEAD", "/api/v1/healthz", hybrid.LIVES),
+        ("POST", "/healthz", hybrid.ANSWERS),
+        ("GET", "/readyz", hybrid.READY),
         ("GET", "/no/such/address", hybrid.ANSWERS),
     ],
 )
@@ -34,11 +38,11 @@ def test_a_token_makes_known_while_it_is_good(one_connection):
     amina = makers.person("amina", "contributor")
     row, secret = create_token("ci", owner=amina, by=amina, scopes=["upload"])
     shown = asgi.credential({"authorization": f"bearer {secret} "})
-    assert asgi.works(shown)
-    assert not asgi.works(asgi.credential({"authorization": f"Bearer {secret}x"}))
+    assert asgi.whose(shown)
+    assert not asgi.whose(asgi.credential({"authorization": f"Bearer {secret}x"}))
     row.owner.is_active = False
     row.owner.save()
-    assert not asgi.works(shown)
+    assert not asgi.whose(shown)
 
 
 def test_a_session_makes_known_who_is_logged_in(one_connection):
@@ -47,10 +51,22 @@ def test_a_session_makes_known_who_is_logged_in(one_connection):
     key = client.cookies["session"].value
     shown = asgi.credential({"cookie": f"theme=dark; session={key}"})
     assert shown == key
-    assert asgi.works(shown)
+    assert asgi.whose(shown)
     client.post("/logout")
-    assert not asgi.works(shown)
-    assert not asgi.works("made-up")
+    assert not asgi.whose(shown)
+    assert not asgi.whose("made-up")
+
+
+def test_all_tokens_and_sessions_of_a_person_are_one_person(one_connection):
+    """Else a second token would be a second share of the threads."""
+    amina, edda = makers.person("amina", "contributor"), makers.person("edda", "contributor")
+    secrets = [create_token("ci", owner=who, by=who, scopes=["upload"])[1] for who in (amina, amina, edda)]
+    client = Client()
+    client.force_login(amina)
+    shown = [f"Bearer {secret}" for secret in secrets] + [client.cookies["session"].value]
+    found = [asgi.whose(asgi.credential({"authorization": each})) for each in shown[:3]]
+    found.append(asgi.whose(shown[3]))
+    assert found[0] == found[1] == found[3] != found[2]
 
 
 @pytest.mark.parametrize("headers", [{}, {"cookie": "csrftoken=x"}, {"authorization": "Basic eDp5"}])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scoring.crowd import Crowd, household
+from scoring.addresses import household
+from scoring.crowd import Crowd
 
 
 class Guest:
