@@ -188,10 +188,10 @@ def _apart(*parts: Callable[[], object]) -> None:
 
 @shared_task(name="releases.roll_up", ignore_result=True)
 def roll_up() -> None:
-    """Once a minute: what is counted per minute stays small, no answer is kept longer than promised, and
+    """Once a minute: no count and no answer is kept longer than promised, and
     whoever shares this Redis by mistake is found out.
     """
-    _apart(counters.roll_up, predictions.forget_old, owners.complete, mailing.forget_old, publishing.say_here)
+    _apart(counters.forget_old, predictions.forget_old, owners.complete, mailing.forget_old, publishing.say_here)
 
 
 @shared_task(name="releases.mail", ignore_result=True)

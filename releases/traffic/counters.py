@@ -1,4 +1,4 @@
-"""Counters of the nodes become rows: each flush exactly once, minutes into hours, hours into days.
+"""Counters of the nodes become rows: each flush exactly once, in its minute, its hour and its day.
 
 Nothing is recorded in the log: counters are measurements, no decisions.
 """
@@ -10,28 +10,27 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
-
 from registry.models import RegisteredModel
 from registry.names import is_slug
 from registry.transactions import write
 from releases.dataplane import Batch
 from releases.figures import NOT_CLIENTS
 from releases.models import CounterShipment, Environment, FeedbackShipment, NodeTraffic, Traffic
+from releases.spans import DAY, HOUR, MINUTE
 from releases.traffic import intake, predictions
 from scoring.telemetry import Cell, Meter, Meters
 
-MINUTE, HOUR, DAY = 60, 3600, 86_400
 KEPT = {MINUTE: timedelta(hours=26), HOUR: timedelta(days=62), DAY: timedelta(days=731)}
-"""How long rows of a span are kept: at most 1,560 + 1,488 + 731 for one arm of one version. Nodes
-have no days."""
+"""How long rows of a span are kept: at most 1,560 + 1,488 + 731 for one arm of one version. A chart reads
+rows of one span only. Nodes have no days."""
+SPANS: dict[Any, tuple[int, ...]] = {Traffic: (MINUTE, HOUR, DAY), NodeTraffic: (MINUTE, HOUR)}
 COUNTED = {
     Traffic: ("requests", "rows", "seconds", "codes", "buckets", "outside", "beyond"),
     NodeTraffic: ("requests", "rows", "seconds", "codes", "buckets"),
 }
 _METERED = {"codes": "errors"}
 """Columns that have another name in a meter."""
-_ROLLED_AT_ONCE = 5000
+FORGOTTEN_AT_ONCE = 5000
 _OLDEST_FLUSH = timedelta(days=7)
 log = logging.getLogger(__name__)
 
@@ -112,11 +111,28 @@ def _upsert(
     environment: Environment,
     names: tuple[str, ...],
     found: Mapping[tuple[Any, ...], Meter],
-    span: int = MINUTE,
 ) -> None:
-    """Add to the rows that are there, make the others. Serial, because the caller holds the log's head."""
-    if not found:
-        return
+    """Add to the rows of each span that are there, make the others. `names` end in the minute."""
+    for span in SPANS[kind]:
+        sums: dict[tuple[Any, ...], Meter] = {}
+        for key, meter in found.items():
+            _merge(sums, (*key[:-1], _begun(key[-1], span)), meter)
+        if sums:
+            _upsert_span(kind, environment, names, sums, span)
+
+
+def _begun(at: datetime, span: int) -> datetime:
+    return datetime.fromtimestamp(at.timestamp() // span * span, UTC)
+
+
+def _upsert_span(
+    kind: Any,
+    environment: Environment,
+    names: tuple[str, ...],
+    found: Mapping[tuple[Any, ...], Meter],
+    span: int,
+) -> None:
+    """Serial, because the caller holds the log's head."""
     narrowed = {f"{names[0]}__in": {key[0] for key in found}, "at__in": {key[-1] for key in found}}
     stored = kind.objects.filter(environment=environment, span=span, **narrowed)
     rows = {tuple(getattr(row, name) for name in names): row for row in stored}
@@ -148,37 +164,17 @@ def _fill(row: Row, meter: Meter) -> None:
 # ---- what keeps the tables bounded
 
 
-def roll_up(now: datetime | None = None) -> int:
-    """Sum old minutes into hours and old hours into days, and forget what is older; how many rows went."""
+def forget_old(now: datetime | None = None) -> int:
+    """Delete rows whose time is over, at most FORGOTTEN_AT_ONCE of each span; how many went."""
     moment = now or datetime.now(UTC)
     gone = 0
-    for kind, names in ((Traffic, ("model_id", "version", "arm")), (NodeTraffic, ("node",))):
-        gone += _coarsen(kind, names, MINUTE, HOUR, moment)
-        if kind is Traffic:
-            gone += _coarsen(kind, names, HOUR, DAY, moment)
+    for kind, spans in SPANS.items():
+        for span in spans:
+            old = kind.objects.filter(span=span, at__lt=moment - KEPT[span]).order_by("at")
+            with write():
+                keys = list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+                gone += kind.objects.filter(pk__in=keys).delete()[0]
     with write():
-        for kind, span in ((Traffic, DAY), (NodeTraffic, HOUR)):
-            gone += _older(kind, span, moment).delete()[0]
         for marks in (CounterShipment, FeedbackShipment):
             marks.objects.filter(at__lt=moment - KEPT[HOUR]).delete()
     return gone
-
-
-def _coarsen(kind: Any, names: tuple[str, ...], fine: int, coarse: int, now: datetime) -> int:
-    with write():
-        rows = list(_older(kind, fine, now).order_by("at")[:_ROLLED_AT_ONCE])
-        sums: dict[int, dict[tuple[Any, ...], Meter]] = {}
-        for row in rows:
-            start = datetime.fromtimestamp(row.at.timestamp() // coarse * coarse, UTC)
-            key = (*(getattr(row, name) for name in names), start)
-            place = sums.setdefault(row.environment_id, {})
-            place.setdefault(key, Meter()).add(as_counted(row))
-        for environment in Environment.objects.filter(pk__in=sums):
-            _upsert(kind, environment, (*names, "at"), sums[environment.pk], coarse)
-        kind.objects.filter(pk__in=[row.pk for row in rows]).delete()
-    return len(rows)
-
-
-def _older(kind: Any, span: int, now: datetime) -> QuerySet[Any]:
-    found: QuerySet[Any] = kind.objects.filter(span=span, at__lt=now - KEPT[span])
-    return found
