@@ -1,9 +1,9 @@
-"""What was counted, read back: sums over a time, per version, arm or node, and lines over the last hour."""
+"""What was counted, read back: sums per version and arm. Lines over a time are in `series`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,11 +11,11 @@ from typing import Any
 from django.db.models import QuerySet
 
 from registry.models import RegisteredModel
-from releases.models import Environment, NodeTraffic, PredictionSegment, Traffic
+from releases.models import PredictionSegment, Traffic
+from releases.spans import MINUTE
 from scoring.telemetry import quantile
 
-HOUR = timedelta(hours=1)
-MINUTES = 60
+AN_HOUR = timedelta(hours=1)
 INTERNAL, MIRROR = "internal", "mirror"
 NOT_CLIENTS = (INTERNAL, MIRROR)
 """Arms of calls that no client waits for: our own at verification, and copies for a shadow version."""
@@ -83,15 +83,6 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """The last hour minute by minute, the oldest first: requests a second, and p99 where anybody asked."""
-
-    started: datetime
-    rate: list[float]
-    p99_ms: list[float | None]
-
-
-@dataclass(frozen=True, slots=True)
 class ArmFigures:
     """One arm of one version in one environment."""
 
@@ -101,19 +92,11 @@ class ArmFigures:
     figures: Figures
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """The sum over the last hour, and the hour's line."""
-
-    figures: Figures
-    line: Line
-
-
 def by_arm(
     model: RegisteredModel, since: datetime | None = None, *, internal: bool = False
 ) -> list[ArmFigures]:
-    """What each arm of each version was asked since then (an hour ago), the newest version first."""
-    rows = Traffic.objects.filter(model=model, at__gte=since or datetime.now(UTC) - HOUR)
+    """What each arm of each version was asked since then (an hour ago), by its minutes, the newest first."""
+    rows = Traffic.objects.filter(model=model, span=MINUTE, at__gte=since or datetime.now(UTC) - AN_HOUR)
     if not internal:
         rows = rows.exclude(arm=INTERNAL)
     found: dict[tuple[str, int, str], Figures] = {}
@@ -128,44 +111,9 @@ def segments(model: RegisteredModel) -> QuerySet[PredictionSegment]:
     return found.order_by("-pk")
 
 
-def of_model(model: RegisteredModel, environment: Environment, version: int | None = None) -> Observed:
-    """All that clients asked of a model, or of one version, in the last hour."""
-    rows = Traffic.objects.filter(model=model, environment=environment, span=60, at__gte=_an_hour_ago())
-    if version is not None:
-        rows = rows.filter(version=version)
-    return _observed(rows.exclude(arm__in=NOT_CLIENTS))
-
-
-def of_nodes(environment: Environment, nodes: Sequence[str]) -> dict[str, Observed]:
-    """The last hour of each of these nodes, in one query."""
-    rows = NodeTraffic.objects.filter(
-        environment=environment, node__in=nodes, span=60, at__gte=_an_hour_ago()
-    )
-    found: dict[str, list[Any]] = {name: [] for name in nodes}
-    for row in rows:
-        found[row.node].append(row)
-    return {name: _observed(mine) for name, mine in found.items()}
-
-
-def together(observed: Iterable[Observed]) -> Figures:
+def together(several: Iterable[Figures]) -> Figures:
     """The sum over several."""
     total = Figures()
-    for each in observed:
-        total.add(each.figures)
+    for each in several:
+        total.add(each)
     return total
-
-
-def _an_hour_ago() -> datetime:
-    return datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=MINUTES - 1)
-
-
-def _observed(rows: Iterable[Any]) -> Observed:
-    started, total = _an_hour_ago(), Figures()
-    minutes = [Figures() for _ in range(MINUTES)]
-    for row in rows:
-        total.add(row)
-        place = int((row.at - started).total_seconds() // 60)
-        if 0 <= place < MINUTES:
-            minutes[place].add(row)
-    rate = [minute.requests / 60 for minute in minutes]
-    return Observed(total, Line(started, rate, [minute.p99_ms for minute in minutes]))

@@ -12,9 +12,10 @@ from django.conf import settings
 from django.db.models import Max
 
 from formats.heartbeat import Heartbeat, Worker
-from releases import dataplane, figures, selectors
-from releases.figures import Observed
+from releases import dataplane, selectors, series
 from releases.models import Environment, NodeTraffic
+from releases.series import Observed
+from releases.spans import MINUTE
 
 _STRANGE = "It also says what is not understood here: %s. It may be of another version of Assay."
 _UNREADABLE = (
@@ -69,7 +70,7 @@ class Node:
     @property
     def rate(self) -> float:
         """Requests a second in the last whole minute."""
-        return self.observed.line.rate[-2]
+        return self.observed.points[-2].rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def _of(client: Any, environment: Environment, visible: Collection[str] | None) 
     wanted = {row.model.name: row.revision for row in selectors.current_routes(environment)}
     counted = _last_counted(environment)
     names = sorted({beat.node for beat in beats} | set(counted))
-    observed = figures.of_nodes(environment, names)
+    observed = series.of_nodes(environment, names)
     spoken = {beat.node: beat for beat in beats}
     return [
         _node(spoken[name], environment, sequence, wanted, observed[name], visible)
@@ -113,7 +114,8 @@ def _of(client: Any, environment: Environment, visible: Collection[str] | None) 
 
 def _last_counted(environment: Environment) -> dict[str, datetime]:
     """When the nodes that counted in the last hour did so last."""
-    rows = NodeTraffic.objects.filter(environment=environment, at__gte=datetime.now(UTC) - timedelta(hours=1))
+    since = datetime.now(UTC) - timedelta(hours=1)
+    rows = NodeTraffic.objects.filter(environment=environment, span=MINUTE, at__gte=since)
     return dict(rows.values_list("node").annotate(last=Max("at")).values_list("node", "last"))
 
 

@@ -205,9 +205,3 @@ def authors(of: RegisteredModel) -> list[str]:
     """Who uploaded the versions of a model."""
     found = ModelVersion.objects.filter(model=of).order_by("uploaded_by__username")
     return list(found.values_list("uploaded_by__username", flat=True).distinct())
-
-
-def trend(of: RegisteredModel, most: int) -> list[ModelVersion]:
-    """The last versions, newest first, whatever the list is filtered by."""
-    newest = ModelVersion.objects.filter(model=of).order_by("-number").only("pk", "number", "model_id")
-    return list(newest[:most])

@@ -112,8 +112,69 @@ function matchTyped(input) {
   if (button) button.disabled = ![typed, typedToo].includes(input.value.trim());
 }
 
+/* --- charts: the arrow keys and the pointer walk over their points, beside each other together --- */
+let walked = null;
+const hits = (plot) => all(".hit", plot);
+
+function showPoint(plot, place) {
+  for (const each of all("[data-plot]", plot.closest("[data-plots]"))) {
+    const parts = hits(each);
+    all(".hit--shown", each).forEach((hit) => hit.classList.remove("hit--shown"));
+    const hit = parts[Math.min(place, parts.length - 1)];
+    hit.classList.add("hit--shown");
+    const told = each.closest(".plot").querySelector("[data-told]");
+    told.textContent = hit.querySelector("title").textContent;
+    told.dataset.shows = "";
+    each.setAttribute("aria-valuenow", String(place));
+    each.setAttribute("aria-valuetext", told.textContent);
+  }
+}
+
+function hidePoints(plot) {
+  for (const each of all("[data-plot]", plot.closest("[data-plots]"))) {
+    all(".hit--shown", each).forEach((hit) => hit.classList.remove("hit--shown"));
+    const told = each.closest(".plot").querySelector("[data-told]");
+    told.textContent = told.dataset.usual;
+    delete told.dataset.shows;
+  }
+}
+
+function walkPlot(event, plot) {
+  const last = hits(plot).length - 1;
+  const now = Number(plot.getAttribute("aria-valuenow"));
+  const steps = { ArrowLeft: now - 1, ArrowRight: now + 1, ArrowDown: now - 1, ArrowUp: now + 1,
+    PageDown: now - 10, PageUp: now + 10, Home: 0, End: last };
+  if (!(event.key in steps)) return;
+  event.preventDefault();
+  showPoint(plot, Math.min(Math.max(steps[event.key], 0), last));
+}
+
+/* A drawing becomes something to walk along only where walking works. */
+function preparePlots(root) {
+  for (const plot of all("[data-plot]", root)) {
+    const last = hits(plot).length - 1;
+    if (last < 0 || plot.getAttribute("role") === "slider") continue;
+    const facts = { role: "slider", tabindex: "0", "aria-label": plot.dataset.plot, "aria-valuemin": "0",
+      "aria-valuemax": String(last), "aria-valuenow": String(last), "aria-valuetext": plot.getAttribute("aria-label") };
+    for (const [name, value] of Object.entries(facts)) plot.setAttribute(name, value);
+  }
+}
+
+document.addEventListener("focusin", ({ target }) => {
+  if (target.matches("[data-plot]")) showPoint(target, Number(target.getAttribute("aria-valuenow")));
+});
+document.addEventListener("focusout", ({ target }) => { if (target.matches("[data-plot]")) hidePoints(target); });
+document.addEventListener("pointermove", ({ target }) => {
+  const hit = target instanceof Element ? target.closest(".hit") : null;
+  const plot = hit?.closest("[data-plot]");
+  if (walked && walked !== plot && walked !== document.activeElement && walked.isConnected) hidePoints(walked);
+  if (plot) showPoint(plot, hits(plot).indexOf(hit));
+  walked = plot ?? null;
+}, { passive: true });
+
 function prepare(root = document) {
   tellTimes(root);
+  preparePlots(root);
   for (const button of all("[data-copy]", root)) button.hidden = false;
   for (const input of all("[data-typed]", root)) matchTyped(input);
   for (const opener of all("[data-palette-opener]", root)) opener.hidden = false;
@@ -143,6 +204,7 @@ document.addEventListener("keydown", (event) => {
   const typing = target.closest("input, textarea, select, [contenteditable]");
   if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) openPalette(event);
   if (target.closest("#palette")) walkPalette(event, target);
+  if (target.matches("[data-plot]")) walkPlot(event, target);
   if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
     const search = document.querySelector("[data-search]");
     if (search) { event.preventDefault(); search.focus(); }
@@ -155,6 +217,7 @@ document.addEventListener("input", (event) => {
 
 /* --- htmx: keep what the reader opened, never swallow what somebody is typing --- */
 let opened = [];
+let walkedOn = null;
 const isPolled = (config) => config?.triggeringEvent === undefined || config.triggeringEvent === null;
 
 /* What was pressed is gone with the swap: the focus goes to what the panel says now, which is read out. */
@@ -176,12 +239,18 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     return;
   }
   opened = all("details[open][id]", target).map((fold) => fold.id);
+  const plot = target.contains(document.activeElement) && document.activeElement.closest("[data-plot]");
+  walkedOn = plot ? { id: plot.id, place: plot.getAttribute("aria-valuenow") } : null;
 });
 
 document.addEventListener("htmx:afterSettle", (event) => {
   for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
   opened = [];
   prepare(document);
+  const plot = walkedOn && document.getElementById(walkedOn.id);
+  plot?.setAttribute("aria-valuenow", walkedOn.place);
+  plot?.focus({ preventScroll: true });
+  walkedOn = null;
   const news = event.target.querySelector?.("[data-focus]");
   if (news) news.focus();
   else if (event.detail.requestConfig?.verb === "post") tellOutcome();

@@ -1,7 +1,6 @@
-"""Small charts, drawn on the server: geometry by pure functions, SVG in templates/components/charts.
+"""Charts, drawn on the server: geometry by `registry.charts`, SVG in templates/components/charts.
 
-Horizontal places are percentages of the drawing's width, so that a chart is as wide as its column
-while its words keep their size. Each template puts a table with the same numbers beside the drawing.
+A table with the same numbers stands beside each drawing.
 """
 
 from __future__ import annotations
@@ -11,27 +10,13 @@ from typing import Any
 
 from django import template
 
+from registry.charts.lines import LineChart
+from registry.charts.scales import Scale, anchor, around
+from registry.charts.trend import TrendChart
+
 register = template.Library()
 
 Geometry = dict[str, Any]
-
-
-def scale(values: Sequence[float], room: float = 0.12) -> tuple[float, float]:
-    """A domain that holds all values with some room on both sides; never of width zero."""
-    low, high = min(values), max(values)
-    width = (high - low) or abs(high) or 1.0
-    return low - room * width, high + room * width
-
-
-def place(value: float, domain: tuple[float, float]) -> float:
-    """Where a value lies in the domain, in percent of its width, kept inside."""
-    low, high = domain
-    return round(min(max((value - low) / (high - low), 0.0), 1.0) * 100, 3)
-
-
-def anchor(x: float) -> str:
-    """How a word at `x` percent is set, so that it stays inside the drawing."""
-    return "start" if x < 12 else "end" if x > 88 else "middle"
 
 
 @register.inclusion_tag("components/charts/interval.html")
@@ -55,11 +40,10 @@ def interval_bar(
     estimate = plain(estimate) or 0.0
     low, high, range_low, range_high = (plain(v) for v in (low, high, range_low, range_high))
     known = [v for v in (estimate, low, high, range_low, range_high, other) if v is not None]
-    domain = scale(known)
-    ends = [place(domain[i] if v is None else v, domain) for i, v in enumerate((low, high))]
-    box = [place(domain[i] if v is None else v, domain) for i, v in enumerate((range_low, range_high))]
-    x = place(estimate, domain)
-    marks = [(v, place(v, domain)) for v in (range_low, range_high) if v is not None]
+    domain = around(known)
+    ends, box = _reach(domain, low, high), _reach(domain, range_low, range_high)
+    x = domain.place(estimate)
+    marks = [(v, domain.place(v)) for v in (range_low, range_high) if v is not None]
     return {
         "label": label,
         "x": x,
@@ -70,10 +54,17 @@ def interval_bar(
         "box_width": round(box[1] - box[0], 3),
         "has_range": bool(marks),
         "marks": [{"value": v, "x": at, "anchor": anchor(at)} for v, at in marks],
-        "other": None if other is None else {"value": other, "x": place(other, domain)},
+        "other": None if other is None else {"value": other, "x": domain.place(other)},
         "good": good,
         "values": {"estimate": estimate, "low": low, "high": high, "range": (range_low, range_high)},
     }
+
+
+def _reach(domain: Scale, low: float | None, high: float | None) -> tuple[float, float]:
+    """From where to where, to the ends of the drawing where it is open."""
+    return domain.place(domain.low if low is None else low), domain.place(
+        domain.high if high is None else high
+    )
 
 
 PERCENTILES = ("p50", "p90", "p99")
@@ -94,18 +85,18 @@ def latency_bars(
         if ours.get(p) is not None
     ]
     top = max([v for row in rows for v in row[1:] if v is not None], default=1.0) or 1.0
-    domain = (0.0, top * 1.02)
+    domain = Scale(0.0, top * 1.02)
     drawn = []
     for index, (percentile, value, other, limit) in enumerate(rows):
         drawn.append(
             {
                 "name": percentile,
                 "value": value,
-                "width": place(value, domain),
+                "width": domain.place(value),
                 "other": other,
-                "other_width": None if other is None else place(other, domain),
+                "other_width": None if other is None else domain.place(other),
                 "limit": limit,
-                "limit_x": None if limit is None else place(limit, domain),
+                "limit_x": None if limit is None else domain.place(limit),
                 "over": limit is not None and value > limit,
                 "y": index * 44,
             }
@@ -152,18 +143,6 @@ def plain(value: object) -> float | None:
     return float(inner) if isinstance(inner, int | float) and not isinstance(inner, bool) else None
 
 
-@register.inclusion_tag("components/charts/sparkline.html")
-def sparkline(values: Sequence[float | None], label: str) -> Geometry:
-    """A line of at least two values in a box of 100 by 30; missing ones are skipped."""
-    known = [(i, v) for i, v in enumerate(values) if v is not None]
-    if len(known) < 2:
-        return {"points": "", "label": label, "values": [v for _, v in known]}
-    domain = scale([v for _, v in known])
-    last = len(values) - 1
-    points = " ".join(f"{i / last * 96 + 2:.2f},{28 - place(v, domain) * 0.26:.2f}" for i, v in known)
-    return {"points": points, "label": label, "values": [v for _, v in known]}
-
-
 @register.inclusion_tag("components/charts/shares.html")
 def share_bar(shares: Sequence[tuple[str, float]], label: str = "share of requests") -> Geometry:
     """Who gets which part of the whole; names with parts that add up to about 1."""
@@ -184,32 +163,13 @@ def share_bar(shares: Sequence[tuple[str, float]], label: str = "share of reques
     return {"parts": parts, "label": label}
 
 
-@register.inclusion_tag("components/charts/minutes.html")
-def minutes(values: Sequence[float | None], label: str, unit: str, series: int = 1) -> Geometry:
-    """Values of consecutive minutes up to now, from zero up, in a box of 100 by 40; None leaves a gap."""
-    known = [value for value in values if value is not None]
-    top = max(known, default=None)
-    height, last = (top or 1.0) * 1.08, max(len(values) - 1, 1)
-    dots = [None if v is None else (round(i / last * 100, 2), round(39 - v / height * 38, 2))
-            for i, v in enumerate(values)]  # fmt: skip
-    runs: list[list[tuple[float, float]]] = [[]]
-    for dot in dots:
-        if dot is not None:
-            runs[-1].append(dot)
-        elif runs[-1]:
-            runs.append([])
-    drawn = [run if len(run) > 1 else [run[0], (run[0][0] + 0.8, run[0][1])] for run in runs if run]
-    whole = drawn[0] if len(drawn) == 1 and len(known) == len(values) else []
-    tens = [values[start : start + 10] for start in range(0, len(values), 10)]
-    return {
-        "label": label,
-        "unit": unit,
-        "series": series,
-        "top": top,
-        "lines": [" ".join(f"{x},{y}" for x, y in run) for run in drawn],
-        "area": " ".join(f"{x},{y}" for x, y in [*whole, (100, 39), (0, 39)]) if whole else "",
-        "tens": [
-            (len(values) - 10 * place, max((v for v in ten if v is not None), default=None))
-            for place, ten in enumerate(tens)
-        ],
-    }
+@register.inclusion_tag("components/charts/line.html")
+def line_plot(chart: LineChart, *key: object) -> Geometry:
+    """A line over time; `key` tells it from the others on its page."""
+    return {"chart": chart, "key": "-".join(map(str, key))}
+
+
+@register.inclusion_tag("components/charts/trend.html")
+def trend_plot(chart: TrendChart) -> Geometry:
+    """A metric over versions."""
+    return {"chart": chart}

@@ -12,11 +12,14 @@ from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
+from registry.charts.numbers import DASH, figure, rough
 from registry.web import cards
 
 register = template.Library()
+register.filter(figure)
+register.filter(rough)
 
-DASH, TIMES = "\u2013", "\u00d7"
+TIMES = "\u00d7"
 
 Look = dict[str, str]
 
@@ -260,31 +263,6 @@ def dialog(content: SafeString, id: str, title: str) -> SafeString:
 def scroll(content: SafeString, label: str) -> SafeString:
     """A region that scrolls sideways by itself, so that the page never does."""
     return render_to_string("components/scroll.html", {"content": content, "label": label})
-
-
-@register.filter
-def figure(value: object) -> str:
-    """A number as people read it: at most four significant digits, thousands apart, a dash for none."""
-    if value is None or value == "":
-        return DASH
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, int):
-        return f"{value:,}".replace(",", "\u202f")
-    if value and (abs(value) >= 1e7 or abs(value) < 1e-4):
-        return f"{value:.3g}"
-    return f"{value:,.0f}".replace(",", "\u202f") if abs(value) >= 10_000 else f"{value:.4g}"
-
-
-@register.filter
-def rough(value: float | None) -> str:
-    """A measured number that is known to two digits and claims no more."""
-    if value is None:
-        return DASH
-    if not value:
-        return "0"
-    places = max(1 - math.floor(math.log10(abs(value))), 0)
-    return figure(float(round(value, places))) if abs(value) < 100 else figure(round(value))
 
 
 @register.filter

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from releases.api import comparing, environments, feedback, listing, observing, releasing, uploads, waiting
+from releases.api import (
+    charting,
+    comparing,
+    environments,
+    feedback,
+    listing,
+    observing,
+    releasing,
+    uploads,
+    waiting,
+)
 
 urlpatterns = [
     path("models", listing.Models.as_view(), name="api-models"),
@@ -37,6 +47,8 @@ urlpatterns = [
     ),
     path("environments/<str:environment>/nodes", observing.Nodes.as_view(), name="api-nodes"),
     path("models/<str:model>/traffic", observing.Traffic.as_view(), name="api-model-traffic"),
+    path("models/<str:model>/traffic/lines", charting.TrafficLines.as_view(), name="api-model-traffic-lines"),
+    path("models/<str:model>/metric", charting.MetricTrend.as_view(), name="api-model-metric"),
     path("models/<str:model>/predictions", observing.Predictions.as_view(), name="api-predictions"),
     path(
         "models/<str:model>/predictions/<str:digest>",

@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from registry.charts.numbers import figure
 from registry.errors import NotFound
-from registry.templatetags.ui import figure
 from registry.web.exporting import csv_line, download, neutral
 from registry.web.pages import page
 from releases.comparing import kept, telling

@@ -20,12 +20,11 @@ from registry.web.pages import page
 from releases import evidence, lists, policies, selectors
 from releases.events import Kind
 from releases.lifecycle import Action
-from releases.web import going_back, nodes, policy, policy_words, sentences, snippets
+from releases.web import going_back, policy, policy_words, sentences, snippets, traffic, trends
 from releases.web.filters import ModelFilter, VersionFilter
 from releases.web.roster import members
 
 PAGE_SIZE = 25
-TREND = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +89,12 @@ def model(request: HttpRequest, name: str) -> HttpResponseBase:
         "live": live,
         "versions": versions,
         "rows": rows,
-        "trend": _trend(version_rows(lists.trend(found, TREND))),
+        "trend": trends.shown(request, found),
         "releases": selectors.lines_of(found)[:10],
         "members": people,
         "rules": policy_words.rules(model_policy.parse(found.policy)),
         "proposed": policy.proposed(found, access(request.user, None, found), people),
-        **nodes.asked(found),
+        **traffic.shown(request, found),
         "feedback": selectors.feedback_by_version(found, {v.number for v in versions.rows}),
         "tags": found.tags.filter(version=None),
         "aliases": found.aliases.filter(version__in=versions.rows),
@@ -146,14 +145,6 @@ def _tone(quality: evidence.Quality | None, delta: float | None) -> str:
     if metric is None or not delta:
         return ""
     return "positive" if (delta > 0) == metric.higher_is_better else "danger"
-
-
-def _trend(rows: Sequence[Row]) -> tuple[str, list[float | None]]:
-    """The newest version's metric, and its values in the last versions, the oldest first."""
-    metric = next((row.quality.metric for row in rows if row.quality), "")
-    values = [row.quality.value if row.quality and row.quality.metric == metric else None for row in rows]
-    values.reverse()
-    return metric, values
 
 
 def _live(asker: Any, model: Any) -> list[Live]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
@@ -11,6 +10,7 @@ from django.shortcuts import render
 from registry import selectors as registry_selectors
 from registry.web.pages import page
 from releases import figures, fleet, selectors
+from releases.web import drawing
 
 PAGE_SIZE = 20
 WORST_FIRST = (
@@ -47,12 +47,13 @@ def nodes(request: HttpRequest) -> HttpResponseBase:
     shown_nodes = _cut(found, request.GET.get("cursor", ""))
     context = {
         "nodes": shown_nodes,
+        "lines": {node.name: drawing.of_node(node.observed) for node in shown_nodes.rows},
         "titles": registry_selectors.titles(model.name for node in shown_nodes.rows for model in node.models),
         "problem": known.problem,
         "total": len(found),
         "well": sum(node.state == "ready" for node in found),
         "rate": sum(node.rate for node in found),
-        "figures": figures.together(node.observed for node in found),
+        "figures": figures.together(node.observed.figures for node in found),
         "environments": [each.name for each in names],
         "chosen": chosen,
         "here": request.get_full_path(),
@@ -69,37 +70,3 @@ def _cut(found: list[fleet.Node], cursor: str) -> Slice:
         str(after) if after < len(found) else "",
         str(max(start - PAGE_SIZE, 0)) if start else "",
     )
-
-
-@page
-def traffic(request: HttpRequest, name: str) -> HttpResponseBase:
-    """The last hour of a model, or of one `version` of it: the part of a page that refreshes."""
-    model = registry_selectors.model(name, request.user)
-    number = request.GET.get("version", "")
-    version = int(number) if number.isdecimal() and len(number) < 9 else None
-    return render(request, "releases/_traffic.html", {"model": model, **asked(model, version)})
-
-
-def asked(model: Any, version: int | None = None) -> dict[str, Any]:
-    """What `_traffic.html` shows: the arms that were asked, and a line for each environment."""
-    arms = [arm for arm in figures.by_arm(model) if version in (None, arm.version)]
-    environments = {arm.environment for arm in arms}
-    lines = [
-        (each.name, figures.of_model(model, each, version))
-        for each in selectors.environments()
-        if each.name in environments
-    ]
-    return {"arms": arms, "lines": lines, "beyond": _beyond(arms), "asked_version": version}
-
-
-def _beyond(arms: list[figures.ArmFigures]) -> list[dict[str, Any]]:
-    """A line for each input of each version that was asked beyond its limits, over all arms of clients."""
-    versions: dict[int, figures.Figures] = {}
-    for arm in arms:
-        if arm.arm not in figures.NOT_CLIENTS:
-            versions.setdefault(arm.version, figures.Figures()).add(arm.figures)
-    return [
-        {"version": version, "limits": found, "requests": summed.requests}
-        for version, summed in versions.items()
-        for found in summed.beyond_limits
-    ]

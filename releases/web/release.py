@@ -23,7 +23,7 @@ from releases.comparing import versions as comparing
 from releases.events import Kind
 from releases.lifecycle import Action, State
 from releases.services import gating, reviews
-from releases.web import answers, deeds, facts, nodes, sentences
+from releases.web import answers, deeds, facts, sentences, traffic
 from releases.web.roster import members
 
 BEFORE_ANSWERS_WERE_KEPT = (
@@ -180,7 +180,7 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
         "rolled_away": rollout is not None and facts.went_back(rollout),
         "version_text": str(found.version.number),
         "model": found.model,
-        **nodes.asked(found.model, found.version.number),
+        **traffic.shown(request, found.model, found.version.number),
         "feedback": selectors.feedback_by_version(found.model, [found.version.number]).get(
             found.version.number
         ),

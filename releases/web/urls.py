@@ -16,6 +16,7 @@ from releases.web import (
     policy,
     release,
     search,
+    traffic,
     version,
 )
 
@@ -41,6 +42,6 @@ urlpatterns = [
     path("releases/<int:pk>/back", going_back.choose, name="release-back"),
     path("releases/<int:pk>/retry", release.retry, name="release-retry"),
     path("nodes/", nodes.nodes, name="nodes"),
-    path("models/<str:name>/traffic", nodes.traffic, name="model-traffic"),
+    path("models/<str:name>/traffic", traffic.traffic, name="model-traffic"),
     path("health/", health.health, name="health"),
 ]

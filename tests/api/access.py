@@ -109,6 +109,8 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "api-token": {"DELETE": NOBODY},
     "api-nodes": {"GET": SESSION_OR_TOKEN},
     "api-model-traffic": {"GET": SEES_THE_MODEL},
+    "api-model-traffic-lines": {"GET": SEES_THE_MODEL},
+    "api-model-metric": {"GET": SEES_THE_MODEL},
     "api-predictions": {"GET": READS_ANSWERS | {"audit token"}},
     "api-prediction-segment": {"GET": NOBODY},
     "api-feedback": {"POST": PEOPLE | {"ci token"}},

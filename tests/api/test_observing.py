@@ -12,6 +12,7 @@ from django.test import override_settings
 
 from registry.models import Artifact, Event, Role, VersionFile
 from registry.stores import artifact_store
+from releases.lifecycle import State
 from releases.models import PredictionSegment, Route
 from releases.services import publishing
 from releases.traffic import counters, predictions
@@ -119,6 +120,62 @@ def test_traffic_is_told_by_version_and_arm(ci, digits, place):
     assert len(ci.get("/models/digits/traffic", {"version": 2}).json()["arms"]) == 1
     assert ci.get("/models/digits/traffic", {"environment": "elsewhere"}).json()["arms"] == []
     assert ci.get("/models/digits/traffic", {"minutes": 0}).status_code == 422
+
+
+def test_the_numbers_of_the_charts_are_told_point_by_point(ci, digits, place):
+    client, environment = place
+    minute = datetime.now(UTC).timestamp() // 60 * 60
+    spoken.flush(
+        client, environment.name, "n1", 1, {("digits", 2, "champion"): [0.004] * 9}, errors=1, at=minute
+    )
+    shadow = {("digits", 3, "mirror"): [0.1] * 5, ("digits", 3, "internal"): [0.1]}
+    spoken.flush(client, environment.name, "n1", 2, shadow, at=minute)
+    spoken.flush(client, environment.name, "n1", 3, {("digits", 1, "champion"): [0.1]}, at=minute - 7200)
+    traffic.ingest(environment)
+
+    def lines(**asked):
+        return ci.get("/models/digits/traffic/lines", asked).json()
+
+    hour = lines()
+    (line,) = hour["lines"]
+    assert (hour["span"], hour["step_seconds"], hour["counted_since"]) == ("1h", 60, None)
+    assert (line["environment"], len(line["points"])) == (environment.name, 60)
+    (asked,) = [point for point in line["points"] if point["requests"]]
+    assert (asked["requests"], asked["errors"], asked["error_rate"]) == (10, 1, 0.1)
+    assert asked["p99_ms"] == pytest.approx(4, rel=0.07)
+    assert line["points"][0]["p99_ms"] is None
+    assert [(arm["version"], arm["arm"]) for arm in hour["arms"]] == [(3, "mirror"), (2, "champion")]
+    for span, points in (("15m", 15), ("6h", 180), ("24h", 144), ("7d", 168), ("30d", 180), ("90d", 90)):
+        (line,) = lines(span=span)["lines"]
+        told = sum(point["requests"] for point in line["points"])
+        assert (span, len(line["points"]), told) == (span, points, 10 if span == "15m" else 11)
+    assert lines(version=1)["lines"] == []
+    assert lines(environment="elsewhere")["lines"] == []
+    assert ci.get("/models/digits/traffic/lines", {"span": "91d"}).status_code == 422
+
+
+def test_versions_that_went_live_or_back_are_told_beside_the_numbers(ci, digits, place):
+    client, environment = place
+    spoken.flush(client, environment.name, "n1", 1, {("digits", 1, "champion"): [0.004]})
+    traffic.ingest(environment)
+    makers.release(makers.version(digits), State.LIVE, environment=environment.name)
+    makers.release(makers.version(digits), State.IN_REVIEW, environment=environment.name)
+    elsewhere = makers.version(makers.model("other"))
+    makers.release(elsewhere, State.LIVE, environment=environment.name)
+
+    (line,) = ci.get("/models/digits/traffic/lines").json()["lines"]
+    assert [(m["version"], m["kind"]) for m in line["happened"]] == [(1, "release.live")]
+
+
+def test_the_metric_over_versions_is_told(ci, digits):
+    makers.version(digits)
+    told = ci.get("/models/digits/metric").json()
+    assert (told["metric"], told["others"], told["earlier"], told["later"]) == ("accuracy", 0, None, None)
+    assert told["measures"] == [
+        {"version": 1, "low": 0.9, "high": 1.0, "claimed": None, "value": None, "lower": None, "upper": None,
+         "outcome": "", "state": "", "failed": False, "live_in": []}
+    ]  # fmt: skip
+    assert ci.get("/models/digits/metric", {"upto": 0}).status_code == 422
 
 
 # ---- logged answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
 
 import pytest
@@ -166,6 +167,68 @@ def test_model_and_release_say_what_each_version_was_asked(place, world, as_):
     part = words(viewer.get("/models/digits/traffic?version=2"))
     assert "Version 2 champion" in part
     assert "Version 3" not in part
+
+
+def test_a_gap_is_said_and_the_rest_of_the_line_stays(place, as_):
+    client, environment = place
+    start = time.time() // 60 * 60
+    asked = {("digits", 2, "champion"): [0.002] * 6}
+    for sequence, ago in enumerate((50, 49, 20, 19), 1):
+        spoken.flush(client, environment.name, "alpha", sequence, asked, at=start - 60 * ago + 5)
+    traffic.ingest(environment)
+    html = as_("vera").get("/models/digits/").content.decode()
+
+    def at(ago):
+        return time.strftime("%H:%M", time.gmtime(start - 60 * ago))
+
+    assert f"No requests from {at(48)} to {at(20)}" in html
+    assert f"<title>{at(30)}: no requests</title>" in html
+    assert re.search(rf"<title>{at(20)}: 2(\.\d)? ms</title>", html)
+    assert f"<title>{at(20)}: 6 a minute</title>" in html
+    assert "policy: at most 2 ms in the benchmark, any machine" in html
+    assert f'<th scope="row" class="nowrap">from {at(48)} to {at(20)}</th>' in html
+
+
+def test_a_longer_time_is_chosen_in_the_address_and_kept_by_what_refreshes(place, as_):
+    client, environment = place
+    spoken.flush(
+        client, environment.name, "alpha", 1, {("digits", 2, "champion"): [0.002]}, at=time.time() - 7000
+    )
+    traffic.ingest(environment)
+    viewer = as_("vera")
+
+    html = viewer.get("/models/digits/?sort=metric").content.decode()
+    assert "Nobody asked in the last hour" in html
+    assert '<a href="?sort=metric&amp;span=6h#traffic">Show the last 6 hours</a>' in html
+    html = viewer.get("/models/digits/?sort=metric&span=6h").content.decode()
+    assert '<a href="?sort=metric&amp;span=6h#traffic" aria-current="true">6 hours</a>' in html
+    assert html.count("<title>") > 3 * 170
+    on = {**HTMX, "HX-Current-URL": "http://testserver/models/digits/?sort=metric&span=90d"}
+    part = viewer.get("/models/digits/traffic", headers=on).content.decode()
+    assert '<a href="?sort=metric&amp;span=90d#traffic" aria-current="true">90 days</a>' in part
+    assert 'hx-trigger="every 60s"' in part
+    assert "Nobody asked in the last hour" in words(viewer.get("/models/digits/?span=forever"))
+
+
+def test_versions_that_went_live_are_marked_with_their_number(place, world, as_):
+    client, environment = place
+    spoken.flush(client, environment.name, "alpha", 1, {("digits", 2, "champion"): [0.002]})
+    traffic.ingest(environment)
+    html = as_("vera").get("/models/digits/?span=24h").content.decode()
+    assert re.search(r'<text class="c-mark-word"[^>]*>v2</text>', html)
+    assert "version 1 live, version 2 live" in html
+
+
+def test_the_metric_over_versions_is_drawn_with_its_range_and_told_as_a_table(world, as_):
+    html = as_("vera").get("/models/digits/").content.decode()
+    said = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+    assert (
+        "version 2: accuracy 0.972, 95 % sure between 0.951 and 0.983, claimed 0.966; live in production"
+        in said
+    )
+    assert "Version 4 rejected 0.91 0.884 to 0.921 0.966 0.93 to 1" in said
+    assert html.count('class="c-cross"') == 2  # version 4, and the legend
+    assert 'href="?upto=' not in html
 
 
 def test_values_beyond_the_limits_of_an_input_are_shown_where_people_look(place, world, as_):

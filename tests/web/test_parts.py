@@ -78,7 +78,6 @@ def test_a_chart_keeps_every_mark_inside_itself():
 
 def test_a_chart_of_one_value_or_none_is_drawn_without_a_fault():
     assert charts.interval_bar(0.5, None, None)["x"] == 50
-    assert charts.sparkline([None, 0.5], "accuracy")["points"] == ""
     assert charts.latency_bars({})["rows"] == []
 
 
@@ -154,17 +153,6 @@ def test_colours_are_named_in_tokens_css_and_nowhere_else():
     assert {name: colours for name, colours in found.items() if colours} == {"base.css": ["#fff"]}
 
 
-def test_minutes_leave_a_gap_where_nothing_was_measured():
-    drawn = charts.minutes([1.0, None, 2.0, 4.0], "p99", "ms")
-    assert [len(line.split()) for line in drawn["lines"]] == [2, 2]
-    assert (drawn["area"], drawn["top"]) == ("", 4.0)
-    whole = charts.minutes([0.0] * 59 + [3.0], "rate", "a second")
-    assert len(whole["lines"]) == 1
-    assert whole["area"].endswith("100,39 0,39")
-    assert whole["tens"] == [(60, 0.0), (50, 0.0), (40, 0.0), (30, 0.0), (20, 0.0), (10, 3.0)]
-    assert charts.minutes([None] * 60, "p99", "ms")["lines"] == []
-
-
 @pytest.mark.parametrize(
     ("value", "said"),
     [
@@ -204,6 +192,3 @@ def test_better_is_what_the_metric_calls_better(metric, before, after, tone):
 
 def test_values_of_two_metrics_are_not_compared():
     assert models._delta(Quality("accuracy", 0.9), Quality("log_loss", 0.2)) is None
-    rows = [models.Row(None, None, Quality(name, value), None) for name, value in
-            (("log_loss", 0.2), ("accuracy", 0.9), ("log_loss", 0.4))]  # fmt: skip
-    assert models._trend(rows) == ("log_loss", [0.4, None, 0.2])
