@@ -191,7 +191,9 @@ def roll_up() -> None:
     """Once a minute: no count and no answer is kept longer than promised, and
     whoever shares this Redis by mistake is found out.
     """
-    _apart(counters.forget_old, predictions.forget_old, owners.complete, mailing.forget_old, publishing.say_here)
+    _apart(
+        counters.forget_old, predictions.forget_old, owners.complete, mailing.forget_old, publishing.say_here
+    )
 
 
 @shared_task(name="releases.mail", ignore_result=True)

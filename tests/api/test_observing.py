@@ -131,7 +131,7 @@ def test_the_numbers_of_the_charts_are_told_point_by_point(ci, digits, place):
     shadow = {("digits", 3, "mirror"): [0.1] * 5, ("digits", 3, "internal"): [0.1]}
     spoken.flush(client, environment.name, "n1", 2, shadow, at=minute)
     spoken.flush(client, environment.name, "n1", 3, {("digits", 1, "champion"): [0.1]}, at=minute - 7200)
-    traffic.ingest(environment)
+    counters.ingest(environment)
 
     def lines(**asked):
         return ci.get("/models/digits/traffic/lines", asked).json()
@@ -157,7 +157,7 @@ def test_the_numbers_of_the_charts_are_told_point_by_point(ci, digits, place):
 def test_versions_that_went_live_or_back_are_told_beside_the_numbers(ci, digits, place):
     client, environment = place
     spoken.flush(client, environment.name, "n1", 1, {("digits", 1, "champion"): [0.004]})
-    traffic.ingest(environment)
+    counters.ingest(environment)
     makers.release(makers.version(digits), State.LIVE, environment=environment.name)
     makers.release(makers.version(digits), State.IN_REVIEW, environment=environment.name)
     elsewhere = makers.version(makers.model("other"))

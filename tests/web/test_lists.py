@@ -33,7 +33,8 @@ def viewer_of(model: RegisteredModel) -> Person:
 
 
 def versions(client, query: str) -> list[int]:
-    return [int(n) for n in named(text(client.get(f"/models/digits/?{query}")), "/models/digits/versions/")]
+    html = text(client.get(f"/models/digits/?{query}")).split('<section class="card" id="versions"')[1]
+    return [int(n) for n in named(html, "/models/digits/versions/")]
 
 
 def releases(client, query: str) -> list[int]:

@@ -175,7 +175,7 @@ def test_a_gap_is_said_and_the_rest_of_the_line_stays(place, as_):
     asked = {("digits", 2, "champion"): [0.002] * 6}
     for sequence, ago in enumerate((50, 49, 20, 19), 1):
         spoken.flush(client, environment.name, "alpha", sequence, asked, at=start - 60 * ago + 5)
-    traffic.ingest(environment)
+    counters.ingest(environment)
     html = as_("vera").get("/models/digits/").content.decode()
 
     def at(ago):
@@ -194,7 +194,7 @@ def test_a_longer_time_is_chosen_in_the_address_and_kept_by_what_refreshes(place
     spoken.flush(
         client, environment.name, "alpha", 1, {("digits", 2, "champion"): [0.002]}, at=time.time() - 7000
     )
-    traffic.ingest(environment)
+    counters.ingest(environment)
     viewer = as_("vera")
 
     html = viewer.get("/models/digits/?sort=metric").content.decode()
@@ -213,7 +213,7 @@ def test_a_longer_time_is_chosen_in_the_address_and_kept_by_what_refreshes(place
 def test_versions_that_went_live_are_marked_with_their_number(place, world, as_):
     client, environment = place
     spoken.flush(client, environment.name, "alpha", 1, {("digits", 2, "champion"): [0.002]})
-    traffic.ingest(environment)
+    counters.ingest(environment)
     html = as_("vera").get("/models/digits/?span=24h").content.decode()
     assert re.search(r'<text class="c-mark-word"[^>]*>v2</text>', html)
     assert "version 1 live, version 2 live" in html

@@ -74,7 +74,7 @@ def take_back(apps: Any, editor: Any) -> None:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("releases", "0008_rows_by_their_names"),
+        ("releases", "0015_chosen_returns"),
     ]
 
     operations = [migrations.RunPython(sum_up, take_back)]
