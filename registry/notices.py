@@ -61,9 +61,14 @@ def holders(model: RegisteredModel) -> list[tuple[Person, Access]]:
     ]
 
 
+def mark(person: Any) -> int:
+    """What the person's newest notice is called: what comes later is new to who has seen this one."""
+    return Notice.objects.filter(person=person).aggregate(last=Max("pk"))["last"] or 0
+
+
 def news(person: Any, since: int) -> int:
-    """How many notices of events after that number are the person's, at most MOST_NEWS + 1."""
-    found = _seen_by(person).filter(event__gt=since).order_by().values("event").distinct()
+    """Of how many things the person was told after that mark, at most MOST_NEWS + 1."""
+    found = _seen_by(person).filter(pk__gt=since).order_by().values("event").distinct()
     return found[: MOST_NEWS + 1].count()
 
 

@@ -92,6 +92,7 @@ function askWho(polled) {
   else if (!dialog.open) dialog.showModal();
 }
 
+document.addEventListener("assay:unknown", () => askWho(true));
 document.addEventListener("assay:known", ({ detail }) => {
   if (detail.person !== document.body.dataset.person) return location.reload();
   wearToken(detail.token);

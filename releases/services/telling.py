@@ -3,7 +3,7 @@ model went back. Who did it is told nothing; who may see nothing of it is not as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from django.conf import settings
 from django.utils import timezone
@@ -63,9 +63,17 @@ def tell(event: Event) -> int:
 
 def subject_of(event: Event) -> Release | PolicyProposal:
     """What an event that people are told of is about."""
-    if event.subject.startswith("release/"):
-        return selectors.lines().get(pk=int(event.subject.partition("/")[2]))
-    return PolicyProposal.objects.select_related("model", "proposed_by").get(pk=event.facts["proposal"])
+    return subjects_of([event])[event.seq]
+
+
+def subjects_of(events: Collection[Event]) -> dict[int, Release | PolicyProposal]:
+    """The same for many of them, by their numbers, with as many queries as for one."""
+    of_releases = {e.seq: int(e.subject.partition("/")[2]) for e in events if "proposal" not in e.facts}
+    of_policies = {e.seq: e.facts["proposal"] for e in events if "proposal" in e.facts}
+    releases = selectors.lines().in_bulk(of_releases.values())
+    asked = PolicyProposal.objects.select_related("model", "proposed_by").in_bulk(of_policies.values())
+    about: dict[int, Release | PolicyProposal] = {seq: releases[pk] for seq, pk in of_releases.items()}
+    return about | {seq: asked[pk] for seq, pk in of_policies.items()}
 
 
 def _concerned(event: Event) -> Iterator[tuple[str, Person]]:

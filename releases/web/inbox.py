@@ -10,15 +10,19 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
+from registry import notices
 from registry import selectors as registry_selectors
 from registry.keyset import keyset
 from registry.principals import Access
 from registry.selectors import accesses
 from registry.web.pages import page
 from releases import lists, selectors, turns
+from releases.services import letters, telling
 from releases.web.filters import ReleaseFilter
+from releases.web.sentences import sentence
 
 PAGE_SIZE = 25
+MOST_TOLD = 10
 MOST_WAITING = 25
 MOST_FOUND = 1000
 
@@ -36,6 +40,16 @@ class Waiting:
     what: str
     state: str
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that was told to this person."""
+
+    title: str
+    address: str
+    text: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,21 @@ def waiting_for(request: HttpRequest) -> Inbox:
     return inbox
 
 
+def told(person: Any) -> list[Told]:
+    """What this person was told last, newest first. As many queries for many as for one."""
+    events = [notice.event for notice in notices.latest(person, MOST_TOLD)]
+    about = telling.subjects_of(events)
+    return [
+        Told(
+            letters.name_of(about[event.seq]),
+            letters.page_of(about[event.seq]),
+            sentence(event.kind, event.facts),
+            event.at,
+        )
+        for event in events
+    ]
+
+
 def _may_confirm(proposal: Any, asker: Access) -> bool:
     return not registry_selectors.policy_choices(proposal, asker)["confirm"]
 
@@ -125,7 +154,9 @@ def releases(request: HttpRequest) -> HttpResponseBase:
     opened_by = request.user if asked.pop("mine", False) else None
     rows = lists.releases(request.user, lists.ReleasesWanted(**asked, opened_by=opened_by))
     context = {
+        "mark": notices.mark(request.user),  # before what is shown, so that nothing is taken for seen
         "inbox": waiting_for(request),
+        "news": told(request.user),
         "form": form,
         "page": keyset(rows, form.order, request.GET.get("cursor", ""), PAGE_SIZE),
         "total": lists.count(rows),

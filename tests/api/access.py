@@ -66,6 +66,7 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "release-retry": {"POST": NOBODY},
     "release-back": {"GET": WITH_A_ROLE},
     "health": {"GET": PEOPLE},
+    "news": {"GET": PEOPLE},
     "nodes": {"GET": PEOPLE},
     "model-traffic": {"GET": WITH_A_ROLE},
     "admin": dict.fromkeys(METHODS, READS_HISTORY),

@@ -37,6 +37,7 @@ PAGES = {
     "search": ("/search/?q=digits", EVERYBODY),
     "health": ("/health/", EVERYBODY),
     "nodes": ("/nodes/", EVERYBODY),
+    "news": ("/news?since=0", EVERYBODY),
     "model-traffic": ("/models/digits/traffic", SEEING),
     "audit": ("/audit/", EVERYBODY),
     "audit-verify": ("/audit/verify", frozenset({"dara", "admin"})),

@@ -6,8 +6,12 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from registry.models import Event, Mail
+from registry.models import Event, Mail, Notice
+from registry.services import people
 from registry.smtp import Server
+from releases.services import telling
+from tests import makers
+from tests.makers import Role
 from tests.web.test_accounts import rest
 
 
@@ -62,3 +66,70 @@ def test_the_health_page_and_the_metrics_say_when_mail_fails(world, as_, setting
     Mail.objects.filter(pk=mail.pk).update(closed_at=now)
     assert "1 were given up since yesterday" in chloe.get("/health/").content.decode()
     assert chloe.get("/readyz").status_code == 200
+
+
+def tell(world, person: str) -> Event:
+    """Something that waits for a person in the world's model, and that they are told of."""
+    for event in Event.objects.order_by("-seq"):
+        told = Notice.objects.filter(event=event, person=world.people[person])
+        if telling.concerns(event) and telling.tell(event) and told.exists():
+            return event
+    raise AssertionError(f"nothing to tell {person}")
+
+
+def test_an_open_page_learns_how_much_waits_and_how_much_is_new(world, as_):
+    chloe = as_("chloe")
+    before = chloe.get("/news")
+    assert before.json() == {"waiting": before.json()["waiting"], "mark": 0, "news": 0}
+    assert before["Cache-Control"] == "private, no-cache"
+    again = chloe.get("/news", headers={"If-None-Match": before["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    event = tell(world, "chloe")
+    told = chloe.get("/news?since=0", headers={"If-None-Match": before["ETag"]}).json()
+    mine = Notice.objects.filter(person=world.people["chloe"])
+    assert told["mark"] == mine.latest("pk").pk
+    assert told["news"] == mine.values("event").distinct().count() > 0
+    assert chloe.get(f"/news?since={told['mark']}").json()["news"] == 0
+    for nonsense in ("x", "-1", "9" * 40, "%00", "\u0663"):
+        assert chloe.get(f"/news?since={nonsense}").status_code in (200, 400)
+    page = chloe.get("/releases/").content.decode()
+    assert "What you were told" in page
+    assert f'data-news-mark="{told["mark"]}"' in page
+    assert event.subject.partition("/")[2] in page
+
+
+def test_what_somebody_may_not_see_any_more_is_neither_counted_nor_listed(world, as_):
+    vera, letters = makers.person("valentin"), makers.model("secrets")
+    people.grant(vera, Role.PRIVACY, model=letters)
+    makers.release(makers.version(letters))
+    telling.tell(Event.objects.filter(kind="release.in_review").latest("seq"))
+    client = as_("valentin")
+    assert client.get("/news?since=0").json()["news"] == 1
+    assert "secrets" in client.get("/releases/").content.decode()
+    people.revoke(vera, Role.PRIVACY, model=letters, by=world.people["admin"], why="he left the team of it")
+    assert client.get("/news?since=0").json()["news"] == 0
+    assert "secrets" not in client.get("/releases/").content.decode()
+
+
+def test_asking_for_news_is_cheap_and_so_is_the_list(world, as_, django_assert_max_num_queries):
+    chloe = as_("chloe")
+    tell(world, "chloe")
+    chloe.get("/news?since=0")
+    with django_assert_max_num_queries(8):
+        chloe.get("/news?since=0")
+    with django_assert_max_num_queries(3):
+        telling.subjects_of([event for event in Event.objects.all() if telling.concerns(event)])
+
+
+def test_the_title_has_the_number_of_what_waits(world, as_):
+    page = as_("edda").get("/").content.decode()
+    count = page.partition("data-waiting>")[2].partition("<")[0]
+    assert count
+    assert f"<title>({count}) " in page
+    quiet = as_("vera").get("/").content.decode()
+    assert "<title>(" not in quiet
+    assert 'id="waiting" hidden' in quiet
+
+
+def test_who_is_not_logged_in_is_told_nothing(client, world):
+    assert client.get("/news", headers={"HX-Request": "true"}).status_code == 401
