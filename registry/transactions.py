@@ -33,7 +33,8 @@ def write() -> Iterator[None]:
             yield
         return
     with _file_lock(), transaction.atomic():
-        LogHead.objects.select_for_update().get_or_create(pk=1)
+        head, _ = LogHead.objects.select_for_update().get_or_create(pk=1)
+        connection.log_head = head.seq, head.digest  # type: ignore[attr-defined]
         connection.holds_log_head, connection.new_head = True, None  # type: ignore[attr-defined]
         try:
             yield

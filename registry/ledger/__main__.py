@@ -45,9 +45,15 @@ def verified(
     past = witness.Past(noted or witness.Witness(), begun.at)
     seen = {**(noted.heads if noted else {}), **told}
     with export.open(encoding="utf-8") as text:
-        report = ledger.verify(past.held_against(begun.noticed(ledger.exported(text))), seen)
+        report = ledger.verify(
+            past.held_against(begun.noticed(ledger.counted(ledger.exported(text), _tell))), seen
+        )
     against = _against(noted, told, begun) if noted else ()
     return replace(report, findings=(*report.findings, *faults, *against), past=past.told())
+
+
+def _tell(seq: int) -> None:
+    sys.stderr.write(f"{seq:,} events read\n")
 
 
 class _Beginnings:

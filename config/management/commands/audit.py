@@ -35,7 +35,7 @@ class Command(BaseCommand):
 
     def _verify(self) -> None:
         started = time.perf_counter()
-        report = events.verify()
+        report = events.verify(lambda seq: self.stderr.write(f"{seq:,} events read"))
         if not report.intact:
             raise CommandError(_broken(report))
         rate = report.events / max(time.perf_counter() - started, 1e-9)
