@@ -79,6 +79,8 @@ def _recorded(folder: Path) -> Iterator[str]:
 
     names = ("an event of a change", "a change of one event, with commit, witness and their syncs",
              "a bare INSERT of the same bytes with its commit, and one synced line")  # fmt: skip
+    with write():  # a witness saw its log from the first changes on
+        one(0)
     works = (within, change, _bare(folder))
     taken = [[_ms(work) for work in works] for _ in range(TURNS)]
     for place, name in enumerate(names):

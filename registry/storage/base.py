@@ -55,6 +55,14 @@ class Notes(Protocol):
         """Keep the note; one that is there already stays as it is. Raises StoreFull, StoreUnavailable."""
         ...
 
+    def notes(self, start: str) -> Iterator[str]:
+        """The names that begin so, in order. Raises StoreUnavailable."""
+        ...
+
+    def noted(self, name: str) -> bytes:
+        """What the note says. Raises FileNotFoundError when missing, StoreUnavailable."""
+        ...
+
 
 @runtime_checkable
 class Adopts(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -55,6 +56,13 @@ class LocalStore:
         with temporary_file(self.root / "tmp") as file:
             file.write(content)
             publish(file, self.root / name, root=self.root)
+
+    def notes(self, start: str) -> Iterator[str]:
+        found = (path.relative_to(self.root) for path in (self.root / start).rglob("*") if path.is_file())
+        return iter(sorted(map(str, found)))
+
+    def noted(self, name: str) -> bytes:
+        return (self.root / name).read_bytes()
 
     def _publish(self, file: IO[bytes], stored: Stored) -> None:
         target = self.path(stored.digest)

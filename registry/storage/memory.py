@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from registry.storage.base import CountedReader, Stored
@@ -13,7 +14,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._blobs: dict[str, bytes] = {}
-        self.notes: dict[str, bytes] = {}
+        self.kept_notes: dict[str, bytes] = {}
 
     def put(self, stream: BinaryIO, *, limit: int | None = None) -> Stored:
         reader = CountedReader(stream, limit)
@@ -31,7 +32,16 @@ class MemoryStore:
         self._blobs.pop(digest, None)
 
     def note(self, name: str, content: bytes) -> None:
-        self.notes.setdefault(name, content)
+        self.kept_notes.setdefault(name, content)
+
+    def notes(self, start: str) -> Iterator[str]:
+        return iter(sorted(name for name in self.kept_notes if name.startswith(start)))
+
+    def noted(self, name: str) -> bytes:
+        try:
+            return self.kept_notes[name]
+        except KeyError:
+            raise FileNotFoundError(name) from None
 
     def exists(self, digest: str) -> bool:
         return digest in self._blobs

@@ -99,6 +99,17 @@ class S3Store:
         with self._said_plainly(), _put_if_absent():
             self._client.put_object(**self._place(self._at(name)), Body=content, IfNoneMatch="*")
 
+    def notes(self, start: str) -> Iterator[str]:
+        with self._said_plainly():
+            pages = self._client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self._at(start)):
+                for each in page.get("Contents", ()):
+                    yield str(each["Key"]).removeprefix(self._at(""))
+
+    def noted(self, name: str) -> bytes:
+        with self._said_plainly():
+            return bytes(self._client.get_object(**self._place(self._at(name)))["Body"].read())
+
     def _put_small(self, content: bytes, stored: Stored) -> None:
         with _put_if_absent():
             self._client.put_object(

@@ -151,7 +151,7 @@ def test_a_signed_head_goes_to_a_file_and_to_the_store_once_a_minute(log, away, 
     told = [heads.read(line, key.public_key()) for line in settings.HEADS_FILE.read_text().splitlines()]
     assert [(head.seq, head.at) for head in told] == [(5, 1000.0), (6, 1061.0)]
     assert told[0].digest == log[-1].digest
-    assert [heads.read(note, key.public_key()) for note in store.notes.values()] == told
+    assert [heads.read(note, key.public_key()) for note in store.kept_notes.values()] == told
 
 
 def test_the_plan_that_each_node_keeps_is_a_signed_head(log, away):

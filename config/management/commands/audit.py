@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
+from dataclasses import replace
 from getpass import getpass
 from typing import Any
 
@@ -14,6 +15,7 @@ from registry import events
 from registry.errors import DomainError
 from registry.ledger import Report
 from registry.selectors import person
+from registry.services.heads import held_against_store
 from registry.services.witnesses import begin_anew
 
 
@@ -22,20 +24,25 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_subparsers(dest="what", required=True)
-        what.add_parser("verify", help="walk the whole log and say what was found")
+        verify = what.add_parser("verify", help="walk the whole log and say what was found")
+        verify.add_argument(
+            "--store", action="store_true", help="hold it against the signed heads in the artifact store too"
+        )
         begin = what.add_parser("begin-witness", help="ask for a new witness, or begin the one asked for")
         begin.add_argument("--by", required=True, help="an auditor or admin, whose password is asked for")
         begin.add_argument("--grounds", required=True, help="what was looked into, in at least 10 characters")
 
     def handle(self, *, what: str, **options: Any) -> None:
         if what == "verify":
-            self._verify()
+            self._verify(in_store=options.get("store", False))
         else:
             self._begin(options["by"], options["grounds"])
 
-    def _verify(self) -> None:
+    def _verify(self, *, in_store: bool) -> None:
         started = time.perf_counter()
         report = events.verify(lambda seq: self.stderr.write(f"{seq:,} events read"))
+        asked, against = held_against_store() if in_store else (0, [])
+        report = replace(report, findings=(*report.findings, *against))
         if not report.intact:
             raise CommandError(_broken(report))
         rate = report.events / max(time.perf_counter() - started, 1e-9)
@@ -43,6 +50,8 @@ class Command(BaseCommand):
             f"The log holds: {report.events} events, head {report.head[:16]}…, "
             f"{report.witnessed} of them seen by the witness, {rate:,.0f} events per second."
         )
+        if in_store:
+            self.stdout.write(f"Signed heads in the store: {asked} asked, all agree.")
         self.stdout.write("".join(f"Past: {one}\n" for one in report.past), ending="")
         self.stdout.write("".join(f"Not covered: {one}.\n" for one in events.NOT_COVERED))
 
