@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.template import loader
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from registry import disk
 from registry.errors import DomainError
 
 CONTENT_TYPE = "application/problem+json"
@@ -55,10 +59,21 @@ STATUS: Mapping[str, int] = {
     "damaged_artifact": 500,
     "bad_store_address": 500,
     "nodes_failed": 502,
+    "database_away": 503,
     "no_sandbox": 503,
+    "read_only": 503,
     "store_unavailable": 503,
+    "no_room": 507,
     "store_full": 507,
 }
+RETRY_AFTER_S: Mapping[str, int] = {
+    "database_away": 5,
+    "store_unavailable": 5,
+    "read_only": 60,
+    "no_room": 60,
+    "store_full": 60,
+}
+"""Trouble of ours that passes: by itself, or when somebody makes room."""
 
 _OF_FRAMEWORK: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.NotAuthenticated, "unauthenticated"),
@@ -78,6 +93,7 @@ _OF_FRAMEWORK: tuple[tuple[type[Exception], str], ...] = (
 )
 
 log = logging.getLogger(__name__)
+Answered = TypeVar("Answered", bound=HttpResponseBase)
 
 
 def status_of(error: DomainError) -> int:
@@ -88,12 +104,14 @@ def status_of(error: DomainError) -> int:
 def problem(error: Exception, context: Mapping[str, Any]) -> Response:
     """DRF's exception handler: every error of the API leaves as problem details."""
     request = context.get("request")
+    error = error if isinstance(error, DomainError) else disk.told(error) or error
     document = _document(error)
     document["instance"] = request.path if request is not None else ""
     response = Response(document, status=document["status"], content_type=CONTENT_TYPE)
     if isinstance(error, exceptions.APIException):
         for name, value in _headers(error).items():
             response.headers[name] = value
+    _say_when(response, document["code"])
     if document["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s answered %s", document["instance"], document["code"], exc_info=error)
     return response
@@ -107,15 +125,32 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """500 outside of the API's own views."""
-    if not request.path.startswith(API):
+    """What no view has answered: 507 or 503 where a disk or the database is to blame, else 500.
+
+    The page of it asks nobody: neither database nor session.
+    """
+    trouble = disk.told(sys.exc_info()[1])
+    if request.path.startswith(API):
+        if trouble is not None:
+            return _plain(request, trouble.code, str(trouble))
+        return _plain(request, "internal_error", "Something went wrong here; it has been logged.")
+    if trouble is None:
         return defaults.server_error(request)
-    return _plain(request, "internal_error", "Something went wrong here; it has been logged.")
+    page = loader.render_to_string("500.html", {"sentence": str(trouble)})
+    return _say_when(HttpResponse(page, status=status_of(trouble)), trouble.code)
 
 
-def _plain(request: HttpRequest, code: str, detail: str) -> JsonResponse:
+def _plain(request: HttpRequest, code: str, detail: str) -> HttpResponse:
     document = details(code, detail) | {"instance": request.path}
-    return JsonResponse(document, status=document["status"], content_type=CONTENT_TYPE)
+    response = JsonResponse(document, status=document["status"], content_type=CONTENT_TYPE)
+    return _say_when(response, code)
+
+
+def _say_when(response: Answered, code: str) -> Answered:
+    """The same, with how long to wait where that helps."""
+    if code in RETRY_AFTER_S:
+        response.headers.setdefault("Retry-After", str(RETRY_AFTER_S[code]))
+    return response
 
 
 def details(code: str, detail: str, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:

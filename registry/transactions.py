@@ -7,16 +7,22 @@ transaction is held across sandbox, HTTP or store: such work is done before or a
 from __future__ import annotations
 
 import fcntl
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 
 from registry import wakeups, witness
+from registry.disk import place
 from registry.models import LogHead
 from scoring.crashpoints import crashpoint
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -46,6 +52,19 @@ def write() -> Iterator[None]:
             transaction.on_commit(partial(_committed, seq, digest, kind))
 
 
+def refuse_no_room() -> None:
+    """Write nothing new, to be refused before bytes are stored that no row could name.
+
+    Raises what the database raises that is full or takes no writes; see `registry.disk`.
+    """
+    with write():
+        LogHead.objects.filter(pk=1).update(seq=F("seq"))
+    if connection.vendor == "sqlite":
+        beside = place("the database", Path(str(connection.settings_dict["NAME"])).parent)
+        if refusal := beside.refusal:
+            raise refusal
+
+
 @contextmanager
 def _undone_together() -> Iterator[None]:
     """A savepoint that is rolled back takes back what it recorded: its head was never the log's."""
@@ -60,7 +79,11 @@ def _undone_together() -> Iterator[None]:
 def _committed(seq: int, digest: str, kind: str) -> None:
     """One line for the witness and one wake-up for the dispatcher, however many events the change had."""
     crashpoint(f"{kind} committed")
-    witness.note(settings.WITNESS_FILE, seq, digest)
+    try:
+        witness.note(settings.WITNESS_FILE, seq, digest)
+    except OSError as error:
+        # The change stands. The line of the next one covers it, and until then the health page speaks.
+        log.error("the witness could not be told of event %s: %s", seq, error)
     wakeups.ring_dispatcher()
 
 

@@ -11,6 +11,7 @@ What was lost stays lost. Two people who have looked into it begin the witness a
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 ASKED, BEGUN = "witness.asked", "witness.begun"
+LONGEST_LINE = 1 << 16
 LONGEST_GAP = 1000
 """So many events in a row are seen by no kill: a change has few, and each that is committed is noted."""
 FIRST_GAP = 100
@@ -136,14 +138,38 @@ def begin_anew(path: Path, seq: int, digest: str) -> None:
 
 
 def append(path: Path, line: str) -> None:
-    """Append a line and sync it. Small appends to one file are atomic, so many processes may write it."""
+    """Append a line and sync it, whole or not at all. Raises OSError, and then nothing was written.
+
+    What a kill or a full disk has left of an earlier line is cut off first: nobody was told of it, and it
+    would make one wrong line together with this one.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(handle, f"{line}\n".encode())
-        os.fdatasync(handle)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        end = _end_of_lines(handle)
+        os.ftruncate(handle, end)
+        try:
+            _write(handle, f"{line}\n".encode())
+            os.fdatasync(handle)
+        except OSError:
+            os.ftruncate(handle, end)
+            raise
     finally:
         os.close(handle)
+
+
+def _write(handle: int, content: bytes) -> None:
+    """All of it: a disk that runs full takes a part without a word, and refuses only the rest."""
+    while content:
+        content = content[os.write(handle, content) :]
+
+
+def _end_of_lines(handle: int) -> int:
+    """Where the last whole line ends."""
+    size = os.fstat(handle).st_size
+    begin = max(0, size - LONGEST_LINE)
+    return begin + os.pread(handle, size - begin, begin).rfind(b"\n") + 1 if size else 0
 
 
 def read(path: Path) -> Witness | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import tempfile
 import time
@@ -11,12 +10,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from registry.disk import is_full
 from registry.storage.errors import StoreFull
 from scoring.crashpoints import crashpoint
 
 READABLE_BY_ALL = 0o444
 PREFIX, LEFT_BEHIND_AFTER_S = "put-", 24 * 3600
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
@@ -44,7 +43,7 @@ def full_disk_said(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
+        if is_full(error):
             raise StoreFull(f"There is no room left in {folder}.", folder=str(folder)) from error
         raise
 

@@ -17,7 +17,13 @@ from registry.web.drafts import Reader, Written
 from registry.web.forms import LogInForm
 
 View = Callable[..., HttpResponseBase]
-OUR_TROUBLE = {"damaged_artifact": 500, "no_sandbox": 503, "store_unavailable": 503, "store_full": 507}
+OUR_TROUBLE = {
+    "damaged_artifact": 500,
+    "no_sandbox": 503,
+    "store_unavailable": 503,
+    "no_room": 507,
+    "store_full": 507,
+}
 """Refusals that are no fault of whoever asks, by the status that says so."""
 
 

@@ -16,6 +16,7 @@ from registry.errors import BadInput, DomainError, NotAllowed
 from registry.keyset import Order, keyset
 from registry.services import accounts, invitations, people
 from registry.services.erasure import erase_words
+from registry.transactions import write
 from registry.web import drafts, freshness
 from registry.web.drafts import Written
 from registry.web.pages import action, page
@@ -67,10 +68,11 @@ def make(request: HttpRequest) -> HttpResponseBase:
         _require_sight(request)
         return _list(request, form, status=422)
     try:
-        made = people.create_person(
-            form.cleaned_data["name"], email=form.cleaned_data["email"], password=None, by=request.user
-        )
-        return _linked(request, made)
+        with write():
+            made = people.create_person(
+                form.cleaned_data["name"], email=form.cleaned_data["email"], password=None, by=request.user
+            )
+            return _linked(request, made)
     except (NotAllowed, BadInput) as refusal:
         raise refusal
     except DomainError as refusal:

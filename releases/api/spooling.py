@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
+from registry.disk import is_full
 from registry.errors import BadInput, DigestMismatch, TooLarge
 from registry.manifest import FILE_KEYS, MAX_BYTES, Manifest, is_file_key, parse
 from registry.sandbox.folders import held_folder, sweep_abandoned
@@ -252,6 +252,6 @@ def _too_large(key: str = "", limit: int | None = None) -> TooLarge:
 
 
 def _no_room(error: OSError) -> Exception:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if is_full(error):
         return StoreFull("There is no room left here for this upload: tell whoever runs Assay.")
     return error

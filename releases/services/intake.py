@@ -11,7 +11,7 @@ from registry.manifest import Manifest
 from registry.models import ApiToken, ModelVersion, Person, RegisteredModel
 from registry.services import uploads
 from registry.services.uploads import SpooledFile
-from registry.transactions import write
+from registry.transactions import refuse_no_room, write
 from releases import selectors
 from releases.models import Release
 from releases.services.opening import check_strategy, open_release
@@ -42,6 +42,7 @@ def take_upload(
         check_strategy(wish.strategy)
     if version := uploads.existing(model, manifest, files):
         return version, selectors.releases_of_version(version).first(), False
+    refuse_no_room()
     prepared = uploads.prepare(manifest, files)
     crashpoint("upload.prepared")
     with write():
