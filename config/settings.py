@@ -53,6 +53,7 @@ PROVING_SLOTS = env.number("ASSAY_PROVING_SLOTS", machine.room_for_proofs(), min
 BENCHMARK_SECONDS = env.number("ASSAY_BENCHMARK_SECONDS", 2)
 CRASHPOINT_FILE = env.text("ASSAY_CRASHPOINT_FILE", "")
 UPLOAD_LIMIT_BYTES = env.number("ASSAY_UPLOAD_LIMIT_BYTES", 10 * 2**30)
+DISK_FLOOR_BYTES = env.number("ASSAY_DISK_FLOOR_BYTES", 1073741824)
 REAUTHENTICATE_AFTER_S = env.number("ASSAY_REAUTHENTICATE_AFTER_S", 3600)
 PUBLIC_URL = post.address(env.text("ASSAY_PUBLIC_URL", f"http://localhost:{WEB_PORT}"))
 SMTP = post.server(env.text("ASSAY_SMTP_URL", ""))

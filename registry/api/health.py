@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from registry import logbook, notices, sandbox, selectors
+from registry import logbook, notices, places, sandbox, selectors
 from registry.api.permissions import Anybody, LoggedIn
 
 
@@ -36,13 +36,22 @@ class Ready(APIView):
 
     @extend_schema(operation_id="readyz", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        """503 while the database does not answer."""
+        """503 while the database does not answer, or a disk is full or takes no writes: see `problems`.
+
+        `warnings` names disks that have little room left; that alone keeps nobody from being ready.
+        """
+        problems, warned = places.troubles(), places.warnings()
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
+            answers = True
         except DatabaseError:
-            return Response({"ready": False, "database": False}, status=503, headers={"Retry-After": "1"})
-        return Response({"ready": True, "database": True})
+            answers = False
+            problems.insert(0, "The database does not answer.")
+        told = {"ready": not problems, "database": answers, "problems": problems, "warnings": warned}
+        if problems:
+            return Response(told, status=503, headers={"Retry-After": "5" if answers else "1"})
+        return Response(told)
 
 
 class Metrics(APIView):
@@ -67,5 +76,13 @@ class Metrics(APIView):
         found = sandbox.level()
         lines += ["# HELP assay_sandbox_isolated Whether a cell on this machine lets nothing out."]
         lines += ["# TYPE assay_sandbox_isolated gauge"]
-        lines += [f'assay_sandbox_isolated{{level="{found.name}"}} {int(found.isolated)}', ""]
+        lines += [f'assay_sandbox_isolated{{level="{found.name}"}} {int(found.isolated)}']
+        lines += [
+            "# HELP assay_disk_free_bytes Room for a place that is written to; 0 where it takes no writes."
+        ]
+        lines += ["# TYPE assay_disk_free_bytes gauge"]
+        for each in places.places():
+            free = each.free_bytes if each.writable else 0
+            lines += [f'assay_disk_free_bytes{{place="{each.name}"}} {free}']
+        lines += [""]
         return HttpResponse("\n".join(lines), content_type="text/plain; version=0.0.4; charset=utf-8")

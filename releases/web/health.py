@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
-from registry import events, notices, sandbox, selectors
+from registry import events, notices, places, sandbox, selectors
 from registry.services.installation import installation_name
 from registry.stores import artifact_store
 from registry.web.pages import page
@@ -23,6 +23,7 @@ _SHARED = (
     "Another installation (%s…) uses the same Redis database. They take each other's tasks and plans:"
     " give each its own number, by REDIS_URL."
 )
+_MAKE_ROOM = "What needs them is refused or waits, and goes on by itself when that is mended."
 NO_BYTES = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
@@ -43,7 +44,7 @@ def health(request: HttpRequest) -> HttpResponseBase:
     visible = frozenset(selectors.visible_models(request.user).values_list("name", flat=True))
     nodes = fleet.known(list(release_selectors.environments()), visible).nodes
     checks = [_sandbox(), _locale(), _asked("Database", _database), _redis()]
-    checks += [_whole(_asked("Artifact store", _store)), _witness(), *_mail()]
+    checks += [_whole(_asked("Artifact store", _store)), _witness(), _disks(), *_mail()]
     if all(node.state == "gone" for node in nodes):
         checks.append(Check("Scoring", "danger", "silent", "No scoring node has spoken in the last minute."))
     context = {
@@ -105,6 +106,23 @@ def _whole(store: Check) -> Check:
         "damaged",
         f"{what} lost or damaged ({names}). Restore from a backup, then run the errored gates again.",
         store.ms,
+    )
+
+
+def _disks() -> Check:
+    """Of this machine: a node tells of its own where it cannot fetch."""
+    try:
+        troubles, warned = places.troubles(), places.warnings()
+    except OSError as trouble:
+        return Check("Disks", "danger", "unreadable", str(trouble)[:200])
+    if troubles:
+        word = "read-only" if all("read-only" in each for each in troubles) else "full"
+        return Check("Disks", "danger", word, f"{' '.join((*troubles, *warned))} {_MAKE_ROOM}")
+    if warned:
+        return Check("Disks", "caution", "nearly full", " ".join(warned))
+    least = min(each.free_bytes for each in places.places())
+    return Check(
+        "Disks", "positive", "ready", f"At least {least / 2**30:,.1f} GiB are free wherever we write."
     )
 
 

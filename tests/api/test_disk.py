@@ -138,3 +138,31 @@ def test_a_change_stands_although_the_witness_has_no_room(
 
     assert answer.status_code == 201
     assert RegisteredModel.objects.filter(name="another").exists()
+
+
+def test_readyz_says_which_disk_has_no_room_and_when_there_is_room_again(nobody, settings, small):
+    settings.WORK_DIR = small.path / "work"
+
+    def asked():
+        answer = nobody.http.get("/readyz")
+        return answer.status_code, answer.json()["problems"], answer.json()["warnings"]
+
+    settings.DISK_FLOOR_BYTES = 0
+    assert asked() == (200, [], [])
+    settings.DISK_FLOOR_BYTES = 6 * MIB
+    small.fill(but=5 * MIB)
+    assert asked() == (200, [], ["The disk of uploads and proofs has 5 MiB left."])
+    small.fill(but=MIB)
+    assert asked() == (503, ["The disk of uploads and proofs is full."], [])
+    with small.read_only():
+        assert asked() == (503, ["The disk of uploads and proofs is read-only."], [])
+    small.make_room()
+    assert asked() == (200, [], [])
+
+
+def test_metrics_say_how_much_is_free(ci, settings, small):
+    settings.WORK_DIR = small.path / "work"
+
+    free = ci.http.get("/metrics", headers=ci.headers).content.decode()
+
+    assert f'assay_disk_free_bytes{{place="uploads and proofs"}} {8 * MIB}' in free
