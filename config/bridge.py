@@ -175,10 +175,16 @@ class Body:
 
 
 def _spooled(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Raises OSError where there is no room for it."""
     spool = tempfile.SpooledTemporaryFile(SPOOLED_BYTES)  # noqa: SIM115 - closed with the last piece
-    for chunk in chunks:
-        spool.write(chunk)
-    spool.seek(0)
+    try:
+        for chunk in chunks:
+            spool.write(chunk)
+        spool.seek(0)
+    except BaseException:
+        with suppress(OSError):  # what it holds back has no room either
+            spool.close()
+        raise
     return _pieces(spool)
 
 

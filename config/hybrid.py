@@ -62,26 +62,33 @@ class Hybrid:
         self._arriving, self._asking = Shares(*STRANGERS_ARRIVING), Shares(*STRANGERS_ASKING)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        headers = headers_of(scope)
-        kind = self._kind(scope["method"], scope["path"])
         try:
-            if kind == LIVES:
-                await _say(200, [(b"content-type", b"application/json")], LIVING, send)
-            elif kind == WAITS:
-                await self._wait(scope, receive, send)
-            elif kind == READY:
-                await self._answer_stranger(self._pools.probes, scope, headers, receive, send)
-            elif who := await self._known.recognises(headers):
-                scope.get("state", {})["known"] = True
-                await self._answer(kind, who, scope, headers, receive, send)
-            else:
-                await self._answer_stranger(self._pools.strangers, scope, headers, receive, send)
+            await self._dispatch(scope, receive, send)
         except ShareTaken:
             await _refuse(refusals.SHARE_TAKEN, scope, send)
         except Full:
             await _refuse(refusals.BUSY, scope, send)
         except ConnectionResetError:
             return
+        except OSError as error:
+            if error.errno not in refusals.OF_A_DISK:
+                raise
+            await _refuse(refusals.OF_A_DISK[error.errno], scope, send)
+
+    async def _dispatch(self, scope: Message, receive: Receive, send: Send) -> None:
+        headers = headers_of(scope)
+        kind = self._kind(scope["method"], scope["path"])
+        if kind == LIVES:
+            await _say(200, [(b"content-type", b"application/json")], LIVING, send)
+        elif kind == WAITS:
+            await self._wait(scope, receive, send)
+        elif kind == READY:
+            await self._answer_stranger(self._pools.probes, scope, headers, receive, send)
+        elif who := await self._known.recognises(headers):
+            scope.get("state", {})["known"] = True
+            await self._answer(kind, who, scope, headers, receive, send)
+        else:
+            await self._answer_stranger(self._pools.strangers, scope, headers, receive, send)
 
     async def _wait(self, scope: Message, receive: Receive, send: Send) -> None:
         if self._waiting >= MOST_WAITING:
@@ -141,7 +148,7 @@ class Hybrid:
 
 
 async def _send(response: Response, pool: Pool, send: Send) -> None:
-    """Raises Full where nothing has been done yet."""
+    """Raises Full where nothing has been done yet, OSError where an answer finds no room to wait in."""
     try:
         first = await pool.run(response.start)
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers})

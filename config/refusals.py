@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
+
+from registry import disk
 
 API = "/api/"
 RETRY_AFTER_S = 2
@@ -61,10 +64,10 @@ SHARE_TAKEN = Refusal(
     "As many requests of yours are under way here as one may have: try again when one is answered.",
 )
 CROWDED = Refusal(503, "busy", "Too many connections are open here: try again in a moment.")
-NO_ROOM = Refusal(507, "no_room", "The server's disk is full: nothing was changed. Tell whoever runs it.")
-READ_ONLY = Refusal(
-    503, "read_only", "The server's disk takes no writes: nothing was changed. Tell who runs it."
-)
+NO_ROOM = Refusal(507, "no_room", "The server's disk is full, and this answer needs room there.")
+READ_ONLY = Refusal(503, "read_only", "The server's disk takes no writes, and this answer needs one.")
+OF_A_DISK = {**dict.fromkeys(disk.FULL, NO_ROOM), errno.EROFS: READ_ONLY}
+"""By the system's number of the error."""
 TOO_SLOW = Refusal(408, "too_slow", "The request did not arrive in time: send it again, without pauses.")
 ENDED_EARLY = Refusal(400, "bad_request", "The request ended before its body was complete.")
 HEAD_TOO_LARGE = Refusal(431, "head_too_large", "The request's head is larger than what is read here.")

@@ -96,6 +96,11 @@ def told(error: BaseException | None) -> DomainError | None:
     return None
 
 
+def cause(refusal: DomainError) -> str:
+    """Its first words alone: what is wrong, for work that waits and need not be sent again."""
+    return str(refusal).partition(f": {_DONE}")[0].rstrip(".")
+
+
 def _causes(error: BaseException | None) -> Iterator[Any]:
     while error is not None:
         yield error

@@ -385,6 +385,12 @@ def members(of: RegisteredModel) -> QuerySet[Membership]:
     return rows.select_related("person").order_by("person__username", "role")
 
 
+def reason_to_wait(subject: str) -> str:
+    """Why the work on a subject waits, where something is missing that is not its own; else empty."""
+    back = Job.objects.filter(subject=subject, state=Job.State.QUEUED, error__startswith=Job.WAITS)
+    return back.values_list("error", flat=True).first() or ""
+
+
 def queue_lengths() -> dict[str, dict[str, int]]:
     """Jobs per queue and state, of those that are not done."""
     lengths: dict[str, dict[str, int]] = {}

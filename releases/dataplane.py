@@ -170,11 +170,15 @@ def _replace(path: Path, envelope: str, plan: RoutingPlan) -> None:
     if _sequence(path, plan.installation) > plan.sequence:
         return
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w") as out:
-        out.write(envelope)
-        out.flush()
-        os.fsync(out.fileno())
-    Path(name).replace(path)
+    try:
+        with os.fdopen(handle, "w") as out:
+            out.write(envelope)
+            out.flush()
+            os.fsync(out.fileno())
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _sequence(path: Path, installation: str) -> int:

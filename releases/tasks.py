@@ -12,6 +12,8 @@ from functools import partial
 
 from celery import shared_task
 
+from registry import disk
+from registry.errors import DomainError
 from registry.models import Event, Job
 from registry.services import jobs
 from registry.services.dispatching import Reactions, Wanted, dispatch
@@ -25,6 +27,7 @@ from releases.traffic import counters, feedback, owners, predictions
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = timedelta(seconds=2)
+WAIT_FOR_ROOM = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(minutes=1)
 
 
@@ -126,8 +129,20 @@ def work(queue: str) -> None:
     except jobs.LostLease as lost:
         log.warning("%s", lost)
     except Exception as error:
+        if (refusal := _of_a_disk(error)) is not None:
+            log.warning("job %s (%s) waits: %s", job.pk, job, refusal)
+            told = f"{Job.WAITS}{disk.cause(refusal)}. It goes on by itself when that is mended."
+            jobs.postpone(job, WAIT_FOR_ROOM, error=told, waits=True)
+            return
         log.exception("job %s (%s) failed", job.pk, job)
         _again(job, error)
+
+
+def _of_a_disk(error: Exception) -> DomainError | None:
+    """A disk without room, or a disk or database that takes no writes: somebody will mend it, and nothing is
+    given up for it."""
+    refusal = error if isinstance(error, DomainError) else disk.told(error)
+    return refusal if refusal is not None and refusal.code in ("no_room", "read_only", "store_full") else None
 
 
 def _lost_for_good(job: Job) -> bool:

@@ -20,6 +20,9 @@ class Job(models.Model):
         DONE = "done"
         FAILED = "failed"
 
+    WAITS = "Waits: "
+    """How the error of a job begins that waits for something which is not its own."""
+
     kind = models.CharField(max_length=48)
     subject = models.CharField(max_length=120)
     queue = models.CharField(max_length=16)

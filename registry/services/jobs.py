@@ -91,9 +91,10 @@ def finish(job: Job, *, error: str = "") -> None:
         raise LostLease(f"{job} was taken over after attempt {job.attempt}")
 
 
-def postpone(job: Job, delay: timedelta, *, error: str = "") -> None:
-    """Put the job back, to be taken again after `delay`; an error counts as a used attempt."""
-    changes = {"attempt": job.attempt if error else job.attempt - 1}
+def postpone(job: Job, delay: timedelta, *, error: str = "", waits: bool = False) -> None:
+    """Put the job back, to be taken again after `delay`; an error counts as a used attempt, unless it `waits`
+    for something that is not the job's."""
+    changes = {"attempt": job.attempt if error and not waits else job.attempt - 1}
     Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, attempt=job.attempt).update(
         state=Job.State.QUEUED, lease_until=None, not_before=Now() + delay, error=error[:2000], **changes
     )

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from formats.types import Signature, VersionRef
 from formats.weights import beside, is_weights
-from registry import inspection, model_policy
+from registry import disk, inspection, model_policy
 from registry.inspection.policy import operator
 from registry.manifest import MetricRange
 from registry.models import ModelVersion, VersionFile
@@ -62,7 +62,10 @@ class Bench:
         }
 
     def measure(self, gate: str) -> Verdict:
-        """Measure for one gate and ask it. Trouble of our own is ERRORED; the model's is its verdict."""
+        """Measure for one gate and ask it. Trouble of our own is ERRORED; the model's is its verdict.
+
+        Raises StoreFull, or OSError, where a disk has no room or takes no writes.
+        """
         try:
             with self._room.alone() if gate == "benchmark" else self._room.beside_others():
                 measured = self._ways[gate]()
@@ -70,6 +73,8 @@ class Bench:
             why = f"This gate could not be run: {error}"
             return Verdict(Outcome.ERRORED, why, {"error": str(error), "damaged": error.facts["digest"]})
         except _OUR_TROUBLE as error:
+            if isinstance(error, StoreFull) or disk.told(error) is not None:
+                raise  # the job waits for room, and the gate with it
             return Verdict(Outcome.ERRORED, f"This gate could not be run: {error}", {"error": str(error)})
         return GATES[gate].check(replace(self._candidate(), measured=measured))
 

@@ -153,6 +153,7 @@ def tell(
     reader: str,
     ended: str = "",
     given_up: str = "",
+    waits: str = "",
 ) -> Standing:
     """The verdict line of the release."""
     refused = [(r.slot, r.person.get_username()) for r in release.reviews.all() if r.verdict == "reject"]
@@ -170,6 +171,7 @@ def tell(
             start_refusal=start_refusal,
             ended=ended,
             given_up=given_up,
+            waits=waits,
         )
     )
 

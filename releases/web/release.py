@@ -131,7 +131,9 @@ def stamp(found: Any) -> str:
         (g.gate, g.outcome, g.attempt, g.started_at, g.finished_at, g.progress) for g in found.gate_runs.all()
     ]
     signed = [(r.pk, r.verdict) for r in found.reviews.all()]
-    return hashlib.sha256(repr((found.state, rollouts, runs, signed)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((found.state, rollouts, runs, signed, _waits(found))).encode()).hexdigest()[
+        :16
+    ]
 
 
 def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = None) -> dict[str, Any]:
@@ -161,6 +163,7 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
             request.user.get_username(),
             _ended(events),
             _given_up(found),
+            _waits(found),
         ),
         "gates": gates,
         "slots": slots,
@@ -218,6 +221,11 @@ def _ended(events: list[Any]) -> str:
     if last is None:
         return ""
     return f"{sentences.sentence(last.kind, last.facts)}: decided by {last.actor.removeprefix('person/')}"
+
+
+def _waits(found: Any) -> str:
+    """What the work on the release waits for, where it needs something that is not its own."""
+    return registry_selectors.reason_to_wait(found.subject) if found.state in MOVING else ""
 
 
 def _given_up(found: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from releases.guards import DATA_GATES
 from releases.lifecycle import State
@@ -53,11 +53,15 @@ class View:
     replaced_by: str = ""
     ended: str = ""
     given_up: str = ""
+    waits: str = ""
 
 
 def standing(view: View) -> Standing:
     """One sentence for the state, and the hurdles behind it."""
-    return _TELL[view.state](view)
+    told = _TELL[view.state](view)
+    if not view.waits:
+        return told
+    return replace(told, tone="caution", hurdles=(Hurdle("caution", view.waits), *told.hurdles))
 
 
 def _draft(view: View) -> Standing:

@@ -32,11 +32,14 @@ class Heart:
             event.set()
 
     async def to_file(self) -> None:
+        said = ""
         while True:
             try:
                 write_atomically(self._path, json.dumps(self._facts()).encode(), durable=False)
+                said = ""
             except OSError as error:
-                log.error("the heartbeat file cannot be written: %s", error)
+                if said != (said := str(error)):  # once, and not every second into a log on the same disk
+                    log.error("the heartbeat file cannot be written: %s", error)
             await _next(self._events[0])
 
     async def to_redis(self, redis: Redis, key: str, seal: bytes) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
 
 from registry import inspection, sandbox
 from registry.sandbox import NoSandbox
+from registry.storage.errors import StoreFull
 from releases.examiner import spec
 from releases.gates import Outcome
 from releases.proving import Proof
@@ -123,3 +125,17 @@ def test_what_could_not_be_loaded_for_the_data_gates_is_not_loaded_again_for_the
     assert {(verdict.outcome, verdict.summary) for verdict in verdicts} == {
         (Outcome.FAILED, "The model was not loaded within 50 s.")
     }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EROFS, "x"), StoreFull("no room")],
+)
+def test_a_gate_without_room_on_the_disk_is_left_open_and_its_job_waits(bench, error):
+    def measure():
+        raise error
+
+    bench._ways["confidence"] = measure
+
+    with pytest.raises(type(error)):
+        bench.measure("confidence")

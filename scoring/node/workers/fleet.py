@@ -34,6 +34,7 @@ from scoring.telemetry import Cell, Meters
 
 _STARTS_WITHIN_SECONDS = 30
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
+_AGAIN_SECONDS = 1.0
 _STEADY_SECONDS = 60.0
 log = logging.getLogger(__name__)
 
@@ -217,9 +218,18 @@ class Fleet:
         pause = self._pauses[worker.slot]
         self._pauses[worker.slot] = min(pause * 2, _LONGEST_PAUSE)
         await asyncio.sleep(pause)
-        if not self.stopping:
-            await self._spawn(worker.slot)
-            self._events.changed()
+        while not self.stopping and not await self._respawned(worker.slot):
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _respawned(self, slot: int) -> bool:
+        """Whether the slot has a worker again: a machine without room may refuse one for a while."""
+        try:
+            await self._spawn(slot)
+        except OSError as error:
+            log.error("worker %s cannot be started, and is tried again: %s", slot, error)
+            return False
+        self._events.changed()
+        return True
 
     def _share(self) -> None:
         """Give each slot's socket to its worker, an orphaned one to all who have joined."""
