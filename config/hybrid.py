@@ -37,8 +37,6 @@ UNKNOWN_LENGTH = str(2**62)  # Django reads no body without a length, and no fur
 MOST_WAITING = 200
 STRANGERS_ARRIVING = (512, 64)
 """Bodies of strangers that come in several pieces: in all, and of one address."""
-STRANGERS_ASKING = (64, 24)
-"""Their requests that are answered or wait for it."""
 WAITS, INSPECTS, ANSWERS = "waits", "inspects", "answers"
 LIVES, READY = "lives", "ready"
 LIVING = b'{"live":true}'
@@ -55,11 +53,12 @@ class Hybrid:
         kind: Callable[[str, str], str],
         known: Known,
         pools: Pools,
+        arriving: tuple[int, int] = STRANGERS_ARRIVING,
     ) -> None:
         self._asgi, self._wsgi, self._kind = asgi, wsgi, kind
         self._known, self._pools = known, pools
         self._waiting = 0
-        self._arriving, self._asking = Shares(*STRANGERS_ARRIVING), Shares(*STRANGERS_ASKING)
+        self._arriving = Shares(*arriving)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         try:
@@ -112,7 +111,7 @@ class Hybrid:
         if body.is_too_large or len(body.come) > STRANGERS_BODY_BYTES:
             await _refuse(refusals.unasked(scope["path"], STRANGERS_BODY_BYTES), scope, send)
             return
-        with self._asking.taken(address):
+        with pool.shares.taken(address):
             await self._answer_whole(pool, body.come, scope, headers, send)
 
     async def _answer(

@@ -22,7 +22,7 @@ class ShareTaken(Full):
 
 
 class Pool:
-    """Some threads, and how many calls may wait for them; of one person no more than `each` may be here."""
+    """Some threads, and how many calls may wait for them; of one person or address no more than `each`."""
 
     def __init__(self, name: str, threads: int, waiting: int, each: int = 0) -> None:
         self._threads = ThreadPoolExecutor(threads, name)
@@ -95,7 +95,7 @@ class Pools:
             pages=Pool("pages", 4, 200),
             uploads=Pool("uploads", 8, 32, each=4),
             inspections=Pool("inspections", 2, 32, each=24),
-            strangers=Pool("strangers", 2, 64),
-            probes=Pool("probes", 1, 64),
+            strangers=Pool("strangers", 2, 64, each=24),
+            probes=Pool("probes", 1, 64, each=24),
             door=Pool("door", 1, 200),
         )

@@ -51,26 +51,25 @@ class VerdictShape(serializers.Serializer[Any]):
     remarks = RemarkShape(many=True)
 
 
-class MeasureShape(serializers.Serializer[Any]):
+class FiguresShape(serializers.Serializer[Any]):
     """One figure of both. `tone` is from the head's side, empty where neither is known to be better."""
 
-    name = serializers.CharField()
-    unit = serializers.CharField()
     base = serializers.FloatField(allow_null=True)
     head = serializers.FloatField(allow_null=True)
     delta = serializers.FloatField(allow_null=True)
     tone = serializers.ChoiceField(TONES)
 
 
-class SliceShape(serializers.Serializer[Any]):
+class MeasureShape(FiguresShape):
+    name = serializers.CharField()
+    unit = serializers.CharField()
+
+
+class SliceShape(FiguresShape):
     """The metric of both where `name` is `label`; null where one has no such slice."""
 
     name = serializers.CharField()
     label = serializers.CharField()
-    base = serializers.FloatField(allow_null=True)
-    head = serializers.FloatField(allow_null=True)
-    delta = serializers.FloatField(allow_null=True)
-    tone = serializers.ChoiceField(TONES)
 
 
 class PairedShape(serializers.Serializer[Any]):
@@ -157,11 +156,14 @@ def counts(told: Any) -> dict[str, Any]:
     }
 
 
-class RowsQuery(Strict):
+class EveryRowQuery(Strict):
     only = serializers.ChoiceField(list(Only), required=False, default=Only.CHANGED)
     order = serializers.ChoiceField(list(Order), required=False, default=Order.LARGEST)
-    after = serializers.CharField(
-        required=False, allow_blank=True, default="", max_length=60, help_text="`next` of the page before."
+
+
+class RowsQuery(EveryRowQuery):
+    page = serializers.CharField(
+        required=False, max_length=60, help_text="`next` or `previous` of another page."
     )
     page_size = serializers.IntegerField(required=False, default=50, min_value=1, max_value=200)
 
@@ -184,9 +186,10 @@ class RowShape(serializers.Serializer[Any]):
 
 
 class RowsShape(AnswersShape):
-    """A page of the rows; `next` goes into `after`, and is null at the end."""
+    """A page of the rows; `next` and `previous` go into `page`, and are null at the ends."""
 
     next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
     results = RowShape(many=True)
 
 
@@ -196,5 +199,6 @@ def rows(told: Any) -> dict[str, Any]:
     return {
         **counts(told),
         "next": str(page.next) if page and page.next else None,
+        "previous": str(page.previous) if page and page.previous else None,
         "results": [plain(row) for row in page.rows] if page else [],
     }

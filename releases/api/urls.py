@@ -34,6 +34,11 @@ urlpatterns = [
         comparing.Answers.as_view(),
         name="api-compare-rows",
     ),
+    path(
+        "models/<str:model>/versions/<int:number>/compare/<int:base>/rows.ndjson",
+        comparing.EveryAnswer.as_view(),
+        name="api-compare-file",
+    ),
     path("releases", listing.Releases.as_view(), name="api-releases"),
     path("releases/<int:pk>", releasing.Release.as_view(), name="api-release"),
     path("releases/<int:pk>/returns", releasing.Returns.as_view(), name="api-returns"),

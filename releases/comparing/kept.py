@@ -52,7 +52,7 @@ def tell(
     release: int | None = None,
     only: Only = Only.CHANGED,
     order: Order = Order.LARGEST,
-    after: Cursor | None = None,
+    at: Cursor | None = None,
     most: int,
 ) -> Told:
     """A page of the rows on which two versions answer differently."""
@@ -60,7 +60,7 @@ def tell(
     if found.pair is None:
         return Told(None, found.how, found.why_not)
     try:
-        return Told(page(found.pair, only, order, after=after, most=most), found.how, "")
+        return Told(page(found.pair, only, order, at=at, most=most), found.how, "")
     except (ValueError, KeyError, IndexError):
         return Told(None, "", UNREADABLE)
 

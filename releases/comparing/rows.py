@@ -21,8 +21,10 @@ from formats.tables import Column, Table
 from formats.types import Tolerance
 
 BLOCK = 1 << 16
+BATCH = 1 << 12
 SHOWN = 64
 INPUT = "input/"
+_BACK = "before_"
 
 
 class Only(StrEnum):
@@ -88,21 +90,23 @@ def matched(head_rows: Table, base_rows: Table, head: Table, base: Table) -> Pai
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page ended: the key it was ordered by, and the place in the pair."""
+    """A place between rows: the key that they are ordered by and the place in the pair of the row beside
+    it; the rows after it are meant, or `back`, those before it."""
 
     key: float
     place: int
+    back: bool = False
 
     def __str__(self) -> str:
         # Without the plus of an exponent, which an address would read as a space.
-        return f"{self.key.hex()}_{self.place}".replace("+", "")
+        return f"{_BACK if self.back else ''}{self.key.hex()}_{self.place}".replace("+", "")
 
     @classmethod
     def parse(cls, text: str) -> Cursor | None:
         """None for what is no cursor."""
-        key, _, place = text.rpartition("_")
+        key, _, place = text.removeprefix(_BACK).rpartition("_")
         try:
-            return cls(float.fromhex(key), int(place))
+            return cls(float.fromhex(key), int(place), text.startswith(_BACK))
         except (ValueError, OverflowError):
             return None
 
@@ -134,6 +138,7 @@ class Page:
     counts: Mapping[Only, int]
     judged: bool
     next: Cursor | None
+    previous: Cursor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,34 +155,53 @@ def page(
     only: Only = Only.CHANGED,
     order: Order = Order.LARGEST,
     *,
-    after: Cursor | None = None,
+    at: Cursor | None = None,
     most: int = 50,
 ) -> Page:
-    """At most so many rows after the cursor, in one pass."""
+    """At most so many rows after the cursor, or before it, in one pass."""
     counts = dict.fromkeys(Only, 0)
+    # What lies before a place is what lies after it in the order turned round.
+    way = -1 if at is not None and at.back else 1
     best: tuple[Array, Array, Array] = (np.empty(0), np.empty(0, np.int64), np.empty(0))
     for block in _blocks(pair):
         for kind, mask in block.kinds.items():
             counts[kind] += int(mask.sum())
         found = np.flatnonzero(block.kinds[only])
-        keys, places = _keys(block, found, order), found + block.start
-        if after is not None:
-            later = (keys > after.key) | ((keys == after.key) & (places > after.place))
+        keys, places = way * _keys(block, found, order), way * (found + block.start)
+        if at is not None:
+            edge, place = way * at.key, way * at.place
+            later = (keys > edge) | ((keys == edge) & (places > place))
             keys, places, found = keys[later], places[later], found[later]
         best = _least(
             most + 1, tuple(map(np.concatenate, zip(best, (keys, places, block.change[found]), strict=True)))
         )
-    keys, places, change = (part[:most] for part in best)
-    last = Cursor(float(keys[-1]), int(places[-1])) if len(best[0]) > most else None
-    told = [row(pair, int(place), float(far)) for place, far in zip(places, change, strict=True)]
-    return Page(told, len(pair), counts, pair.judges, last)
+    keys, places, change = (part[:most][::way] for part in best)
+    told = [row(pair, int(place), float(far)) for place, far in zip(way * places, change, strict=True)]
+    edges = [(float(way * keys[end]), int(way * places[end])) for end in (0, -1) if told]
+    more = len(best[0]) > most
+    return Page(
+        told,
+        len(pair),
+        counts,
+        pair.judges,
+        next=Cursor(*edges[-1]) if edges and (more or way < 0) else None,
+        previous=Cursor(*edges[0], back=True) if edges and (more if way < 0 else at is not None) else None,
+    )
 
 
-def each(pair: Pair, only: Only = Only.CHANGED) -> Iterator[Row]:
-    """All of them in the order of the set, as they are read."""
-    for block in _blocks(pair):
-        for at in np.flatnonzero(block.kinds[only]).tolist():
-            yield row(pair, block.start + at, float(block.change[at]))
+def each(pair: Pair, only: Only = Only.CHANGED, order: Order = Order.ROW) -> Iterator[Row]:
+    """All of them, as they are read. By the size of the change it takes a pass for every BATCH of them, and
+    no more memory."""
+    if order is Order.ROW:
+        for block in _blocks(pair):
+            for at in np.flatnonzero(block.kinds[only]).tolist():
+                yield row(pair, block.start + at, float(block.change[at]))
+        return
+    found = page(pair, only, order, most=BATCH)
+    yield from found.rows
+    while found.next is not None:
+        found = page(pair, only, order, at=found.next, most=BATCH)
+        yield from found.rows
 
 
 def row(pair: Pair, place: int, change: float) -> Row:

@@ -79,11 +79,11 @@ class Answers:
 
 @page
 def rows(request: HttpRequest, name: str) -> HttpResponseBase:
-    """`?base=2&head=3`, `only` and `order`; `cursor` is where the page before it ended."""
+    """`?base=2&head=3`, `only` and `order`; `cursor` is where the page beside it ended."""
     base, head, release = _asked(request, name)
     only, order = _one_of(Only, request.GET.get("only")), _one_of(Order, request.GET.get("order"))
-    after = Cursor.parse(request.GET.get("cursor", ""))
-    told = kept.tell(base, head, release=release, only=only, order=order, after=after, most=PAGE_SIZE)
+    at = Cursor.parse(request.GET.get("cursor", ""))
+    told = kept.tell(base, head, release=release, only=only, order=order, at=at, most=PAGE_SIZE)
     found = shown(base, head, told, release)
     context = {
         "model": head.model,
@@ -94,23 +94,25 @@ def rows(request: HttpRequest, name: str) -> HttpResponseBase:
         "orders": [
             Choice(words, f"{found.to(only)}&order={each}", each is order) for each, words in ORDERS.items()
         ],
-        "page": {"next": str(found.page.next)} if found.page and found.page.next else {},
-        "first": f"{found.to(only)}&order={order}" if after else "",
-        "files": {form: f"{found.to(only)}".replace("/rows?", f"/rows.{form}?", 1) for form in FORMS},
+        "page": _neighbours(found.page),
+        "files": {
+            form: f"{found.to(only)}&order={order}".replace("/rows?", f"/rows.{form}?", 1) for form in FORMS
+        },
     }
     return render(request, "releases/answers.html", context)
 
 
 @page
 def file(request: HttpRequest, name: str, form: str) -> HttpResponseBase:
-    """All rows of one kind in the order of the set, as CSV or NDJSON."""
+    """All rows of one kind in the order that is shown, as CSV or NDJSON."""
     if form not in FORMS:
         raise Http404
     base, head, release = _asked(request, name)
     found = kept.pair(base, head, release)
     if found.pair is None:
         raise NotFound(found.why_not)
-    differing = each_row(found.pair, _one_of(Only, request.GET.get("only")))
+    only, order = _one_of(Only, request.GET.get("only")), _one_of(Order, request.GET.get("order"))
+    differing = each_row(found.pair, only, order)
     lines: Iterator[str] = telling.json_lines(differing)
     if form == "csv":
         lines = map(csv_line, telling.csv_rows(differing, neutral))
@@ -123,6 +125,12 @@ def shown(base: Any, head: Any, told: kept.Told, release: int | None = None) -> 
     address = f"{reverse('answers', args=[head.model.name])}?{urlencode(query)}"
     listed = [_shown(row, head.signature) for row in told.page.rows] if told.page else []
     return Answers(base.number, head.number, told.how, told.why_not, told.page, listed, address, release)
+
+
+def _neighbours(of: Page | None) -> dict[str, str]:
+    """The cursors of the pages beside this one, as a pager links to them."""
+    both = {"next": of.next, "previous": of.previous} if of else {}
+    return {way: str(cursor) for way, cursor in both.items() if cursor}
 
 
 def _asked(request: HttpRequest, name: str) -> tuple[Any, Any, int | None]:

@@ -86,6 +86,7 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "api-version-file": {"GET": WITH_A_ROLE | {"read token"}},
     "api-compare": {"GET": SEES_THE_MODEL},
     "api-compare-rows": {"GET": WITH_A_ROLE | {"read token"}},
+    "api-compare-file": {},  # none are kept here
     "api-versions": {"GET": SEES_THE_MODEL, "POST": UPLOADS},
     "api-version-releases": {"GET": SEES_THE_MODEL, "POST": OPENS | {"ci token"}},
     "api-releases": {"GET": SESSION_OR_TOKEN},

@@ -47,7 +47,9 @@ def patient():
 @pytest.fixture(scope="module")
 def impatient():
     """A server that gives up soon."""
-    soon = [f"--{name}=0.3" for name in ("first-byte-s", "head-s", "strangers-body-s", "window-s")]
+    soon = [
+        f"--{name}=0.3" for name in ("first-byte-s", "head-s", "strangers-body-s", "window-s", "unread-s")
+    ]
     process, number = serving(*soon, "--sweep-s=0.05", "--trusted=127.0.0.9")
     yield number
     process.terminate()
@@ -118,6 +120,19 @@ def test_who_is_being_answered_is_never_sent_away(patient, opened):
     for one in waits:
         one.settimeout(10)
         assert status(one.recv(1000)) == 200
+
+
+def test_where_all_places_are_taken_by_who_is_being_answered_nobody_new_is_let_in(patient, opened):
+    wait = b"GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    held = [
+        opened(patient, address, wait)
+        for address in ADDRESSES[: CONNECTIONS // PER_ADDRESS]
+        for _ in range(PER_ADDRESS)
+    ]
+    answer = heard(opened(patient, ADDRESSES[-1]))
+    assert status(answer) == 503
+    assert b"Too many connections" in answer
+    assert {status(one.recv(1000)) for one in held} == {200}
 
 
 def test_a_known_clients_upload_is_not_sent_away(patient, opened):
@@ -204,6 +219,40 @@ def test_who_only_closes_the_sending_side_gets_the_answer(patient, opened):
     assert b"|4|" in answer
 
 
+def test_an_answer_that_nobody_reads_is_given_up(impatient, opened):
+    one = opened(impatient, said=b"GET /large HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\n\r\n")
+    ours = one.getsockname()
+
+    def is_held() -> bool:
+        """A client that reads nothing does not see that its connection is closed: the kernel does."""
+        return any(
+            each.raddr == ours and each.status == psutil.CONN_ESTABLISHED
+            for each in psutil.net_connections("tcp")
+        )
+
+    wait_until(lambda: not is_held(), "the connection to be closed", 15)
+    assert len(heard(one)) < 32 << 20
+    assert page(impatient) == 200
+
+
+def test_one_address_does_not_fill_the_strangers_queue(patient, opened):
+    slow = b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    asked = [opened(patient, ADDRESSES[4], slow) for _ in range(12)]
+    assert httpx.get(f"http://127.0.0.1:{patient}/").status_code == 200, "another address waits its turn"
+    assert any(status(heard(one)) == 503 for one in asked)
+
+
+def test_one_address_does_not_take_all_places_for_bodies_of_strangers(patient, opened):
+    for _ in range(10):
+        opened(patient, ADDRESSES[5], HALF_A_BODY)
+    answer = heard(opened(patient, ADDRESSES[5], HALF_A_BODY))
+    assert status(answer) == 503
+    assert b"requests of yours" in answer
+    other = opened(patient, said=HALF_A_BODY)
+    other.sendall(b"x" * 96)
+    assert status(other.recv(1000)) == 200
+
+
 def test_a_head_without_an_end_is_not_kept(patient, opened):
     for said in (b"GET / HTTP/1.1\r\nX: " + b"x" * 200_000, b"GET /" + b"x" * 200_000):
         assert status(heard(opened(patient, said=said))) == 431
@@ -237,7 +286,7 @@ def test_strangers_in_any_number_have_a_queue_of_their_own(patient, opened):
 def test_a_load_balancer_is_answered_at_once_however_many_wait(patient, opened):
     """Who watches us is a stranger, and would end us where it has to wait among the others."""
     slow = b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    asked = [opened(patient, ADDRESSES[2], slow) for _ in range(16)]
+    asked = [opened(patient, address, slow) for address in ADDRESSES[2:4] for _ in range(8)]
     refused = httpx.get(f"http://127.0.0.1:{patient}/")
     lives = httpx.get(f"http://127.0.0.1:{patient}/healthz")
     ready = httpx.get(f"http://127.0.0.1:{patient}/readyz")

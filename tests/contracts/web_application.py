@@ -31,6 +31,9 @@ def wsgi(environ, start_response):
     if path == "/reading":
         start_response("200 OK", [])
         return [str(len(READING)).encode()]
+    if path == "/large":
+        start_response("200 OK", [])
+        return [b"x" * (32 << 20)]
     if path == "/stream":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return Streamed()
@@ -68,7 +71,7 @@ pools = Pools(
     pages=Pool("pages", 2, 50),
     uploads=Pool("uploads", 3, 20, each=2),
     inspections=Pool("inspections", 1, 3, each=3),
-    strangers=Pool("strangers", 2, 8),
+    strangers=Pool("strangers", 2, 8, each=6),
     probes=Pool("probes", 1, 8),
     door=Pool("door", 1, 50),
 )
@@ -80,4 +83,4 @@ def whose(shown):
 
 
 known = Known(lambda headers: headers.get("authorization", ""), whose, pools.door)
-application = Hybrid(asgi, wsgi, kind=kind, known=known, pools=pools)
+application = Hybrid(asgi, wsgi, kind=kind, known=known, pools=pools, arriving=(30, 10))

@@ -140,6 +140,30 @@ def test_the_rows_leave_as_csv_and_as_ndjson(proven, as_):
     assert as_("vera").get(f"{ROWS}.xlsx?base=2&head=3").status_code == 404
 
 
+def test_the_rows_leave_over_rest_page_by_page_and_in_one_file(proven, as_):
+    client, address = as_("vera"), "/api/v1/models/digits/versions/3/compare/2/rows"
+
+    def rows(query: str) -> tuple[list[int], dict]:
+        found = json.loads(get(client, f"{address}?page_size=3&{query}"))
+        return [row["row"] for row in found["results"]], found
+
+    first, told = rows("order=row")
+    assert (first, told["previous"]) == ([2, 3, 4], None)
+    second, told = rows(f"order=row&page={told['next']}")
+    assert (second, told["next"]) == ([5], None)
+    assert rows(f"order=row&page={told['previous']}")[0] == first
+    assert client.get(f"{address}?page=nonsense").status_code == 422
+    for query in ("order=largest", "only=head_right&order=smallest", "only=base_right"):
+        whole = json.loads(get(client, f"{address}?page_size=200&{query}"))["results"]
+        response = client.get(f"{address}.ndjson?{query}", headers={"Accept": "application/x-ndjson"})
+        assert response["Content-Type"] == "application/x-ndjson"
+        assert [json.loads(line) for line in body(response).splitlines()] == whole
+    refused = client.get(f"{address}.ndjson?order=random")
+    assert refused.status_code == 422
+    assert client.get("/api/v1/models/digits/versions/2/compare/1/rows.ndjson").status_code == 404
+    assert as_("nobody").get(f"{address}.ndjson").status_code == 404
+
+
 def test_a_long_list_goes_on_where_the_page_before_it_ended(proven, as_, monkeypatch):
     monkeypatch.setattr("releases.web.answers.PAGE_SIZE", 3)
     first = get(as_("vera"), f"{ROWS}?base=2&head=3")
@@ -147,7 +171,10 @@ def test_a_long_list_goes_on_where_the_page_before_it_ended(proven, as_, monkeyp
     following = re.search(r'rel="next" href="([^"]+)"', first)[1].replace("&amp;", "&")
     second = get(as_("vera"), ROWS + following)
     assert numbers(second) == [5]
-    assert "From the first row" in second
+    before = re.search(r'rel="prev" href="([^"]+)"', second)[1].replace("&amp;", "&")
+    back = get(as_("vera"), ROWS + before)
+    assert numbers(back) == [2, 3, 4]
+    assert 'rel="prev"' not in back
     assert numbers(get(as_("vera"), f"{ROWS}?base=2&head=3&cursor=nonsense&order=none&only=x")) == [2, 3, 4]
 
 

@@ -102,19 +102,28 @@ def test_pages_one_after_the_other_are_all_rows_in_their_order(tmp_path, monkeyp
     far = np.abs(head - base)
     sign = {Order.LARGEST: -1, Order.SMALLEST: 1, Order.ROW: 0}[order]
     wanted = sorted(np.flatnonzero(far).tolist(), key=lambda row: (sign * far[row], row))
-    got, after = [], None
+    pages, at = [], None
     while True:
-        found = page(both, order=order, after=after, most=17)
-        got += numbers(found)
+        found = page(both, order=order, at=at, most=17)
+        pages.append(numbers(found))
         if found.next is None:
             break
-        after = Cursor.parse(str(found.next))
-    assert got == wanted
+        at = Cursor.parse(str(found.next))
+    assert [row for part in pages for row in part] == wanted
+    back = [numbers(found)]
+    while found.previous is not None:
+        found = page(both, order=order, at=Cursor.parse(str(found.previous)), most=17)
+        back.append(numbers(found))
+    assert back == pages[::-1]
+    assert numbers(page(both, order=order, at=found.next, most=17)) == pages[1]
+    monkeypatch.setattr(comparing, "BATCH", 7)
+    assert [row.row for row in each(both, order=order)] == wanted
 
 
 def test_a_cursor_that_is_none_is_not_taken():
     assert all(Cursor.parse(text) is None for text in ("", "x", "0x1p+0", "_", "0x1p+0_x", "1_2_3"))
     assert Cursor.parse(str(Cursor(-0.1, 7))) == Cursor(-0.1, 7)
+    assert Cursor.parse(str(Cursor(0.5, 7, back=True))) == Cursor(0.5, 7, back=True)
     assert Cursor.parse(str(Cursor(-math.inf, 0))) == Cursor(-math.inf, 0)
 
 
