@@ -30,7 +30,7 @@ FIRST_GAP = 100
 become whole by going on."""
 _MOST = 20
 """So many contradictions of the past are named: one is enough to look."""
-_HEAD = re.compile(r"(anew )?([1-9][0-9]{0,18}) ([0-9a-f]{64})")
+_HEAD = re.compile(rb"(anew )?([1-9][0-9]{0,18}) ([0-9a-f]{64})\n")
 
 
 class _Line(Protocol):
@@ -186,16 +186,19 @@ def _parsed(path: Path, *_: int) -> Witness:
     said = Witness()
     heads: dict[int, str] = {}
     faults: list[str] = []
-    whole = path.read_bytes().decode("utf-8", "replace").rpartition("\n")[0]
-    for number, line in enumerate(whole.split("\n") if whole else (), start=1):
-        found = _HEAD.fullmatch(line)
-        if found is None:
-            faults.append(f"line {number} of the witness is no head of a log")
-        elif found[1]:
-            said = Witness(begun=int(found[2]), before=replace(said, heads=heads, faults=tuple(faults)))
-            heads, faults = {said.begun: found[3]}, []
-        elif heads.setdefault(int(found[2]), found[3]) != found[3]:
-            faults.append(f"line {number} of the witness contradicts what it saw before of event {found[2]}")
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            found = _HEAD.fullmatch(line)
+            if found is None:
+                if line.endswith(b"\n"):
+                    faults.append(f"line {number} of the witness is no head of a log")
+                continue
+            seq, digest = int(found[2]), found[3].decode()
+            if found[1]:
+                said = Witness(begun=seq, before=replace(said, heads=heads, faults=tuple(faults)))
+                heads, faults = {seq: digest}, []
+            elif heads.setdefault(seq, digest) != digest:
+                faults.append(f"line {number} of the witness contradicts what it saw before of event {seq}")
     return replace(said, heads=heads, faults=tuple(faults))
 
 
