@@ -100,10 +100,11 @@ def _signed(paths: Sequence[Path], key: Path | None) -> tuple[dict[int, str], tu
         return {}, ()
     if key is None:
         raise ValueError("signed heads are checked with --key, the file plan.pub")
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-        Ed25519PublicKey,
-    )  # only where heads are read
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    try:  # only where heads are read
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    except ImportError as error:
+        raise ValueError("signed heads are checked with the package cryptography: install it") from error
 
     public = load_pem_public_key(key.read_bytes())
     if not isinstance(public, Ed25519PublicKey):

@@ -227,3 +227,12 @@ def test_what_is_no_export_is_told_apart_from_a_broken_log(tmp_path, content, ca
     path.write_text(content)
     assert main(["verify", str(path)]) == 2
     assert "line 1 of the export is no event" in capsys.readouterr().err
+
+
+def test_a_machine_without_cryptography_is_told_what_to_install(export, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.ed25519", None)
+    heads_file = tmp_path / "signed.jsonl"
+    heads_file.write_text("{}\n")
+    assert main(["verify", str(export)]) == 0
+    assert main(["verify", str(export), "--heads", str(heads_file), "--key", str(heads_file)]) == 2
+    assert "the package cryptography: install it" in capsys.readouterr().err

@@ -19,6 +19,7 @@ SPELLINGS = [
     '"Ivanov, Boris" <boris@example.org>',
     "mailto:boris@example.org",
     "MAILTO:boris%40example.org?subject=build",
+    full_width("mailto:boris%40example.org"),
     "boris+ci@example.org",
     "Boris <boris+nightly@example.org> (CI)",
     full_width("boris@example.org"),
