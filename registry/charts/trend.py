@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from registry.charts import paths
+from registry.charts.lines import Hit
 from registry.charts.numbers import figure
 from registry.charts.scales import Axis, Tick, axis
 
@@ -46,8 +47,6 @@ class Band:
 class Dot:
     """A version's value: where, its interval, how it is drawn, and in which words it is told."""
 
-    x: float
-    width: float
     middle: float
     y: float | None
     whisker: tuple[float, float] | None
@@ -68,6 +67,15 @@ class TrendChart:
     bands: Sequence[Band]
     lines: Sequence[str]
     dots: Sequence[Dot]
+
+    @property
+    def hits(self) -> list[Hit]:
+        """The part of the drawing that is each version's."""
+        width = 100 / max(len(self.dots), 1)
+        return [
+            Hit(round(place * width, 3), round(width, 3), dot.middle, None, dot.words)
+            for place, dot in enumerate(self.dots)
+        ]
 
     @property
     def summary(self) -> str:
@@ -114,8 +122,6 @@ def _dot(place: int, many: int, step: Step, upwards: Axis, metric: str) -> Dot:
         ends = [step.value if end is None else end for end in (step.lower, step.upper)]
         whisker = upwards.y(ends[0]), upwards.y(ends[1])
     return Dot(
-        x=round(place / many * 100, 3),
-        width=round(100 / many, 3),
         middle=paths.middle(place, many),
         y=None if step.value is None else upwards.y(step.value),
         whisker=whisker,

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
-from registry.charts.lines import LineChart
+from registry.charts.lines import Hit, LineChart
 from registry.charts.scales import Scale, anchor, around
 from registry.charts.trend import TrendChart
 
@@ -163,10 +165,28 @@ def share_bar(shares: Sequence[tuple[str, float]], label: str = "share of reques
     return {"parts": parts, "label": label}
 
 
+HIT = (
+    '<g class="hit"><rect x="{0}%" y="0" width="{1}%" height="100%"><title>{2}</title></rect>'
+    '<line x1="{3}%" x2="{3}%" y1="0" y2="100%"/>{4}</g>'
+)
+
+
 @register.inclusion_tag("components/charts/line.html")
 def line_plot(chart: LineChart, *key: object) -> Geometry:
     """A line over time; `key` tells it from the others on its page."""
     return {"chart": chart, "key": "-".join(map(str, key))}
+
+
+@register.filter
+def hits(found: Sequence[Hit]) -> SafeString:
+    """The parts of a drawing that tell their value, in one piece: there are hundreds on a page."""
+    return format_html_join("", HIT, ((hit.x, hit.width, hit.words, hit.middle, _dot(hit)) for hit in found))
+
+
+def _dot(hit: Hit) -> SafeString:
+    if hit.y is None:
+        return SafeString("")
+    return format_html('<circle cx="{}%" cy="{}%" r="4"/>', hit.middle, hit.y)
 
 
 @register.inclusion_tag("components/charts/trend.html")

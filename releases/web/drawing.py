@@ -9,12 +9,14 @@ from typing import Any
 
 from registry.charts import paths
 from registry.charts.lines import Limit, LineChart, Mark, Times, line_chart
+from releases import figures
 from releases.figures import Figures
 from releases.moments import Moment
 from releases.series import Observed, Point
 
 NO_REQUESTS, NO_ANSWERS = "no requests", "no answers"
 RATES = (("a second", 1), ("a minute", 60), ("an hour", 3600), ("a day", 86_400))
+TEN = 10
 FEW = 3
 """Gaps and marks that are told under the charts; all of them are in the table."""
 
@@ -64,10 +66,18 @@ def of_model(
     )
 
 
-def of_node(observed: Observed) -> list[LineChart]:
-    """Rate and p99 of one node."""
-    over = _times(observed)
-    return [_rate(observed.settled, over, ())[0], _p99(observed.settled, over, (), ())]
+def of_node(name: str, key: str, observed: Observed) -> Charts:
+    """Rate and p99 of one node; its table has ten points in a row, for there are many nodes on a page."""
+    over, points = _times(observed), observed.settled
+    rate, unit = _rate(points, over, ())
+    tens = [_together(points[place : place + TEN]) for place in range(0, len(points), TEN)]
+    rows = _rows(tens, Times([point.at for point in tens], over.step * TEN), (), unit)
+    return Charts(name, key, [rate, _p99(points, over, (), ())], (), unit[0], rows)
+
+
+def _together(points: Sequence[Point]) -> Point:
+    seconds = sum(point.seconds for point in points)
+    return Point(points[0].at, seconds, figures.together(point.figures for point in points))
 
 
 def budgets(policy: Mapping[str, Any]) -> list[Limit]:

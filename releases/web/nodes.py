@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from registry import selectors as registry_selectors
 from registry.web.pages import page
-from releases import figures, fleet, selectors
+from releases import figures, fleet, selectors, spans
 from releases.web import drawing
 
 PAGE_SIZE = 20
@@ -47,7 +47,11 @@ def nodes(request: HttpRequest) -> HttpResponseBase:
     shown_nodes = _cut(found, request.GET.get("cursor", ""))
     context = {
         "nodes": shown_nodes,
-        "lines": {node.name: drawing.of_node(node.observed) for node in shown_nodes.rows},
+        "charts": {
+            node.name: drawing.of_node(node.name, str(place), node.observed)
+            for place, node in enumerate(shown_nodes.rows)
+        },
+        "span": spans.USUAL,
         "titles": registry_selectors.titles(model.name for node in shown_nodes.rows for model in node.models),
         "problem": known.problem,
         "total": len(found),

@@ -248,6 +248,38 @@ def test_what_lies_beyond_limits_is_counted_once_and_lives_on_in_days(stream, mo
         assert arm.figures.requests == 8
 
 
+def test_a_chart_reads_rows_of_one_span_in_one_query_and_never_more_than_so_many(
+    stream, model, monkeypatch, django_assert_num_queries
+):
+    now = datetime.now(UTC)
+    for ago in range(5):
+        for version in (1, 2):
+            Traffic.objects.create(
+                environment=stream.environment, model=model, version=version, arm="champion", requests=7,
+                span=86_400, at=now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=ago),
+            )  # fmt: skip
+    window = spans.until_now(spans.SPANS["90d"])
+    with django_assert_num_queries(1):
+        seen = series.of_model(model, window)
+    assert (seen.lines[stream.environment.name].figures.requests, seen.since) == (70, None)
+
+    monkeypatch.setattr(series, "MOST_ROWS", 5)
+    seen = series.of_model(model, window)
+    assert seen.lines[stream.environment.name].figures.requests == 28  # the third day is not there in whole
+    assert seen.since.date() == now.date() - timedelta(days=1)
+
+
+def test_the_last_request_is_found_however_old_it_is(stream, model):
+    assert series.last_asked(model) is None
+    stream.send(1, at=time.time() - 5 * 86_400)
+    stream.send(2, arm="internal")
+    stream.ingest()
+    last = series.last_asked(model)
+    assert spans.reaching(last, datetime.now(UTC)).name == "7d"
+    counters.forget_old(datetime.now(UTC) + timedelta(days=57, hours=23))
+    assert series.last_asked(model).timestamp() % 86_400 == 0
+
+
 def test_a_flush_of_an_older_node_knows_of_no_limits(stream, model):
     meters = Meters()
     meters.cell(Cell("m", 1, "champion")).answered([0.1], 1)

@@ -59,6 +59,7 @@ def test_each_node_says_what_it_lacks_the_worst_first(place, as_):
     assert "8 of 9" in said
     assert "2 restarts" in said
     assert "inference failed 1" in said
+    assert "The same numbers as a table" in said
     assert words(as_("vera").get("/nodes/?environment=nowhere")).count("alpha") == 0
 
 
