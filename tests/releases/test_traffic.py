@@ -264,7 +264,9 @@ def test_a_chart_reads_rows_of_one_span_in_one_query_and_never_more_than_so_many
     assert (seen.lines[stream.environment.name].figures.requests, seen.since) == (70, None)
 
     monkeypatch.setattr(series, "MOST_ROWS", 5)
-    seen = series.of_model(model, window)
+    with django_assert_num_queries(1) as asked:
+        seen = series.of_model(model, window)
+    assert "LIMIT 6" in asked[0]["sql"]
     assert seen.lines[stream.environment.name].figures.requests == 28  # the third day is not there in whole
     assert seen.since.date() == now.date() - timedelta(days=1)
 

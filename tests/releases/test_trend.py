@@ -66,6 +66,7 @@ def test_a_long_history_comes_in_parts_with_as_many_queries_as_a_short_one(model
     ]  # fmt: skip
     assert (oldest.earlier, oldest.later, middle.later, newest.later) == (None, 5, 8, None)
     assert len(many) == len(few)
+    assert "LIMIT 4" in many[0]["sql"]
     assert not any("failures" in str(each) for each in newest.measures)
 
 
