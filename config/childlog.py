@@ -6,7 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -83,7 +83,12 @@ class ChildLog:
         return [line.decode("utf-8", "replace") for line in lines]
 
     def _cut(self) -> None:
-        shutil.copyfile(self.path, self.path.with_suffix(".log.1"))
+        older = self.path.with_suffix(".log.1")
+        try:
+            shutil.copyfile(self.path, older)
+        except OSError:  # no room for a copy: better to lose old lines than the room that they take
+            with suppress(OSError):
+                older.unlink(missing_ok=True)
         with self.path.open("r+b") as log:
             log.truncate(0)
         self._read = self._started = 0

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.childlog import ChildLog
+from registry import disk
 
 GRACE_S = 3.5
 CRASHES, CRASH_WINDOW_S = 5, 60.0
@@ -133,7 +134,7 @@ class Supervisor:
             if one.process is not None and one.process.poll() is not None:
                 self._bury(one, now)
             if one.process is None and now >= one.due:
-                self._launch(one)
+                self._launch_again(one, now)
             if not one.ready and one.process is not None and now - one.asked > ASK_EVERY_S:
                 one.ready, one.asked = _is_ready(one), now
 
@@ -163,17 +164,35 @@ class Supervisor:
         one.ready = False
         self._write_pids()
 
+    def _launch_again(self, one: _Running, now: float) -> None:
+        """One that cannot be started for want of a log must not take the others with it."""
+        try:
+            self._launch(one)
+        except OSError as error:
+            one.due = now + PAUSES_S[-1]
+            self._say(
+                f"{one.child.name} cannot be started, and is tried again in {PAUSES_S[-1]:g} s: {error}"
+            )
+
     def _write_pids(self) -> None:
         fresh = self._register.with_suffix(".new")
-        fresh.write_text(json.dumps(self.pids()))
-        fresh.rename(self._register)
+        try:
+            fresh.write_text(json.dumps(self.pids()))
+            fresh.rename(self._register)
+        except OSError as error:
+            self._say(f"{self._register} is not up to date: {error}")
+
+    def _has_room(self) -> bool:
+        return disk.place("the data folder", self._register.parent).refusal is None
 
     def _bury(self, one: _Running, now: float) -> None:
         assert one.process is not None  # noqa: S101 - for the type checker
         code = one.process.returncode
         _kill_group(one)
         one.process = None
-        one.deaths = [at for at in one.deaths if now - at < CRASH_WINDOW_S] + [now]
+        # Who dies for want of room comes back with it; what runs meanwhile, scoring first of all, goes on.
+        has_room = self._has_room()
+        one.deaths = [at for at in one.deaths if now - at < CRASH_WINDOW_S] + [now] if has_room else []
         last_words = "".join(f"\n    {line}" for line in one.log.tail(15))
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         if len(one.deaths) >= self._most_deaths:
@@ -181,7 +200,7 @@ class Supervisor:
                 f"{one.child.name} died {self._most_deaths} times within a minute, the last time {how}. "
                 f"Its last words, from {one.log.path}:{last_words}"
             )
-        pause = PAUSES_S[min(len(one.deaths), len(PAUSES_S)) - 1]
+        pause = PAUSES_S[min(len(one.deaths), len(PAUSES_S)) - 1]  # the longest where deaths do not count
         one.due = now + pause
         self._say(f"{one.child.name} died {how}; it starts again in {pause:g} s.{last_words}")
 

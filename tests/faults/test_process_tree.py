@@ -15,7 +15,10 @@ import psutil
 import pytest
 
 from config import keeper, probes
+from config import supervisor as tending
+from config.childlog import LIMIT_BYTES, ChildLog
 from config.supervisor import Child, Supervisor, TreeStopped
+from tests.disks import small_disk
 from tests.servers import wait_until
 
 FOREVER = "import signal, time\nprint('up', flush=True)\nwhile True: time.sleep(60)"
@@ -168,3 +171,35 @@ def is_zombie(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def test_a_child_that_dies_while_the_disk_is_full_does_not_end_the_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tending, "PAUSES_S", (0.0,))
+    hasty = python("hasty", "import sys; sys.exit(3)")
+    with (
+        small_disk(tmp_path / "small") as small,
+        tree(small.path, hasty, python("calm", FOREVER)) as (made, said),
+    ):
+        for one in made._running:
+            made._launch(one)
+        small.fill()
+        step_until(made, lambda: sum("hasty died" in line for line in said) > 2 * tending.CRASHES)
+        assert "calm" in made.pids()
+        assert any("is not up to date: " in line for line in said)
+
+        small.make_room()
+        with pytest.raises(TreeStopped, match="hasty died 5 times"):
+            step_until(made, lambda: False)
+
+
+def test_a_log_that_cannot_be_copied_is_cut_all_the_same(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", megabytes=16) as small:
+        log = ChildLog(small.path / "logs" / "child.log")
+        with log.opened_for_child() as output:
+            output.write(b"x" * (LIMIT_BYTES + 1))
+        small.fill()
+        list(log.fresh_warnings())
+
+        assert (log.path.stat().st_size, log.path.with_suffix(".log.1").exists()) == (0, False)
