@@ -19,9 +19,9 @@ from scoring.routing import WHOLE, Arm
 from scoring.telemetry import Cell, Meters, count
 from scoring.tensors import Block
 from scoring.worker.batching import Ran
-from scoring.worker.exchange import Exchange
+from scoring.worker.exchange import Exchange, Target
 from scoring.worker.samples import Sampler, Samples
-from scoring.worker.serving import Endpoint, Target, random_place
+from scoring.worker.serving import Endpoint, random_place
 
 KEY = bytes(range(32))
 SIGNATURE = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 1)),))
@@ -42,13 +42,13 @@ def _parts(size: int) -> dict[str, Callable[[], object]]:
     meters = Meters()
     meter = meters.cell(Cell("m", 1, "champion"))
     issuer = Issuer(KEY, model_tag("m"), 1, 1, 0)
-    target = Target("m", None, issuer, meter)
-    form: Any = None
-    one = Endpoint("m", "score", form, [target], [target], (Arm(1, WHOLE, "champion"),), b"salt")
+    nobody: Any = None
+    target = Target("m", nobody, issuer, meter)
+    one = Endpoint("m", "score", nobody, [target], [target], (Arm(1, WHOLE, "champion"),), b"salt")
     two = Endpoint(
         "m",
         "score",
-        form,
+        nobody,
         [target, target],
         [],
         (Arm(2, WHOLE // 20, "c"), Arm(1, WHOLE - WHOLE // 20, "champion")),

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 BOUNDS_S = (
     *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
@@ -78,7 +78,7 @@ class Meter:
         if len(waiting) >= _FOLD:
             self._fold()
 
-    def ran(self, exchanges: Sequence[Any], started: float, ended: float, now: float, at_ms: int) -> None:
+    def ran(self, exchanges: Sequence[Timed], started: float, ended: float, now: float, at_ms: int) -> None:
         """Count where the time of a run's requests went. Times are `perf_counter` seconds."""
         many = len(exchanges)
         split = self.split
@@ -168,7 +168,27 @@ class Meter:
             done = upto
 
 
-def count(exchanges: Sequence[Any], now: float, rows: int) -> None:
+class Counted(Protocol):
+    """Who answered, as far as counting knows it."""
+
+    @property
+    def meter(self) -> Meter: ...
+
+
+class Timed(Protocol):
+    """A request, as far as counting knows it. Times are `perf_counter` seconds."""
+
+    @property
+    def arrived(self) -> float: ...
+    @property
+    def decoded(self) -> float: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def target(self) -> Counted: ...
+
+
+def count(exchanges: Sequence[Timed], now: float, rows: int) -> None:
     """Count the answers of one run: one call for all, unless its exchanges came by different arms.
 
     now   when their replies were ready, `perf_counter` seconds.

@@ -6,7 +6,7 @@ import math
 import struct
 from collections.abc import Sequence
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -16,9 +16,6 @@ from scoring.errors import BadTensor
 from scoring.protocols import elements
 from scoring.protocols.strict import NOT_UTF_8
 from scoring.tensors import Block, bad_value
-
-if TYPE_CHECKING:
-    from scoring.protocols.layouts import Layout
 
 CODES = {
     "BOOL": "?",
@@ -191,7 +188,6 @@ class InputReader:
         least = 1 if signature.row_kind(rows) == SAMPLES else 0
         self.readers = tuple(SpecReader(spec, least) for spec in signature.inputs)
         self.index = {spec.name: place for place, spec in enumerate(signature.inputs)}
-        self.layouts: dict[bytes, Layout] = {}
 
     def find(self, name: str) -> int:
         """The place of an input. Raises BadTensor for one that the version does not have."""

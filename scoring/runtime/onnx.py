@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 import onnxruntime
@@ -15,6 +15,7 @@ import onnxruntime
 from formats.dtypes import Array
 from formats.types import TensorSpec
 from scoring.errors import BadModel, CorruptArtifact
+from scoring.runtime.runs import RunOptions
 from scoring.runtime.words import refusal
 
 ELEMENTS = {
@@ -39,6 +40,16 @@ _FOLDER = "session.model_external_initializers_file_folder_path"
 NOWHERE = "/nonexistent"
 MAPPED_BYTES = 256 << 20
 """Larger graphs are read by onnxruntime from their file, so that two copies are never in memory."""
+
+Row = Mapping[object, object]
+Value = Array | Row | list[Row]
+"""What onnxruntime gives: a tensor, or what older converters make of probabilities."""
+
+
+class _Run(Protocol):
+    def __call__(
+        self, names: Sequence[str], feed: Mapping[str, Array], options: RunOptions | None, /
+    ) -> list[Array]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +85,13 @@ class Graph:
     `weights` names the inputs that the graph fills itself where nobody sends them.
     """
 
+    run: _Run
+    """Outputs that are tensors, by name. Raises whatever onnxruntime raises."""
+
     def __init__(self, session: Any) -> None:
         self._session = session
         # The wrapper's own checks cost as much as a small model's run, and the signature has made them.
-        self._run = getattr(session, "_sess", session).run
+        self.run = getattr(session, "_sess", session).run
         filled = tuple(_input_spec(node, optional=True) for node in session.get_overridable_initializers())
         self.weights = frozenset(spec.name for spec in filled)
         self.inputs = tuple(_input_spec(node) for node in session.get_inputs()) + filled
@@ -88,18 +102,19 @@ class Graph:
         """The graph's own outputs from which the named ones are read, each once."""
         return list(dict.fromkeys(self._source(name) for name in names))
 
-    def run(self, names: Sequence[str], feed: Mapping[str, Array], options: Any = None) -> list[Any]:
-        """Values of the graph's own outputs `names`. Raises whatever onnxruntime raises."""
-        outputs: list[Any] = self._run(names, feed, options)
-        return outputs
+    def values(
+        self, names: Sequence[str], feed: Mapping[str, Array], options: RunOptions | None = None
+    ) -> Sequence[Value]:
+        """The same of any outputs: those that are maps come as such."""
+        return self.run(names, feed, options)
 
-    def pick(self, name: str, sources: Mapping[str, Any]) -> Array:
-        """The output `name` as an array, out of what `run` returned by source."""
+    def pick(self, name: str, sources: Mapping[str, Value]) -> Array:
+        """The output `name` as an array, out of what `values` returned by source."""
         source = self._source(name)
         value = sources[source]
         if source not in self._maps:
             return np.asarray(value)
-        return _from_maps(value, keys=name.endswith(".keys"))
+        return _from_maps(cast("Row | list[Row]", value), keys=name.endswith(".keys"))
 
     def has_maps(self) -> bool:
         return bool(self._maps)
@@ -150,9 +165,10 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def run_options() -> Any:
-    """A handle by which another thread can end a run: `handle.terminate = True`."""
-    return onnxruntime.RunOptions()
+def run_options() -> RunOptions:
+    """A handle by which another thread can end a run."""
+    options: RunOptions = onnxruntime.RunOptions()
+    return options
 
 
 def _input_spec(node: Any, *, optional: bool = False) -> TensorSpec:
@@ -193,7 +209,7 @@ def _symbols(axes: Sequence[Any] | None) -> tuple[str, ...]:
     return named if any(named) else ()
 
 
-def _from_maps(value: Any, *, keys: bool) -> Array:
+def _from_maps(value: Row | list[Row], *, keys: bool) -> Array:
     rows = value if isinstance(value, list) else [value]
     table = [list(row) if keys else list(row.values()) for row in rows]
     if len({len(row) for row in table}) > 1:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from formats.dtypes import Array
 from formats.types import Signature, TensorSpec
 from scoring.errors import BadModel, BodyTooLarge
-from scoring.runtime.onnx import Graph
+from scoring.runtime.onnx import Graph, Value
+from scoring.runtime.runs import RunOptions
 
 
 def joints(extractor: Graph, model: Graph) -> dict[str, str]:
@@ -63,23 +63,23 @@ class Pipe:
         self._plain = extractor is None and not model.has_maps()
         self._joints = joints(extractor, model) if extractor else {}
         passed = [name for name in self._names if name not in given]
-        self._extractor_names = (
-            list(dict.fromkeys([*self._joints.values(), *passed])) if extractor is not None else []
-        )
+        self._made_names = extractor.sources([*self._joints.values(), *passed]) if extractor else []
 
-    def run(self, feed: Mapping[str, Array], options: Any = None) -> list[Array]:
+    def run(self, feed: Mapping[str, Array], options: RunOptions | None = None) -> list[Array]:
         """One array per output of the signature, in its order. Raises whatever onnxruntime raises, and
         BodyTooLarge for texts that would fill the memory."""
         if self._texts:
             self._check_texts(feed)
         if self._plain:
             return self._model.run(self._names, feed, options)
-        made: dict[str, Any] = {}
+        made: dict[str, Value] = {}
         if self._extractor is not None:
-            values = self._extractor.run(self._extractor.sources(self._extractor_names), feed, options)
-            made = dict(zip(self._extractor.sources(self._extractor_names), values, strict=True))
-            feed = {name: made[source] for name, source in self._joints.items()}
-        found = dict(zip(self._model_names, self._model.run(self._model_names, feed, options), strict=True))
+            values = self._extractor.values(self._made_names, feed, options)
+            made = dict(zip(self._made_names, values, strict=True))
+            feed = {name: self._extractor.pick(source, made) for name, source in self._joints.items()}
+        found = dict(
+            zip(self._model_names, self._model.values(self._model_names, feed, options), strict=True)
+        )
         return [self._output(name, found, made) for name in self._names]
 
     def _check_texts(self, feed: Mapping[str, Array]) -> None:
@@ -94,7 +94,7 @@ class Pipe:
                     " send long texts in requests of fewer rows"
                 )
 
-    def _output(self, name: str, found: Mapping[str, Any], made: Mapping[str, Any]) -> Array:
+    def _output(self, name: str, found: Mapping[str, Value], made: Mapping[str, Value]) -> Array:
         if name in self._from_model or self._extractor is None:
             return self._model.pick(name, found)
         return self._extractor.pick(name, made)

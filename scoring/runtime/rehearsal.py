@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import thread_time
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,16 +19,13 @@ from scoring.errors import BadModel, CorruptArtifact, WrongAnswers
 from scoring.protocols import oip_json
 from scoring.protocols.inputs import InputReader
 from scoring.protocols.oip_json import InferRequest
+from scoring.runtime.runs import Runs
 from scoring.tensors import Block, to_array
 
 FORMAT = 1
 END_TO_END = "end_to_end"
 MOST_ROWS = 1000
 _WARM_UPS = 3
-
-
-class Runs(Protocol):
-    def run(self, feed: Mapping[str, Array], options: Any = None) -> list[Array]: ...
 
 
 class Header(msgspec.Struct):

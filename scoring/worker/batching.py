@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,14 +12,9 @@ from formats.dtypes import FLOATS, Array
 from formats.types import FREE, SAMPLES, Signature
 from scoring.errors import BadOutput, BadTensor, InferenceFailed, RunTimedOut, ScoringError
 from scoring.limits import Limits
+from scoring.runtime.runs import RunOptions, Runs
 from scoring.tensors import placed, to_array
 from scoring.worker.exchange import Exchange
-
-
-class Runner(Protocol):
-    """Extractor and model as one callable."""
-
-    def run(self, feed: dict[str, Array], options: Any = None) -> list[Array]: ...
 
 
 class Ran(NamedTuple):
@@ -43,7 +38,7 @@ class Batcher:
 
     def __init__(
         self,
-        runner: Runner,
+        runner: Runs,
         signature: Signature,
         *,
         batching: bool,
@@ -98,7 +93,7 @@ class Batcher:
         if group:
             yield group
 
-    def run(self, group: Sequence[Exchange], options: Any) -> list[Ran]:
+    def run(self, group: Sequence[Exchange], options: RunOptions | None) -> list[Ran]:
         """Run a group; when it fails together, run each alone, so that one bad request fails alone."""
         started = perf_counter()
         try:
@@ -110,7 +105,7 @@ class Batcher:
         except Exception as error:
             if isinstance(error, BadOutput):
                 self.faults += len(group)
-            if len(group) > 1 and not getattr(options, "terminate", False):
+            if len(group) > 1 and not (options is not None and options.terminate):
                 return [ran for exchange in group for ran in self.run((exchange,), options)]
             return [Ran(group, (), _stated(error, options), started, perf_counter())]
         return [Ran(group, arrays, None, started, perf_counter())]
@@ -142,10 +137,10 @@ class Batcher:
                 raise InferenceFailed(f"output {where} is not finite, and the signature promises that it is")
 
 
-def _stated(error: Exception, options: Any) -> ScoringError:
+def _stated(error: Exception, options: RunOptions | None) -> ScoringError:
     if isinstance(error, ScoringError):
         return error
-    if getattr(options, "terminate", False):
+    if options is not None and options.terminate:
         return RunTimedOut("the model did not finish within the deadline")
     if isinstance(error, UnicodeDecodeError):
         # onnxruntime has no other way to hand a text over than decoded.

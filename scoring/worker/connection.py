@@ -20,14 +20,14 @@ from scoring.errors import (
 from scoring.inflating import Inflating
 from scoring.worker import http
 from scoring.worker.connections import Connections
-from scoring.worker.exchange import Exchange
+from scoring.worker.exchange import Exchange, Route
 from scoring.worker.http import Head, error_answer
 
 _LINGER_SECONDS = 1.0
 _FOR_STRANGERS = 64 << 10
 _LARGE = 256 << 10
-_LAST = Head(b"", b"", {}, keep_alive=False)
-_INTERIM = Head(b"", b"", {}, keep_alive=True)
+_LAST: Head[Route] = Head(b"", b"", {}, keep_alive=False)
+_INTERIM: Head[Route] = Head(b"", b"", {}, keep_alive=True)
 
 
 class Connection(asyncio.Protocol):
@@ -102,7 +102,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._target = b""
         self._fields: dict[bytes, bytes] = {}
-        self.head: Head | None = None
+        self.head: Head[Route] | None = None
         self._head_bytes = self._partial = 0
         self._body = b""
         self._chunks: list[bytes] | None = None
@@ -135,7 +135,7 @@ class Connection(asyncio.Protocol):
         if self._failure is not None or parser.should_upgrade():
             return
         try:
-            head = Head(parser.get_method(), self._target, self._fields, keep_alive=keep_alive)
+            head: Head[Route] = Head(parser.get_method(), self._target, self._fields, keep_alive=keep_alive)
         except ScoringError as error:
             self._failure = error
             return
@@ -144,7 +144,7 @@ class Connection(asyncio.Protocol):
         if head.expects_continue and self._failure is None:
             self._push(http.CONTINUE, _INTERIM)
 
-    def _bound(self, head: Head) -> None:
+    def _bound(self, head: Head[Route]) -> None:
         limits = self._limits
         self._most = limits.json_bytes if head.header_length is None else limits.binary_bytes
         if (head.content_length or 0) > self._most:
@@ -353,7 +353,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, self._target, fields) + rest
 
-    def _push(self, reply: bytes, head: Head) -> None:
+    def _push(self, reply: bytes, head: Head[Route]) -> None:
         exchange = Exchange(self, head, b"", perf_counter())
         self._pending.append(exchange)
         exchange.finish(reply)

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from scoring import addresses
-from scoring.crowd import Crowd
+from scoring.crowd import Crowd, Guest
 from scoring.errors import ScoringError
 from scoring.limits import Limits
-from scoring.worker.exchange import Exchange
+from scoring.worker.exchange import Exchange, Route
 from scoring.worker.http import Head
 from scoring.worker.turns import Turns
 
-if TYPE_CHECKING:
-    from scoring.worker.connection import Connection
-
 _REMEMBERED = 512
 _LATELY_SECONDS = 1.0
+
+
+class Client(Guest, Protocol):
+    """One connection, as far as all of them together know it."""
+
+    @property
+    def head(self) -> Head[Route] | None: ...
+
+    def answered_since(self, when: float) -> bool:
+        """Whether small requests of it were answered later than that."""
+        ...
+
+    def sweep(self, now: float) -> None:
+        """Enforce the deadlines of a client that sends or reads too slowly."""
+        ...
+
+    def close_if_idle(self) -> None: ...
 
 
 class Connections:
@@ -30,7 +44,7 @@ class Connections:
         refused: Callable[[ScoringError], None],
         worker: bytes,
         limits: Limits,
-        admit: Callable[[Head], object],
+        admit: Callable[[Head[Route]], object],
     ) -> None:
         """`admit` raises the error with which a caller is refused before its body is taken in."""
         self.handle = handle
@@ -42,10 +56,10 @@ class Connections:
         self.draining = False
         self.held_bytes = 0
         self.proxies = addresses.networks(limits.trusted)
-        self.open: Crowd[Connection] = Crowd(limits.connections, limits.connections_per_address)
-        self.heads: dict[bytes, Head] = {}
+        self.open: Crowd[Client] = Crowd(limits.connections, limits.connections_per_address)
+        self.heads: dict[bytes, Head[Route]] = {}
 
-    def remember(self, raw: bytes, head: Head) -> None:
+    def remember(self, raw: bytes, head: Head[Route]) -> None:
         """Know this head again when its very bytes come again."""
         if len(self.heads) >= _REMEMBERED:
             self.heads.clear()
@@ -55,7 +69,7 @@ class Connections:
         """Another plan is served: what heads led to under the old one must not keep its versions alive."""
         for head in [*self.heads.values(), *(connection.head for connection in self.open)]:
             if head is not None:
-                head.forget_route()
+                head.route = None
 
     def _others(self) -> bool:
         latest = perf_counter() - _LATELY_SECONDS

@@ -11,9 +11,8 @@ from scoring.plans import PlannedToken
 from scoring.protocols.strict import no_text
 from scoring.telemetry import Meters
 from scoring.worker.access import permit
-from scoring.worker.exchange import Exchange
+from scoring.worker.exchange import Answers, Exchange, Route, Target, Way
 from scoring.worker.http import Head, error_answer
-from scoring.worker.replies import Replies
 from scoring.worker.serving import Endpoint, Serving, random_place
 
 _LONGEST_UNIT = 1024
@@ -40,8 +39,9 @@ class Engine:
         serving = self.serving
         try:
             head = exchange.head
-            if head.serving is serving:
-                _score(serving, head.endpoint, head.token, exchange)
+            route = head.route
+            if route is not None and route.serving is serving:
+                _score(serving, route.way, route.token, exchange)
                 return
             endpoint = serving.endpoints.get(head.target)
             if endpoint is None or head.method != b"POST":
@@ -56,12 +56,12 @@ class Engine:
             log.exception("a request to %r met a mistake of ours", exchange.head.target)
             self.refuse(exchange, ScoringError("something went wrong here: the node's log says what"))
 
-    def admit(self, head: Head) -> None:
+    def admit(self, head: Head[Route]) -> None:
         """Raises MissingToken for a caller whose large body nobody should have to take in."""
         self.serving.access.token(head.authorization)
 
     def refuse(self, exchange: Exchange, error: ScoringError) -> None:
-        target = exchange.target
+        target: Target | None = getattr(exchange, "target", None)
         if target is None:
             self.meters.refused[error.code] += 1
         else:
@@ -75,18 +75,18 @@ def score(serving: Serving, endpoint: Endpoint, exchange: Exchange) -> None:
     token = serving.access.token(head.authorization)
     permit(token, endpoint.scope, endpoint.model)
     if token.expires is None:
-        head.serving, head.endpoint, head.token = serving, endpoint, token
+        head.route = Route(serving, endpoint, token)
     _score(serving, endpoint, token, exchange)
 
 
-def _score(serving: Serving, endpoint: Endpoint, token: PlannedToken, exchange: Exchange) -> None:
+def _score(serving: Serving, way: Way, token: PlannedToken, exchange: Exchange) -> None:
     head = exchange.head
-    form = exchange.form = endpoint.form
+    form = exchange.form = way.form
     unit = form.parse(exchange)
     if unit is None:
         unit = head.unit
-    exchange.unit = random_place() if unit is None else _place(endpoint, unit)
-    target = exchange.target = endpoint.target(exchange.unit, internal=token.internal)
+    exchange.unit = random_place() if unit is None else _place(way, unit)
+    target = exchange.target = way.target(exchange.unit, internal=token.internal)
     version = target.version
     if version.replies.cache.most_bytes and not token.internal and _recalled(version.replies, exchange):
         return
@@ -97,17 +97,17 @@ def _score(serving: Serving, endpoint: Endpoint, token: PlannedToken, exchange: 
         version.allowed.hold(exchange, target.meter)
     exchange.decoded = perf_counter()
     version.put(exchange)
-    if endpoint.mirrors and serving.mirroring is not None and not token.internal:
-        serving.mirroring.ask(exchange, endpoint.mirrors)
+    if way.mirrors and serving.mirroring is not None and not token.internal:
+        serving.mirroring.ask(exchange, way.mirrors)
 
 
-def _place(endpoint: Endpoint, unit: str) -> int:
+def _place(way: Way, unit: str) -> int:
     if len(unit) > _LONGEST_UNIT:
         raise BadRequest(f"a unit has at most {_LONGEST_UNIT} characters")
-    return endpoint.place(unit)
+    return way.place(unit)
 
 
-def _recalled(replies: Replies, exchange: Exchange) -> bool:
+def _recalled(replies: Answers, exchange: Exchange) -> bool:
     """True when the answer was given before, and is given again."""
     asked = exchange.asked = (exchange.form, exchange.head.header_length, exchange.body)
     found = replies.cache.get(asked)

@@ -1,15 +1,26 @@
-"""One request on its way through a worker, from its last byte to its answer."""
+"""One request on its way through a worker, from its last byte to its answer, and whom it meets there."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    from scoring.protocols.oip_answers import Chosen
-    from scoring.tensors import Block
-    from scoring.worker.http import Head
-    from scoring.worker.serving import Form
+from formats.dtypes import Array
+from formats.types import Signature
+from scoring.plans import PlannedToken
+from scoring.protocols.inputs import InputReader
+from scoring.protocols.layouts import Layout
+from scoring.protocols.mlflow import Invocation
+from scoring.protocols.oip_answers import Chosen, Sheets
+from scoring.protocols.oip_json import InferRequest
+from scoring.protocols.simple import ScoreRequest
+from scoring.protocols.written import Written
+from scoring.request_ids import Issuer
+from scoring.telemetry import Meter
+from scoring.tensors import Block
+from scoring.worker.cache import AnswerCache, Remembered
+from scoring.worker.http import Head
 
 
 class Line(Protocol):
@@ -21,9 +32,11 @@ class Line(Protocol):
 
 
 class Exchange:
-    """Filled from top to bottom; `target` is a `serving.Target`. Times are `perf_counter` seconds.
+    """Filled from top to bottom. Times are `perf_counter` seconds.
 
     opening  the request's beginning, where it is known from an earlier request.
+    request  what its form has read: an `InferRequest` with its binary `tail`; others have theirs in `simple`
+             or `table`.
     chosen   the outputs that an answer of the Open Inference Protocol is to have; else empty.
     asked    the request as a key of its version's cache, where that is on.
     named    the client's own id as a member of that answer.
@@ -47,17 +60,19 @@ class Exchange:
         "reply",
         "request",
         "rows",
+        "simple",
+        "table",
+        "tail",
         "target",
         "unit",
     )
 
-    def __init__(self, line: Line, head: Head, body: bytes, arrived: float) -> None:
+    def __init__(self, line: Line, head: Head[Route], body: bytes, arrived: float) -> None:
         self.line = line
         self.head = head
         self.body = body
         self.arrived = arrived
         self.reply: bytes | None = None
-        self.target: Any = None
         self.key: object = None
         self.asked: Hashable = None
         self.opening: bytes | None = None
@@ -65,8 +80,12 @@ class Exchange:
         self.outside = ""
         self.chosen: Chosen = ()
         self.form: Form
-        self.request: Any
+        self.request: InferRequest
+        self.tail: memoryview | None
+        self.simple: ScoreRequest
+        self.table: Invocation
         self.unit: int
+        self.target: Target
         self.blocks: list[Block | None]
         self.rows: int
         self.decoded: float
@@ -75,3 +94,121 @@ class Exchange:
         """Answer with `reply`, of which HEAD gets the head: more would be read as the next answer."""
         self.reply = reply if self.head.method != b"HEAD" else reply[: reply.index(b"\r\n\r\n") + 4]
         self.line.ready()
+
+
+class Form(Protocol):
+    """One protocol: request and tensors in, answer out."""
+
+    def parse(self, exchange: Exchange) -> str | None:
+        """Look at a request before its version is known; the unit that it names. Raises BadRequest."""
+        ...
+
+    def take(self, exchange: Exchange, version: Version) -> None:
+        """Set `exchange.blocks`, `.rows` and `.key`, and how it wants its answer. Raises BadTensor."""
+        ...
+
+    def write(self, exchange: Exchange, arrays: Sequence[Array], request_id: bytes) -> Written: ...
+
+
+class Measurer(Protocol):
+    """What says which requests may run together."""
+
+    batching: bool
+
+    def measure(self, exchange: Exchange) -> None: ...
+
+
+class Limit(Protocol):
+    """What holds requests to the values that a signature allows."""
+
+    def hold(self, exchange: Exchange, meter: Meter) -> None: ...
+
+
+class Queue(Protocol):
+    """Where requests of a version wait."""
+
+    def check_room(self) -> None: ...
+
+
+class Answers(Protocol):
+    """What writes a version's answers, and gives again those that it remembers."""
+
+    cache: AnswerCache
+
+    def recall(self, exchange: Exchange, found: Remembered) -> None: ...
+
+
+class Version(Protocol):
+    """A loaded version, as far as requests and routing know it."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def signature(self) -> Signature: ...
+    @property
+    def reader(self) -> InputReader: ...
+    @property
+    def layouts(self) -> dict[bytes, Layout]: ...
+    @property
+    def batcher(self) -> Measurer: ...
+    @property
+    def allowed(self) -> Limit | None: ...
+    @property
+    def lane(self) -> Queue: ...
+    @property
+    def replies(self) -> Answers: ...
+    @property
+    def sheets(self) -> Sheets: ...
+
+    def put(self, exchange: Exchange) -> None: ...
+
+    def mirror(self, exchange: Exchange) -> None:
+        """Ask in the background. Raises Overloaded when too many wait."""
+        ...
+
+    def follow(self, share: float, signature: Signature) -> None:
+        """Keep this share of the answers from now on, and of each tensor what the signature allows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One arm of a model under one revision (or a version called by name), ready to answer."""
+
+    model: str
+    version: Version
+    issuer: Issuer
+    meter: Meter
+    cell: int = 0
+    arm: str = ""
+
+
+class Mirror(NamedTuple):
+    """A shadow of an arm. `alike`: it takes the same tensors, so they need not be read again."""
+
+    target: Target
+    alike: bool
+
+
+class Way(Protocol):
+    """Where a scoring path leads."""
+
+    form: Form
+    mirrors: Sequence[Mirror]
+
+    def place(self, unit: str) -> int:
+        """The 64 bits of a unit that somebody named."""
+        ...
+
+    def target(self, place: int, *, internal: bool) -> Target:
+        """Who answers. `internal` calls are counted apart, and their ids earn no reward."""
+        ...
+
+
+class Route(NamedTuple):
+    """Where a head leads and who calls, under one plan (`serving`, by identity): settled once, as long as
+    that plan is served."""
+
+    serving: object
+    way: Way
+    token: PlannedToken

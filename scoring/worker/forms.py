@@ -9,10 +9,9 @@ from msgspec import UNSET
 from formats.dtypes import Array
 from scoring.protocols import mlflow, oip_answers, oip_binary, oip_json, simple
 from scoring.protocols.layouts import CLOSING, Layout, beginning, binary_layout, json_layout
-from scoring.protocols.oip_answers import Chosen, Sheets
+from scoring.protocols.oip_answers import Chosen
 from scoring.protocols.written import JSON, Written
-from scoring.worker.exchange import Exchange
-from scoring.worker.serving import Answerer
+from scoring.worker.exchange import Exchange, Version
 
 _LONGEST_OPENING = 4096
 _MOST_OPENINGS = 512
@@ -32,43 +31,41 @@ class Oip:
             return None
         return self._read(exchange)
 
-    def take(self, exchange: Exchange, version: Answerer) -> None:
+    def take(self, exchange: Exchange, version: Version) -> None:
         opening = exchange.opening
         if opening is not None:
-            layout = version.reader.layouts.get(opening)
+            layout = version.layouts.get(opening)
             blocks = layout.blocks(exchange.body, len(opening)) if layout is not None else None
             if layout is not None and blocks is not None:
                 exchange.blocks = blocks
                 exchange.rows, exchange.key, exchange.chosen = layout.rows, layout.key, layout.chosen
                 return
             self._read(exchange)
-        request, tail = exchange.request
+        request = exchange.request
         # An output that nobody has is refused before the model runs.
         chosen = exchange.chosen = oip_json.wanted(request, version.signature.outputs)
         if request.id is not UNSET and request.id is not None:
             exchange.named = oip_answers.named(request.id)
-        exchange.blocks = oip_json.blocks(request, version.reader, tail)
+        exchange.blocks = oip_json.blocks(request, version.reader, exchange.tail)
         version.batcher.measure(exchange)
         self._remember(exchange, version, chosen)
 
     def write(self, exchange: Exchange, arrays: Sequence[Array], request_id: bytes) -> Written:
         chosen = exchange.chosen
         shapes = tuple(arrays[place].shape for place, _ in chosen)
-        sheets: Sheets = exchange.target.version.sheets
-        return sheets.get(chosen, shapes).fill(exchange.named, request_id, arrays)
+        return exchange.target.version.sheets.get(chosen, shapes).fill(exchange.named, request_id, arrays)
 
     def _read(self, exchange: Exchange) -> str | None:
         length = exchange.head.header_length
         if length is not None:
-            exchange.request = oip_binary.split(exchange.body, length)
+            exchange.request, exchange.tail = oip_binary.split(exchange.body, length)
         else:
-            exchange.request = (oip_json.read(exchange.body), None)
-        unit: str | None = exchange.request[0].unit()
-        return unit
+            exchange.request, exchange.tail = oip_json.read(exchange.body), None
+        return exchange.request.unit()
 
-    def _remember(self, exchange: Exchange, version: Answerer, chosen: Chosen) -> None:
+    def _remember(self, exchange: Exchange, version: Version, chosen: Chosen) -> None:
         """Know this beginning again, where everything but the numbers is settled by it."""
-        request, body = exchange.request[0], exchange.body
+        request, body = exchange.request, exchange.body
         start = beginning(body) if exchange.head.header_length is None else exchange.head.header_length
         if request.id is not UNSET or request.unit() is not None or start > _LONGEST_OPENING:
             return
@@ -79,23 +76,22 @@ class Oip:
         else:
             layout = binary_layout(request, version.reader, chosen, measured)
         if layout is not None:
-            for known in (self._known, version.reader.layouts):
+            for known in (self._known, version.layouts):
                 if len(known) >= _MOST_OPENINGS:
                     known.clear()
             self._known.add(body[:start])
-            version.reader.layouts[body[:start]] = layout
+            version.layouts[body[:start]] = layout
 
 
 class Simple:
     """`/score`: names and nested lists."""
 
     def parse(self, exchange: Exchange) -> str | None:
-        request = simple.read(exchange.body)
-        exchange.request = request
+        request = exchange.simple = simple.read(exchange.body)
         return None if request.unit is UNSET else request.unit
 
-    def take(self, exchange: Exchange, version: Answerer) -> None:
-        exchange.blocks = simple.blocks(exchange.request, version.reader)
+    def take(self, exchange: Exchange, version: Version) -> None:
+        exchange.blocks = simple.blocks(exchange.simple, version.reader)
         version.batcher.measure(exchange)
 
     def write(self, exchange: Exchange, arrays: Sequence[Array], request_id: bytes) -> Written:
@@ -108,18 +104,18 @@ class Mlflow:
     """`/invocations`: MLflow's tables and tensors."""
 
     def parse(self, exchange: Exchange) -> str | None:
-        request = exchange.request = mlflow.read(exchange.body)
+        request = exchange.table = mlflow.read(exchange.body)
         return request.unit()
 
-    def take(self, exchange: Exchange, version: Answerer) -> None:
-        taken = mlflow.blocks(exchange.request, version.reader)
+    def take(self, exchange: Exchange, version: Version) -> None:
+        taken = mlflow.blocks(exchange.table, version.reader)
         exchange.blocks = taken.blocks
         exchange.target.meter.dropped += taken.dropped
         version.batcher.measure(exchange)
 
     def write(self, exchange: Exchange, arrays: Sequence[Array], request_id: bytes) -> Written:
         specs = exchange.target.version.signature.outputs
-        tabular = exchange.request.tabular()
+        tabular = exchange.table.tabular()
         return Written(mlflow.answer(specs, arrays, exchange.rows, tabular=tabular), JSON)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Generic, TypeVar
 
 import orjson
 
@@ -52,22 +52,27 @@ READ = frozenset(
 """Header fields that mean something here. Each may stand once; all others are not looked at."""
 
 
-class Head:
-    """What a request's line and header fields say, checked."""
+R = TypeVar("R")
+
+
+class Head(Generic[R]):
+    """What a request's line and header fields say, checked.
+
+    route    where it leads, once that is settled: the same bytes need not be asked again until another
+             plan comes.
+    """
 
     __slots__ = (
         "authorization",
         "chunked",
         "compressed",
         "content_length",
-        "endpoint",
         "expects_continue",
         "header_length",
         "keep_alive",
         "method",
-        "serving",
+        "route",
         "target",
-        "token",
         "unit",
     )
 
@@ -82,11 +87,7 @@ class Head:
         self.expects_continue = fields.get(b"expect", b"").lower() == b"100-continue"
         self.content_length = _length(fields, b"content-length")
         self.header_length = _length(fields, b"inference-header-content-length")
-        # Where this head leads and who calls under which plan, once that is settled: the same bytes
-        # need not be asked again until another plan comes.
-        self.serving: object = None
-        self.endpoint: Any = None
-        self.token: Any = None
+        self.route: R | None = None
         self.chunked = b"transfer-encoding" in fields
         if method == b"POST":
             media.check(fields.get(b"content-type", b""))
@@ -95,9 +96,6 @@ class Head:
         self.compressed = encoding in {b"gzip", b"x-gzip"}
         if not self.compressed and encoding not in {b"", b"identity"}:
             raise errors.UnsupportedEncoding("send the body as it is, or compressed by gzip")
-
-    def forget_route(self) -> None:
-        self.serving = self.endpoint = self.token = None
 
     def can_be_remembered(self) -> bool:
         """True when nothing but the length says where the message ends, and another one may follow."""

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 from time import perf_counter, thread_time
-from typing import Any, Protocol
+from typing import Protocol
 
 from scoring.blackbox import Place
 from scoring.errors import DeadlineExceeded, Overloaded, PoisonRequest, RunTimedOut
 from scoring.limits import Limits
+from scoring.runtime.runs import RunOptions
 from scoring.worker.batching import Batcher, Ran
 from scoring.worker.exchange import Exchange
 
@@ -39,10 +40,10 @@ class Watch:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._runs: dict[object, tuple[float, Any]] = {}
+        self._runs: dict[object, tuple[float, RunOptions]] = {}
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
-    def begin(self, who: object, started: float, options: Any) -> None:
+    def begin(self, who: object, started: float, options: RunOptions) -> None:
         self._runs[who] = (started, options)
 
     def end(self, who: object) -> None:
@@ -60,7 +61,7 @@ class Watch:
 class CallSoon(Protocol):
     """`call_soon` or `call_soon_threadsafe` of an event loop."""
 
-    def __call__(self, callback: Callable[..., object], *arguments: Any) -> object: ...
+    def __call__(self, callback: Callable[..., object], *arguments: object) -> object: ...
 
 
 class Bench:
@@ -95,7 +96,7 @@ class Workshop:
     call_soon: CallSoon
     call_soon_threadsafe: CallSoon
     watch: Watch
-    run_options: Callable[[], Any]
+    run_options: Callable[[], RunOptions]
     limits: Limits
     in_loop: Place
     patient: Bench
@@ -247,7 +248,7 @@ class Lane:
                 self._batcher.faults += len(group)
         return ran
 
-    def _timed(self, group: Sequence[Exchange], options: Any) -> list[Ran]:
+    def _timed(self, group: Sequence[Exchange], options: RunOptions) -> list[Ran]:
         # The thread's own time: on a busy machine the clock on the wall would call every version slow.
         used = thread_time()
         ran = self._batcher.run(group, options)

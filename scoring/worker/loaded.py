@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from formats.types import Signature
 from scoring.protocols.inputs import InputReader
+from scoring.protocols.layouts import Layout
 from scoring.protocols.oip_answers import Sheets
 from scoring.runtime.onnx import Options, load, verify
 from scoring.runtime.pipe import Pipe
@@ -75,6 +76,7 @@ class Loaded:
     run_seconds: float
     sampler: Sampler
     allowed: Allowed | None = None
+    layouts: dict[bytes, Layout] = field(default_factory=dict)
 
     def put(self, exchange: Exchange) -> None:
         self.lane.put(exchange)
@@ -83,6 +85,9 @@ class Loaded:
         """Ask in the background. Raises Overloaded when too many wait."""
         self.shadow.check_room()
         self.shadow.put(exchange)
+
+    def follow(self, share: float, signature: Signature) -> None:
+        self.sampler.follow(share, signature)
 
     def mark(self, marked: dict[int, bool]) -> None:
         """Which bodies are suspects (False) or poison (True), by fingerprint."""

@@ -8,22 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import perf_counter
-from typing import NamedTuple
 
 from scoring.errors import MirrorDropped, ScoringError
 from scoring.telemetry import count
 from scoring.worker.batching import Ran
-from scoring.worker.exchange import Exchange
-from scoring.worker.serving import Target
+from scoring.worker.exchange import Exchange, Mirror
 
 ARM = "mirror"
-
-
-class Mirror(NamedTuple):
-    """A shadow of an arm. `alike`: it takes the same tensors, so they need not be read again."""
-
-    target: Target
-    alike: bool
 
 
 class Mirrors:

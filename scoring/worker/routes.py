@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import unquote
 
 import orjson
@@ -23,7 +23,7 @@ from scoring.protocols import triton
 from scoring.protocols.written import JSON
 from scoring.worker.access import permit
 from scoring.worker.engine import score
-from scoring.worker.exchange import Exchange
+from scoring.worker.exchange import Exchange, Version
 from scoring.worker.http import answer
 from scoring.worker.serving import BrokenVersion, ModelView, Serving
 
@@ -113,7 +113,7 @@ class NodeRoutes:
         if what == "stats":
             self._upstream.statistics(exchange, [(view.name, n) for n in _numbers(view, number)])
         elif what == "config":
-            batching = getattr(getattr(version, "batcher", None), "batching", False)
+            batching = not isinstance(version, BrokenVersion) and version.batcher.batching
             self._finish(
                 exchange,
                 triton.config(view.name, version.signature, most_rows=self._most_rows, batching=batching),
@@ -196,7 +196,7 @@ def _view(serving: Serving, name: str) -> ModelView:
     return view
 
 
-def _version(view: ModelView, number: int | None) -> Any:
+def _version(view: ModelView, number: int | None) -> Version:
     if number is not None:
         if number not in view.versions:
             raise UnknownVersion(f"version {number} of {view.name!r} is not live and not rolling out")
@@ -211,7 +211,7 @@ def _numbers(view: ModelView, number: int | None) -> list[int]:
     return sorted({each.number for each in view.answering}) if number is None else [number]
 
 
-def _metadata(view: ModelView, version: Any, number: int | None) -> dict[str, Any]:
+def _metadata(view: ModelView, version: Version, number: int | None) -> dict[str, object]:
     return {
         "name": view.name,
         "versions": [str(each) for each in _numbers(view, number)],
@@ -221,8 +221,8 @@ def _metadata(view: ModelView, version: Any, number: int | None) -> dict[str, An
     }
 
 
-def _tensor(spec: TensorSpec) -> dict[str, Any]:
-    told = {"name": spec.name, "datatype": spec.datatype, "shape": list(spec.shape)}
+def _tensor(spec: TensorSpec) -> dict[str, object]:
+    told: dict[str, object] = {"name": spec.name, "datatype": spec.datatype, "shape": list(spec.shape)}
     return {**told, "optional": True} if spec.optional else told
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any
 
 import msgspec
 
@@ -84,7 +83,7 @@ class Sampler:
         self._outputs = [_Keeper(spec, self._model, self._key) for spec in signature.outputs]
         self.threshold = threshold(share)
 
-    def look(self, ran: Ran, written: Sequence[tuple[bytes, Any]], at_ms: int, now: float) -> None:
+    def look(self, ran: Ran, written: Sequence[tuple[bytes, object]], at_ms: int, now: float) -> None:
         """Keep what is to be kept of one run. Never raises: a log must not cost an answer."""
         bar, row = self.threshold, 0
         try:

@@ -6,40 +6,14 @@ import os
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Never, Protocol
+from typing import Never
 
-from formats.dtypes import Array
 from formats.types import Signature
 from scoring.errors import VersionBroken
-from scoring.protocols.written import Written
-from scoring.request_ids import Issuer
 from scoring.routing import INTERVAL, RENDEZVOUS, Arm, rendezvous, splitter, unit_hasher
-from scoring.telemetry import Meter
 from scoring.worker.access import Access, Unplanned
-from scoring.worker.exchange import Exchange
-
-if TYPE_CHECKING:
-    from scoring.protocols.inputs import InputReader
-    from scoring.protocols.oip_answers import Sheets
-    from scoring.worker.mirrors import Mirror, Mirrors
-
-
-class Measurer(Protocol):
-    """What says which requests may run together."""
-
-    def measure(self, exchange: Exchange) -> None: ...
-
-
-class Answerer(Protocol):
-    """A loaded version, as far as routing knows it."""
-
-    number: int
-    signature: Signature
-    reader: InputReader
-    batcher: Measurer
-    sheets: Sheets
-
-    def put(self, exchange: Exchange) -> None: ...
+from scoring.worker.exchange import Exchange, Form, Mirror, Target, Version
+from scoring.worker.mirrors import Mirrors
 
 
 class BrokenVersion:
@@ -51,46 +25,21 @@ class BrokenVersion:
         self._why = why
 
     @property
-    def reader(self) -> InputReader:
-        raise self.error()
-
-    @property
     def replies(self) -> Never:
         raise self.error()
+
+    reader = layouts = batcher = allowed = lane = sheets = replies
 
     def put(self, exchange: Exchange) -> None:
         raise self.error()
 
     mirror = put
 
+    def follow(self, share: float, signature: Signature) -> None:
+        """It answers nobody, so nothing is kept."""
+
     def error(self) -> VersionBroken:
         return VersionBroken(f"version {self.number} is not run on this node any more: {self._why}")
-
-
-class Form(Protocol):
-    """One protocol: request and tensors in, answer out."""
-
-    def parse(self, exchange: Exchange) -> str | None:
-        """Look at a request before its version is known; the unit that it names. Raises BadRequest."""
-        ...
-
-    def take(self, exchange: Exchange, version: Answerer) -> None:
-        """Set `exchange.blocks`, `.rows` and `.key`, and how it wants its answer. Raises BadTensor."""
-        ...
-
-    def write(self, exchange: Exchange, arrays: Sequence[Array], request_id: bytes) -> Written: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One arm of a model under one revision (or a version called by name), ready to answer."""
-
-    model: str
-    version: Any
-    issuer: Issuer
-    meter: Meter
-    cell: int = 0
-    arm: str = ""
 
 
 @dataclass(slots=True)
@@ -133,8 +82,8 @@ class ModelView:
 
     name: str
     revision: int
-    versions: Mapping[int, Any]
-    answering: Sequence[Any]
+    versions: Mapping[int, Version]
+    answering: Sequence[Version]
     waiting: bool = False
 
 

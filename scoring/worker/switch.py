@@ -6,16 +6,16 @@ from collections import ChainMap
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
 
 from scoring.plans import Key, ModelPlan, RoutingPlan
 from scoring.request_ids import BY_NAME, INTERNAL, Issuer, model_tag
 from scoring.routing import Arm
 from scoring.telemetry import Cell, Meters
 from scoring.worker.access import Access
+from scoring.worker.exchange import Mirror, Target, Version
 from scoring.worker.forms import MLFLOW, OIP, SIMPLE
-from scoring.worker.mirrors import ARM, Mirror, Mirrors
-from scoring.worker.serving import BrokenVersion, Endpoint, ModelView, Serving, Target
+from scoring.worker.mirrors import ARM, Mirrors
+from scoring.worker.serving import BrokenVersion, Endpoint, ModelView, Serving
 
 FALLBACK = "fallback"
 """Arm of what is counted where one version answered in place of another."""
@@ -29,7 +29,7 @@ class Maker:
     `cells` numbers every arm that was ever served here, in the order of its keys.
     """
 
-    loaded: Mapping[Key, Any]
+    loaded: Mapping[Key, Version]
     key: bytes
     meters: Meters
     mirroring: Mirrors | None = None
@@ -51,7 +51,7 @@ class Maker:
         broken   versions that are not run here any more, with the reason.
         fallbacks  versions that answer clients where others are broken.
         """
-        given_up = {
+        given_up: dict[Key, Version] = {
             key: BrokenVersion(number, model.versions[number].signature, broken[key])
             for name, model in plan.models.items()
             for number, key in model.keys(name).items()
@@ -143,9 +143,9 @@ class Maker:
         """Tell each loaded version which share of its answers the prediction log keeps from now on."""
         for number, key in model.keys(name).items():
             loaded = self.loaded.get(key)
-            if loaded is not None and not isinstance(loaded, BrokenVersion):
+            if loaded is not None:
                 version = model.versions[number]
-                loaded.sampler.follow(version.log_share, version.signature)
+                loaded.follow(version.log_share, version.signature)
 
     def _view(self, name: str, model: ModelPlan) -> ModelView:
         keys = model.keys(name)

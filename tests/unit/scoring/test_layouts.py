@@ -27,7 +27,7 @@ SIGNATURE = Signature(
 
 def version(signature=SIGNATURE):
     batcher = Batcher(None, signature, batching=True, limits=Limits())
-    return SimpleNamespace(signature=signature, reader=InputReader(signature), batcher=batcher)
+    return SimpleNamespace(signature=signature, reader=InputReader(signature), batcher=batcher, layouts={})
 
 
 def read(form, to, body, length=None):
@@ -64,7 +64,7 @@ def binary(rows, name="x", **more):
 
 
 def known(form, to):
-    return len(to.reader.layouts), len(form._known)
+    return len(to.layouts), len(form._known)
 
 
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
