@@ -26,11 +26,11 @@ from releases.examiner import progress, result
 from releases.examiner.progress import Report
 from releases.room import Room
 from scoring.artifacts import blob_path
+from scoring.node.plans import alone
 from scoring.node.versions.loading import NOT_FETCHED
 from scoring.node.versions.memory import COPIES
 from scoring.node.versions.weights import APART, beside
-from scoring.plans import ModelPlan, PlannedVersion, RoutingPlan, serialise
-from scoring.routing import WHOLE, Arm
+from scoring.plans import PlannedVersion
 
 GIB = 1 << 30
 # its node starts the worker, which seals itself before it has the model
@@ -192,7 +192,7 @@ def _lay_out_server(folder: Path, subject: Subject) -> None:
         if not place.exists():
             _link(subject.blobs[ref.sha256], place)
     _lay_out_weights(folder / "store", subject.version)
-    (folder / "plan.json").write_text(json.dumps({"payload": serialise(_plan(subject))}))
+    (folder / "version.json").write_text(alone.written(subject.model, subject.version))
 
 
 def _lay_out_weights(store: Path, version: PlannedVersion) -> None:
@@ -207,18 +207,6 @@ def _link(source: Path, target: Path) -> None:
     os.link(source, target)
 
 
-def _plan(subject: Subject) -> RoutingPlan:
-    """All traffic to the one version, open to whoever reaches the socket; no reference answers yet."""
-    number = subject.version.number
-    entry = ModelPlan(
-        revision=1,
-        salt=bytes(16),
-        arms=(Arm(number, WHOLE, "proof"),),
-        versions={number: subject.version},
-    )
-    return RoutingPlan("proof", 1, 0.0, {subject.model: entry}, public=True)
-
-
 def _server(
     folder: Path, socket: Path, version: PlannedVersion, seconds: float, allow_unisolated: bool
 ) -> Cell:
@@ -227,9 +215,9 @@ def _server(
     limits = _roomy(_lasting(SERVER_LIMITS, seconds), graphs, mapped)
     argv = [
         *sandbox.python("scoring"),
-        *("--plan", "/server/plan.json", "--unsigned", "--socket", _SOCKET, "--workers", "1"),
+        *("--version", "/server/version.json", "--socket", _SOCKET, "--workers", "1"),
         *("--data", "/tmp/node", "--store", "file:/server/store"),  # noqa: S108 - the cell's own tmpfs
-        *("--environment", "proof", "--node", "cell"),
+        *("--node", "cell"),
         *(("--artifacts", "/server/store") if _lies_in_place(graphs, mapped, limits) else ()),
     ]
     mounts = [Mount(folder, "/server"), Mount(socket, "/socket", writable=True)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -22,13 +22,13 @@ REFUSED_INFINITY = "is infinite: this input takes finite numbers only"
 
 
 class Block(NamedTuple):
-    """One tensor of one request. `raw` is bytes-like, or a list of str when the datatype is BYTES.
+    """One tensor of one request. `raw` is a list of str when the datatype is BYTES.
 
     `settled` is False until somebody has looked: raw floats of a client may hold NaN.
     """
 
     shape: tuple[int, ...]
-    raw: Any
+    raw: bytes | list[str]
     settled: bool = True
 
 
@@ -41,8 +41,10 @@ def to_array(blocks: Sequence[Block], spec: TensorSpec, shape: tuple[int, ...]) 
         array = np.empty(sum(len(block.raw) for block in blocks), dtype=object)
         array[:] = list(chain.from_iterable(block.raw for block in blocks))
         return array.reshape(shape)
-    raw = blocks[0].raw if len(blocks) == 1 else b"".join([block.raw for block in blocks])
-    array = np.frombuffer(raw, dtype=DTYPES[spec.datatype]).reshape(shape)
+    raws = cast("list[bytes]", [block.raw for block in blocks])
+    array = np.frombuffer(raws[0] if len(raws) == 1 else b"".join(raws), dtype=DTYPES[spec.datatype]).reshape(
+        shape
+    )
     if False in [block.settled for block in blocks] and not np.isfinite(array).all():
         _refuse_gaps(spec, array)
     return array

@@ -24,6 +24,7 @@ from scoring.node.outbox.flushing import SPOOL_BYTES, Flusher
 from scoring.node.outbox.prediction_log import PredictionLog
 from scoring.node.outbox.shipping import FeedbackDesk, Outbox, Shipper
 from scoring.node.outbox.spool import Spool
+from scoring.node.plans import alone
 from scoring.node.plans.accepting import Accepting
 from scoring.node.plans.following import Following
 from scoring.node.plans.sources import RedisFollower, follow_file
@@ -68,6 +69,7 @@ class Node:
         self._guard = Guard(self._fleet, self._loading, self._boxes, self._fleet_changed)
         self._following = Following(self._fleet, self._loading, self._guard.broken, self._heart.beat)
         self._accepting = Accepting(settings, self._following)
+        self._alone = alone.read(settings.version, settings.environment) if settings.version else None
         self._feedback = Outbox(Spool(settings.data / "spool", self._boot, settings.limits.spool_bytes))
         self._desk = FeedbackDesk(self._feedback)
         self._counters = Outbox(Spool(settings.data / "counters", self._boot, SPOOL_BYTES))
@@ -110,7 +112,7 @@ class Node:
             loop.add_signal_handler(number, stopped.set)
         await self._fleet.start()
         log.info("node %s listens on %s", self._settings.node, self.address)
-        self._accepting.offer_last()
+        self._begin()
         tasks = [asyncio.ensure_future(_forever(work)) for work in self._duties()]
         await stopped.wait()
         await self._fleet.stop(self._settings.limits.drain_seconds + 0.5)
@@ -118,6 +120,12 @@ class Node:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._say_goodbye()
+
+    def _begin(self) -> None:
+        if self._alone is not None:
+            self._following.follow(self._alone)
+        else:
+            self._accepting.offer_last()
 
     def _duties(self) -> Iterable[Callable[[], Coroutine[Any, Any, None]]]:
         settings = self._settings

@@ -32,6 +32,7 @@ class Settings:
     plan: Path | None
     plan_key: Path | None
     unsigned: bool
+    version: Path | None
     port: int | None
     host: str
     socket: Path | None
@@ -55,10 +56,7 @@ def read(arguments: Sequence[str]) -> Settings:
     given = parser.parse_args(arguments)
     if (given.port is None) == (given.socket is None):
         raise BadSettings("give either --port or --socket")
-    if given.unsigned == (given.plan_key is not None):
-        raise BadSettings("give --plan-key FILE, or --unsigned where plans are not signed (cells and tests)")
-    if given.plan is None and given.redis is None:
-        raise BadSettings("give --plan PATH, --redis URL, or both: a node follows a plan")
+    _check_what_it_serves(given)
     if given.workers < 1 or not given.node or "/" in given.node:
         raise BadSettings("--workers is at least 1, and --node is a name without a slash")
     values = vars(given)
@@ -73,6 +71,20 @@ def _check_networks(words: str) -> None:
         addresses.networks(words)
     except ValueError as error:
         raise BadSettings(f"--trusted: {error}; write addresses or networks by comma") from None
+
+
+def _check_what_it_serves(given: argparse.Namespace) -> None:
+    follows = given.plan is not None or given.redis is not None
+    if given.version is not None:
+        if follows or given.socket is None:
+            raise BadSettings(
+                "--version is served alone and on a --socket: clients come to nodes with a plan"
+            )
+        return
+    if given.unsigned == (given.plan_key is not None):
+        raise BadSettings("give --plan-key FILE, or --unsigned where plans are not signed (tests only)")
+    if not follows:
+        raise BadSettings("give --plan PATH, --redis URL, or both: a node follows a plan")
 
 
 def read_request_key(settings: Settings) -> bytes:
@@ -101,7 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--plan", type=Path, help="file with the plan, replaced atomically by its writer")
     add("--redis", help="URL of the Redis that carries plans, heartbeats and feedback")
     add("--plan-key", type=Path, help="PEM file with the public keys that sign plans")
-    add("--unsigned", action="store_true", help="accept plans without a signature (cells and tests only)")
+    add("--version", type=Path, help="serve the version that this file names, alone: what cells do")
+    add("--unsigned", action="store_true", help="accept plans without a signature (tests only)")
     add("--request-key", type=Path, help="file with the 32 bytes that sign request ids")
     add("--port", type=int, help="TCP port; 0 picks a free one")
     add("--host", default="127.0.0.1")

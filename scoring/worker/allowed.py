@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from scoring.telemetry import Meter
 from scoring.tensors import Block, bad_value
 from scoring.worker.exchange import Exchange
 
+Number = int | np.generic
 _FEW = 64
 _NAMED = 20
 
@@ -34,7 +34,7 @@ class Choices:
         more = len(spec.choices) - _NAMED
         self.words = f"is none of {named}" + (f" and {more} more" if more > 0 else "")
 
-    def outside(self, values: Any) -> Sequence[int] | Array:
+    def outside(self, values: list[str] | Array) -> Sequence[int] | Array:
         """The places of values that are none of the choices."""
         few = values if isinstance(values, list) else values.tolist() if len(values) <= _FEW else None
         if few is None:
@@ -58,7 +58,9 @@ class Range:
         self.words = f"is outside of {ends[0]:g} to {ends[1]:g}"
         self.low, self.high = _ends(ends, spec.datatype)
 
-    def outside(self, values: Array) -> Array:
+    def outside(self, values: list[str] | Array) -> Sequence[int] | Array:
+        if isinstance(values, list):
+            return ()
         return np.flatnonzero((values < self.low) | (values > self.high))
 
     def clipped(self, values: Array) -> bytes:
@@ -105,7 +107,8 @@ def _checks(spec: TensorSpec) -> list[Choices | Range]:
 def _held(check: Choices | Range, block: Block, exchange: Exchange) -> tuple[Block, int]:
     """The block as the model gets it, and how many of its values are beyond the limit and let pass."""
     spec = check.spec
-    values = block.raw if spec.datatype == "BYTES" else np.frombuffer(block.raw, DTYPES[spec.datatype])
+    raw = block.raw
+    values = raw if isinstance(raw, list) else np.frombuffer(raw, DTYPES[spec.datatype])
     places = check.outside(values)
     if not len(places):
         return block, 0
@@ -114,12 +117,12 @@ def _held(check: Choices | Range, block: Block, exchange: Exchange) -> tuple[Blo
         raise bad_value(spec, block.shape, first, f"{_shown(values[first])} {check.words}")
     if check.rule == COUNT:
         exchange.outside = f"input {spec.name!r} holds {_shown(values[int(places[0])])}, which {check.words}"
-    if check.rule == CLIP and isinstance(check, Range):
+    if check.rule == CLIP and isinstance(check, Range) and isinstance(values, np.ndarray):
         return Block(block.shape, check.clipped(values), block.settled), len(places)
     return block, len(places)
 
 
-def _ends(ends: tuple[float, float], datatype: str) -> tuple[Any, Any]:
+def _ends(ends: tuple[float, float], datatype: str) -> tuple[Number, Number]:
     """The ends as numbers of the datatype: an FP32 is compared with the FP32 that is meant."""
     dtype = DTYPES[datatype]
     with np.errstate(over="ignore"):
@@ -131,7 +134,7 @@ def _ends(ends: tuple[float, float], datatype: str) -> tuple[Any, Any]:
     return min(max(low, least), most), min(max(high, least), most)
 
 
-def _exact(choices: Sequence[Any], datatype: str) -> list[Any]:
+def _exact(choices: Sequence[str | float], datatype: str) -> list[str | float]:
     """The choices as numbers of the datatype; those that it cannot be are left out, nothing equals them."""
     dtype = DTYPES[datatype]
     with np.errstate(over="ignore"):
@@ -143,6 +146,6 @@ def _exact(choices: Sequence[Any], datatype: str) -> list[Any]:
     return [int(choice) for choice in choices if choice == int(choice) and bounds.min <= choice <= bounds.max]
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = str(value) if isinstance(value, np.generic) else repr(value)
     return text if len(text) <= _FEW else f"{text[:_FEW]}…"

@@ -1,18 +1,16 @@
-"""Loaded versions: from verified files to something that answers, rehearsed before it is offered."""
+"""Loaded versions: a version of the runtime with all that requests meet on their way to it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from formats.types import Signature
 from scoring.protocols.inputs import InputReader
 from scoring.protocols.layouts import Layout
 from scoring.protocols.oip_answers import Sheets
-from scoring.runtime.onnx import Options, load, verify
-from scoring.runtime.pipe import Pipe
-from scoring.runtime.rehearsal import rehearse
+from scoring.runtime.onnx import Options
+from scoring.runtime.version import Files, load_version
 from scoring.worker.allowed import Allowed, allowed
 from scoring.worker.batching import Batcher, Ran
 from scoring.worker.exchange import Exchange
@@ -20,18 +18,6 @@ from scoring.worker.lanes import Lane, Workshop
 from scoring.worker.mirrors import Mirrors
 from scoring.worker.replies import Replies
 from scoring.worker.samples import Sampler
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """A version's files on this node, each with the digest that it must have. `weights` lie in `folder`,
-    each where the graphs name it."""
-
-    model: tuple[Path, str]
-    extractor: tuple[Path, str] | None = None
-    answers: tuple[Path, str] | None = None
-    folder: Path | None = None
-    weights: tuple[tuple[Path, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +80,7 @@ class Loaded:
         self.lane.marked = self.shadow.marked = marked
 
 
-def load_version(
+def load(
     order: Order,
     *,
     worker: bytes,
@@ -107,16 +93,14 @@ def load_version(
 
     Raises CorruptArtifact, BadModel or WrongAnswers.
     """
-    files = order.files
-    verify(files.weights)
-    extractor = load(*files.extractor, options, files.folder) if files.extractor else None
-    pipe = Pipe(order.signature, load(*files.model, options, files.folder), extractor)
-    reader = InputReader(order.signature, order.rows)
-    run_seconds = rehearse(pipe, order.signature, reader, files.answers)
+    version = load_version(order.signature, order.files, options=options, rows=order.rows)
+    run_seconds = version.run_seconds
     sheets = Sheets(order.model, order.number, order.signature.outputs)
     shop = shops.clients
     replies = Replies(sheets, order.signature, worker, shop.limits, sampler)
-    batcher = Batcher(pipe, order.signature, batching=order.batching, limits=shop.limits, rows=order.rows)
+    batcher = Batcher(
+        version.pipe, order.signature, batching=order.batching, limits=shop.limits, rows=order.rows
+    )
 
     def deliver(ran: Ran) -> None:
         replies.answer(ran)
@@ -127,7 +111,7 @@ def load_version(
         order,
         order.number,
         order.signature,
-        reader,
+        version.reader,
         batcher,
         Lane(batcher, deliver, shop, run_seconds, order.mark, cleared),
         Lane(batcher, shops.mirroring.answer, shops.mirrors, run_seconds, order.mark, cleared),

@@ -50,13 +50,14 @@ from scoring.crashpoints import crashpoint
 from scoring.errors import ScoringError
 from scoring.plans import Key, RoutingPlan, parse
 from scoring.runtime.onnx import Options, run_options
+from scoring.runtime.version import Files
 from scoring.telemetry import Meters
 from scoring.worker.asking import Asking
 from scoring.worker.connection import Connection
 from scoring.worker.connections import Connections
 from scoring.worker.engine import Engine
 from scoring.worker.lanes import Bench, Watch, Workshop
-from scoring.worker.loaded import Files, Loaded, Order, Shops, load_version
+from scoring.worker.loaded import Loaded, Order, Shops, load
 from scoring.worker.mirrors import Mirrors
 from scoring.worker.routes import NodeRoutes
 from scoring.worker.samples import MOST_BYTES, SEND_SECONDS, Sampler, Samples
@@ -219,7 +220,7 @@ class Worker:
         self._in_loader.claim()
         self._in_loader.load(order.mark, perf_counter())
         try:
-            return load_version(
+            return load(
                 wanted,
                 worker=self._name,
                 options=replace(self._options, prepack=order.prepack),

@@ -127,7 +127,7 @@ class _Keeper:
     def block(self, block: Block | None) -> Part | None:
         if block is None or self._spec.sensitive == OMITTED:
             return None
-        raw = list(block.raw) if self._spec.datatype == "BYTES" else bytes(block.raw)
+        raw = list(block.raw) if isinstance(block.raw, list) else bytes(block.raw)
         return self._kept(Part(list(block.shape), raw))
 
     def array(self, array: Array) -> Part | None:

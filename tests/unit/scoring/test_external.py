@@ -18,7 +18,7 @@ from scoring.node.versions import weights
 from scoring.node.versions.weights import apart
 from scoring.runtime.external import LEAST_BYTES, PAGE, Malformed, split
 from scoring.runtime.onnx import Options, load, verify
-from scoring.worker.loaded import Files, Order, load_version
+from scoring.runtime.version import Files, load_version
 from tests.scoring import models
 from tests.unit.inspection import graphs
 
@@ -154,7 +154,6 @@ def test_a_version_with_other_weights_than_its_plan_says_is_not_loaded(tmp_path)
         folder=tmp_path,
         weights=((tmp_path / "sidecar", "0" * 64),),
     )
-    order = Order("m", 1, "0" * 64, Signature((), ()), files)
 
     with pytest.raises(CorruptArtifact, match="weights"):
-        load_version(order, worker=b"", options=Options(), shops=None, sampler=None)
+        load_version(Signature((), ()), files)

@@ -1,0 +1,35 @@
+"""One version that is served alone: a node that is told which follows no plan, and nobody has to make one up.
+
+Cells of a proof are such nodes: what a client will meet, connection, worker and crash included, is there;
+what only a release decides (arms, tokens, revisions, signatures) is not.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from scoring.plans import ModelPlan, PlannedVersion, RoutingPlan
+from scoring.routing import WHOLE, Arm
+
+REASON = "alone"
+
+
+def written(model: str, version: PlannedVersion) -> str:
+    """The file that tells a node which version to serve, under the name of its model."""
+    return json.dumps({"model": model, "number": version.number, "version": version.to_json()})
+
+
+def read(path: Path, environment: str) -> RoutingPlan:
+    """What such a node serves: the one version, to whoever reaches its socket.
+
+    Raises OSError, or ValueError with a sentence where the file names no version.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+        number = int(document["number"])
+        version = PlannedVersion.from_json(number, document["version"])
+        entry = ModelPlan(1, bytes(16), (Arm(number, WHOLE, REASON),), {number: version})
+        return RoutingPlan(environment, 1, 0.0, {str(document["model"]): entry}, public=True)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} does not say which version to serve: {error!r}") from error
