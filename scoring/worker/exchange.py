@@ -205,7 +205,8 @@ class Way(Protocol):
         ...
 
 
-class Route(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Route:
     """Where a head leads and who calls, under one plan (`serving`, by identity): settled once, as long as
     that plan is served."""
 

@@ -67,7 +67,7 @@ def test_a_large_model_is_served_with_its_weights_apart_and_answers_the_same(tmp
     content = models.large(40)
     version = store.version(1, content)
     whole = load(store.root / blob_path(version.model.sha256), version.model.sha256)
-    (expected,) = whole.run(["y"], {"x": np.array([[1.0, 2.0]], np.float32)})
+    (expected,) = whole.run(["y"], {"x": np.array([[1.0, 2.0]], np.float32)}, None)
     node = Node(tmp_path, store, workers=1).start()
     try:
         node.serve({"large": model(1, [version])})
