@@ -83,7 +83,10 @@ def _lines(events: list[Any]) -> list[Line]:
     words = registry_selectors.words(told) if told else {}
     return [
         Line(
-            event, sentences.entry(event, words), names.get(event.actor, event.actor), _address(event.subject)
+            event,
+            sentences.entry(event, words, names),
+            names.get(event.actor, event.actor),
+            _address(event.subject),
         )
         for event in events
     ]

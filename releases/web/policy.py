@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from registry import model_policy
+from registry import log_words, model_policy
 from registry import policies as registry_policies
 from registry import selectors as registry_selectors
 from registry.errors import BadInput, DomainError
@@ -185,4 +185,5 @@ def history(found: Any) -> list[sentences.Entry]:
     told = told.filter(kind__startswith="policy.") | told.filter(kind="model.created")
     events = list(told.order_by("-seq")[:TOLD_CHANGES])[::-1]
     said = [event.facts["grounds"] for event in events if "grounds" in event.facts]
-    return sentences.entries(events, registry_selectors.words(said))
+    names = log_words.names(event.actor for event in events)
+    return sentences.entries(events, registry_selectors.words(said), names)

@@ -122,10 +122,10 @@ TOLD: dict[str, tuple[str, Callable[[Any], str]]] = {
         ),
     ),
     "slices": (
-        "Slices beyond the acceptable range",
+        "A slice beyond the acceptable range",
         {
-            "decide": "decide: the confidence gate fails",
-            "advise": "advise",
+            "decide": "decides: the confidence gate fails",
+            "advise": "advises",
             "off": "not looked at",
         }.__getitem__,
     ),

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from registry import log_words
 from registry import selectors as registry_selectors
 from registry.errors import BadInput, DomainError
 from registry.selectors import access, words
@@ -179,7 +180,9 @@ def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = Non
         "changes": changes,
         "answers": _answers(found),
         "warnings": compared.warnings(changes),
-        "timeline_entries": sentences.entries(events, _words(events)),
+        "timeline_entries": sentences.entries(
+            events, _words(events), log_words.names(event.actor for event in events)
+        ),
         "rolled_away": rollout is not None and facts.went_back(rollout),
         "version_text": str(found.version.number),
         "model": found.model,

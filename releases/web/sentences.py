@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from registry.names import isolated
 from releases.web.policy_words import summary
 
 Facts = Mapping[str, Any]
+Names = Mapping[str, str]
+NAMELESS: Names = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,9 @@ UNTOLD = frozenset({"gate.started", "rollout.started", "rollout.finished"})
 BACK = "returns_to"
 
 
-def entries(events: Any, grounds: Mapping[str, str]) -> list[Entry]:
+def entries(events: Any, grounds: Mapping[str, str], names: Names = NAMELESS) -> list[Entry]:
     """Events that say something new, newest first, with the words whose digest they carry."""
-    return [entry(event, grounds) for event in events if _is_new(event)][::-1]
+    return [entry(event, grounds, names) for event in events if _is_new(event)][::-1]
 
 
 def _is_new(event: Any) -> bool:
@@ -40,13 +43,13 @@ def _is_new(event: Any) -> bool:
     return event.kind not in UNTOLD or (event.kind == "rollout.started" and BACK in event.facts)
 
 
-def entry(event: Any, grounds: Mapping[str, str]) -> Entry:
-    """One event, with the words whose digest it carries."""
+def entry(event: Any, grounds: Mapping[str, str], names: Names = NAMELESS) -> Entry:
+    """One event, with the words whose digest it carries; `names` are what people and tokens are known by."""
     return Entry(
         seq=event.seq,
         at=event.at,
         kind=event.kind,
-        actor=event.actor.removeprefix("person/"),
+        actor=names.get(event.actor, event.actor.removeprefix("person/")),
         text=sentence(event.kind, event.facts),
         tone=tone(event.kind, event.facts),
         words=grounds.get(str(event.facts.get("grounds", "")), ""),
@@ -133,6 +136,18 @@ def _from(facts: Facts) -> str:
     return f" from version {facts['before']}" if facts.get("before") else ""
 
 
+def _renamed(facts: Facts) -> str:
+    return f"Renamed from {isolated(str(facts['before']))} to {isolated(str(facts['title']))}"
+
+
+def _updated(facts: Facts) -> str:
+    """A name is told as it was and as it is, other words by which they are."""
+    others = [_words({"word": word}, "word") for word in facts.get("changed", ()) if word != "title"]
+    renamed = _renamed(facts) if "title" in facts else ""
+    changed = f"{' and '.join(others)} changed" if others else ""
+    return f"{renamed}; {changed}" if renamed and changed else renamed or changed.capitalize() or "Changed"
+
+
 def _proposer(facts: Facts) -> str:
     return str(facts.get("proposed_by", "somebody")).removeprefix("person/")
 
@@ -145,6 +160,7 @@ def _wishes(facts: Facts) -> str:
 
 SENTENCES: dict[str, Callable[[Facts], str]] = {
     "model.created": lambda f: "Registered with its first policy",
+    "model.updated": _updated,
     "policy.proposed": lambda f: f"Change proposed{_changed(f)}",
     "policy.confirmed": lambda f: f"Changed, as {_proposer(f)} proposed{_changed(f)}",
     "policy.rejected": lambda f: f"Rejected what {_proposer(f)} proposed",

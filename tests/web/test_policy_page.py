@@ -84,7 +84,7 @@ def test_every_rule_stands_beside_the_name_that_it_has_in_a_document(world, as_)
     propose(as_("admin"), world.model, slices="decide")
     table = text(as_("edda").get(HERE)).split("<tbody>")[1].split("</tbody>")[0]
     assert '<code class="name">slices</code>' in table
-    assert "decide: the confidence gate fails" in table
+    assert "decides: the confidence gate fails" in table
 
 
 def test_the_whole_change_in_two_browsers(world, as_):

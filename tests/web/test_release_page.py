@@ -294,3 +294,11 @@ def test_the_strip_says_what_a_passed_gate_does_not_show(world, as_):
     strip = html[html.index('aria-label="Gates"') : html.index('id="evidence"')]
     assert "Never became steady" in strip
     assert "Better not shown" in strip
+
+
+def test_the_timeline_names_people_as_the_log_does(world, as_):
+    amina = world.people["amina"]
+    amina.first_name, amina.last_name = "Amina", "Okafor"
+    amina.save()
+    html = page(as_("vera"), world.review)
+    assert "Amina Okafor" in html[html.index('id="timeline"') :]
