@@ -25,7 +25,6 @@ from releases.errors import CannotReturn
 from releases.gates.schema import compare
 from releases.lifecycle import State
 from releases.models import Release
-from scoring.plans import ModelPlan, PlannedVersion
 
 MOST = 50
 NAMED = 3
@@ -62,19 +61,19 @@ class Return:
 def before(of: Release) -> Return | None:
     """The version that was live just before this one: where a roll-back goes unless somebody chooses."""
     back = selectors.restorable(of)
-    return None if back is None else next(iter(_told(of, _rows(of).filter(pk=back.pk))), None)
+    return None if back is None else next(iter(_told(of, [back], back)), None)
 
 
 def options(of: Release) -> list[Return]:
     """All that was live here before, and what is approved for here, the newest first."""
-    return _told(of, _rows(of)[:MOST])
+    return _told(of, _rows(of)[:MOST], selectors.restorable(of))
 
 
 def to_version(of: Release, number: int) -> Return:
     """The same of one version, by number. Raises CannotReturn where it was never live nor approved here."""
     if number == of.version.number:
         raise CannotReturn(f"Version {number} is what is live here now.", version=number)
-    found = _told(of, _rows(of).filter(version__number=number))
+    found = _told(of, _rows(of).filter(version__number=number), selectors.restorable(of))
     if not found:
         raise CannotReturn(f"Version {number} was never live here: nothing goes back to it.", version=number)
     return found[0]
@@ -92,7 +91,7 @@ def _rows(of: Release) -> QuerySet[Release]:
     )
 
 
-def _told(of: Release, rows: Iterable[Release]) -> list[Return]:
+def _told(of: Release, rows: Iterable[Release], last: Release | None) -> list[Return]:
     found = list(rows)
     since = _last_live(found)
     kept: dict[int, Release] = {}
@@ -103,7 +102,7 @@ def _told(of: Release, rows: Iterable[Release]) -> list[Return]:
             row.state == State.SUPERSEDED and kept[row.version_id].state != State.SUPERSEDED
         ):
             kept[row.version_id] = row
-    world = _World.around(of, kept)
+    world = _World.around(of, last, kept)
     return [world.told(row, since.get(row.pk)) for row in kept.values()]
 
 
@@ -121,23 +120,23 @@ class _World:
     live: Release
     last: Release | None
     condemned: Mapping[int, str]
-    loaded: Mapping[int, PlannedVersion]
+    loaded: Mapping[str, Mapping[str, Any]]
     nodes: tuple[Heartbeat, ...]
 
     @classmethod
-    def around(cls, live: Release, versions: Collection[int]) -> _World:
+    def around(cls, live: Release, last: Release | None, versions: Collection[int]) -> _World:
         route = selectors.route(live.model, live.environment)
         return cls(
             live,
-            selectors.restorable(live),
+            last,
             selectors.condemned(versions),
-            ModelPlan.from_json(route.entry).versions if route else {},
+            route.entry.get("versions", {}) if route else {},
             tuple(_alive(live)),
         )
 
     def told(self, row: Release, since: datetime | None) -> Return:
-        planned = self.loaded.get(row.version.number)
-        loaded = planned is not None and planned.digest == row.version.digest
+        planned = self.loaded.get(str(row.version.number), {})
+        loaded = planned.get("digest") == row.version.digest
         return Return(
             release=row,
             since=since,

@@ -158,9 +158,9 @@ def digest(value: str | None, length: int = 12, what: str = "digest") -> dict[st
 
 
 @register.inclusion_tag("components/when.html")
-def when(moment: datetime | None, missing: str = "never") -> dict[str, Any]:
-    """A moment in UTC; the browser turns it into "3 minutes ago" where it can."""
-    return {"moment": moment.astimezone(UTC) if moment else None, "missing": missing}
+def when(moment: datetime | None, missing: str = "never", exact: bool = False) -> dict[str, Any]:
+    """A moment in UTC; the browser makes "3 minutes ago" of it where it can, unless it is to be `exact`."""
+    return {"moment": moment.astimezone(UTC) if moment else None, "missing": missing, "exact": exact}
 
 
 @register.inclusion_tag("components/timeline.html")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -117,6 +118,42 @@ def test_a_rollout_that_turns_back_and_is_killed_still_turns_back(crashes, name)
     assert crashes.live_version() == before
     assert crashes.kinds()["release.rolled_back"] == 1
     crashes.asked.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("name", points.ROLLING_OUT)
+def test_a_return_that_somebody_chose_and_that_is_killed_goes_on_and_arrives_once(crashes, name):
+    leaving, to = two_steps_back(crashes)
+    crashes.at(name)
+    with Load(crashes) as load:
+        crashes.journey.people["chloe"].fill(
+            f"/releases/{leaving}/back",
+            "/actions/roll_back",
+            to=str(to),
+            grounds="that one was better",
+            typed="wine",
+        )
+        release = crashes.journey.ci.wait_for_state(leaving, {"rolled_back"}, 90)
+        crashes.happened()
+
+    assert load.failed == []
+    assert crashes.live_version() == to
+    kinds = Counter(event["kind"] for event in release["timeline"])
+    assert (kinds["rollout.finished"], kinds["release.rolled_back"], kinds["rollout.reverting"]) == (2, 1, 0)
+    (back,) = [event for event in release["timeline"] if event["kind"] == "release.rolled_back"]
+    assert (back["actor"], back["facts"]["restores"]) == ("person/chloe", to)
+
+
+def two_steps_back(crashes: Crashes) -> tuple[int, int]:
+    """The live release, and the number of an earlier version that no node has loaded."""
+    while True:
+        if (number := crashes.live_version()) is not None:
+            live = crashes.journey.ci.get(f"/models/wine/versions/{number}/releases")["results"][0]["id"]
+            told = crashes.journey.ci.get(f"/releases/{live}/returns")["versions"]
+            back = [one["version"] for one in told if not one["refusal"] and not one["loaded"]]
+            if back:
+                return live, back[0]
+        approved(crashes)
+        crashes.journey.roll_out("wine-1")
 
 
 @pytest.mark.parametrize("name", points.INGESTING + points.NODE_FEEDBACK)
