@@ -21,6 +21,7 @@ SLOT_ROLES = {
 
 
 OWN_WORK = "You uploaded or built this version: it needs someone else."
+LIVE_ALREADY = "This very version is live here already: there is nothing to release."
 UNKNOWN_BUILDER = (
     "Who built this version is unknown here, and this model's policy wants to know: upload it with built.by"
     " naming an account."
@@ -34,6 +35,7 @@ class Facts:
     policy wants one; `condemned` says which data gate the version failed, in this or another release."""
 
     state: State
+    opened_by: str = ""
     slots: tuple[str, ...] = ()
     signed: dict[str, str] = field(default_factory=dict)
     uploaders: frozenset[str] = frozenset()
@@ -60,7 +62,7 @@ def refuse_review(access: Access, facts: Facts, slot: str) -> str:
         return f"This release is {facts.state.replace('_', ' ')}: there is nothing to review."
     if slot not in facts.slots:
         return f"This model's policy has no {slot} review."
-    if reason := _refuse_maker(access, facts):
+    if reason := _refuse_vain(facts) or _refuse_maker(access, facts):
         return reason
     role = SLOT_ROLES[slot]
     if not access.has_role(role):
@@ -70,6 +72,11 @@ def refuse_review(access: Access, facts: Facts, slot: str) -> str:
     if access.username in facts.signed.values():
         return "You have signed another review of this release: one person fills one slot."
     return ""
+
+
+def _refuse_vain(facts: Facts) -> str:
+    """What leads nowhere is not begun, nor gone on with: the release can only be withdrawn."""
+    return facts.condemned or (LIVE_ALREADY if facts.already_live else "")
 
 
 def _refuse_maker(access: Access, facts: Facts) -> str:
@@ -93,7 +100,7 @@ def _needs(*roles: str) -> Callable[[Access, Facts], str]:
 
 
 def _submit(access: Access, facts: Facts) -> str:
-    return facts.condemned or _needs("contributor", "release_manager")(access, facts)
+    return _refuse_vain(facts) or _needs("contributor", "release_manager")(access, facts)
 
 
 ANOTHER_ROLLOUT = "Another rollout of this model is open: finish it or roll it back first."
@@ -105,10 +112,8 @@ NOTHING_TO_RESTORE = (
 
 
 def _start(access: Access, facts: Facts) -> str:
-    if facts.condemned:
-        return facts.condemned
-    if facts.already_live:
-        return "This very version is live here already: there is nothing to roll out."
+    if reason := _refuse_vain(facts):
+        return reason
     if facts.other_rollout_open:
         return ANOTHER_ROLLOUT
     return _needs("release_manager")(access, facts)
@@ -147,9 +152,7 @@ def _by_itself(access: Access, facts: Facts) -> str:
 
 
 def _promote(access: Access, facts: Facts) -> str:
-    if facts.rollout_open:
-        return "The rollout promotes it by itself when the nodes have answered."
-    return _needs("release_manager")(access, facts)
+    return "The rollout promotes it by itself when the nodes have answered."
 
 
 def _end_trial(access: Access, facts: Facts) -> str:
@@ -181,9 +184,9 @@ def condemned(number: int, gate: str, release: int) -> str:
     )
 
 
-def refuse_open(access: Access, condemned: str = "") -> str:
+def refuse_open(access: Access, condemned: str = "", already_live: bool = False) -> str:
     """Opening a release for a version; `condemned` is why no release of it may be opened."""
-    return _submit(access, Facts(State.DRAFT, condemned=condemned))
+    return _submit(access, Facts(State.DRAFT, condemned=condemned, already_live=already_live))
 
 
 def refuse_action(action: Action, access: Access, facts: Facts) -> str:
@@ -195,7 +198,7 @@ def refuse_retry(access: Access, facts: Facts) -> str:
     """Running the gates that ended in an error of ours again."""
     if facts.state != State.VALIDATING or not facts.errored_gates:
         return "No gate of this release ended in an error."
-    return _needs("contributor", "release_manager")(access, facts)
+    return _refuse_vain(facts) or _needs("contributor", "release_manager")(access, facts)
 
 
 def refuse_predictions(access: Access) -> str:

@@ -20,6 +20,7 @@ from registry.models import (
     Person,
     RegisteredModel,
 )
+from registry.principals import Access
 from releases import policies
 from releases.guards import DATA_GATES
 from releases.lifecycle import State
@@ -156,6 +157,10 @@ def champion(model: RegisteredModel, of: Environment) -> Release | None:
     return _releases().filter(model=model, environment=of, state=State.LIVE).first()
 
 
+def is_live(version: ModelVersion, of: Environment) -> bool:
+    return Release.objects.filter(version=version, environment=of, state=State.LIVE).exists()
+
+
 def champions(models: QuerySet[RegisteredModel] | list[RegisteredModel]) -> dict[int, list[Release]]:
     """Live releases by model id: one query for a whole list page."""
     found: dict[int, list[Release]] = {}
@@ -226,12 +231,22 @@ def condemned(versions: Collection[int]) -> dict[int, str]:
     return {version: policies.condemned(number, gate, release) for version, number, gate, release in rows}
 
 
+def refuse_opening(version: ModelVersion, access: Access) -> dict[str, str]:
+    """By the name of each environment, why this person may open no release of the version there, or ''."""
+    reason = condemned([version.pk]).get(version.pk, "")
+    here = set(
+        Release.objects.filter(version=version, state=State.LIVE).values_list("environment__name", flat=True)
+    )
+    return {row.name: policies.refuse_open(access, reason, row.name in here) for row in environments()}
+
+
 def _facts(of: Release, rollouts: Collection[int], live: Collection[int], condemned: str) -> policies.Facts:
     """`rollouts` are the releases that have an open one here, `live` are those of the same version."""
     uploaders = {u.person.username for u in of.version.uploaders.all()}
     uploaders |= {u.person.email for u in of.version.uploaders.all()} | {of.version.built_by}
     return policies.Facts(
         state=State(of.state),
+        opened_by=of.opened_by.username,
         slots=tuple(of.policy.get("slots", ())),
         signed={slot: review.person.username for slot, review in signatures(of).items()},
         uploaders=frozenset(uploaders - {""}),

@@ -10,9 +10,11 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch, Q
 
-from registry.models import BuilderKey, Membership, PersonKey, VersionUploader
+from registry.models import BuilderKey, Event, Membership, PersonKey, VersionUploader
 from registry.principals import Access
 from releases import policies
+from releases.events import Kind
+from releases.guards import DATA_GATES
 from releases.lifecycle import Action, State
 from releases.models import GateRun, Release, Review, Rollout
 from releases.selectors import lines
@@ -52,9 +54,17 @@ def what(facts: policies.Facts, asker: Access) -> str:
         return f"sign the {' or '.join(mine)} review" if mine else ""
     if facts.state == State.APPROVED and not policies.refuse_action(Action.START_ROLLOUT, asker, facts):
         return "start the rollout"
+    if facts.retire_asked_by and not policies.refuse_action(Action.RETIRE, asker, facts):
+        return f"agree with {facts.retire_asked_by} to take the model offline"
+    if facts.opened_by == asker.username and _is_ready_to_submit(asker, facts):
+        return "submit it, or withdraw it"
     if not policies.refuse_retry(asker, facts):
         return "run the errored gates again"
     return ""
+
+
+def _is_ready_to_submit(asker: Access, facts: policies.Facts) -> bool:
+    return facts.state == State.DRAFT and not policies.refuse_action(Action.SUBMIT, asker, facts)
 
 
 def _steps_open_to(person: Any, held: Mapping[str, list[int | None]]) -> Iterator[tuple[State, Q]]:
@@ -70,15 +80,34 @@ def _steps_open_to(person: Any, held: Mapping[str, list[int | None]]) -> Iterato
         if (models := where(role)) is not None
     ]
     if slots:
-        yield State.IN_REVIEW, reduce(or_, slots) & ~_by_or_signed_by(person)
+        yield State.IN_REVIEW, reduce(or_, slots) & ~_by_or_signed_by(person) & ~_in_vain()
     if (models := where("release_manager")) is not None:
         taken = Rollout.objects.filter(
             model=OuterRef("model"), environment=OuterRef("environment"), closed_at=None
         )
-        yield State.APPROVED, models & Q(~Exists(taken))
+        yield State.APPROVED, models & Q(~Exists(taken)) & ~_in_vain()
+    if (models := where("release_manager", "approver")) is not None and (asked := _to_be_retired()):
+        yield State.LIVE, models & Q(pk__in=asked)
     if (models := where("contributor", "release_manager")) is not None:
         errored = GateRun.objects.filter(release=OuterRef("pk"), outcome=GateRun.Outcome.ERRORED)
         yield State.VALIDATING, models & Q(Exists(errored))
+        # Nobody has handed it to anybody: it waits for whoever opened it.
+        yield State.DRAFT, models & Q(opened_by=person)
+
+
+def _in_vain() -> Q:
+    """What anybody signs or starts here leads nowhere: the version is live already, or never will be."""
+    same = Release.objects.filter(version=OuterRef("version"), environment=OuterRef("environment"))
+    failed = GateRun.objects.filter(
+        release__version=OuterRef("version"), gate__in=DATA_GATES, outcome=GateRun.Outcome.FAILED
+    )
+    return Q(Exists(same.filter(state=State.LIVE))) | Q(Exists(failed))
+
+
+def _to_be_retired() -> list[int]:
+    """The releases that somebody has asked to take offline: a second person must agree."""
+    asked = Event.objects.filter(kind=Kind.RETIREMENT_ASKED).values_list("subject", flat=True)
+    return [int(subject.partition("/")[2]) for subject in asked]
 
 
 def _unsigned(slot: str) -> Q:

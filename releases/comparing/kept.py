@@ -130,7 +130,8 @@ def _beside(found: Evidence, other: ModelVersion) -> bool:
 def _nothing(version: ModelVersion) -> str:
     return (
         f"No answers of version {version.number} are kept row by row: it was not proven yet, or before"
-        " answers were kept, or they may not be shown. A new release of it proves it again and keeps them."
+        " answers were kept, or they may not be shown. A new release of it, where it is"
+        " not live, proves it again and keeps them."
     )
 
 

@@ -13,11 +13,11 @@ from registry.models import ApiToken, ModelVersion, Person, RegisteredModel
 from registry.selectors import access
 from registry.transactions import write
 from releases import policies, selectors
-from releases.errors import Condemned
+from releases.errors import AlreadyLive, Condemned
 from releases.events import Kind
 from releases.guards import GATES
 from releases.lifecycle import Action, State
-from releases.models import GateRun, Release
+from releases.models import Environment, GateRun, Release
 from releases.services.transitions import advance
 
 STRATEGIES = ("single",)
@@ -34,15 +34,16 @@ def open_release(
 ) -> Release:
     """Open a release under the model's policy as it stands, and (by default) submit it to the gates.
 
-    Raises NotFound for the environment, BadInput for the strategy, NotAllowed, Condemned.
+    Raises NotFound for the environment, BadInput for the strategy, NotAllowed, Condemned, AlreadyLive.
     """
     check_strategy(strategy)
     with write():
-        _check_open(version, by, token)
+        where = selectors.environment(environment)
+        _check_open(version, where, by, token)
         release = Release.objects.create(
             version=version,
             model=version.model,
-            environment=selectors.environment(environment),
+            environment=where,
             strategy=dict(strategy),
             policy=_policy_now(version.model),
             opened_by=by,
@@ -61,12 +62,14 @@ def open_release(
         return submit_release(release, by=by, token=token) if submit else release
 
 
-def _check_open(version: ModelVersion, by: Person, token: ApiToken | None) -> None:
+def _check_open(version: ModelVersion, where: Environment, by: Person, token: ApiToken | None) -> None:
     asker = access(by, token, version.model)
     if reason := policies.refuse_open(asker):
         raise NotAllowed(reason)
     if reason := selectors.condemned([version.pk]).get(version.pk, ""):
         raise Condemned(reason)
+    if selectors.is_live(version, where):
+        raise AlreadyLive(policies.LIVE_ALREADY)
 
 
 def check_strategy(strategy: Mapping[str, Any]) -> None:

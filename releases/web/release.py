@@ -28,8 +28,8 @@ from releases.web import answers, deeds, facts, sentences, traffic
 from releases.web.roster import members
 
 BEFORE_ANSWERS_WERE_KEPT = (
-    "This version was proven before answers were kept row by row. A new release of it proves it again and"
-    " keeps them."
+    "This version was proven before answers were kept row by row. A new release of it, where it is not live,"
+    " proves it again and keeps them."
 )
 FEW_ANSWERS = 5
 MOST_DIGITS = 9

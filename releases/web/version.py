@@ -20,7 +20,7 @@ from registry.services.downloads import opened
 from registry.storage.errors import DamagedArtifact
 from registry.web.drafts import Written
 from registry.web.pages import action, page
-from releases import evidence, policies, selectors
+from releases import evidence, selectors
 from releases.comparing import versions as comparing
 from releases.gates.schema import BEYOND
 from releases.services.opening import open_release
@@ -123,13 +123,20 @@ def _context(request: HttpRequest, name: str, number: int) -> dict[str, Any]:
         "base": base,
         "changes": comparing.changes(base, found) if base else [],
         "feedback": selectors.feedback_by_version(found.model, [found.number]).get(found.number),
-        "environments": selectors.environments(),
-        "open_refusal": policies.refuse_open(access(request.user, None, found.model), condemned),
+        **_doors(selectors.refuse_opening(found, access(request.user, None, found.model))),
         "condemned": condemned,
         "findings": (found.inspection or {}).get("findings", []),
         "builders": registry_selectors.builders(found),
         "uploaders": [u.person.get_username() for u in found.uploaders.all()],
     }
+
+
+def _doors(refused: Mapping[str, str]) -> dict[str, Any]:
+    """Where a release may be opened, and why not elsewhere: the one reason where nowhere."""
+    openable = [name for name, reason in refused.items() if not reason]
+    closed = {name: reason for name, reason in refused.items() if reason}
+    refusal = "" if openable else next(iter(closed.values()), "There is no environment to release to.")
+    return {"openable": openable, "closed": closed, "open_refusal": refusal}
 
 
 def tensors(version: Any, side: str) -> list[Tensor]:
