@@ -230,6 +230,19 @@ function tellOutcome() {
   toast(`Done. ${said.textContent.trim()}`);
 }
 
+/* A form that loaded a page: the focus goes to what came of it, or to the first field that was wrong. Where the
+   address names a part of the page, the reader stays there, and it is read out all the same. */
+function tellLoaded() {
+  const said = document.querySelector("main [data-focus]");
+  const part = said && location.hash && document.getElementById(location.hash.slice(1));
+  const wrong = document.querySelector("main [aria-invalid=true]");
+  if (part && part.matches("section")) {
+    part.tabIndex = -1;
+    part.focus({ preventScroll: true });
+    toast(said.textContent.trim());
+  } else (said ?? wrong)?.focus();
+}
+
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { target, requestConfig } = event.detail;
   const polled = isPolled(requestConfig);
@@ -277,4 +290,5 @@ function follow() {
   if (found instanceof HTMLDialogElement && !found.open) found.showModal();
 }
 follow();
+tellLoaded();
 window.addEventListener("hashchange", follow);

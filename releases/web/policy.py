@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -67,6 +68,13 @@ def policy(request: HttpRequest, name: str) -> HttpResponseBase:
     return render(request, "releases/policy.html", context(request, found, form, draft))
 
 
+DECIDED = {
+    "confirm": "Confirmed. Releases that are submitted from now on must pass the new policy.",
+    "reject": "Rejected. The policy stays as it is.",
+    "withdraw": "Withdrawn. The policy stays as it is.",
+}
+
+
 def _proposed(request: HttpRequest, name: str) -> Written:
     return Written(reverse("policy", args=[name]), {"form": drafts.whole_form(request)})
 
@@ -85,6 +93,7 @@ def propose(request: HttpRequest, name: str) -> HttpResponseBase:
         return _again(request, found, refusal, form=form)
     except DomainError as refusal:
         return _again(request, found, refusal, form=form)
+    messages.info(request, "Proposed. It counts once a second person has confirmed it.")
     return redirect("policy", name=name)
 
 
@@ -105,6 +114,7 @@ def decide(request: HttpRequest, name: str, pk: int, verb: str) -> HttpResponseB
         policy_changes.decide_policy(proposal, verb, grounds=written.words["grounds"], by=request.user)
     except DomainError as refusal:
         return _again(request, found, refusal, draft=written.words)
+    messages.info(request, DECIDED[verb])
     return redirect("policy", name=name)
 
 

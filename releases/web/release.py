@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -117,10 +118,11 @@ def _answer(
     request: HttpRequest, pk: int, refusal: DomainError | None = None, draft: dict[str, str] | None = None
 ) -> HttpResponse:
     found = selectors.release(pk, request.user)
+    shown = context(request, found, draft) | {"refusal": refusal}
     if refusal is None and not request.htmx:  # type: ignore[attr-defined]
+        messages.info(request, f"Done. {shown['standing'].headline}")
         return redirect("release", pk=pk)
     template = "releases/_panel.html" if request.htmx else "releases/release.html"  # type: ignore[attr-defined]
-    shown = context(request, found, draft) | {"refusal": refusal}
     status = 200 if refusal is None else 422 if isinstance(refusal, BadInput) else 409
     return render(request, template, shown, status=status)
 

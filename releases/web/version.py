@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -84,6 +85,7 @@ def open_for(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
     except DomainError as refusal:
         shown = _context(request, name, number) | {"refusal": refusal}
         return render(request, "releases/version.html", shown, status=409)
+    messages.info(request, f"Release {release.pk} is opened and handed to its gates.")
     return redirect("release", pk=release.pk)
 
 
