@@ -14,6 +14,7 @@ from registry.models import Mail, Membership, Notice, Person, RegisteredModel, R
 from registry.principals import Access
 
 MOST_NEWS = 99
+LOOKED_AT = 100
 SHOWN_FOR = timedelta(days=14)
 KEPT_FOR = timedelta(days=90)
 LATE = timedelta(minutes=10)
@@ -68,15 +69,17 @@ def mark(person: Any) -> int:
 
 def news(person: Any, since: int) -> int:
     """Of how many things the person was told after that mark, at most MOST_NEWS + 1."""
-    found = _seen_by(person).filter(pk__gt=since).order_by().values("event").distinct()
+    found = _seen_by(person).filter(pk__gt=since).order_by().values("event__subject").distinct()
     return found[: MOST_NEWS + 1].count()
 
 
 def latest(person: Any, most: int) -> list[Notice]:
-    """The last of them, newest first, with their events; one for each event."""
+    """The last one of each thing, newest first, with its event; LOOKED_AT notices are looked at."""
     recent = _seen_by(person).filter(made_at__gt=timezone.now() - SHOWN_FOR)
-    rows = recent.select_related("event").order_by("-event", "why")[: 2 * most]
-    return list({row.event_id: row for row in reversed(rows)}.values())[::-1][:most]
+    things: dict[str, Notice] = {}
+    for row in recent.select_related("event").order_by("-event", "why")[:LOOKED_AT]:
+        things.setdefault(row.event.subject, row)
+    return list(things.values())[:most]
 
 
 def _seen_by(person: Any) -> QuerySet[Notice]:

@@ -22,7 +22,7 @@ from releases.web.filters import ReleaseFilter
 from releases.web.sentences import sentence
 
 PAGE_SIZE = 25
-MOST_TOLD = 10
+MOST_TOLD = 8
 MOST_WAITING = 25
 MOST_FOUND = 1000
 

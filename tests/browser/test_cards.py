@@ -1,0 +1,54 @@
+"""Cards of strangers: what is wide scrolls in its own box, and footnotes lead there and back."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from registry.transactions import write
+from tests.browser.conftest import findings, overflow
+from tests.web import world as worlds
+
+WORD = "Donaudampfschifffahrtsgesellschaft" * 8
+CARD = f"""# Digits {WORD}
+
+Good on scans[^main], not on faxes[^palette]. See https://example.org/{"a-long-way/" * 30}
+
+| {" | ".join(f"measure {n}" for n in range(14))} |
+|{"---|" * 14}
+| {" | ".join(f"{n}.{WORD[:30]}" for n in range(14))} |
+
+    {"a line of code that goes on " * 12}
+
+1. One
+   > {WORD}
+
+[^main]: Measured in May, in `{WORD}`.
+[^palette]: The resolution is too low.
+
+{"Long. " * 3000}
+"""
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "light")])
+def test_a_card_of_long_words_tables_code_and_footnotes_fits(world, visit, width, scheme):
+    with write():
+        made = worlds.version(world.model, world.people, 7, CARD)
+    page = visit("vera", width, scheme)
+    page.goto(f"/models/digits/versions/{made.number}/")
+    assert (findings(page), overflow(page) <= 0) == ([], True)
+
+    for name in ("Table 1 of the card", "Code 1 of the card"):
+        box = page.get_by_role("region", name=name)
+        assert box.evaluate("box => box.scrollWidth > box.clientWidth"), name
+        box.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("() => document.activeElement.scrollLeft > 0")
+    cells = page.get_by_role("region", name="Table 1 of the card").locator("td")
+    assert cells.first.bounding_box()["height"] < 120, "a cell is as wide as its words"
+
+    page.get_by_role("link", name="Footnote 2", exact=True).click()
+    expect(page.locator("#card-note-2")).to_be_in_viewport()
+    page.get_by_role("link", name="Back to where footnote 2 is").click()
+    expect(page.locator("#card-mark-2")).to_be_in_viewport()
+    assert page.locator("#palette").count() == 1, "no id of the page was taken"
