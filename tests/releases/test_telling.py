@@ -227,6 +227,20 @@ def test_rights_accounts_and_wishes_are_asked_when_it_is_sent(letters, ada, pia,
     assert box.taken == []
 
 
+@pytest.mark.parametrize("what", ["right", "account"])
+def test_what_ended_is_not_mailed_to_who_may_not_see_it_now_or_cannot_log_in(letters, ada, pia, box, what):
+    release = makers.release(makers.version(letters, ada))
+    told()
+    reviews.give_review(release, slot="privacy", verdict="reject", grounds=WHY, by=pia)
+    assert ("ada", "ended") in told()
+    if what == "right":
+        people.revoke(ada, Role.CONTRIBUTOR, by=makers.person("dara", Role.ADMIN), why=WHY)
+    else:
+        Person.objects.filter(pk=ada.pk).update(is_active=False)
+    assert sent() == 0
+    assert box.taken == []
+
+
 def test_each_wish_counts_for_its_own_kind(letters, ada, manager, box):
     olga = letters.created_by
     release = makers.release(makers.version(letters, olga), State.LIVE)
