@@ -12,6 +12,7 @@ from django.test import override_settings
 
 from registry.models import Artifact, Event, Role, VersionFile
 from registry.stores import artifact_store
+from releases import plans
 from releases.lifecycle import State
 from releases.models import PredictionSegment, Route
 from releases.services import publishing
@@ -48,7 +49,13 @@ def nodes(caller, environment):
 
 def test_nodes_are_told_with_what_they_lack(ci, digits, place):
     client, environment = place
-    Route.objects.create(model=digits, environment=environment, revision=5, entry={}, event=an_event())
+    Route.objects.create(
+        model=digits,
+        environment=environment,
+        revision=5,
+        entry=plans.nothing(revision=5, salt=bytes(16)).to_json(),
+        event=an_event(),
+    )
     good = {"digits": {"revision": 5, "ready": [1, 2], "loading": [], "failed": {}}}
     behind = {"digits": {"revision": 4, "ready": [1], "loading": [2], "failed": {}}}
     broken = {"digits": {"revision": 4, "ready": [1], "loading": [], "failed": {"2": "no such artifact"}}}

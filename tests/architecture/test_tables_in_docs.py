@@ -87,7 +87,9 @@ def _names(cell: str) -> list[str]:
     return [word.strip(" `") for word in cell.split(",") if word.strip()]
 
 
-def _value(text: str) -> float:
+def _value(text: str) -> float | str:
+    if text == "none":
+        return ""
     number, _, unit = text.partition(" ")
     units = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "s": 1, "ms": 1e-3, "days": 86400}
     return float(number) * units[unit]

@@ -11,6 +11,7 @@ import redis
 from playwright.sync_api import expect
 
 from registry.models import ApiToken, Event
+from releases import plans
 from releases.models import Route
 from releases.services import publishing
 from releases.traffic import counters
@@ -62,7 +63,13 @@ def asked(world, redis_url, settings):
     environment.name = f"e{uuid.uuid4().hex[:12]}"
     environment.save()
     last = Event.objects.order_by("-seq")[0]
-    Route.objects.create(model=world.model, environment=environment, revision=9, entry={}, event=last)
+    Route.objects.create(
+        model=world.model,
+        environment=environment,
+        revision=9,
+        entry=plans.nothing(revision=9, salt=bytes(16)).to_json(),
+        event=last,
+    )
     with closing(redis.Redis.from_url(redis_url)) as client:
         good = {"digits": {"revision": 9, "ready": [1, 2], "loading": [3], "failed": {}}}
         broken = {"digits": {"revision": 8, "ready": [1], "loading": [], "failed": {"2": "no artifact"}}}

@@ -12,6 +12,7 @@ import redis
 from registry.events import record
 from registry.models import Event
 from registry.transactions import write
+from releases import plans
 from releases.events import Kind
 from releases.models import Route
 from releases.services import publishing
@@ -32,7 +33,13 @@ def place(world, redis_url, settings):
     environment.name = f"e{uuid.uuid4().hex[:12]}"
     environment.save()
     last = Event.objects.order_by("-seq")[0]
-    Route.objects.create(model=world.model, environment=environment, revision=9, entry={}, event=last)
+    Route.objects.create(
+        model=world.model,
+        environment=environment,
+        revision=9,
+        entry=plans.nothing(revision=9, salt=bytes(16)).to_json(),
+        event=last,
+    )
     yield client, environment
     client.close()
     publishing.client.cache_clear()
