@@ -89,7 +89,7 @@ def test_nodes_and_traffic_fit_and_have_no_finding(world, asked, visit, width, s
     page = visit("chloe", width, scheme)
     for address in ("/nodes/", "/models/digits/", f"/releases/{world.live.pk}/"):
         page.goto(address)
-        expect(page.get_by_text("Requests a second").first).to_be_visible()
+        expect(page.get_by_role("slider", name="Requests").first).to_be_visible()
         assert overflow(page) <= 0, address
         assert findings(page) == [], address
 
