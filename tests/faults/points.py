@@ -36,7 +36,7 @@ MAILING = ("mail.sent",)
 WRITTEN, COMMITTED = "{} written", "{} committed"
 
 TRIED = {
-    *(*PROVING, *ROLLING_OUT, *REVERTING, *INGESTING, *COUNTING),
+    *(*PROVING, *ROLLING_OUT, *REVERTING, "{stream.name}.ingested"),
     *(*NODE_FOLLOWING, *NODE_LOADING, "feedback.kept", *WORKER),
     *(*UPLOADING, *ANSWERING, *LOGGING_IN, *MAILING),
     *("{kind} written", "{kind} committed", "{self._kind} shipped", "{self._kind} acknowledged"),
