@@ -12,7 +12,7 @@ from releases.models import NodeTraffic, Traffic
 from tests import makers
 
 pytestmark = pytest.mark.django_db
-moving = import_module("releases.migrations.0016_hours_and_days_as_they_pass")
+moving = import_module("releases.migrations.0012_hours_and_days_as_they_pass")
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 

@@ -14,7 +14,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0017_models_in_the_order_people_read'),
+        ('registry', '0014_models_in_the_order_people_read'),
     ]
 
     operations = [

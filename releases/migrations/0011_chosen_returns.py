@@ -13,7 +13,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("releases", "0014_open_releases_in_either_order")]
+    dependencies = [("releases", "0010_open_releases_in_either_order")]
     operations = [
         migrations.AddField(
             model_name="rollout",

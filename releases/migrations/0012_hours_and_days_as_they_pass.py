@@ -74,7 +74,7 @@ def take_back(apps: Any, editor: Any) -> None:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("releases", "0015_chosen_returns"),
+        ("releases", "0011_chosen_returns"),
     ]
 
     operations = [migrations.RunPython(sum_up, take_back)]

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('registry', '0016_models_are_found_by_their_tag'),
+        ('registry', '0013_models_are_found_by_their_tag'),
     ]
 
     operations = [

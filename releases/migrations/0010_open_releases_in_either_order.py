@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('releases', '0013_whose_answer_was_rewarded'),
+        ('releases', '0009_whose_answer_was_rewarded'),
     ]
 
     operations = [
