@@ -20,7 +20,13 @@ from releases.models import Release
 
 Why = Notice.Why
 WAITING = frozenset(
-    {Kind.RELEASE_IN_REVIEW, Kind.RELEASE_APPROVED, Kind.GATE_FINISHED, RegistryKind.POLICY_PROPOSED}
+    {
+        Kind.RELEASE_IN_REVIEW,
+        Kind.RELEASE_APPROVED,
+        Kind.RETIREMENT_ASKED,
+        Kind.GATE_FINISHED,
+        RegistryKind.POLICY_PROPOSED,
+    }
 )
 ENDED = frozenset(
     {

@@ -21,21 +21,6 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tu
     return low, high
 
 
-def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The two-sided score interval, for display: near its level on average, not at every truth.
-
-    Wilson, JASA 22 (1927).
-    """
-    if not trials:
-        return 0.0, 1.0
-    z = float(ndtri((1 + confidence) / 2))
-    share = successes / trials
-    middle = share + z * z / (2 * trials)
-    half = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    scale = 1 + z * z / trials
-    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
-
-
 def mcnemar(only_ours: int, only_theirs: int) -> float:
     """The one-sided exact p-value that we are right more often, from the rows where just one is right.
 

@@ -40,11 +40,6 @@ def threshold(share: float) -> bytes:
     return "".join(reversed(digits)).encode() if share > 0 else _BELOW_ALL
 
 
-def is_kept(request_id: bytes, share: float) -> bool:
-    """Whether the log keeps the request with this id where its share was `share`."""
-    return request_id[-_TAIL:] < threshold(share)
-
-
 class Samples:
     """What a worker has for its node. Bounded: what does not fit is dropped and counted."""
 

@@ -19,7 +19,7 @@ from registry.transactions import write
 from releases import tasks
 from releases.lifecycle import Action, State
 from releases.models import GateRun
-from releases.services import mailing, reviews, telling
+from releases.services import mailing, reviews, rollouts, telling
 from releases.services.transitions import advance
 from tests import mail, makers
 
@@ -86,6 +86,16 @@ def test_who_uploaded_it_is_not_asked_to_sign_it(letters, ada):
     people.grant(ada, Role.PRIVACY)
     makers.release(makers.version(letters, ada))
     assert told("release.in_review") == set()
+
+
+def test_who_may_agree_to_take_a_model_offline_is_asked_and_who_asked_is_not(letters, ada, manager):
+    live = makers.release(makers.version(letters, ada), State.LIVE)
+    makers.person("nils", Role.APPROVER)
+    rollouts.retire(live, by=manager, grounds="nobody asks it any more")
+
+    asked = told("retirement.asked")
+    assert ("nils", "waits") in asked
+    assert not {who for who, _ in asked} & {"mona", "ada", "olga"}
 
 
 def test_an_errored_gate_waits_for_who_may_run_it_again_and_a_passed_one_for_nobody(letters, ada, manager):
