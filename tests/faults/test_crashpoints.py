@@ -222,6 +222,6 @@ def asked(crashes) -> int:
     told = crashes.tree.manage(
         "shell", "-c",
         "from releases.models import Traffic; from django.db.models import Sum;"
-        "print('asked', Traffic.objects.exclude(arm='internal').aggregate(n=Sum('requests'))['n'] or 0)",
+        "print('asked', Traffic.objects.filter(span=60).exclude(arm='internal').aggregate(n=Sum('requests'))['n'] or 0)",
     )  # fmt: skip
     return int(told.rpartition("asked ")[2].split()[0])
