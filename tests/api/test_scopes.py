@@ -147,5 +147,5 @@ def test_nodes_know_a_token_for_the_models_on_which_its_owner_has_a_role(digits,
 def test_what_changes_a_token_goes_out_with_the_plan(kind, production, root):
     from releases.tasks import REACTIONS
 
-    event = type("Event", (), {"facts": {}})()
+    event = type("Event", (), {"kind": kind, "subject": "token/t", "facts": {}})()
     assert [wanted.kind for wanted in REACTIONS[kind](event)] == ["publish_plan"]
