@@ -25,7 +25,7 @@ from releases.services import breaking, opening, publishing, rollouts, saga
 from scoring.plans import ArtifactRef
 from tests import makers
 from tests.scoring import models
-from tests.scoring.nodes import Node, Store, wait_for
+from tests.scoring.nodes import REQUEST_KEY, Node, Store, wait_for
 from tests.scoring.test_crashes import LEAST, request
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db]
@@ -90,6 +90,7 @@ class Stage:
 def stage(tmp_path, redis_url, settings):
     settings.REDIS_URL = redis_url
     settings.SCORING_PUBLIC = True
+    settings.REQUEST_KEY = lambda: REQUEST_KEY
     settings.PLAN_FILE = tmp_path / "plans" / "production.json"
     publishing.client.cache_clear()
     stage = Stage(tmp_path, redis_url)

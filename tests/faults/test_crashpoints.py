@@ -222,6 +222,7 @@ def asked(crashes) -> int:
     told = crashes.tree.manage(
         "shell", "-c",
         "from releases.models import Traffic; from django.db.models import Sum;"
-        "print('asked', Traffic.objects.filter(span=60).exclude(arm='internal').aggregate(n=Sum('requests'))['n'] or 0)",
+        "clients = Traffic.objects.filter(span=60).exclude(arm='internal');"
+        "print('asked', clients.aggregate(n=Sum('requests'))['n'] or 0)",
     )  # fmt: skip
     return int(told.rpartition("asked ")[2].split()[0])
