@@ -78,6 +78,11 @@ class Proof:
     scratch: Path | None = None
     hardware: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def hopeless(self) -> str:
+        """Why another examination would end as this one did, or nothing."""
+        return self.fault if self.examination is None else self.examination.hangs or ""
+
 
 def prove(
     work: Path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from formats.answers import Tolerances
@@ -10,10 +10,10 @@ from formats.sets import OUR_TROUBLE
 from releases.examiner import benchmark, end_to_end
 from releases.examiner.answers import ReferenceAnswers
 from releases.examiner.asking import Server
-from releases.examiner.findings import Finding
+from releases.examiner.findings import Finding, NeverAnswered
 from releases.examiner.loading import load
 from releases.examiner.progress import Progress
-from releases.examiner.result import Examination, Part, Problem
+from releases.examiner.result import MOST_SENTENCE, Examination, Part, Problem
 from releases.examiner.spec import Spec
 
 ANSWERS = "answers.jsonl"
@@ -33,22 +33,37 @@ def examine(spec: Spec) -> Examination:
 
 
 def _examine(spec: Spec, server: Server) -> Examination:
-    made, answers = Examination("measured", None), ReferenceAnswers()
-    progress = Progress(spec.scratch, spec.pause)
-    for part in spec.do:
-        try:
-            made = PARTS[part](made, spec, server, answers, progress)
-        except Finding as finding:
-            made = _noted(made, part, str(finding))
-        except MemoryError:
-            made = _noted(made, part, f"the {part} set needs more memory than an examination may take")
+    answers = ReferenceAnswers()
+    made = _parts(Examination("measured", None), spec, server, answers)
     if {"end_to_end", "confidence"} & set(spec.do):
         made = replace(made, answers=answers.write(spec.scratch / ANSWERS))
     return made
 
 
+def _parts(made: Examination, spec: Spec, server: Server, answers: ReferenceAnswers) -> Examination:
+    progress = Progress(spec.scratch, spec.pause)
+    for place, part in enumerate(spec.do):
+        try:
+            made = PARTS[part](made, spec, server, answers, progress)
+        except NeverAnswered as finding:
+            return _hanging(_noted(made, part, str(finding)), part, finding, spec.do[place + 1 :])
+        except Finding as finding:
+            made = _noted(made, part, str(finding))
+        except MemoryError:
+            made = _noted(made, part, f"the {part} set needs more memory than an examination may take")
+    return made
+
+
+def _hanging(made: Examination, part: Part, finding: NeverAnswered, rest: Iterable[Part]) -> Examination:
+    """A client would wait in vain, and so would the parts that are left: nobody waits for that again."""
+    why = f"in the {part} set, {finding}"[:MOST_SENTENCE]
+    for each in rest:
+        made = _noted(made, each, why)
+    return replace(made, hangs=why)
+
+
 def _noted(made: Examination, part: Part, reason: str) -> Examination:
-    reason = reason[:1000]
+    reason = reason[:MOST_SENTENCE]
     return replace(
         made,
         outcome="failed",

@@ -23,6 +23,10 @@ class TimedOut(Finding):
     """No answer within the server's deadline or ours. It may say more of the clock than of the model."""
 
 
+class NeverAnswered(Finding):
+    """A row that was asked alone, and again, and never in time: it says as much of the next part."""
+
+
 class BadAnswer(Finding):
     """Bytes that are not an answer of the protocol."""
 

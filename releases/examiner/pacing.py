@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from formats.sets import Stacked, TestSet
 from releases.examiner.asking import Server, Told
-from releases.examiner.findings import Finding, TimedOut, TooLarge
+from releases.examiner.findings import NeverAnswered, TimedOut, TooLarge
 from releases.examiner.progress import Progress
 from releases.examiner.wanted import Wanted
 
@@ -127,8 +127,8 @@ def patiently(found: TestSet, row: int, server: Server) -> Told:
     raise AssertionError
 
 
-def alone(row: int, late: TimedOut) -> Finding:
-    return Finding(
+def alone(row: int, late: TimedOut) -> NeverAnswered:
+    return NeverAnswered(
         f"row {row}, asked alone and {ATTEMPTS} times, was never answered in time ({late}):"
         " a client's request would not be answered either"
     )

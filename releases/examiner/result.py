@@ -17,6 +17,7 @@ MOST_FAILURES = 20
 MOST_SHOWN = 64
 MOST_SLICES = 200
 MOST_NAME = 100
+MOST_SENTENCE = 1000
 MOST_TENSOR_NAME = 200
 MOST_ASSUMED = 5
 ROWS_TABLE, ANSWERS_TABLE = "rows.table", "answers.table"
@@ -27,7 +28,7 @@ PARTS: tuple[Part, ...] = ("end_to_end", "confidence", "benchmark")
 Count = Annotated[int, Meta(ge=0, le=10**12)]
 Positive = Annotated[float, Meta(ge=0)]
 Word = Annotated[str, Meta(max_length=MOST_NAME)]
-Sentence = Annotated[str, Meta(max_length=1000)]
+Sentence = Annotated[str, Meta(max_length=MOST_SENTENCE)]
 Shown = Annotated[tuple[float | int | bool | str | None, ...], Meta(max_length=MOST_SHOWN)]
 
 
@@ -234,10 +235,12 @@ class Examination:
 
     outcome   "measured"; "failed" where the model or its sets kept a part from being measured;
               "errored" where we did (disk full).
+    hangs     why nothing more was asked, where a row was never answered.
     """
 
     outcome: Literal["measured", "failed", "errored"]
     reason: Sentence | None
+    hangs: Sentence | None = None
     problems: Annotated[tuple[Problem, ...], Meta(max_length=len(PARTS))] = ()
     end_to_end: EndToEnd | None = None
     confidence: Confidence | None = None

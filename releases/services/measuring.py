@@ -139,9 +139,9 @@ class Bench:
         return kept
 
     def _benchmark(self) -> Mapping[str, Any]:
-        if self._data_proof is not None and self._data_proof.examination is None:
-            # What could not be loaded, or died, does so again: nobody waits for that twice.
-            return {"reason": self._data_proof.fault}
+        if self._data_proof is not None and self._data_proof.hopeless:
+            # What could not be loaded, died or hung does so again: nobody waits for that twice.
+            return {"reason": self._data_proof.hopeless}
         proof = self._prove("benchmark", self.release, self._own_files(), ["benchmark"])
         found = _part(proof, "benchmark")
         if "reason" in found:

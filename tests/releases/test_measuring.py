@@ -11,6 +11,7 @@ from registry import inspection, sandbox
 from registry.sandbox import NoSandbox
 from registry.storage.errors import StoreFull
 from releases.examiner import spec
+from releases.examiner.result import Examination
 from releases.gates import Outcome
 from releases.proving import Proof
 from releases.room import Room
@@ -110,6 +111,19 @@ def test_a_gate_whose_proof_broke_leaves_the_next_one_its_own_word(tmp_path, mon
     said = [made.measure(gate).summary for gate in ("end_to_end", "confidence", "confidence")]
 
     assert said == ["This gate could not be run: there is no sandbox here"] * 3
+
+
+HANGS = "in the confidence set, row 3, asked alone and 3 times, was never answered in time"
+
+
+def test_what_hung_before_the_data_gates_is_not_asked_again_for_the_benchmark(tmp_path, monkeypatch):
+    made = Bench(makers.release(makers.version()), tmp_path, lambda told: None)
+    made._data_proof = Proof(Examination("failed", HANGS, hangs=HANGS))
+    monkeypatch.setattr(made, "_prove", None)
+
+    told = made.measure("benchmark")
+
+    assert (told.outcome, told.summary) == (Outcome.FAILED, HANGS)
 
 
 def test_what_could_not_be_loaded_for_the_data_gates_is_not_loaded_again_for_the_benchmark(

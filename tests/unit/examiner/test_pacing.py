@@ -94,6 +94,15 @@ def test_a_row_that_is_never_answered_is_said_so_and_ends_the_part(asked, part):
     assert len(calls) <= 6
 
 
+def test_parts_after_one_that_hung_are_not_asked_and_say_why(asked):
+    found, calls = asked(Slow(10), do=("end_to_end", "confidence"))
+    assert found.problem("end_to_end").startswith(
+        "row 0, asked alone and 3 times, was never answered in time"
+    )
+    assert found.problem("confidence") == found.hangs == f"in the end_to_end set, {found.reason}"
+    assert len(calls) == 3
+
+
 def test_a_server_that_hangs_is_not_waited_for_for_ever(asked):
     def hangs(inputs):
         time.sleep(1)
