@@ -13,6 +13,12 @@ from tests.web import world as worlds
 
 
 @pytest.fixture(autouse=True)
+def _witness_of_its_own(settings, tmp_path):
+    """What a test has committed before, the log of this one has never seen."""
+    settings.WITNESS_FILE = tmp_path / "witness"
+
+
+@pytest.fixture(autouse=True)
 def _forgotten_failures():
     cache.clear()
     yield
