@@ -16,10 +16,14 @@ from scoring.request_ids import Issuer, model_tag
 from scoring.tensors import Block
 from scoring.worker import samples
 from scoring.worker.batching import Ran
-from scoring.worker.samples import Sampler, Samples, is_kept
+from scoring.worker.samples import Sampler, Samples, threshold
 
 KEY = bytes(range(32))
 IDS = [Issuer(KEY, model_tag("m"), 1, 1, 0).issue(7, 1_790_000_000_000, n, 1) for n in range(20_000)]
+
+
+def is_kept(request_id: bytes, share: float) -> bool:
+    return request_id[-4:] < threshold(share)
 
 
 def spec(name, datatype="FP32", shape=(-1, 2), **more):
