@@ -36,7 +36,7 @@ def test_a_first_release_has_nothing_to_restore_and_says_what_its_clients_would_
     only = worlds.approved(worlds.version(model, people, 1), people, 0.95, 0.94)
     worlds.roll_out(only, None, people["chloe"])
     html = page(as_("chloe"), f"/releases/{only.pk}/")
-    assert "There is nothing to restore: no other version was live here before." in html
+    assert "There is nothing to restore: no other version that may serve was live here before." in html
     assert "take the model offline for that" in html
     assert "do-roll_back" not in html
     assert "No other version was live here before" in page(as_("chloe"), f"/releases/{only.pk}/back")
