@@ -106,8 +106,8 @@ def _submit(access: Access, facts: Facts) -> str:
 ANOTHER_ROLLOUT = "Another rollout of this model is open: finish it or roll it back first."
 GOING_BACK = "This release is on its way back already."
 NOTHING_TO_RESTORE = (
-    "There is nothing to restore: no other version that may serve was live here before. Clients can only be left without an"
-    " answer: take the model offline for that."
+    "There is nothing to restore: no other version that may serve was live here before."
+    " Clients can only be left without an answer: take the model offline for that."
 )
 
 
