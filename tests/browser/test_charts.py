@@ -76,7 +76,7 @@ def test_a_chart_keeps_focus_and_place_when_it_is_drawn_anew(days, visit):
     page.get_by_role("slider", name="Latency").focus()
     page.keyboard.press("Home")
     page.evaluate("htmx.ajax('GET', '/models/digits/traffic', {target: '#traffic', swap: 'outerHTML'})")
-    page.wait_for_function("document.activeElement.id === 'plot-0-2' && document.activeElement.isConnected")
+    expect(page.locator("#plot-0-2")).to_be_focused()
     expect(page.locator("#plot-0-2")).to_have_attribute("aria-valuenow", "0")
     assert page.locator(".spans a[aria-current]").text_content() == "90 days"
 
