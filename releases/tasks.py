@@ -22,7 +22,8 @@ from registry.wakeups import ring_queue
 from releases import selectors
 from releases.events import Kind
 from releases.models import Environment
-from releases.services import breaking, gating, mailing, publishing, saga, telling
+from releases.rollout import publishing
+from releases.services import breaking, gating, mailing, saga, telling
 from releases.traffic import counters, feedback, owners, predictions
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from releases import selectors
 from releases.events import Kind
 from releases.lifecycle import State
 from releases.models import Environment, Release, Rollout
-from releases.services.publishing import heartbeats
+from releases.rollout.publishing import heartbeats
 from releases.services.rollouts import begin_reverting, restore
 
 ACTOR = "system/breaker"

@@ -15,7 +15,7 @@ from releases.errors import CannotReturn, NothingToRestore, RolloutOpen
 from releases.events import Kind
 from releases.lifecycle import Action, State, target
 from releases.models import Release, Rollout
-from releases.services.publishing import entry_of, planned, revise_route
+from releases.rollout.publishing import entry_of, planned, revise_route
 from releases.services.transitions import advance
 from scoring.plans import ModelPlan
 

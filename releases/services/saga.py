@@ -20,12 +20,13 @@ from registry.events import record
 from registry.storage import open_verified
 from registry.stores import artifact_store
 from registry.transactions import write
-from releases import plans, verification
+from releases import plans
 from releases.errors import NodesFailed
 from releases.events import Kind
 from releases.lifecycle import Action
 from releases.models import Release, Rollout
-from releases.services.publishing import (
+from releases.rollout import verification
+from releases.rollout.publishing import (
     heartbeats,
     internal_token,
     planned,

@@ -14,7 +14,7 @@ from registry.transactions import write
 from releases import dataplane
 from releases.dataplane import Batch
 from releases.models import CounterShipment, Environment, FeedbackShipment
-from releases.services.publishing import client
+from releases.rollout.publishing import client
 from scoring.crashpoints import crashpoint
 
 log = logging.getLogger(__name__)

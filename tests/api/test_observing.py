@@ -15,7 +15,7 @@ from registry.stores import artifact_store
 from releases import plans
 from releases.lifecycle import State
 from releases.models import PredictionSegment, Route
-from releases.services import publishing
+from releases.rollout import publishing
 from releases.traffic import counters, predictions
 from tests import makers, spoken
 from tests.api.conftest import Caller

@@ -8,7 +8,7 @@ from registry.errors import NotAllowed
 from registry.models import Role
 from registry.services.people import grant, revoke
 from registry.services.tokens import create_token
-from releases.services import publishing
+from releases.rollout import publishing
 from scoring.plans import EVERY_MODEL
 from tests import makers
 from tests.api.conftest import Caller

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from registry.models import ApiToken, Event
 from releases import plans
 from releases.models import Route
-from releases.services import publishing
+from releases.rollout import publishing
 from releases.traffic import counters
 from tests import makers, spoken
 from tests.browser.conftest import findings, overflow

@@ -21,7 +21,8 @@ from django.conf import settings as configured
 from registry.models import Event, Role
 from releases.lifecycle import State
 from releases.models import Rollout
-from releases.services import breaking, opening, publishing, rollouts, saga
+from releases.rollout import publishing
+from releases.services import breaking, opening, rollouts, saga
 from scoring.plans import ArtifactRef
 from tests import makers
 from tests.scoring import models

@@ -21,7 +21,7 @@ from registry.services.heads import tell_head
 from registry.storage.memory import MemoryStore
 from registry.transactions import write
 from registry.web.audit import json_lines
-from releases.services import publishing
+from releases.rollout import publishing
 from scoring import plans
 from tests import makers
 from tests.makers import PASSWORD

@@ -18,7 +18,8 @@ from releases import selectors
 from releases.errors import NodesFailed
 from releases.lifecycle import Action, State
 from releases.models import Rollout
-from releases.services import breaking, publishing, rollouts, saga
+from releases.rollout import publishing
+from releases.services import breaking, rollouts, saga
 from releases.services.transitions import advance
 from tests import makers, spoken
 

@@ -20,7 +20,7 @@ from registry.models import RegisteredModel
 from registry.transactions import write
 from releases.events import Kind
 from releases.models import FeedbackBatch, FeedbackShipment, Reward, Route
-from releases.services import publishing
+from releases.rollout import publishing
 from releases.traffic import feedback, owners
 from scoring import request_ids
 from scoring.request_ids import RequestId, model_tag

@@ -8,7 +8,8 @@ from registry import selectors
 from registry.models import Event, Role
 from registry.services.policy_changes import decide_policy, propose_policy
 from releases.lifecycle import State
-from releases.services import opening, publishing
+from releases.rollout import publishing
+from releases.services import opening
 from tests import makers
 
 pytestmark = pytest.mark.django_db

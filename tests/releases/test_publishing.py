@@ -13,7 +13,8 @@ import redis
 from registry.models import Installation
 from registry.services.installation import installation_name
 from releases import dataplane
-from releases.services import measuring, publishing
+from releases.rollout import publishing
+from releases.services import measuring
 from scoring.plans import RoutingPlan
 from tests import makers
 

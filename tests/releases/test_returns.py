@@ -16,7 +16,8 @@ from releases import covers, plans, returns, selectors
 from releases.errors import CannotReturn, NothingToRestore, RolloutOpen
 from releases.lifecycle import Action, State
 from releases.models import GateRun, Rollout
-from releases.services import breaking, publishing, rollouts, saga
+from releases.rollout import publishing
+from releases.services import breaking, rollouts, saga
 from releases.services.transitions import advance
 from releases.tasks import REACTIONS
 from releases.web import sentences

@@ -12,7 +12,7 @@ import redis
 
 from releases import figures, series, spans
 from releases.models import CounterShipment, NodeTraffic, Traffic
-from releases.services import publishing
+from releases.rollout import publishing
 from releases.traffic import counters, feedback
 from scoring.telemetry import Cell, Meters
 from tests import makers

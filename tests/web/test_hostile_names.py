@@ -11,7 +11,7 @@ from django.template import Context, Template
 
 from registry.events import record
 from registry.transactions import write
-from releases.services import publishing
+from releases.rollout import publishing
 from tests import makers, spoken
 from tests.web import hostile as hostiles
 

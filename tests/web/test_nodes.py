@@ -15,7 +15,7 @@ from registry.transactions import write
 from releases import plans
 from releases.events import Kind
 from releases.models import Route
-from releases.services import publishing
+from releases.rollout import publishing
 from releases.traffic import counters
 from tests import makers, spoken
 from tests.web.conftest import HTMX
