@@ -39,5 +39,5 @@ VOLUME /data
 EXPOSE 8000 8001 8002
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
-    CMD ["python", "-m", "config.probes", "8000", "/healthz"]
+    CMD ["python", "-m", "config.serving.probes", "8000", "/healthz"]
 CMD ["python", "manage.py", "up"]

@@ -15,7 +15,8 @@ from typing import Self
 
 from benchmarks.closed_loop import BadAnswer
 from benchmarks.servers import ROOT, Server, free_port, pss_mb
-from config import probes, valkey
+from config.local import valkey
+from config.serving import probes
 
 TOKEN = "assay_beefcafe_opens-nothing-but-the-benchmark"  # noqa: S105 - opens nothing but the benchmark
 _CHUNK = 1 << 20
@@ -93,7 +94,8 @@ class Installation(Server):
 
     def _own(self) -> list[int]:
         words = {pid: _words(pid) for pid in self.pids()}
-        return [pid for pid, line in words.items() if b"config.web" in line or b"multiprocessing" in line]
+        ours = (b"config.serving.web", b"multiprocessing")
+        return [pid for pid, line in words.items() if any(word in line for word in ours)]
 
     def _manage(self, *words: str) -> None:
         subprocess.run(

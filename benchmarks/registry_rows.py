@@ -20,7 +20,7 @@ from django.db import models
 
 from benchmarks import bulk, documents
 from benchmarks.documents import hexed
-from config import processes
+from config.local import processes
 from registry import model_policy, wakeups
 from registry.models import (
     Alias,

@@ -73,7 +73,7 @@ def _found(took: list[float]) -> list[Measure]:
 
 @contextmanager
 def _valkey(folder: Path) -> Iterator[str]:
-    from config import valkey
+    from config.local import valkey
 
     server = subprocess.Popen(valkey.arguments(folder), stdout=subprocess.DEVNULL)
     socket = folder / "valkey.sock"

@@ -18,10 +18,10 @@ from django.db import close_old_connections  # noqa: E402
 from django.http import parse_cookie  # noqa: E402
 from django.urls import Resolver404, get_resolver, resolve  # noqa: E402
 
-from config import hybrid  # noqa: E402
-from config.known import Known  # noqa: E402
-from config.pools import Pools  # noqa: E402
-from config.proxies import BehindProxies  # noqa: E402
+from config.serving import hybrid  # noqa: E402
+from config.serving.known import Known  # noqa: E402
+from config.serving.pools import Pools  # noqa: E402
+from config.serving.proxies import BehindProxies  # noqa: E402
 
 # Models are there once an application has been made.
 asgi, wsgi = get_asgi_application(), get_wsgi_application()

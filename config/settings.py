@@ -6,7 +6,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from config import databases, env, machine, post, proxies, secrets
+from config import databases, env, post, secrets
+from config.local import machine
+from config.serving import proxies
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.path("ASSAY_DATA_DIR", BASE_DIR / "var")

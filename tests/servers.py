@@ -20,8 +20,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from config import probes
-from config.supervisor import die_with_parent
+from config.local.supervisor import die_with_parent
+from config.serving import probes
 
 NOBODY = 65534
 START_S = 60
@@ -138,7 +138,7 @@ def reachable(installed: Path, folder: Path) -> Path:
 
 
 def start_valkey(folder: Path) -> tuple[subprocess.Popen[bytes], dict[str, str], Callable[[], bool]]:
-    from config.valkey import arguments
+    from config.local.valkey import arguments
 
     process = subprocess.Popen(arguments(folder), preexec_fn=die_with_parent)
     path = folder / "valkey.sock"

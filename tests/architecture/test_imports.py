@@ -25,7 +25,7 @@ DJANGO_FREE = (
     "releases.statistics",
     "releases.examiner",
     "config.env",
-    "config.supervisor",
+    "config.local.supervisor",
 )
 
 

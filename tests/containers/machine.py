@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from config.supervisor import die_with_parent
+from config.local.supervisor import die_with_parent
 
 # pivot_root and not chroot: the kernel makes no user namespace, and so no cell, for who is chrooted.
 MADE = """

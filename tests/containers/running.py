@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from config import valkey
+from config.local import valkey
 from tests.containers.dockerfile import BASE, Image
 from tests.containers.machine import PROGRAMS, SHARED, Machine, Volume
 from tests.servers import NOBODY, wait_until

@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from config import probes
+from config.serving import probes
 from tests.servers import free_port, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -26,7 +26,7 @@ ADDRESSES = [f"127.0.0.{number}" for number in range(2, 8)]
 def serving(*more: str) -> tuple[subprocess.Popen[bytes], int]:
     number = free_port()
     command = [
-        sys.executable, "-m", "config.web", "tests.contracts.web_application:application",
+        sys.executable, "-m", "config.serving.web", "tests.contracts.web_application:application",
         "--workers", "1", "--port", str(number), "--connections", str(CONNECTIONS),
         "--per-address", str(PER_ADDRESS), *more,
     ]  # fmt: skip

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config import bridge, probes
+from config.serving import bridge, probes
 from tests.servers import free_port, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -27,7 +27,7 @@ BEARER = {"Authorization": "Bearer good"}
 def port():
     number = free_port()
     command = [
-        sys.executable, "-m", "config.web", "tests.contracts.web_application:application",
+        sys.executable, "-m", "config.serving.web", "tests.contracts.web_application:application",
         "--workers", "1", "--port", str(number),
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT)

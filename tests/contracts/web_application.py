@@ -7,9 +7,9 @@ import hashlib
 import threading
 import time
 
-from config.hybrid import ANSWERS, INSPECTS, LIVES, READY, WAITS, Hybrid
-from config.known import Known
-from config.pools import Pool, Pools
+from config.serving.hybrid import ANSWERS, INSPECTS, LIVES, READY, WAITS, Hybrid
+from config.serving.known import Known
+from config.serving.pools import Pool, Pools
 
 READING: set[int] = set()
 

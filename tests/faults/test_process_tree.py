@@ -14,10 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config import keeper, probes
-from config import supervisor as tending
-from config.childlog import LIMIT_BYTES, ChildLog
-from config.supervisor import Child, Supervisor, TreeStopped
+from config.local import keeper
+from config.local import supervisor as tending
+from config.local.childlog import LIMIT_BYTES, ChildLog
+from config.local.supervisor import Child, Supervisor, TreeStopped
+from config.serving import probes
 from tests.disks import small_disk
 from tests.servers import wait_until
 
@@ -89,7 +90,7 @@ def test_a_child_that_is_never_ready_is_named(tmp_path: Path) -> None:
 
 def test_children_die_with_a_supervisor_that_was_killed(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from config.supervisor import Child, Supervisor\n"
+        "import sys; from pathlib import Path; from config.local.supervisor import Child, Supervisor\n"
         f"child = Child('child', [sys.executable, '-c', {FOREVER!r}], {{}}, greets='up')\n"
         f"one = Supervisor([child], folder=Path({str(tmp_path)!r}), say=print)\n"
         "one.start(deadline_s=10); print(one.pids()['child'], flush=True); one.watch()"
@@ -125,7 +126,7 @@ def talking(text: str) -> Child:
 
 
 def test_a_long_log_is_cut_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("config.childlog.LIMIT_BYTES", 1000)
+    monkeypatch.setattr("config.local.childlog.LIMIT_BYTES", 1000)
     talker = python(
         "talker", "import time\nfor n in range(300): print('INFO', n, flush=True)\ntime.sleep(600)"
     )

@@ -9,9 +9,9 @@ from contextlib import nullcontext
 
 import pytest
 
-from config.hybrid import ANSWERS, STRANGERS_BODY_BYTES, Hybrid
-from config.known import Known
-from config.pools import Pools
+from config.serving.hybrid import ANSWERS, STRANGERS_BODY_BYTES, Hybrid
+from config.serving.known import Known
+from config.serving.pools import Pools
 from tests.disks import small_disk
 
 

@@ -12,7 +12,7 @@ from contextlib import closing
 import pytest
 import redis
 
-from config.valkey import arguments
+from config.local.valkey import arguments
 from formats import seals
 from scoring.request_ids import RequestId, make, model_tag
 from tests.scoring import models

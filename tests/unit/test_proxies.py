@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from config.env import BadEnvironment
-from config.proxies import BehindProxies, client_address, networks
+from config.serving.proxies import BehindProxies, client_address, networks
 
 TRUSTED = networks(["172.30.87.2", "10.0.0.0/8", "2001:db8::/32"])
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from config import asgi, hybrid
+from config import asgi
+from config.serving import hybrid
 from registry.services.tokens import create_token
 from tests import makers
 

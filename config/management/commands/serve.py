@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from config import processes
+from config.local import processes
 from registry import sandbox
 
 

@@ -16,10 +16,11 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
-from config import env, processes
-from config.keeper import only_one_tree
-from config.sources import SourceWatch
-from config.supervisor import CRASHES, Supervisor, TreeStopped, die_with_parent, stopped_by_signals
+from config import env
+from config.local import processes
+from config.local.keeper import only_one_tree
+from config.local.sources import SourceWatch
+from config.local.supervisor import CRASHES, Supervisor, TreeStopped, die_with_parent, stopped_by_signals
 from registry import sandbox, selectors
 from registry.services import invitations
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from config.bridge import Application, Message, Receive, Send
 from config.env import BadEnvironment
+from config.serving.bridge import Application, Message, Receive, Send
 from scoring import addresses
 from scoring.addresses import Network, is_address, is_in
 

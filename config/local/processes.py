@@ -8,8 +8,10 @@ from functools import partial
 
 from django.conf import settings
 
-from config import env, probes, scoring, valkey
-from config.supervisor import Child, TreeStopped
+from config import env, scoring
+from config.local import valkey
+from config.local.supervisor import Child, TreeStopped
+from config.serving import probes
 
 SOCKET_PATH_LIMIT = 104
 
@@ -17,7 +19,7 @@ SOCKET_PATH_LIMIT = 104
 def web() -> list[str]:
     """Pages and REST; config/asgi.py says which view runs where."""
     return _python(
-        "config.web",
+        "config.serving.web",
         "config.asgi:application",
         *("--workers", str(settings.WEB_WORKERS), "--host", settings.HOST, "--port", str(settings.WEB_PORT)),
         *("--connections", str(settings.WEB_CONNECTIONS)),

@@ -55,7 +55,8 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-if __name__ == "__main__":  # a container's health check: python -m config.probes 8000 /healthz, or 8002
+# A container's health check: python -m config.serving.probes 8000 /healthz, or 8002.
+if __name__ == "__main__":
     port, *path = sys.argv[1:]
     answered = answers_http("127.0.0.1", int(port), path[0]) if path else accepts("127.0.0.1", int(port))
     sys.exit(0 if answered else 1)

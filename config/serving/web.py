@@ -1,4 +1,4 @@
-"""`python -m config.web APPLICATION`: the web server, a few processes on one port. Reads no environment."""
+"""`python -m config.serving.web APPLICATION`: the web server as a few processes. Reads no environment."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import fields
 
 from uvicorn.supervisors import Multiprocess
 
-from config import proxies
-from config.door import Bounds, WebConfig
+from config.serving import proxies
+from config.serving.door import Bounds, WebConfig
 from scoring import open_files
 
 BACKLOG = 4096
@@ -19,7 +19,7 @@ STOPS_WITHIN_S = 2
 
 def configuration(arguments: Sequence[str]) -> WebConfig:
     """Everything that a process of the server has to know. Exits on `--help`."""
-    parser = argparse.ArgumentParser(prog="python -m config.web")
+    parser = argparse.ArgumentParser(prog="python -m config.serving.web")
     parser.add_argument("application", help="module:name of an ASGI application")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
@@ -34,7 +34,7 @@ def configuration(arguments: Sequence[str]) -> WebConfig:
         host=given.host,
         port=given.port,
         workers=given.workers,
-        http="config.door:Door",  # by name: each process imports it for itself
+        http="config.serving.door:Door",  # by name: each process imports it for itself
         ws="none",
         loop="uvloop",
         lifespan="off",

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from config import env
-from config.supervisor import TreeStopped
+from config.local.supervisor import TreeStopped
 
 MARK = "ASSAY_TREE"
 

@@ -14,8 +14,8 @@ import io
 from collections.abc import Callable
 from wsgiref.types import WSGIApplication
 
-from config import refusals
-from config.bridge import (
+from config.serving import refusals
+from config.serving.bridge import (
     Application,
     Arriving,
     Body,
@@ -26,9 +26,9 @@ from config.bridge import (
     environ_of,
     headers_of,
 )
-from config.known import Known
-from config.pools import Full, Pool, Pools, Shares, ShareTaken
-from config.refusals import Refusal
+from config.serving.known import Known
+from config.serving.pools import Full, Pool, Pools, Shares, ShareTaken
+from config.serving.refusals import Refusal
 from scoring.addresses import household
 
 SMALL_BODY_BYTES = 1 << 20

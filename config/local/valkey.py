@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from config.supervisor import TreeStopped
+from config.local.supervisor import TreeStopped
 
 
 def arguments(folder: Path) -> list[str]:

@@ -18,8 +18,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from config import refusals
-from config.refusals import Refusal
+from config.serving import refusals
+from config.serving.refusals import Refusal
 from scoring.addresses import Network, household, is_in
 from scoring.crowd import Crowd
 

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from config.childlog import ChildLog
+from config.local.childlog import ChildLog
 from registry import disk
 
 GRACE_S = 3.5

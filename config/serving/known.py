@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 
-from config.pools import Full, Pool
+from config.serving.pools import Full, Pool
 
 REMEMBERED_S = 300.0
 _MOST = 4096

@@ -1,0 +1,1 @@
+"""Assay as processes of one machine: what is started, kept alive, watched and ended together."""
