@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from formats.plan import WHOLE, Arm
 from formats.types import Signature, TensorSpec
 from scoring.request_ids import Issuer, model_tag
-from scoring.routing import WHOLE, Arm
 from scoring.telemetry import Cell, Meters, count
 from scoring.tensors import Block
 from scoring.worker.batching import Ran

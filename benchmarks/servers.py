@@ -18,10 +18,18 @@ from typing import Self
 
 from benchmarks.closed_loop import BadAnswer, ask_once, message
 from benchmarks.workloads import Workload
+from formats.plan import (
+    WHOLE,
+    Arm,
+    ArtifactRef,
+    ModelPlan,
+    PlannedToken,
+    PlannedVersion,
+    RoutingPlan,
+    serialise,
+)
 from scoring.artifacts import blob_path
 from scoring.node.files import write_atomically
-from scoring.plans import ArtifactRef, ModelPlan, PlannedToken, PlannedVersion, RoutingPlan, serialise
-from scoring.routing import WHOLE, Arm
 from scoring.runtime.onnx import load
 from scoring.runtime.pipe import signature_of
 

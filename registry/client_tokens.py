@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db.models import Q
 from django.utils import timezone
 
+from formats.plan import EVERY_MODEL
 from registry.models import ApiToken, Membership
-from scoring.plans import EVERY_MODEL
 
 
 def scoring_tokens() -> list[tuple[ApiToken, frozenset[str]]]:

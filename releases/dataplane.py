@@ -19,7 +19,7 @@ import redis
 
 from formats import heartbeat, seals
 from formats.heartbeat import Heartbeat
-from scoring.plans import RoutingPlan
+from formats.plan import RoutingPlan
 
 Unreachable = redis.RedisError
 READ_BATCHES = 100

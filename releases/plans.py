@@ -11,9 +11,8 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
+from formats.plan import INTERVAL, WHOLE, Arm, ArtifactRef, ModelPlan, PlannedVersion
 from formats.types import HASHED, OMITTED, Signature
-from scoring.plans import ArtifactRef, ModelPlan, PlannedVersion
-from scoring.routing import INTERVAL, WHOLE, Arm
 
 
 def planned_version(

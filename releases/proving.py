@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from formats.plan import PlannedVersion
 from registry import sandbox
 from registry.sandbox import Cell, Ending, Finished, Limits, Mount
 from registry.sandbox.limits import patience
@@ -30,7 +31,6 @@ from scoring.node.plans import alone
 from scoring.node.versions.loading import NOT_FETCHED
 from scoring.node.versions.memory import COPIES
 from scoring.node.versions.weights import APART, beside
-from scoring.plans import PlannedVersion
 
 GIB = 1 << 30
 # its node starts the worker, which seals itself before it has the model

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import msgspec
 
+from formats.plan import Key
 from scoring.limits import Limits
-from scoring.plans import Key
 from scoring.telemetry import Cell
 
 

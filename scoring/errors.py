@@ -19,12 +19,6 @@ class ScoringError(Exception):
         self.facts = facts
 
 
-class BadPlan(ScoringError):
-    """A routing plan that is malformed, unsigned or signed by a stranger. The node keeps the one it has."""
-
-    code = "bad_plan"
-
-
 class CorruptArtifact(ScoringError):
     """Bytes that are not the bytes of their digest."""
 

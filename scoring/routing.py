@@ -8,27 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate
 from math import inf, log
 
-WHOLE = 1 << 53
-"""What a model's integer weights sum to. Dividing 64 bits by 2**64 would round the topmost to 1.0."""
-
-INTERVAL = "interval"
-"""Hashing by which each arm has a stretch of the places, as `splitter` reads them."""
-RENDEZVOUS = "rendezvous"
-"""Hashing by which each arm draws for each unit, as `rendezvous` does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """One choosable version. `reason` says why it has its weight (`champion`, `canary:0.05`)."""
-
-    version: int
-    weight: int
-    reason: str
+from formats.plan import WHOLE, Arm
 
 
 def unit_hasher(salt: bytes) -> Callable[[str], int]:

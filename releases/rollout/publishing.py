@@ -12,17 +12,7 @@ from django.conf import settings
 from redis import Redis
 
 from formats.heartbeat import Heartbeat
-from formats.weights import beside
-from registry import model_policy
-from registry.client_tokens import scoring_tokens
-from registry.events import record
-from registry.models import LogHead, ModelVersion, RegisteredModel
-from registry.services.installation import installation_name
-from registry.transactions import write
-from releases import dataplane, plans, selectors
-from releases.events import Kind
-from releases.models import Environment, GateRun, Release, Route
-from scoring.plans import (
+from formats.plan import (
     EVERY_MODEL,
     SCOPES,
     ArtifactRef,
@@ -33,6 +23,16 @@ from scoring.plans import (
     serialise,
     sign,
 )
+from formats.weights import beside
+from registry import model_policy
+from registry.client_tokens import scoring_tokens
+from registry.events import record
+from registry.models import LogHead, ModelVersion, RegisteredModel
+from registry.services.installation import installation_name
+from registry.transactions import write
+from releases import dataplane, plans, selectors
+from releases.events import Kind
+from releases.models import Environment, GateRun, Release, Route
 
 Revise = Callable[[ModelPlan | None, int], ModelPlan]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
+from formats.plan import ArtifactRef, PlannedVersion
 from formats.types import Signature, VersionRef
 from formats.weights import beside, is_weights
 from registry import disk, inspection, model_policy
@@ -29,7 +30,6 @@ from releases.models import Release
 from releases.proving import ExaminerBroke, OutOfTime, Proof, Subject, prove
 from releases.room import Room
 from releases.services.forecasting import Forecast, Told
-from scoring.plans import ArtifactRef, PlannedVersion
 from scoring.runtime import locales
 
 SEED = 20_260_101

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
+from formats.plan import ModelPlan
 from registry.errors import BadInput, NotAllowed
 from registry.events import grounds as keep_grounds
 from registry.events import record
@@ -17,7 +18,6 @@ from releases.lifecycle import Action, State, target
 from releases.models import Release, Rollout
 from releases.rollout.publishing import entry_of, planned, revise_route
 from releases.services.transitions import advance
-from scoring.plans import ModelPlan
 
 
 def start_rollout(

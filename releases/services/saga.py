@@ -16,6 +16,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from formats.heartbeat import Heartbeat
+from formats.plan import ModelPlan
 from registry.events import record
 from registry.storage import open_verified
 from registry.stores import artifact_store
@@ -36,7 +37,6 @@ from releases.rollout.publishing import (
 from releases.services.rollouts import begin_reverting, restore, told_of
 from releases.services.transitions import advance
 from scoring.crashpoints import crashpoint
-from scoring.plans import ModelPlan
 from scoring.runtime import rehearsal
 
 ACTOR = "system/rollouts"

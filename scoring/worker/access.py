@@ -7,8 +7,8 @@ from binascii import Error, a2b_base64
 from collections.abc import Callable, Iterable
 from time import time
 
+from formats.plan import EVERY_MODEL, SCOPES, PlannedToken
 from scoring.errors import Forbidden, MissingToken, NotReady
-from scoring.plans import EVERY_MODEL, SCOPES, PlannedToken
 
 ANYONE = PlannedToken("public", "", frozenset({"score", "feedback"}), frozenset({EVERY_MODEL}))
 """What a caller without a token is where the plan is public."""

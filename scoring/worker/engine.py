@@ -6,8 +6,8 @@ import logging
 from time import perf_counter
 from typing import Protocol
 
+from formats.plan import PlannedToken
 from scoring.errors import BadRequest, ScoringError
-from scoring.plans import PlannedToken
 from scoring.protocols.strict import no_text
 from scoring.telemetry import Meters
 from scoring.worker.access import permit

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from formats.dtypes import Array
+from formats.plan import PlannedToken
 from formats.types import Signature
-from scoring.plans import PlannedToken
 from scoring.protocols.inputs import InputReader
 from scoring.protocols.layouts import Layout
 from scoring.protocols.mlflow import Invocation

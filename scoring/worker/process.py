@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import uvloop
 
+from formats.plan import Key, RoutingPlan, parse
 from formats.types import Signature
 from scoring import blackbox, crashpoints, seal
 from scoring.control import (
@@ -48,7 +49,6 @@ from scoring.control import (
 )
 from scoring.crashpoints import crashpoint
 from scoring.errors import ScoringError
-from scoring.plans import Key, RoutingPlan, parse
 from scoring.runtime.onnx import Options, run_options
 from scoring.runtime.version import Files
 from scoring.telemetry import Meters

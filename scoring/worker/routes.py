@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import orjson
 
+from formats.plan import EVERY_MODEL
 from formats.types import TensorSpec
 from scoring.errors import (
     BadRequest,
@@ -18,7 +19,6 @@ from scoring.errors import (
     UnknownRoute,
     UnknownVersion,
 )
-from scoring.plans import EVERY_MODEL
 from scoring.protocols import triton
 from scoring.protocols.written import JSON
 from scoring.worker.access import permit

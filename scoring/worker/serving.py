@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Never
 
+from formats.plan import INTERVAL, RENDEZVOUS, Arm
 from formats.types import Signature
 from scoring.errors import VersionBroken
-from scoring.routing import INTERVAL, RENDEZVOUS, Arm, rendezvous, splitter, unit_hasher
+from scoring.routing import rendezvous, splitter, unit_hasher
 from scoring.worker.access import Access, Unplanned
 from scoring.worker.exchange import Exchange, Form, Mirror, Target, Version
 from scoring.worker.mirrors import Mirrors

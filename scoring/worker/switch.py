@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from scoring.plans import Key, ModelPlan, RoutingPlan
+from formats.plan import Arm, Key, ModelPlan, RoutingPlan
 from scoring.request_ids import BY_NAME, INTERNAL, Issuer, model_tag
-from scoring.routing import Arm
 from scoring.telemetry import Cell, Meters
 from scoring.worker.access import Access
 from scoring.worker.exchange import Mirror, Target, Version

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from formats.plan import EVERY_MODEL
 from registry.errors import NotAllowed
 from registry.models import Role
 from registry.services.people import grant, revoke
 from registry.services.tokens import create_token
 from releases.rollout import publishing
-from scoring.plans import EVERY_MODEL
 from tests import makers
 from tests.api.conftest import Caller
 

@@ -18,12 +18,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings as configured
 
+from formats.plan import ArtifactRef
 from registry.models import Event, Role
 from releases.lifecycle import State
 from releases.models import Rollout
 from releases.rollout import publishing
 from releases.services import breaking, opening, rollouts, saga
-from scoring.plans import ArtifactRef
 from tests import makers
 from tests.scoring import models
 from tests.scoring.nodes import REQUEST_KEY, Node, Store, wait_for

@@ -10,13 +10,13 @@ import hashlib
 import numpy as np
 import pytest
 
+from formats.plan import ArtifactRef, PlannedVersion
 from formats.types import Signature, TensorSpec
 from registry.inspection import Policy, SetLimits
 from registry.inspection.steps import Order, inspect
 from registry.sandbox import Limits
 from releases import proving
 from releases.proving import Subject, prove
-from scoring.plans import ArtifactRef, PlannedVersion
 from tests.unit.inspection import graphs
 from tests.unit.inspection.graphs import FLOAT, INT64, model, node, value
 

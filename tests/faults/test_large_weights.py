@@ -9,10 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from formats.plan import ArtifactRef, PlannedVersion
 from formats.types import Signature, TensorSpec
 from registry import inspection
 from releases.proving import Subject, prove
-from scoring.plans import ArtifactRef, PlannedVersion
 
 pytestmark = pytest.mark.faults
 

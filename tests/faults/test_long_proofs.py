@@ -17,10 +17,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from config.demo.rest import Rest
+from formats.plan import ArtifactRef, PlannedVersion
 from formats.types import Signature, TensorSpec
 from releases import proving
 from releases.room import Room
-from scoring.plans import ArtifactRef, PlannedVersion
 from tests import live
 from tests.servers import wait_until
 

@@ -7,11 +7,11 @@ import hashlib
 import numpy as np
 import pytest
 
+from formats.plan import ArtifactRef, PlannedVersion
 from formats.types import Signature, TensorSpec
 from registry.sandbox import Limits
 from releases import proving
 from releases.proving import Subject, prove
-from scoring.plans import ArtifactRef, PlannedVersion
 from tests.unit.inspection import graphs
 from tests.unit.inspection.graphs import FLOAT, INT64, node, value
 

@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from formats import plan as plans
 from formats.dtypes import DTYPES
+from formats.plan import BadPlan
 from formats.types import Signature, TensorSpec
-from scoring import plans, request_ids
-from scoring.errors import BadPlan, BadRequest, BadRequestId, BadTensor
+from scoring import request_ids
+from scoring.errors import BadRequest, BadRequestId, BadTensor
 from scoring.node import resp
 from scoring.protocols import feedback, inference_pb2, mlflow, oip_binary, oip_grpc, oip_json, simple
 from scoring.protocols.inputs import InputReader

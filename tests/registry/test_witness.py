@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core.management import CommandError, call_command
 
+from formats import plan as plans
 from registry import events, ledger, logbook, witness
 from registry.api.shapes import WitnessShape
 from registry.events import Kind, record
@@ -22,7 +23,6 @@ from registry.storage.memory import MemoryStore
 from registry.transactions import write
 from registry.web.audit import json_lines
 from releases.rollout import publishing
-from scoring import plans
 from tests import makers
 from tests.makers import PASSWORD
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import redis
 
+from formats.plan import RoutingPlan
 from registry.models import Installation
 from registry.services.installation import installation_name
 from releases import dataplane
 from releases.rollout import publishing
 from releases.services import measuring
-from scoring.plans import RoutingPlan
 from tests import makers
 
 

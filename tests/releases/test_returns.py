@@ -9,6 +9,7 @@ import uuid
 import pytest
 import redis
 
+from formats.plan import ModelPlan
 from registry.errors import BadInput, NotAllowed
 from registry.models import Event, Role
 from registry.transactions import write
@@ -21,7 +22,6 @@ from releases.services import breaking, rollouts, saga
 from releases.services.transitions import advance
 from releases.tasks import REACTIONS
 from releases.web import sentences
-from scoring.plans import ModelPlan
 from tests import makers, spoken
 
 pytestmark = pytest.mark.django_db

@@ -15,11 +15,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from formats.plan import (
+    WHOLE,
+    Arm,
+    ArtifactRef,
+    ModelPlan,
+    PlannedToken,
+    PlannedVersion,
+    RoutingPlan,
+    serialise,
+)
 from formats.types import Signature, TensorSpec
 from scoring.artifacts import blob_path
 from scoring.node.files import write_atomically
-from scoring.plans import ArtifactRef, ModelPlan, PlannedToken, PlannedVersion, RoutingPlan, serialise
-from scoring.routing import WHOLE, Arm
 from scoring.runtime.onnx import load
 from scoring.runtime.pipe import signature_of
 

@@ -12,10 +12,10 @@ from contextlib import closing, suppress
 import numpy as np
 import pytest
 
+from formats.plan import ModelPlan, PlannedVersion
 from formats.types import Signature, TensorSpec
 from scoring import request_ids
 from scoring.artifacts import blob_path
-from scoring.plans import ModelPlan, PlannedVersion
 from tests.scoring import models
 from tests.scoring.load import Load
 from tests.scoring.nodes import REQUEST_KEY, Node, model, token, wait_for

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from onnx import helper
 
+from formats.plan import WHOLE, serialise, sign
 from scoring.artifacts import blob_path
 from scoring.node.files import write_atomically
-from scoring.plans import serialise, sign
-from scoring.routing import WHOLE, splitter, unit_hasher
+from scoring.routing import splitter, unit_hasher
 from tests.scoring import models
 from tests.scoring.load import Load
 from tests.scoring.nodes import Node, arms, envelope, model, plan, token, wait_for

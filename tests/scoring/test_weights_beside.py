@@ -7,8 +7,8 @@ from contextlib import closing
 import numpy as np
 import pytest
 
+from formats.plan import PlannedVersion
 from formats.types import Signature, TensorSpec
-from scoring.plans import PlannedVersion
 from tests.scoring.nodes import Node, model, wait_for
 from tests.unit.inspection.graphs import apart
 

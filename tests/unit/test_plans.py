@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from formats.plan import INTERVAL, RENDEZVOUS, WHOLE, Arm, ArtifactRef, ModelPlan
 from formats.types import Signature
 from releases import plans
-from scoring.plans import ArtifactRef, ModelPlan
-from scoring.routing import INTERVAL, RENDEZVOUS, WHOLE, Arm
 
 SIGNATURE = {
     "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}],

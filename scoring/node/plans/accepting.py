@@ -8,12 +8,11 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from importlib import import_module
 
+from formats.plan import BadPlan, ModelPlan, PublicKey, RoutingPlan, parse, unsigned, verify
 from scoring.crashpoints import crashpoint
-from scoring.errors import BadPlan
 from scoring.node.files import write_atomically
 from scoring.node.plans.following import Following
 from scoring.node.settings import Settings
-from scoring.plans import ModelPlan, PublicKey, RoutingPlan, parse, unsigned, verify
 
 log = logging.getLogger(__name__)
 _ANOTHER = "ANOTHER INSTALLATION has signed the newest plan: following %s from its sequence %s on"

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from scoring.plans import ModelPlan, PlannedVersion, RoutingPlan
-from scoring.routing import WHOLE, Arm
+from formats.plan import WHOLE, Arm, ModelPlan, PlannedVersion, RoutingPlan
 
 REASON = "alone"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from scoring.plans import Key, ModelPlan, PlannedVersion, RoutingPlan
+from formats.plan import Key, ModelPlan, PlannedVersion, RoutingPlan
 
 
 @dataclass(frozen=True, slots=True)

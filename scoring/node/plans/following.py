@@ -8,12 +8,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from formats.plan import Key, PlannedVersion, RoutingPlan, serialise
 from formats.types import Signature
 from scoring.control import Failed, Keep, Serve
 from scoring.node.plans.desired import Desired, open_keys
 from scoring.node.versions.loading import Loading
 from scoring.node.workers.fleet import Fleet, Worker
-from scoring.plans import Key, PlannedVersion, RoutingPlan, serialise
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from formats.plan import Key
 from scoring.node.workers.crashes import Crash
-from scoring.plans import Key
 
 WINDOW_SECONDS = 60.0
 CRASHES = 3

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter, time
 from typing import Any
 
+from formats.plan import Key
 from scoring import blackbox
 from scoring.control import Cleared, Marked, Stats
 from scoring.node.safety.breaker import Breaker
@@ -15,7 +16,6 @@ from scoring.node.safety.poison import Poison
 from scoring.node.versions.loading import Loading
 from scoring.node.workers.crashes import Crash, CrashCounts, box_of, crash_of, last_words, trace_of
 from scoring.node.workers.fleet import Fleet, Worker
-from scoring.plans import Key
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from formats.plan import ArtifactRef, Key, PlannedVersion
 from scoring.artifacts import ArtifactCache
 from scoring.control import Failed, Load
 from scoring.errors import CorruptArtifact
@@ -15,7 +16,6 @@ from scoring.node.versions.memory import Memory, NoRoom
 from scoring.node.versions.weights import Apart, apart, beside
 from scoring.node.workers.crashes import Crash
 from scoring.node.workers.fleet import Fleet, Worker
-from scoring.plans import ArtifactRef, Key, PlannedVersion
 
 FETCHES_AT_ONCE = 2
 DEATHS = 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from formats.plan import PlannedVersion
 from scoring.node.workers.fleet import Worker
-from scoring.plans import PlannedVersion
 
 SHARE = 0.8
 COPIES = 2

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from formats.plan import PlannedVersion
 from scoring.artifacts import file_digest
-from scoring.plans import PlannedVersion
 from scoring.runtime.external import Malformed, Piece, split
 
 LARGE_BYTES = 32 << 20

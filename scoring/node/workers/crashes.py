@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from formats.plan import Key
 from scoring.blackbox import LOADER, Note
-from scoring.plans import Key
 from scoring.telemetry import Cell
 
 _REASON = re.compile(rb"Fatal Python error: ([^\n]+)")

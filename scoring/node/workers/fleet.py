@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from formats.plan import Key
 from scoring import blackbox
 from scoring.control import (
     Ask,
@@ -29,7 +30,6 @@ from scoring.control import (
 )
 from scoring.node.workers.crashes import box_of, words
 from scoring.node.workers.launching import Launcher
-from scoring.plans import Key
 from scoring.telemetry import Cell, Meters
 
 _STARTS_WITHIN_SECONDS = 30

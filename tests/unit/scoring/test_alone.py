@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from formats.plan import ArtifactRef, PlannedVersion
 from formats.types import Signature, TensorSpec
 from scoring.node.plans import alone
 from scoring.node.settings import BadSettings, read
-from scoring.plans import ArtifactRef, PlannedVersion
 
 VERSION = PlannedVersion(
     7,

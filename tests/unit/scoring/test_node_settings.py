@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from formats.plan import ArtifactRef, PlannedVersion
 from formats.types import Signature
 from scoring.node.providers import BadProvider, check, read
 from scoring.node.versions.memory import Memory, NoRoom, ceiling
-from scoring.plans import ArtifactRef, PlannedVersion
 
 MIB = 1 << 20
 

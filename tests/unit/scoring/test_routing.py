@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scoring.routing import WHOLE, Arm, rendezvous, splitter, unit_hasher
+from formats.plan import WHOLE, Arm
+from scoring.routing import rendezvous, splitter, unit_hasher
 
 CASES = Path(__file__).parents[2] / "data" / "routing"
 SALT = bytes(range(16))

@@ -7,15 +7,24 @@ from dataclasses import replace
 
 import pytest
 
+from formats.plan import (
+    WHOLE,
+    Arm,
+    ArtifactRef,
+    BadPlan,
+    ModelPlan,
+    PlannedToken,
+    PlannedVersion,
+    RoutingPlan,
+    parse,
+)
 from formats.types import Signature
-from scoring.errors import BadPlan, BadRequest, Forbidden, MissingToken, RunTimedOut, ScoringError
+from scoring.errors import BadRequest, Forbidden, MissingToken, RunTimedOut, ScoringError
 from scoring.node import exposition
 from scoring.node.outbox.spool import Spool, SpoolFull
 from scoring.node.plans.desired import Desired
-from scoring.plans import ArtifactRef, ModelPlan, PlannedToken, PlannedVersion, RoutingPlan, parse
 from scoring.protocols.feedback import judge, read
 from scoring.request_ids import INTERNAL, RequestId, make, model_tag
-from scoring.routing import WHOLE, Arm
 from scoring.statuses import STATUS, status_of
 from scoring.telemetry import Cell, Meters
 from scoring.worker.access import Access, permit

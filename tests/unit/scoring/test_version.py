@@ -84,6 +84,6 @@ def test_other_bytes_and_graphs_of_another_signature_are_refused(negative, doubl
 def test_whoever_carries_a_version_carries_no_plan_queue_or_network():
     found = modules_after("import scoring.runtime.version")
 
-    strange = ("scoring.plans", "scoring.control", "scoring.worker", "scoring.node", "scoring.grpc")
+    strange = ("formats.plan", "scoring.control", "scoring.worker", "scoring.node", "scoring.grpc")
     assert not found & {*strange, "uvloop", "httptools", "asyncio", "grpc", "django"}
     assert "onnxruntime" in found

@@ -5,10 +5,11 @@ import json
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from formats.types import Signature, TensorSpec
-from scoring.errors import BadPlan
-from scoring.plans import (
+from formats.plan import (
+    WHOLE,
+    Arm,
     ArtifactRef,
+    BadPlan,
     ModelPlan,
     PlannedToken,
     PlannedVersion,
@@ -20,7 +21,7 @@ from scoring.plans import (
     unsigned,
     verify,
 )
-from scoring.routing import WHOLE, Arm
+from formats.types import Signature, TensorSpec
 
 SIGNATURE = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 1)),))
 

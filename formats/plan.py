@@ -15,14 +15,24 @@ from typing import Any, Protocol
 
 from formats.types import Signature
 from formats.weights import checked
-from scoring.errors import BadPlan
-from scoring.routing import INTERVAL, WHOLE, Arm
 
 FORMAT = 1
 SCOPES = frozenset({"score", "score-version", "feedback"})
 EVERY_MODEL = "*"
 Key = tuple[str, int, str]
 """A version on a node: model, number, identity digest."""
+WHOLE = 1 << 53
+"""What a model's integer weights sum to. Dividing 64 bits by 2**64 would round the topmost to 1.0."""
+INTERVAL = "interval"
+"""Hashing by which each arm has a stretch of the places, as `scoring.routing.splitter` reads them."""
+RENDEZVOUS = "rendezvous"
+"""Hashing by which each arm draws for each unit, as `scoring.routing.rendezvous` does."""
+
+
+class BadPlan(Exception):
+    """A routing plan that is malformed, unsigned or signed by a stranger. The node keeps the one it has."""
+
+    code = "bad_plan"
 
 
 class PublicKey(Protocol):
@@ -39,6 +49,15 @@ class PrivateKey(Protocol):
     def sign(self, data: bytes) -> bytes: ...
 
     def public_key(self) -> PublicKey: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One choosable version. `reason` says why it has its weight (`champion`, `canary:0.05`)."""
+
+    version: int
+    weight: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
