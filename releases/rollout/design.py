@@ -1,0 +1,154 @@
+"""How a rollout is to go: arms, typed stages and metrics, frozen when it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import accumulate, pairwise
+
+from releases.rollout.counts import Weights
+from releases.rollout.metrics import GUARDRAILS, Metric
+from scoring.routing import WHOLE
+
+
+class Kind(StrEnum):
+    """The six ways to bring a version to traffic."""
+
+    SINGLE = "single"
+    SHADOW = "shadow"
+    CANARY = "canary"
+    BLUE_GREEN = "blue_green"
+    AB_TEST = "ab_test"
+    BANDIT = "bandit"
+
+
+class StageKind(StrEnum):
+    """`TRIAL` serves a named list of units and nobody else; in `SHADOW` the new version answers unseen;
+    `SPLIT` has fixed shares; in `BANDIT` shares follow the evidence."""
+
+    TRIAL = "trial"
+    SHADOW = "shadow"
+    SPLIT = "split"
+    BANDIT = "bandit"
+
+
+class Ends(StrEnum):
+    """What a stage ends by, after its least dwell and with nothing against it: see `strategies.steps`."""
+
+    CLEAN = "clean"
+    PAIRED = "paired"
+    PROMOTABLE = "promotable"
+    WINNER = "winner"
+    PERSON = "person"
+
+
+class Mode(StrEnum):
+    AUTO = "auto"
+    PROPOSE = "propose"
+
+
+class Goal(StrEnum):
+    EARN = "earn"
+    DECIDE = "decide"
+
+
+Shares = tuple[tuple[str, float], ...]
+"""Challenger -> share of units, in the order in which the plan lists them; the baseline has the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of a rollout.
+
+    shares         of the challengers; none of them has any in `trial` and `shadow`
+    pair           share of units whose requests are asked of the other arms too
+    least_seconds  it lasts at least so long
+    most_seconds   after so long without what ends it a person is asked; None: never
+    ends           what ends it
+    units          the named ones of a trial
+    metrics        names of those judged here; empty: all of the rollout
+    """
+
+    kind: StageKind
+    shares: Shares = ()
+    pair: float = 0.0
+    least_seconds: float = 0.0
+    most_seconds: float | None = None
+    ends: Ends = Ends.CLEAN
+    units: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a preset is made for: which arms, and what the strategy's document says beside its name.
+
+    shadow    whether clients are spared until pairs of answers have shown nothing
+    pair      share of units whose requests are asked of the other arms too
+    shares    of the challengers, where the document gives them
+    holdback  share of units that stay with the baseline after a blue-green switch
+    """
+
+    challengers: tuple[str, ...]
+    baseline: str
+    shadow: bool = True
+    pair: float = 1.0
+    shares: Shares = ()
+    holdback: float = 0.05
+    goal: Goal = Goal.EARN
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A rollout as it was started. Everything that decides is in here or was counted.
+
+    baseline     the arm that everything is compared with: the live version, or "" where none is
+    challengers  in the order of the plan
+    alpha_roll_back, alpha_promote   chance of a wrong return, of a wrong promotion, over the whole rollout
+    onset_ticks  over how many ticks the watch for late trouble keeps to its alpha
+    """
+
+    kind: Kind
+    baseline: str
+    challengers: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    metrics: tuple[Metric, ...] = GUARDRAILS
+    mode: Mode = Mode.AUTO
+    goal: Goal = Goal.EARN
+    delta: float = 0.05
+    alpha_roll_back: float = 0.01
+    alpha_promote: float = 0.01
+    alpha_balance: float = 0.001
+    alpha_page: float = 0.001
+    expires_seconds: float = 21 * 86_400.0
+    onset_ticks: int = 30_240
+    start_at: float | None = None
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return (*self.challengers, self.baseline) if self.baseline else self.challengers
+
+
+def weights(shares: Shares, arms: Sequence[str]) -> Weights:
+    """Whole weights in the order of `arms`; the last arm has what the others leave of WHOLE."""
+    share = dict(shares)
+    cumulative = list(accumulate((share.get(arm, 0.0) for arm in arms[:-1]), initial=0.0))
+    places = [round(total * WHOLE) for total in cumulative] + [WHOLE]
+    return tuple((arm, high - low) for arm, (low, high) in zip(arms, pairwise(places), strict=True))
+
+
+def moved_back(before: Weights, after: Weights) -> float:
+    """Share of units that would leave an arm other than the baseline (the last) on the way to `after`."""
+    old, new = _stretches(before), _stretches(after)
+    lost = 0
+    for arm, (low, high) in list(old.items())[:-1]:
+        start, end = new.get(arm, (0, 0))
+        lost += (high - low) - max(0, min(high, end) - max(low, start))
+    return lost / WHOLE
+
+
+def _stretches(weighted: Weights) -> dict[str, tuple[int, int]]:
+    """Arm -> its stretch of the places, as `scoring.routing.splitter` lays them out."""
+    places = list(accumulate((weight for _, weight in weighted), initial=0))
+    return {arm: stretch for (arm, _), stretch in zip(weighted, pairwise(places), strict=True)}

@@ -1,0 +1,1 @@
+"""How shares move: one pure file per strategy, from (design, counts, standing, clock) to a decision."""

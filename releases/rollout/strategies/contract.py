@@ -1,0 +1,124 @@
+"""What every strategy keeps to: what was planned, counted and decided before -> a decision. Pure.
+
+The same arguments always give the same decision, so a log of them can be replayed. Weights sum to the
+whole, a growing share moves no unit back, and nobody is mirrored where nothing is paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from releases.rollout.counts import Counts, Weights
+from releases.rollout.design import Asked, Design, Stage
+from releases.rollout.metrics import Action
+
+
+class Verdict(StrEnum):
+    """`HOLD` leaves everything as it is, `MOVE` enters the next stage (or new weights of a bandit),
+    `END_TRIAL` takes an arm out that lost without fault, `PROPOSE` asks a person for what `proposed` says."""
+
+    HOLD = "hold"
+    MOVE = "move"
+    PROMOTE = "promote"
+    ROLL_BACK = "roll_back"
+    END_TRIAL = "end_trial"
+    PROPOSE = "propose"
+
+
+class Aim(StrEnum):
+    """What a piece of evidence speaks for."""
+
+    WORSE = "worse"
+    SAFE = "safe"
+    BETTER = "better"
+    ONSET = "onset"
+    OVER_LIMIT = "over_limit"
+    UNBALANCED = "unbalanced"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One e-process: `log_e` is the log of its evidence now, `peak` the highest it was at any tick.
+
+    Once at `threshold` it stands, even if the evidence falls later. `own`: of the model's own failures.
+    """
+
+    arm: str
+    metric: str
+    aim: Aim
+    log_e: float
+    peak: float
+    threshold: float
+    action: Action = Action.TELL
+    own: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.aim}/{self.metric}/{self.arm}"
+
+    @property
+    def reached(self) -> bool:
+        return self.peak >= self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a rollout stands: all that a decision needs of those before it.
+
+    begun, since  when the rollout and its present stage began, seconds
+    stage         index in the design
+    peaks         key of a finding -> its highest log evidence so far: the latch
+    onset         key -> state of its detector (`evidence.onset`), with `counted` the totals it has used
+    removed       arms that were taken out, by their guardrails or by a person
+    posterior     what a bandit keeps from tick to tick
+    ended         the verdict that ended the rollout
+    """
+
+    begun: float = 0.0
+    since: float = 0.0
+    stage: int = 0
+    peaks: Mapping[str, float] = field(default_factory=dict)
+    onset: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    counted: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
+    posterior: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    ended: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What should stand from now on, and why.
+
+    weights   of every arm, summing to WHOLE
+    mirrors   arm -> share of units whose requests it is asked unseen
+    evidence  everything it was decided by, as `releases.events` keeps it
+    standing  goes into the next decision
+    alerts    sentences that page a person
+    proposed  what a person is asked for, with PROPOSE
+    arm       which one is promoted, returned or ends its trial
+    """
+
+    verdict: Verdict
+    reason: str
+    weights: Weights
+    mirrors: tuple[tuple[str, float], ...]
+    standing: Standing
+    evidence: tuple[Finding, ...] = ()
+    alerts: tuple[str, ...] = ()
+    proposed: Verdict | None = None
+    arm: str = ""
+
+
+class Strategy(Protocol):
+    """A module is one: `releases.rollout.strategies.canary` and its like."""
+
+    def preset(self, asked: Asked) -> tuple[Stage, ...]:
+        """The stages that the strategy's name alone stands for."""
+        ...
+
+    def decide(self, design: Design, counts: Counts, standing: Standing, now: float) -> Decision:
+        """What should stand at `now` seconds, given everything counted so far."""
+        ...
