@@ -166,6 +166,14 @@ class Pairs(Additive):
 
 
 @dataclass(frozen=True, slots=True)
+class Cohort(Additive):
+    """Units of one arm that were assigned in one hour, and the rewards that came of them in time."""
+
+    assigned: int = 0
+    rewarded: Sums = field(default_factory=Sums)
+
+
+@dataclass(frozen=True, slots=True)
 class Ticks(Additive):
     """Of one node: ticks in which it served, and those whose counters have arrived."""
 
@@ -182,6 +190,9 @@ class Counts(Additive):
     before   metric -> units and bad ones before the rollout, under the version that was live then
     nodes    node -> ticks served and reported: a tick without counters is unknown, not zero
     crossed  units answered by two arms under the same weights; 0 is expected
+    cohorts  (hour since the epoch, arm) -> its units, with the one reward that a bandit maximises
+    changed  as `cohorts`, of triggered units alone, from the hour of their trigger
+    even     as `cohorts`, of units for whom all arms play alike, whatever they earn
     """
 
     arms: Mapping[tuple[Spell, str], Tally] = field(default_factory=dict)
@@ -189,6 +200,9 @@ class Counts(Additive):
     before: Mapping[str, Seen] = field(default_factory=dict)
     nodes: Mapping[str, Ticks] = field(default_factory=dict)
     crossed: int = 0
+    cohorts: Mapping[tuple[int, str], Cohort] = field(default_factory=dict)
+    changed: Mapping[tuple[int, str], Cohort] = field(default_factory=dict)
+    even: Mapping[tuple[int, str], Cohort] = field(default_factory=dict)
 
     def tally(self, spell: Spell, arm: str) -> Tally:
         return self.arms.get((spell, arm), Tally())
