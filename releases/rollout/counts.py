@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from math import floor
 from typing import Any, Self
 
-from scoring.routing import WHOLE
+from formats.plan import WHOLE
 
 GRAIN = 1 << 30
 """Reals are kept in steps of 2**-30: exact sums in any order, below what eight bytes hold at 1e9 units."""

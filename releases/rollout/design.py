@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate, pairwise
 
+from formats.plan import WHOLE
 from releases.rollout.counts import Weights
 from releases.rollout.metrics import GUARDRAILS, Metric
-from scoring.routing import WHOLE
 
 
 class Kind(StrEnum):

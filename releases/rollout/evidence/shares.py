@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from formats.plan import WHOLE
 from releases.statistics.arrays import Codes, Floats
-from scoring.routing import WHOLE
 
 PARTS = 64
 """Weights are multiples of 1/64, so that a tick that changed nothing worth telling changes no unit's arm."""

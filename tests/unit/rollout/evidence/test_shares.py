@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from formats.plan import WHOLE
 from releases.rollout.evidence.shares import PARTS, filled, in_parts, quantised, weights
-from scoring.routing import WHOLE
 
 
 def bounds(arms, floor=0.0, cap=1.0):
