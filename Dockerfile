@@ -19,6 +19,7 @@ COPY --from=packages /opt/assay /opt/assay
 WORKDIR /srv/assay
 COPY manage.py CHANGELOG.md ./
 COPY config config
+COPY demo demo
 COPY formats formats
 COPY registry registry
 COPY releases releases
@@ -26,7 +27,7 @@ COPY scoring scoring
 COPY templates templates
 COPY static static
 # Read-only at run time, also inside the sandbox: the bytecode has to be there already.
-RUN /opt/assay/bin/python -m compileall -q config formats registry releases scoring
+RUN /opt/assay/bin/python -m compileall -q config demo formats registry releases scoring
 
 ENV PATH=/opt/assay/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -19,10 +19,9 @@ from typing import Any
 
 import onnxruntime
 
-from benchmarks import capacity, picture, report, workloads
+from benchmarks import capacity, further, picture, report, workloads
 from benchmarks.capacity import Pace
 from benchmarks.closed_loop import BadAnswer
-from benchmarks.measures import all_measures
 from benchmarks.peers.catalog import ALL, Peer
 from benchmarks.servers import ROOT
 
@@ -46,7 +45,7 @@ def main() -> int:
     }
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as scratch:
         _capacity(given, peers, pace, Path(scratch), document)
-        _measures(_words(given.measures, all_measures()), pace, Path(scratch), document)
+        _measures(_words(given.measures, further.ALL), pace, Path(scratch), document)
     text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
     if given.json:
         Path(given.json).write_text(text)
@@ -78,7 +77,7 @@ def _measures(names: Sequence[str], pace: Pace, scratch: Path, document: dict[st
     _say("")
     for name in names:
         try:
-            found = all_measures()[name](scratch / name, pace)
+            found = further.ALL[name](scratch / name, pace)
         except (BadAnswer, RuntimeError) as error:
             document["absent"][name] = str(error)
             sys.stderr.write(f"{name} could not be measured: {error}\n")
@@ -132,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         default="all",
         help=f"by comma, of {','.join(ALL)}; those that are not installed are left out",
     )
-    add("--measures", default="all", help=f"by comma, of {','.join(all_measures())}; '' for none")
+    add("--measures", default="all", help=f"by comma, of {','.join(further.ALL)}; '' for none")
     add("--json", help="write the figures to this file")
     add("--write", action="store_true", help="write them to benchmarks/results and docs/")
     return parser

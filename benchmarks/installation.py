@@ -35,7 +35,7 @@ class Installation(Server):
         self.data.mkdir(parents=True, exist_ok=True)
         self._settings = _settings(self.data, free_port(), settings or {})
         self._manage("prepare")
-        self._manage("shell", "-c", "from config.demo.seeding import seed; seed()")
+        self._manage("shell", "-c", "from demo.seeding import seed; seed()")
         with (folder / "valkey.log").open("wb") as log:
             self._broker = subprocess.Popen(valkey.arguments(self.data), stdout=log, stderr=log)
         try:

@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "registry",
     "releases",
     "config.apps.ConfigConfig",
+    "demo",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 EVERY_S = 1.0
-PACKAGES = ("config", "formats", "registry", "releases", "scoring")
+PACKAGES = ("config", "demo", "formats", "registry", "releases", "scoring")
 
 
 class SourceWatch:

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-PACKAGES = ("config", "releases", "registry", "scoring", "formats")
+PACKAGES = ("demo", "config", "releases", "registry", "scoring", "formats")
 
 
 @cache

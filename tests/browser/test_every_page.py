@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urldefrag, urljoin, urlsplit
 import pytest
 from playwright.sync_api import Page
 
-from config.demo.people import PEOPLE
+from demo.people import PEOPLE
 from tests.browser.conftest import findings, is_complaint, overflow
 from tests.web import hostile as hostiles
 

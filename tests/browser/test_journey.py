@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from config.demo.models import VERSIONS
-from config.demo.rest import Rest
+from demo.models import VERSIONS
+from demo.rest import Rest
 from tests.browser.conftest import findings, is_complaint, overflow
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]

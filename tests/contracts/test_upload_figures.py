@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import uploads
+from benchmarks import further, uploads
 from benchmarks.capacity import Pace
-from benchmarks.measures import all_measures
 
 SIZE = 3 << 20
 ONCE = Pace(seconds=0.1, rounds=1, connections=1)
@@ -32,7 +31,7 @@ def test_an_artifact_is_uploaded_beside_its_baseline(quick, tmp_path, place):
 
 
 def test_uploads_are_among_the_further_measures():
-    assert uploads.measure in all_measures().values()
+    assert uploads.measure in further.ALL.values()
 
 
 def test_without_a_store_to_start_only_the_disk_is_measured(monkeypatch, tmp_path, capsys):

@@ -13,12 +13,12 @@ from typing import Any
 import psutil
 import yaml
 
-from config.demo import lab, models
-from config.demo.browser import Browser
-from config.demo.journey import Journey
-from config.demo.people import PEOPLE
-from config.demo.scoring import Load as Clients
-from config.demo.telling import Teller
+from demo import lab, models
+from demo.browser import Browser
+from demo.journey import Journey
+from demo.people import PEOPLE
+from demo.scoring import Load as Clients
+from demo.telling import Teller
 from tests import live
 from tests.servers import wait_until
 
@@ -90,7 +90,7 @@ def crashing(folder: Path, **more: str) -> Iterator[Crashes]:
         "ASSAY_DEMO_PASSWORD": PASSWORD,
     }
     with live.running(**settings | more) as tree:
-        tree.manage("shell", "-c", "from config.demo.seeding import seed; seed()")
+        tree.manage("shell", "-c", "from demo.seeding import seed; seed()")
         journey = Journey(Teller(), tree.web, tree.scoring, TOKEN, PASSWORD, folder)
         for person in PEOPLE:
             journey.people[person.name] = Browser(tree.web, person.name)

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config.demo import lab
-from config.demo.scoring import score
+from demo import lab
+from demo.scoring import score
 from tests.faults import points
 from tests.faults.crashes import TOKEN, Crashes, Load, approved, crashing, upload
 from tests.servers import wait_until
@@ -25,7 +25,7 @@ SOURCE = Path(__file__).parents[2]
 def test_every_crash_point_in_the_source_is_tried():
     found = {
         name
-        for package in ("config", "formats", "registry", "releases", "scoring")
+        for package in ("config", "demo", "formats", "registry", "releases", "scoring")
         for path in (SOURCE / package).rglob("*.py")
         for name in re.findall(r'crashpoint\(f?"([^"]+)"\)', path.read_text())
     }

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from config.demo.rest import Rest
+from demo.rest import Rest
 from formats.plan import ArtifactRef, PlannedVersion
 from formats.types import Signature, TensorSpec
 from releases import proving
@@ -98,7 +98,7 @@ def parts() -> dict[str, tuple[str, bytes]]:
 @pytest.fixture(scope="module")
 def product() -> Iterator[tuple[live.LiveTree, Rest]]:
     with live.running(ASSAY_DEMO_TOKEN=TOKEN, ASSAY_BENCHMARK_SECONDS="1") as tree:
-        tree.manage("shell", "-c", "from config.demo.seeding import seed; seed()")
+        tree.manage("shell", "-c", "from demo.seeding import seed; seed()")
         ci = Rest(tree.web, TOKEN)
         yield tree, ci
         ci.close()

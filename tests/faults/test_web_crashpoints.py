@@ -14,8 +14,8 @@ import psutil
 import pytest
 import yaml
 
-from config.demo.browser import Browser
-from config.demo.people import SIGNATURES
+from demo.browser import Browser
+from demo.people import SIGNATURES
 from tests.faults import points
 from tests.faults.crashes import (
     PASSWORD,

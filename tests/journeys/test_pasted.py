@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from config.demo.browser import Browser
+from demo.browser import Browser
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 SHOWN = re.compile(r'aria-label="(\w+) example"[^>]*><code>(.*?)</code>', re.DOTALL)

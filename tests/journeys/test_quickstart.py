@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from config.demo.browser import Browser
+from demo.browser import Browser
 from tests import live
 from tests.live import ROOT
 

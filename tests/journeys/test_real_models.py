@@ -14,8 +14,8 @@ import pytest
 from tritonclient import grpc as triton_grpc
 from tritonclient import http as triton_http
 
-from config.demo.browser import Browser
-from config.demo.rest import Rest
+from demo.browser import Browser
+from demo.rest import Rest
 from formats.dtypes import datatype_of
 from tests.journeys import brought
 from tests.journeys.brought import Array, Brought, Feeds
@@ -23,7 +23,7 @@ from tests.journeys.brought import Array, Brought, Feeds
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]
 
 SEEDED = """
-from config.demo.seeding import seed
+from demo.seeding import seed
 found = seed()
 print("seeded", found.token, found.password)
 """

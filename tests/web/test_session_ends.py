@@ -7,7 +7,7 @@ import json
 import pytest
 from django.test import Client
 
-from config.demo.browser import read_forms
+from demo.browser import read_forms
 from tests.makers import PASSWORD
 from tests.web.conftest import HTMX
 

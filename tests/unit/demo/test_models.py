@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from config.demo import models
+from demo import models
 from registry.manifest import parse
 
 

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from config.demo.browser import read_forms
-from config.demo.telling import Stopped, Teller, milliseconds
+from demo.browser import read_forms
+from demo.telling import Stopped, Teller, milliseconds
 
 PAGE = """
 <form action="/search"><input name="q"></form>

@@ -11,7 +11,7 @@ from pathlib import Path
 from django.conf import settings
 
 from config import env
-from config.demo.people import CI, CI_SCOPES, PEOPLE, DemoPerson
+from demo.people import CI, CI_SCOPES, PEOPLE, DemoPerson
 from registry import selectors
 from registry.models import Person
 from registry.services import people, tokens

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from config.demo.lab import Data, Trained, digest
+from demo.lab import Data, Trained, digest
 
 BUILT_AT = "2026-11-20T10:00:00Z"
 PROVEN_ROWS = 40

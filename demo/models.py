@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.demo import lab
-from config.demo.folders import Promise, Subject, write
-from config.demo.lab import Data, Trained
+from demo import lab
+from demo.folders import Promise, Subject, write
+from demo.lab import Data, Trained
 
 DIGITS = Subject(
     model="digits",

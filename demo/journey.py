@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 
-from config.demo import lab, models
-from config.demo.browser import Browser
-from config.demo.people import SIGNATURES
-from config.demo.rest import Rest
-from config.demo.scoring import Load
-from config.demo.telling import Teller
+from demo import lab, models
+from demo.browser import Browser
+from demo.people import SIGNATURES
+from demo.rest import Rest
+from demo.scoring import Load
+from demo.telling import Teller
 
 ENVIRONMENT = "production"
 PROOF_DEADLINE_S = 240.0

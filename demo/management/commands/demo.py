@@ -11,11 +11,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connections
 
-from config.demo.journey import Journey
-from config.demo.people import CI, PEOPLE
-from config.demo.seeding import Credentials, seed
-from config.demo.steps import play
-from config.demo.telling import Teller
+from demo.journey import Journey
+from demo.people import CI, PEOPLE
+from demo.seeding import Credentials, seed
+from demo.steps import play
+from demo.telling import Teller
 
 
 class Command(BaseCommand):

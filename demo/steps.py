@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 
-from config.demo import lab, models
-from config.demo.browser import Browser
-from config.demo.journey import ENVIRONMENT, Journey, short
-from config.demo.people import PEOPLE
-from config.demo.scoring import Tally, infer, score
-from config.demo.telling import Stopped, milliseconds
+from demo import lab, models
+from demo.browser import Browser
+from demo.journey import ENVIRONMENT, Journey, short
+from demo.people import PEOPLE
+from demo.scoring import Tally, infer, score
+from demo.telling import Stopped, milliseconds
 
 ROLLED_BACK_WITHIN_S = 5.0
 AFTER_SWITCH_S = 1.0

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import numpy as np
 
-from config.demo.lab import Floats, Labels
+from demo.lab import Floats, Labels
 
 
 @dataclass(slots=True)
