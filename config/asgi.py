@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 from collections.abc import Mapping
 from functools import lru_cache
@@ -73,3 +74,7 @@ application = BehindProxies(
     settings.TRUSTED_PROXIES,
 )
 assert get_resolver().url_patterns  # noqa: S101 - read the addresses now, not with the first request
+
+# What is there now stays: a collection that walks all of it again would hold up whoever asks meanwhile.
+gc.collect()
+gc.freeze()

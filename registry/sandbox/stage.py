@@ -12,6 +12,8 @@ import os
 import resource
 import runpy
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 from scoring import seal
 
@@ -32,7 +34,18 @@ def confine(limits: dict[str, int]) -> None:
         bounds[resource.RLIMIT_NPROC] = (limits["processes"],) * 2
     for name, bound in bounds.items():
         resource.setrlimit(name, bound)
-    os.nice(limits["niceness"])
+    if limits["niceness"]:
+        _step_back(limits["niceness"])
+
+
+def _step_back(niceness: int) -> None:
+    """Be this nice, and the session as well, where the kernel shares out among sessions before processes.
+
+    There a cell is a session of its own, and niceness within it would give nobody else anything.
+    """
+    os.nice(niceness)
+    with suppress(OSError):  # no such kernel, or too many at once: it is a courtesy, not a limit
+        Path("/proc/self/autogroup").write_text(str(niceness))
 
 
 def play(how: str, what: str, arguments: list[str]) -> None:

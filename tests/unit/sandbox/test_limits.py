@@ -44,6 +44,21 @@ def test_memory_of_all_processes_counts_together(inside):
     assert "256 MiB of memory" in finished.sentence
 
 
+def test_a_nice_cell_gives_way_to_what_runs_outside_its_session(inside, quick):
+    """Where the kernel shares out among sessions first, niceness within one gives nobody else anything."""
+    finished = inside(
+        """
+        import os
+        from pathlib import Path
+        group = Path("/proc/self/autogroup")
+        print(os.getpriority(os.PRIO_PROCESS, 0), group.read_text() if group.exists() else "nice 10")
+        """,
+        replace(quick, niceness=10),
+    )
+    own, *_, of_the_session = finished.stdout.split()
+    assert (int(own), int(of_the_session)) == (10, 10)
+
+
 def test_one_huge_allocation_is_refused_at_once(inside):
     finished = inside("b'x' * (8 << 30)")
 
