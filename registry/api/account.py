@@ -8,12 +8,11 @@ from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry import logins, notices
-from registry.api.asking import Strict, body
+from registry.api.asking import PersonRequest, Strict, body
 from registry.api.permissions import LoggedIn
 from registry.errors import BadInput, NotAllowed
 from registry.services import accounts, wishes
@@ -52,7 +51,7 @@ class WishesBody(Strict):
     returned = serializers.BooleanField()
 
 
-def _here(request: Request) -> str:
+def _here(request: PersonRequest) -> str:
     """The key of the session that asks. Raises NotAllowed for a token, which has none."""
     if request.auth is not None:
         raise NotAllowed("A token has no account of its own: log in.")
@@ -65,7 +64,7 @@ class Password(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="account_password", request=PasswordChange, responses={204: None})
-    def put(self, request: Request) -> Response:
+    def put(self, request: PersonRequest) -> Response:
         """Choose another password. All other sessions end; tokens go on."""
         here, asked = _here(request), body(PasswordChange, request)
         try:
@@ -84,13 +83,13 @@ class Sessions(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="sessions_list", responses=SessionShape(many=True))
-    def get(self, request: Request) -> Response:
+    def get(self, request: PersonRequest) -> Response:
         """Every session of one's own, the latest use first."""
         context = {"here": _here(request)}
         return Response(SessionShape(logins.sessions(request.user), many=True, context=context).data)
 
     @extend_schema(operation_id="sessions_end_others", responses={204: None})
-    def delete(self, request: Request) -> Response:
+    def delete(self, request: PersonRequest) -> Response:
         """End all but the one that asks."""
         accounts.end_other_sessions(request.user, _here(request))
         return Response(status=204)
@@ -102,13 +101,13 @@ class Mail(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="account_mail", responses=WishesBody)
-    def get(self, request: Request) -> Response:
+    def get(self, request: PersonRequest) -> Response:
         """What one is mailed now."""
         _here(request)
         return Response(WishesBody(notices.wishes(request.user)).data)
 
     @extend_schema(operation_id="account_mail_choose", request=WishesBody, responses=WishesBody)
-    def put(self, request: Request) -> Response:
+    def put(self, request: PersonRequest) -> Response:
         """Choose what one is mailed from now on."""
         _here(request)
         asked = body(WishesBody, request)
@@ -122,7 +121,7 @@ class OneSession(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="sessions_end", responses={204: None})
-    def delete(self, request: Request, identifier: str) -> Response:
+    def delete(self, request: PersonRequest, identifier: str) -> Response:
         """End it: whoever uses that browser must log in again."""
         _here(request)
         accounts.end_session(request.user, identifier)

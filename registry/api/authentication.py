@@ -70,5 +70,5 @@ class HeaderSession(SessionAuthentication):
 class HeaderSessionScheme(SessionScheme):
     """How the OpenAPI document describes HeaderSession."""
 
-    target_class = HeaderSession
+    target_class = HeaderSession  # type: ignore[assignment]
     name = "session"

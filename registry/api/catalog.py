@@ -9,12 +9,11 @@ from typing import Any
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry import policies, selectors
-from registry.api.asking import body
+from registry.api.asking import PersonRequest, body
 from registry.api.idempotency import idempotent
 from registry.api.permissions import LoggedIn
 from registry.api.shapes import ModelEdit, ModelShape, VersionShape
@@ -36,7 +35,7 @@ class Model(APIView):
     refusals = {"PATCH": (412,)}
 
     @extend_schema(operation_id="models_read", responses=ModelShape)
-    def get(self, request: Request, model: str) -> Response:
+    def get(self, request: PersonRequest, model: str) -> Response:
         """The model; its `ETag` goes into `If-Match` when it is edited."""
         found = selectors.model(model, request.user, request.auth)
         return Response(ModelShape(found).data, headers={"ETag": etag(found)})
@@ -48,7 +47,7 @@ class Model(APIView):
         parameters=[OpenApiParameter("If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER)],
     )
     @idempotent()
-    def patch(self, request: Request, model: str) -> Response:
+    def patch(self, request: PersonRequest, model: str) -> Response:
         """Change the model's words. A wrong `If-Match` is refused with 412."""
         found = selectors.model(model, request.user, request.auth)
         expected = request.headers.get("If-Match")
@@ -70,7 +69,7 @@ class Version(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="versions_read", responses=VersionShape)
-    def get(self, request: Request, model: str, number: int) -> Response:
+    def get(self, request: PersonRequest, model: str, number: int) -> Response:
         """All facts of the version: manifest, signature, files with digests, sets, tags, aliases."""
         found = selectors.version(selectors.model(model, request.user, request.auth), number)
         return Response(VersionShape(found).data, headers={"ETag": f'"{found.digest}"'})
@@ -85,7 +84,7 @@ class VersionFile(APIView):
         operation_id="versions_download",
         responses={(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)},
     )
-    def get(self, request: Request, model: str, number: int, key: str) -> FileResponse:
+    def get(self, request: PersonRequest, model: str, number: int, key: str) -> FileResponse:
         """The bytes, always as an attachment; the `ETag` is their SHA-256. A token needs the scope `read`."""
         of = selectors.model(model, request.user, request.auth)
         if reason := policies.refuse_download(selectors.access(request.user, request.auth, of)):

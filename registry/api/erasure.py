@@ -6,12 +6,11 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry import policies, selectors
-from registry.api.asking import Strict, body
+from registry.api.asking import PersonRequest, Strict, body
 from registry.api.idempotency import idempotent
 from registry.api.permissions import LoggedIn, require_fresh_login
 from registry.errors import NotAllowed
@@ -38,7 +37,7 @@ class Erasure(APIView):
 
     @extend_schema(operation_id="people_erase_words", request=ErasureBody, responses=ErasureShape)
     @idempotent()
-    def post(self, request: Request, person: str) -> Response:
+    def post(self, request: PersonRequest, person: str) -> Response:
         """Erase all that this person wrote as grounds, for good, as an admin with a fresh log-in.
 
         The log keeps that and when it was written, by whom, and that it was erased; its chain still holds.

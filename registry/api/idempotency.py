@@ -8,11 +8,10 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from registry.api.asking import actor_of
+from registry.api.asking import PersonRequest, actor_of
 from registry.services import idempotency
 from registry.services.idempotency import Answer, Call
 from registry.transactions import write
@@ -44,7 +43,7 @@ def idempotent(*, secret: str = "", reserved: bool = False) -> Callable[[Handler
 
     def decorate(handler: Handler) -> Handler:
         @functools.wraps(handler)
-        def answered(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        def answered(view: Any, request: PersonRequest, *args: Any, **kwargs: Any) -> Response:
             key = request.headers.get(HEADER)
             if key is None:
                 return handler(view, request, *args, **kwargs)
@@ -93,7 +92,7 @@ def _reserved(call: Call, attempt: Callable[[], Response], secret: str) -> Respo
     return response
 
 
-def _attempt(handler: Handler, view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+def _attempt(handler: Handler, view: Any, request: PersonRequest, *args: Any, **kwargs: Any) -> Response:
     try:
         return handler(view, request, *args, **kwargs)
     except Exception as error:  # every error becomes problem details here, as it would further out

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry import events, logbook, policies, selectors
-from registry.api.asking import query
+from registry.api.asking import PersonRequest, query
 from registry.api.paging import page_of, paged
 from registry.api.permissions import LoggedIn
 from registry.api.shapes import EventQuery, EventShape, HeadShape, ReportShape
@@ -27,7 +26,7 @@ class Events(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="events_list", parameters=[EventQuery], responses=page_of(EventShape))
-    def get(self, request: Request) -> Response:
+    def get(self, request: PersonRequest) -> Response:
         """Who audits all models reads all of it, everybody else the events of their models; a token those
         of its models, with the scope `audit-read`."""
         asked = query(EventQuery, request)
@@ -42,7 +41,7 @@ class Verification(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="events_verify", responses=ReportShape)
-    def get(self, request: Request) -> Response:
+    def get(self, request: PersonRequest) -> Response:
         """Reads the whole log and its witness, and names the first line that is not what it should be."""
         if reason := policies.refuse_log(selectors.installation_access(request.user, request.auth)):
             raise NotAllowed(reason)
@@ -57,7 +56,7 @@ class Head(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="events_head", responses=HeadShape)
-    def get(self, request: Request) -> Response:
+    def get(self, request: PersonRequest) -> Response:
         """Keep it somewhere else: a later log that does not contain it has been rewritten."""
         last = logbook.last_event()
         said = {"seq": last.seq, "digest": last.digest, "at": last.at} if last else NO_EVENT

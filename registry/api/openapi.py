@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 
 from registry.api.permissions import Anybody
@@ -43,7 +43,7 @@ class Problem(serializers.Serializer[Any]):
     code = serializers.CharField()
     detail = serializers.CharField()
     instance = serializers.CharField(required=False)
-    errors = FieldProblem(many=True, required=False)
+    errors = FieldProblem(many=True, required=False)  # type: ignore[assignment]
     facts = serializers.DictField(required=False)
 
 
@@ -57,13 +57,13 @@ class Documented(AutoSchema):
         own = list(super().get_override_parameters())
         return [*own, _KEY] if self._takes_a_key() else own
 
-    def _get_request_body(self, direction: Any = "request") -> Any:
+    def _get_request_body(self, direction: Direction = "request") -> dict[str, object] | None:
         """A view names in `bodied` what has a body though its method has none by custom."""
         if self.method not in getattr(self.view, "bodied", ()):
-            return super()._get_request_body(direction)
+            return super()._get_request_body(direction)  # type: ignore[no-any-return, no-untyped-call]
         said, self.method = self.method, "POST"
         try:
-            return super()._get_request_body(direction)
+            return super()._get_request_body(direction)  # type: ignore[no-any-return, no-untyped-call]
         finally:
             self.method = said
 
@@ -79,8 +79,8 @@ class Documented(AutoSchema):
         handler = getattr(self.view, self.method.lower(), None)
         return bool(getattr(handler, "idempotent", False))
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
-        found: dict[str, Any] = super()._get_response_bodies(direction)
+    def _get_response_bodies(self, direction: Direction = "response") -> dict[str, object]:
+        found: dict[str, object] = super()._get_response_bodies(direction)
         if direction != "response":
             return found
         problem = self.resolve_serializer(Problem, direction).ref

@@ -8,11 +8,10 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from registry.api.asking import Strict
+from registry.api.asking import PersonRequest, Strict
 from registry.keyset import Order, keyset
 
 USUAL, MOST = 50, 200
@@ -26,7 +25,7 @@ class PageQuery(Strict):
 
 
 def paged(
-    request: Request, rows: QuerySet[Any, Any], shape: type[Any], *, order: Order, **more: Any
+    request: PersonRequest, rows: QuerySet[Any, Any], shape: type[Any], *, order: Order, **more: Any
 ) -> Response:
     """One page of `rows` as `{next, previous, results}`, with `more` beside them.
 

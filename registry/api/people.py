@@ -6,13 +6,12 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from registry import names, policies, selectors
-from registry.api.asking import Strict, body, query
+from registry.api.asking import PersonRequest, Strict, body, query
 from registry.api.idempotency import idempotent
 from registry.api.paging import PageQuery, page_of, paged
 from registry.api.permissions import LoggedIn, require_fresh_login
@@ -85,18 +84,18 @@ class NewPersonShape(PersonShape):
     link = serializers.CharField(allow_null=True)
 
 
-def _require_sight(request: Request) -> None:
+def _require_sight(request: PersonRequest) -> None:
     if reason := policies.refuse_people(selectors.installation_access(request.user, request.auth)):
         raise NotAllowed(reason)
 
 
-def _require_grantor(request: Request) -> None:
+def _require_grantor(request: PersonRequest) -> None:
     if request.auth is not None:
         raise NotAllowed("A token makes no accounts and grants no roles: log in.")
     require_fresh_login(request)
 
 
-def _address(request: Request, text: str) -> str:
+def _address(request: PersonRequest, text: str) -> str:
     return reverse("welcome", args=[text], request=request)
 
 
@@ -110,7 +109,7 @@ class People(APIView):
         parameters=[PeopleQuery],
         responses=page_of(PersonShape),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: PersonRequest) -> Response:
         """Accounts with their roles, by name; for admins and auditors."""
         _require_sight(request)
         found = selectors.people(query(PeopleQuery, request)["search"])
@@ -118,7 +117,7 @@ class People(APIView):
 
     @extend_schema(operation_id="people_create", request=NewPerson, responses={201: NewPersonShape})
     @idempotent(secret="link")  # noqa: S106 - the name of a field
-    def post(self, request: Request) -> Response:
+    def post(self, request: PersonRequest) -> Response:
         """Make an account. By the link in this answer its person chooses a password, once."""
         _require_grantor(request)
         asked = body(NewPerson, request)
@@ -143,14 +142,14 @@ class OnePerson(APIView):
     bodied = frozenset({"DELETE"})
 
     @extend_schema(operation_id="people_read", responses=PersonShape)
-    def get(self, request: Request, name: str) -> Response:
+    def get(self, request: PersonRequest, name: str) -> Response:
         """The account and its roles."""
         _require_sight(request)
         return Response(PersonShape(selectors.person(name, gone_too=True)).data)
 
     @extend_schema(operation_id="people_deactivate", request=Because, responses=PersonShape)
     @idempotent()
-    def delete(self, request: Request, name: str) -> Response:
+    def delete(self, request: PersonRequest, name: str) -> Response:
         """Take it out of use: sessions, tokens and roles end, the log keeps what was done. Twice is once.
 
         The last administrator who can log in is refused. `POST /people/{name}/reactivation` undoes it.
@@ -165,12 +164,12 @@ class Reactivation(APIView):
 
     @extend_schema(operation_id="people_reactivate", request=Because, responses=PersonShape)
     @idempotent()
-    def post(self, request: Request, name: str) -> Response:
+    def post(self, request: PersonRequest, name: str) -> Response:
         """Put it into use again, with its old password and without roles and tokens. Twice is once."""
         return _stand(request, name, accounts.reactivate)
 
 
-def _stand(request: Request, name: str, deed: Any) -> Response:
+def _stand(request: PersonRequest, name: str, deed: Any) -> Response:
     _require_grantor(request)
     _require_sight(request)
     found = selectors.person(name, gone_too=True)
@@ -185,7 +184,7 @@ class PersonInvitation(APIView):
 
     @extend_schema(operation_id="people_invite", request=None, responses={201: LinkShape})
     @idempotent(secret="link")  # noqa: S106 - the name of a field
-    def post(self, request: Request, name: str) -> Response:
+    def post(self, request: PersonRequest, name: str) -> Response:
         """Make a link by which the person chooses a password, once. Links from before end."""
         _require_grantor(request)
         _require_sight(request)
@@ -200,7 +199,7 @@ class PersonRoles(APIView):
     bodied = frozenset({"DELETE"})
 
     @extend_schema(operation_id="roles_list", responses=HeldRoleShape(many=True))
-    def get(self, request: Request, name: str) -> Response:
+    def get(self, request: PersonRequest, name: str) -> Response:
         """Every role with the model that it is on."""
         _require_sight(request)
         held = selectors.person(name).memberships.select_related("model")
@@ -208,17 +207,17 @@ class PersonRoles(APIView):
 
     @extend_schema(operation_id="roles_grant", request=RoleChange, responses=PersonShape)
     @idempotent()
-    def post(self, request: Request, name: str) -> Response:
+    def post(self, request: PersonRequest, name: str) -> Response:
         """Grant a role, with grounds. Having it already is fine."""
         return self._change(request, name, people.grant)
 
     @extend_schema(operation_id="roles_revoke", request=RoleChange, responses=PersonShape)
     @idempotent()
-    def delete(self, request: Request, name: str) -> Response:
+    def delete(self, request: PersonRequest, name: str) -> Response:
         """Revoke a role, with grounds, in a body like that of a grant. Not having it is fine."""
         return self._change(request, name, people.revoke)
 
-    def _change(self, request: Request, name: str, deed: Any) -> Response:
+    def _change(self, request: PersonRequest, name: str, deed: Any) -> Response:
         _require_grantor(request)
         asked = body(RoleChange, request)
         model = selectors.model(asked["model"], request.user) if asked["model"] else None

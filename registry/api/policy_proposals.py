@@ -6,12 +6,11 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry import model_policy, selectors
-from registry.api.asking import Strict, body, query
+from registry.api.asking import PersonRequest, Strict, body, query
 from registry.api.idempotency import idempotent
 from registry.api.paging import PageQuery, page_of, paged
 from registry.api.permissions import LoggedIn, require_fresh_login
@@ -109,7 +108,7 @@ class PolicyProposals(APIView):
     @extend_schema(
         operation_id="policy_proposals_list", parameters=[PageQuery], responses=page_of(PolicyProposalLine)
     )
-    def get(self, request: Request, model: str) -> Response:
+    def get(self, request: PersonRequest, model: str) -> Response:
         """Newest first, decided ones too, each with who, when and why."""
         query(PageQuery, request)
         rows = selectors.policy_proposals(selectors.model(model, request.user, request.auth))
@@ -121,7 +120,7 @@ class PolicyProposals(APIView):
         responses={201: PolicyProposalShape},
     )
     @idempotent()
-    def post(self, request: Request, model: str) -> Response:
+    def post(self, request: PersonRequest, model: str) -> Response:
         """Ask for another policy, as an admin with a fresh log-in.
 
         409 where the policy has changed since it was read, or another change waits for a decision.
@@ -139,7 +138,7 @@ class PolicyProposal(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="policy_proposals_read", responses=PolicyProposalShape)
-    def get(self, request: Request, model: str, pk: int) -> Response:
+    def get(self, request: PersonRequest, model: str, pk: int) -> Response:
         """Both policies, what differs, who asked and decided, and what whoever asks may do."""
         return shown(_proposal(request, model, pk), request)
 
@@ -155,7 +154,7 @@ class PolicyActions(APIView):
         responses={200: PolicyProposalShape},
     )
     @idempotent()
-    def post(self, request: Request, model: str, pk: int, action: str) -> Response:
+    def post(self, request: PersonRequest, model: str, pk: int, action: str) -> Response:
         """`confirm` and `reject` are for an approver who did not propose it, `withdraw` for who did."""
         found = _proposal(request, model, pk)
         require_fresh_login(request)
@@ -164,11 +163,11 @@ class PolicyActions(APIView):
         return shown(decided, request)
 
 
-def _proposal(request: Request, model: str, pk: int) -> Any:
+def _proposal(request: PersonRequest, model: str, pk: int) -> Any:
     return selectors.policy_proposal(selectors.model(model, request.user, request.auth), pk)
 
 
-def shown(proposal: Any, request: Request, status: int = 200) -> Response:
+def shown(proposal: Any, request: PersonRequest, status: int = 200) -> Response:
     """The proposal as whoever asks may see it."""
     access = selectors.access(request.user, request.auth, proposal.model)
     answer = PolicyProposalShape(proposal, context={"access": access}).data

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry import selectors
-from registry.api.asking import body
+from registry.api.asking import PersonRequest, body
 from registry.api.idempotency import idempotent
 from registry.api.permissions import LoggedIn
 from registry.api.shapes import NewToken, NewTokenShape, TokenShape
@@ -22,14 +21,14 @@ class Tokens(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="tokens_list", responses=TokenShape(many=True))
-    def get(self, request: Request) -> Response:
+    def get(self, request: PersonRequest) -> Response:
         """All of them, revoked ones too; never their secrets."""
         own = selectors.tokens_of(request.user).select_related("owner")
         return Response(TokenShape(own, many=True).data)
 
     @extend_schema(operation_id="tokens_create", request=NewToken, responses={201: NewTokenShape})
     @idempotent(secret="token")  # noqa: S106 - the name of a field
-    def post(self, request: Request) -> Response:
+    def post(self, request: PersonRequest) -> Response:
         """Make a token. Its text is in this answer and nowhere else, ever."""
         if request.auth is not None:
             raise NotAllowed("A token does not make tokens: log in.")
@@ -54,7 +53,7 @@ class Token(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="tokens_revoke", responses={204: None})
-    def delete(self, request: Request, identifier: str) -> Response:
+    def delete(self, request: PersonRequest, identifier: str) -> Response:
         """Revoke it; scoring refuses it within a second. Twice is once."""
         if request.auth is not None and request.auth.identifier != identifier:
             raise NotAllowed("A token revokes only itself: log in.")

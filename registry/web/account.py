@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.forms.models import model_to_dict
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
@@ -19,7 +19,7 @@ from registry.services import accounts, wishes
 from registry.web import freshness
 from registry.web.drafts import Written
 from registry.web.forms import PasswordTries
-from registry.web.pages import action, form_page
+from registry.web.pages import PersonRequest, action, form_page
 
 
 class PasswordForm(PasswordTries):
@@ -58,12 +58,12 @@ class WishesForm(forms.Form):
     returned = forms.BooleanField(required=False, label="A model that I registered went back")
 
 
-def _written(request: HttpRequest, **_: Any) -> Written:
+def _written(request: PersonRequest, **_: Any) -> Written:
     return Written(reverse("account"))
 
 
 @form_page(_written)
-def account(request: HttpRequest) -> HttpResponseBase:
+def account(request: PersonRequest) -> HttpResponseBase:
     """What one may change oneself."""
     if request.method == "GET":
         return _show(request, PasswordForm(request))
@@ -85,7 +85,7 @@ def account(request: HttpRequest) -> HttpResponseBase:
 
 
 @action(_written)
-def choose_mail(request: HttpRequest) -> HttpResponseBase:
+def choose_mail(request: PersonRequest) -> HttpResponseBase:
     """What one is mailed from now on."""
     form = WishesForm(request.POST)
     form.full_clean()
@@ -95,7 +95,7 @@ def choose_mail(request: HttpRequest) -> HttpResponseBase:
 
 
 @action(_written)
-def end_session(request: HttpRequest, identifier: str) -> HttpResponseBase:
+def end_session(request: PersonRequest, identifier: str) -> HttpResponseBase:
     """Log out one browser."""
     accounts.end_session(request.user, identifier)
     messages.info(request, "That browser is logged out.")
@@ -103,14 +103,14 @@ def end_session(request: HttpRequest, identifier: str) -> HttpResponseBase:
 
 
 @action(_written)
-def end_others(request: HttpRequest) -> HttpResponseBase:
+def end_others(request: PersonRequest) -> HttpResponseBase:
     """Log out every browser but this one."""
     ended = accounts.end_other_sessions(request.user, request.session.session_key or "")
     messages.info(request, f"{ended} other {'browser is' if ended == 1 else 'browsers are'} logged out.")
     return redirect("account")
 
 
-def _show(request: HttpRequest, form: PasswordForm, status: int = 200) -> HttpResponse:
+def _show(request: PersonRequest, form: PasswordForm, status: int = 200) -> HttpResponse:
     context = {
         "form": form,
         "wishes": WishesForm(initial=model_to_dict(notices.wishes(request.user))),

@@ -8,14 +8,14 @@ from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import render
 
 from registry import events, log_words, logbook, policies, selectors
 from registry.errors import NotAllowed
 from registry.keyset import Order, keyset
 from registry.web.exporting import csv_line, download, neutral
-from registry.web.pages import page
+from registry.web.pages import PersonRequest, page
 
 PAGE_SIZE = 50
 COLUMNS = ("seq", "at", "kind", "subject", "model", "actor", "facts", "previous", "digest")
@@ -46,7 +46,7 @@ class AuditFilter(forms.Form):
     seq = forms.IntegerField(required=False, label="Number", min_value=1)
 
 
-def listed(request: HttpRequest) -> dict[str, Any]:
+def listed(request: PersonRequest) -> dict[str, Any]:
     """What the page shows of the log: events, newest first, filtered by the address's query."""
     form, found = _filtered(request)
     rows = keyset(found, Order("seq", descending=True), request.GET.get("cursor", ""), PAGE_SIZE)
@@ -65,16 +65,16 @@ def listed(request: HttpRequest) -> dict[str, Any]:
 
 
 @page
-def verify(request: HttpRequest) -> HttpResponseBase:
+def verify(request: PersonRequest) -> HttpResponseBase:
     """Walk the whole chain now and say what was found; a fragment for htmx, else a page of its own."""
     if not _may_read_all(request):
         raise NotAllowed("Verifying the whole log needs the role auditor or admin on all models.")
-    template = "registry/_chain.html" if request.htmx else "registry/chain.html"  # type: ignore[attr-defined]
+    template = "registry/_chain.html" if request.htmx else "registry/chain.html"
     return render(request, template, {"report": events.verify(), "not_covered": events.NOT_COVERED})
 
 
 @page
-def export(request: HttpRequest) -> HttpResponseBase:
+def export(request: PersonRequest) -> HttpResponseBase:
     """The filtered events as CSV (formulas neutralised) or JSON Lines (with the hashed bytes)."""
     _, found = _filtered(request)
     rows = found.order_by("seq").iterator(chunk_size=1000)
@@ -104,11 +104,11 @@ def json_lines(rows: Iterable[Any]) -> Iterator[str]:
         yield json.dumps(line, ensure_ascii=False) + "\n"
 
 
-def _may_read_all(request: HttpRequest) -> bool:
+def _may_read_all(request: PersonRequest) -> bool:
     return not policies.refuse_log(selectors.installation_access(request.user))
 
 
-def _filtered(request: HttpRequest) -> tuple[AuditFilter, QuerySet[Any]]:
+def _filtered(request: PersonRequest) -> tuple[AuditFilter, QuerySet[Any]]:
     form = AuditFilter(request.GET)
     form.is_valid()
     wanted = dict(form.cleaned_data)

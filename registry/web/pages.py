@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -16,6 +16,11 @@ from registry.errors import DomainError, NotAllowed, NotFound
 from registry.web.drafts import Reader, Written
 from registry.web.forms import LogInForm
 
+if TYPE_CHECKING:
+    from django_htmx.middleware import HtmxDetails
+
+    from registry.models import Person
+
 View = Callable[..., HttpResponseBase]
 OUR_TROUBLE = {
     "damaged_artifact": 500,
@@ -25,6 +30,13 @@ OUR_TROUBLE = {
     "store_full": 507,
 }
 """Refusals that are no fault of whoever asks, by the status that says so."""
+
+
+class PersonRequest(HttpRequest):
+    """What a view gets once `page`, `action` or `form_page` has let somebody in. For types alone."""
+
+    user: Person
+    htmx: HtmxDetails
 
 
 def page(view: View) -> View:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
@@ -19,7 +19,7 @@ from registry.services.erasure import erase_words
 from registry.transactions import write
 from registry.web import drafts, freshness
 from registry.web.drafts import Written
-from registry.web.pages import action, page
+from registry.web.pages import PersonRequest, action, page
 
 PAGE_SIZE = 50
 DEEDS: dict[str, Callable[..., None]] = {"grant": people.grant, "revoke": people.revoke}
@@ -41,25 +41,25 @@ class AccountForm(forms.Form):
 
 
 @page
-def everybody(request: HttpRequest) -> HttpResponseBase:
+def everybody(request: PersonRequest) -> HttpResponseBase:
     """All accounts."""
     _require_sight(request)
     return _list(request, AccountForm(drafts.take(request, request.path) or None))
 
 
 @page
-def person(request: HttpRequest, name: str) -> HttpResponseBase:
+def person(request: PersonRequest, name: str) -> HttpResponseBase:
     """One account and its roles."""
     _require_sight(request)
     return _one(request, name, drafts.take(request, request.path))
 
 
-def _made(request: HttpRequest) -> Written:
+def _made(request: PersonRequest) -> Written:
     return Written(reverse("people"), {key: request.POST.get(key, "") for key in ("name", "email")})
 
 
 @action(_made)
-def make(request: HttpRequest) -> HttpResponseBase:
+def make(request: PersonRequest) -> HttpResponseBase:
     """A new account; its link is in the answer and nowhere else."""
     if not freshness.is_fresh(request):
         return freshness.ask_again(request, _made(request))
@@ -81,7 +81,7 @@ def make(request: HttpRequest) -> HttpResponseBase:
 
 
 @action(lambda request, name: Written(reverse("person", args=[name])))
-def link(request: HttpRequest, name: str) -> HttpResponseBase:
+def link(request: PersonRequest, name: str) -> HttpResponseBase:
     """Another link for who lost the password, or let the first one lapse."""
     if not freshness.is_fresh(request):
         return freshness.ask_again(request, Written(reverse("person", args=[name])))
@@ -89,25 +89,25 @@ def link(request: HttpRequest, name: str) -> HttpResponseBase:
     return _linked(request, selectors.person(name))
 
 
-def _linked(request: HttpRequest, found: Any) -> HttpResponse:
+def _linked(request: PersonRequest, found: Any) -> HttpResponse:
     text = invitations.invite(found, by=request.user)
     response = _one(request, found.username, {}, link=welcome_address(request, text))
     response["Cache-Control"] = "no-store"
     return response
 
 
-def welcome_address(request: HttpRequest, text: str) -> str:
+def welcome_address(request: PersonRequest, text: str) -> str:
     """Where the link leads, as the person will follow it."""
     return request.build_absolute_uri(reverse("welcome", args=[text]))
 
 
-def _changed(request: HttpRequest, name: str, verb: str) -> Written:
+def _changed(request: PersonRequest, name: str, verb: str) -> Written:
     words = {key: request.POST.get(key, "") for key in ("role", "model", "grounds")}
     return Written(reverse("person", args=[name]), words | {"verb": verb})
 
 
 @action(_changed)
-def change(request: HttpRequest, name: str, verb: str) -> HttpResponseBase:
+def change(request: PersonRequest, name: str, verb: str) -> HttpResponseBase:
     """Grant a role, or revoke one."""
     written = _changed(request, name, verb)
     if not freshness.is_fresh(request):
@@ -129,34 +129,34 @@ def change(request: HttpRequest, name: str, verb: str) -> HttpResponseBase:
     return redirect("person", name=name)
 
 
-def _ended(request: HttpRequest, name: str, verb: str = "erase") -> Written:
+def _ended(request: PersonRequest, name: str, verb: str = "erase") -> Written:
     return Written(reverse("person", args=[name]), {"grounds": request.POST.get("grounds", ""), "verb": verb})
 
 
 @action(_ended)
-def standing(request: HttpRequest, name: str, verb: str) -> HttpResponseBase:
+def standing(request: PersonRequest, name: str, verb: str) -> HttpResponseBase:
     """Take an account out of use, or put it into use again."""
     return _confirmed(request, name, verb, lambda found, why: _stand(request, found, verb, why))
 
 
-def _stand(request: HttpRequest, found: Any, verb: str, why: str) -> str:
+def _stand(request: PersonRequest, found: Any, verb: str, why: str) -> str:
     STANDING[verb](found, by=request.user, why=why)
     return TOLD[verb]
 
 
 @action(_ended)
-def erase(request: HttpRequest, name: str) -> HttpResponseBase:
+def erase(request: PersonRequest, name: str) -> HttpResponseBase:
     """Erase what the person wrote as grounds, for good."""
     return _confirmed(request, name, "erase", lambda found, why: _erased(request, found, why))
 
 
-def _erased(request: HttpRequest, found: Any, why: str) -> str:
+def _erased(request: PersonRequest, found: Any, why: str) -> str:
     count = erase_words(found, grounds=why, by=request.user)
     return f"{count} {'text is' if count == 1 else 'texts are'} erased. The log says so, and its chain holds."
 
 
 def _confirmed(
-    request: HttpRequest, name: str, verb: str, deed: Callable[[Any, str], str]
+    request: PersonRequest, name: str, verb: str, deed: Callable[[Any, str], str]
 ) -> HttpResponseBase:
     """What cannot be undone wants a fresh password, the name typed, and grounds."""
     if not freshness.is_fresh(request):
@@ -173,12 +173,12 @@ def _confirmed(
     return redirect("person", name=name)
 
 
-def _require_sight(request: HttpRequest) -> None:
+def _require_sight(request: PersonRequest) -> None:
     if reason := policies.refuse_people(selectors.installation_access(request.user)):
         raise NotAllowed(reason)
 
 
-def _list(request: HttpRequest, form: AccountForm, status: int = 200) -> HttpResponse:
+def _list(request: PersonRequest, form: AccountForm, status: int = 200) -> HttpResponse:
     found = selectors.people(request.GET.get("search", "").strip())
     part = keyset(found, Order("username"), request.GET.get("cursor", ""), PAGE_SIZE)
     context = {"people": part.rows, "page": part, "count": found.count(), "form": form, **_may(request)}
@@ -186,7 +186,7 @@ def _list(request: HttpRequest, form: AccountForm, status: int = 200) -> HttpRes
 
 
 def _one(
-    request: HttpRequest, name: str, draft: dict[str, str], *, status: int = 200, **more: Any
+    request: PersonRequest, name: str, draft: dict[str, str], *, status: int = 200, **more: Any
 ) -> HttpResponse:
     found = selectors.person(name, gone_too=True)
     context = {
@@ -202,6 +202,6 @@ def _one(
     return render(request, "registry/person.html", context, status=status)
 
 
-def _may(request: HttpRequest) -> dict[str, str]:
+def _may(request: PersonRequest) -> dict[str, str]:
     asker = selectors.installation_access(request.user)
     return {"grant_refusal": policies.refuse_grant(asker), "erase_refusal": policies.refuse_erasure(asker)}

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.forms.utils import flatatt
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -21,7 +21,7 @@ from registry.policies import carried
 from registry.services.tokens import create_token, revoke_token
 from registry.web import drafts
 from registry.web.drafts import Written
-from registry.web.pages import action, form_page
+from registry.web.pages import PersonRequest, action, form_page
 
 SCOPES = [
     ("upload", "upload: register versions and their files"),
@@ -97,12 +97,12 @@ class TokenForm(forms.Form):
         return timezone.now() + timedelta(days=int(days)) if days else None
 
 
-def _asked(request: HttpRequest) -> Written:
+def _asked(request: PersonRequest) -> Written:
     return Written(reverse("tokens"), {"form": drafts.whole_form(request)})
 
 
 @form_page(_asked)
-def tokens(request: HttpRequest) -> HttpResponse:
+def tokens(request: PersonRequest) -> HttpResponse:
     """The list of one's tokens and the form for a new one; the answer to the form holds the secret once."""
     if request.method == "GET":
         draft = drafts.take(request, request.path)
@@ -127,13 +127,13 @@ def tokens(request: HttpRequest) -> HttpResponse:
 
 
 @action(lambda request, pk: Written(reverse("tokens")))
-def revoke(request: HttpRequest, pk: int) -> HttpResponseBase:
+def revoke(request: PersonRequest, pk: int) -> HttpResponseBase:
     """End a token now."""
     token = revoke_token(selectors.token_of(request.user, pk), by=request.user)
     messages.info(request, f"Token “{token.name}” is revoked. Nodes stop taking it within a second.")
     return redirect("tokens")
 
 
-def _show(request: HttpRequest, form: TokenForm, status: int = 200, **more: Any) -> HttpResponse:
+def _show(request: PersonRequest, form: TokenForm, status: int = 200, **more: Any) -> HttpResponse:
     context = {"form": form, "tokens": selectors.tokens_of(request.user), "now": timezone.now(), **more}
     return render(request, "registry/tokens.html", context, status=status)

@@ -69,7 +69,7 @@ class SliceShape(FiguresShape):
     """The metric of both where `name` is `label`; null where one has no such slice."""
 
     name = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
 
 
 class PairedShape(serializers.Serializer[Any]):

@@ -8,12 +8,11 @@ from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry import policies, selectors
-from registry.api.asking import query
+from registry.api.asking import PersonRequest, query
 from registry.api.permissions import LoggedIn
 from registry.errors import BadInput, NotAllowed, NotFound
 from registry.web.exporting import download
@@ -28,7 +27,7 @@ class Comparison(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="versions_compare", responses=ComparisonShape)
-    def get(self, request: Request, model: str, number: int, base: int) -> Response:
+    def get(self, request: PersonRequest, model: str, number: int, base: int) -> Response:
         """Version `number` held against version `base`: a verdict, the metric with the paired difference,
         benchmarks, slices, the signature, how many answers differ, and every fact that does. It is what the
         comparison page shows."""
@@ -42,7 +41,7 @@ class Answers(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="versions_compare_rows", parameters=[RowsQuery], responses=RowsShape)
-    def get(self, request: Request, model: str, number: int, base: int) -> Response:
+    def get(self, request: PersonRequest, model: str, number: int, base: int) -> Response:
         """Rows of the confidence set with inputs, both answers and the truth, as far as proofs kept them.
         `only` narrows them to those that one version alone gets right; `order` sorts them by the size of the
         change or by row. `how` says how rows were matched, `why_not` why there are none to show."""
@@ -80,7 +79,7 @@ class EveryAnswer(APIView):
         parameters=[EveryRowQuery],
         responses={(200, Lines.media_type): OpenApiTypes.STR},
     )
-    def get(self, request: Request, model: str, number: int, base: int) -> StreamingHttpResponse:
+    def get(self, request: PersonRequest, model: str, number: int, base: int) -> StreamingHttpResponse:
         """The same rows in the same order as page by page, each a line of JSON, as they are read. 404 with
         the reason where no answers of both are kept."""
         asked = query(EveryRowQuery, request)
@@ -92,7 +91,7 @@ class EveryAnswer(APIView):
         return download(lines, Lines.media_type, f"{model}-{base}-{number}-answers.ndjson")
 
 
-def _readable(request: Request, model: str, number: int, base: int) -> tuple[Any, Any]:
+def _readable(request: PersonRequest, model: str, number: int, base: int) -> tuple[Any, Any]:
     """Both versions, for who may read the rows of a held-out set."""
     of = selectors.model(model, request.user, request.auth)
     if reason := policies.refuse_download(selectors.access(request.user, request.auth, of)):
@@ -100,6 +99,6 @@ def _readable(request: Request, model: str, number: int, base: int) -> tuple[Any
     return _two(request, model, number, base)
 
 
-def _two(request: Request, model: str, number: int, base: int) -> tuple[Any, Any]:
+def _two(request: PersonRequest, model: str, number: int, base: int) -> tuple[Any, Any]:
     of = selectors.model(model, request.user, request.auth)
     return selectors.version(of, base), selectors.version(of, number)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry import selectors as registry_selectors
-from registry.api.asking import query
+from registry.api.asking import PersonRequest, query
 from registry.api.permissions import LoggedIn
 from releases import selectors
 from releases.api.shapes import MomentQuery, StandingShape, standing
@@ -22,7 +21,7 @@ class Standing(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="environments_read", parameters=[MomentQuery], responses=StandingShape)
-    def get(self, request: Request, environment: str, model: str) -> Response:
+    def get(self, request: PersonRequest, environment: str, model: str) -> Response:
         """What is live now or was live `at` a time: which versions, at what share, since when, by whom."""
         asked = query(MomentQuery, request)
         of = registry_selectors.model(model, request.user, request.auth)

@@ -7,12 +7,11 @@ from typing import Any
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry import selectors
-from registry.api.asking import actor_of
+from registry.api.asking import PersonRequest, actor_of
 from registry.api.idempotency import idempotent
 from registry.api.permissions import LoggedIn
 from registry.errors import NotAllowed
@@ -32,7 +31,7 @@ class ModelFeedback(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="models_feedback", responses=FeedbackCounts)
-    def get(self, request: Request, model: str) -> Response:
+    def get(self, request: PersonRequest, model: str) -> Response:
         """Rewards, labels and the mean reward per version, each answer counted once."""
         of = selectors.model(model, request.user, request.auth)
         counts = release_selectors.feedback_by_version(of)
@@ -50,7 +49,7 @@ class Feedback(APIView):
         responses=FeedbackStatus(many=True),
     )
     @idempotent()
-    def post(self, request: Request) -> Response:
+    def post(self, request: PersonRequest) -> Response:
         """One item or a list of at most 1,000. Each counts once, however often it is sent."""
         if request.auth is not None and "feedback" not in request.auth.scopes:
             raise NotAllowed("This token lacks the scope feedback.")
@@ -70,7 +69,7 @@ def _items(data: Any) -> list[dict[str, Any]]:
     return listed
 
 
-def _judged(items: list[dict[str, Any]], request: Request) -> list[Judged]:
+def _judged(items: list[dict[str, Any]], request: PersonRequest) -> list[Judged]:
     """Items about models that are not the asker's are unknown to him, whatever they are to us."""
     own = selectors.models_for(request.user, request.auth, {"feedback"}).values_list("name", flat=True)
     tags = {request_ids.model_tag(name) for name in own}

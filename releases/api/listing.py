@@ -6,11 +6,10 @@ from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from registry.api.asking import body, query
+from registry.api.asking import PersonRequest, body, query
 from registry.api.catalog import etag
 from registry.api.idempotency import idempotent
 from registry.api.paging import page_of, paged
@@ -22,14 +21,14 @@ from releases.api.listed import TOTALS, ListedModel, ListQuery, ModelsQuery, Rel
 from releases.api.shapes import ReleaseLine
 
 
-def asked(shape: type[ListQuery], request: Request, orders: lists.Orders) -> tuple[dict[str, Any], Any]:
+def asked(shape: type[ListQuery], request: PersonRequest, orders: lists.Orders) -> tuple[dict[str, Any], Any]:
     """What the list is narrowed to, and its order."""
     found = query(shape, request)
     order = orders[found.pop("sort")][1] if "sort" in found else lists.usual(orders)
     return {name: value for name, value in found.items() if name not in ("page", "page_size")}, order
 
 
-def counted(request: Request, rows: QuerySet[Any, Any], shape: type[Any], order: Any) -> Response:
+def counted(request: PersonRequest, rows: QuerySet[Any, Any], shape: type[Any], order: Any) -> Response:
     """One page of the list, and how many rows there are in all."""
     total = lists.count(rows)
     return paged(request, rows, shape, order=order, total=total.number, at_least=total.more)
@@ -43,7 +42,7 @@ class Models(APIView):
     @extend_schema(
         operation_id="models_list", parameters=[ModelsQuery], responses=page_of(ListedModel, **TOTALS)
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: PersonRequest) -> Response:
         """By name as people read it, unless `sort` says otherwise."""
         wanted, order = asked(ModelsQuery, request, lists.MODEL_ORDERS)
         found = lists.models(request.user, lists.ModelsWanted(**wanted), request.auth)
@@ -51,7 +50,7 @@ class Models(APIView):
 
     @extend_schema(operation_id="models_create", request=NewModel, responses={201: ModelShape})
     @idempotent()
-    def post(self, request: Request) -> Response:
+    def post(self, request: PersonRequest) -> Response:
         """Register a model; whoever does becomes its contributor."""
         made = models.create_model(by=request.user, token=request.auth, **body(NewModel, request))
         shown = ModelShape(made).data
@@ -66,7 +65,7 @@ class Releases(APIView):
     @extend_schema(
         operation_id="all_releases_list", parameters=[ReleasesQuery], responses=page_of(ReleaseLine, **TOTALS)
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: PersonRequest) -> Response:
         """Newest first, unless `sort` says otherwise."""
         wanted, order = asked(ReleasesQuery, request, lists.RELEASE_ORDERS)
         opened_by = request.user if wanted.pop("mine") else None

@@ -29,7 +29,7 @@ class FiguresShape(serializers.Serializer[Any]):
 
     requests = serializers.IntegerField()
     rows = serializers.IntegerField()
-    errors = serializers.IntegerField()
+    errors = serializers.IntegerField()  # type: ignore[assignment]
     error_rate = serializers.FloatField(allow_null=True)
     codes = serializers.DictField(child=serializers.IntegerField(), help_text="Errors by code.")
     p50_ms = serializers.FloatField(allow_null=True)

@@ -8,12 +8,11 @@ from typing import Any
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry import selectors as registry_selectors
-from registry.api.asking import query
+from registry.api.asking import PersonRequest, query
 from registry.api.paging import PageQuery, page_of, paged
 from registry.api.permissions import LoggedIn
 from registry.errors import NotAllowed
@@ -29,7 +28,7 @@ class Nodes(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="nodes_list", responses=NodesShape)
-    def get(self, request: Request, environment: str) -> Response:
+    def get(self, request: PersonRequest, environment: str) -> Response:
         """Every node that has spoken lately: state, plan in force against the one wanted, versions of the
         models that you may see, workers, traffic of the last hour. `problem` says so where none can be
         asked for; nodes go on answering all the same."""
@@ -45,7 +44,7 @@ class Traffic(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="models_traffic", parameters=[TrafficQuery], responses=TrafficShape)
-    def get(self, request: Request, model: str) -> Response:
+    def get(self, request: PersonRequest, model: str) -> Response:
         """Requests, errors and latency of each arm of each version in the last `minutes` (60). Our own
         calls at verification are left out."""
         asked = query(TrafficQuery, request)
@@ -68,7 +67,7 @@ class Predictions(APIView):
     @extend_schema(
         operation_id="predictions_list", parameters=[PageQuery], responses=page_of(PredictionSegmentShape)
     )
-    def get(self, request: Request, model: str) -> Response:
+    def get(self, request: PersonRequest, model: str) -> Response:
         """Archives of logged answers, the newest first: NPZ files without pickle. What is sensitive is
         not in them, or hashed."""
         of = _readable(request, model)
@@ -84,7 +83,7 @@ class PredictionSegment(APIView):
         operation_id="predictions_download",
         responses={(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)},
     )
-    def get(self, request: Request, model: str, digest: str) -> FileResponse:
+    def get(self, request: PersonRequest, model: str, digest: str) -> FileResponse:
         """The bytes, always as an attachment; the `ETag` is their SHA-256."""
         file = predictions.open_segment(_readable(request, model), digest)
         response = FileResponse(
@@ -97,7 +96,7 @@ class PredictionSegment(APIView):
         return response
 
 
-def _readable(request: Request, model: str) -> Any:
+def _readable(request: PersonRequest, model: str) -> Any:
     of = registry_selectors.model(model, request.user, request.auth)
     if reason := policies.refuse_predictions(registry_selectors.access(request.user, request.auth, of)):
         raise NotAllowed(reason)

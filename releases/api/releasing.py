@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry import selectors as registry_selectors
-from registry.api.asking import body, query
+from registry.api.asking import PersonRequest, body, query
 from registry.api.idempotency import idempotent
 from registry.api.paging import PageQuery, page_of, paged
 from registry.api.permissions import LoggedIn, require_fresh_login
@@ -28,7 +27,7 @@ from releases.lifecycle import State
 from releases.services import opening, reviews
 
 
-def shown(release: Any, request: Request, status: int = 200) -> Response:
+def shown(release: Any, request: PersonRequest, status: int = 200) -> Response:
     """The release as whoever asks may see it, read again so that nothing in it is old."""
     fresh = selectors.release(release.pk, request.user, request.auth)
     access = registry_selectors.access(request.user, request.auth, fresh.model)
@@ -41,12 +40,12 @@ class VersionReleases(APIView):
 
     permission_classes = [LoggedIn]
 
-    def _version(self, request: Request, model: str, number: int) -> Any:
+    def _version(self, request: PersonRequest, model: str, number: int) -> Any:
         of = registry_selectors.model(model, request.user, request.auth)
         return registry_selectors.version(of, number)
 
     @extend_schema(operation_id="releases_list", parameters=[PageQuery], responses=page_of(ReleaseLine))
-    def get(self, request: Request, model: str, number: int) -> Response:
+    def get(self, request: PersonRequest, model: str, number: int) -> Response:
         """Newest first."""
         query(PageQuery, request)
         rows = selectors.lines_of_version(self._version(request, model, number))
@@ -54,7 +53,7 @@ class VersionReleases(APIView):
 
     @extend_schema(operation_id="releases_create", request=NewRelease, responses={201: ReleaseShape})
     @idempotent()
-    def post(self, request: Request, model: str, number: int) -> Response:
+    def post(self, request: PersonRequest, model: str, number: int) -> Response:
         """Open a release and, unless `submit` is false, hand it to the gates."""
         release = opening.open_release(
             self._version(request, model, number),
@@ -71,7 +70,7 @@ class Release(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="releases_read", responses=ReleaseShape)
-    def get(self, request: Request, pk: int) -> Response:
+    def get(self, request: PersonRequest, pk: int) -> Response:
         """State, gates with evidence, reviews, what may be done, the rollout, the timeline."""
         return shown(selectors.release(pk, request.user, request.auth), request)
 
@@ -82,7 +81,7 @@ class Returns(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="returns_list", responses=ReturnsShape)
-    def get(self, request: Request, pk: int) -> Response:
+    def get(self, request: PersonRequest, pk: int) -> Response:
         """What was live here before and what is approved, the newest first; none for what is not live."""
         release = selectors.release(pk, request.user, request.auth)
         live = release.state == State.LIVE
@@ -98,7 +97,7 @@ class Reviews(APIView):
 
     @extend_schema(operation_id="reviews_create", request=NewReview, responses={201: ReleaseShape})
     @idempotent()
-    def post(self, request: Request, pk: int) -> Response:
+    def post(self, request: PersonRequest, pk: int) -> Response:
         """Sign one slot, with grounds in words. The last approval approves the release."""
         require_fresh_login(request)
         release = selectors.release(pk, request.user, request.auth)
@@ -117,7 +116,7 @@ class Actions(APIView):
         responses={200: ReleaseShape},
     )
     @idempotent()
-    def post(self, request: Request, pk: int, action: str) -> Response:
+    def post(self, request: PersonRequest, pk: int, action: str) -> Response:
         """200 with the release, 409 where the lifecycle has no such step now, 403 where policy says no."""
         release = selectors.release(pk, request.user, request.auth)
         row = actions.named(action)

@@ -288,7 +288,7 @@ class FeedbackItem(Strict):
     reward = serializers.FloatField(
         required=False, allow_null=True, min_value=-MOST_REWARD, max_value=MOST_REWARD
     )
-    label = FeedbackValue(required=False, allow_null=True)
+    label = FeedbackValue(required=False, allow_null=True)  # type: ignore[assignment]
 
 
 class FeedbackStatus(serializers.Serializer[Any]):

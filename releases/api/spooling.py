@@ -98,7 +98,7 @@ class SpoolingParser(BaseParser):
 
     media_type = "multipart/form-data"
 
-    def parse(
+    def parse(  # type: ignore[override]  # the library knows mappings alone
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Upload:
         """Raises TooLarge, BadInput for a part, ParseError where the body ends early, StoreFull."""
@@ -110,7 +110,7 @@ class SpoolingParser(BaseParser):
         spool = Spool(context["view"].spool_folder(), settings.UPLOAD_LIMIT_BYTES)
         counted = _Counted(stream, settings.UPLOAD_LIMIT_BYTES)
         try:
-            fields, _ = MultiPartParser(request.META, counted, [spool], "utf-8").parse()
+            fields, _ = MultiPartParser(request.META, counted, [spool], "utf-8").parse()  # type: ignore[arg-type]
         except MultiPartParserError as error:
             raise ParseError(f"This is not multipart/form-data: {error}") from error
         finally:

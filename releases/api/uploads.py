@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry import selectors
+from registry.api.asking import PersonRequest
 from registry.api.authentication import BearerToken, HeaderSession
 from registry.api.idempotency import idempotent
 from registry.api.paging import page_of
@@ -42,7 +42,7 @@ class Versions(SpoolFolder, APIView):
     refusals = {"POST": (503, 507)}
     inspects = True
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: PersonRequest, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
         """Refuse who may not upload before a byte of the body is read."""
         super().initial(request, *args, **kwargs)
         self.model = selectors.model(kwargs["model"], request.user, request.auth)
@@ -52,7 +52,7 @@ class Versions(SpoolFolder, APIView):
     @extend_schema(
         operation_id="versions_list", parameters=[VersionsQuery], responses=page_of(ListedVersion, **TOTALS)
     )
-    def get(self, request: Request, model: str) -> Response:
+    def get(self, request: PersonRequest, model: str) -> Response:
         """Newest first, unless `sort` says otherwise."""
         wanted, order = asked(VersionsQuery, request, lists.VERSION_ORDERS)
         found = lists.versions(self.model, lists.VersionsWanted(**wanted, falling=order.descending))
@@ -64,7 +64,7 @@ class Versions(SpoolFolder, APIView):
         responses={201: UploadedShape, 200: UploadedShape},
     )
     @idempotent(reserved=True)
-    def post(self, request: Request, model: str) -> Response:
+    def post(self, request: PersonRequest, model: str) -> Response:
         """Part `manifest` (model.yaml or JSON) and one part per file, named by its key under `files`;
         files of weights beside the graph are `weights`, `weights_2` and so on.
 

@@ -14,11 +14,10 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.http import HttpRequest, HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from registry.api.asking import query
+from registry.api.asking import PersonRequest, query
 from registry.api.permissions import LoggedIn
 from releases import selectors
 from releases.api.shapes import GateShape, GatesShape, WaitQuery
@@ -33,7 +32,7 @@ class Gates(APIView):
     permission_classes = [LoggedIn]
 
     @extend_schema(operation_id="gates_read", parameters=[WaitQuery], responses=GatesShape)
-    def get(self, request: Request, pk: int) -> Response:
+    def get(self, request: PersonRequest, pk: int) -> Response:
         """With `wait`, answers when something differs from `seen`; without `seen`, when all is proven."""
         asked = query(WaitQuery, request)
         release = selectors.release(pk, request.user, request.auth)

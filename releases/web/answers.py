@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from registry.charts.numbers import figure
 from registry.errors import NotFound
 from registry.web.exporting import csv_line, download, neutral
-from registry.web.pages import page
+from registry.web.pages import PersonRequest, page
 from releases.comparing import kept, telling
 from releases.comparing.rows import Cursor, Only, Order, Page, Row
 from releases.comparing.rows import each as each_row
@@ -78,7 +78,7 @@ class Answers:
 
 
 @page
-def rows(request: HttpRequest, name: str) -> HttpResponseBase:
+def rows(request: PersonRequest, name: str) -> HttpResponseBase:
     """`?base=2&head=3`, `only` and `order`; `cursor` is where the page beside it ended."""
     base, head, release = _asked(request, name)
     only, order = _one_of(Only, request.GET.get("only")), _one_of(Order, request.GET.get("order"))
@@ -103,7 +103,7 @@ def rows(request: HttpRequest, name: str) -> HttpResponseBase:
 
 
 @page
-def file(request: HttpRequest, name: str, form: str) -> HttpResponseBase:
+def file(request: PersonRequest, name: str, form: str) -> HttpResponseBase:
     """All rows of one kind in the order that is shown, as CSV or NDJSON."""
     if form not in FORMS:
         raise Http404
@@ -133,7 +133,7 @@ def _neighbours(of: Page | None) -> dict[str, str]:
     return {way: str(cursor) for way, cursor in both.items() if cursor}
 
 
-def _asked(request: HttpRequest, name: str) -> tuple[Any, Any, int | None]:
+def _asked(request: PersonRequest, name: str) -> tuple[Any, Any, int | None]:
     base, head = two(request, name)
     release = request.GET.get("release", "")
     return base, head, int(release) if release.isdecimal() and len(release) < 19 else None

@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import render
 
 from registry import log_words
 from registry import selectors as registry_selectors
 from registry.errors import NotFound
 from registry.web import audit as log
-from registry.web.pages import page
+from registry.web.pages import PersonRequest, page
 from releases import selectors
 from releases.web import sentences
 
@@ -53,7 +53,7 @@ class Then:
 
 
 @page
-def audit(request: HttpRequest) -> HttpResponseBase:
+def audit(request: PersonRequest) -> HttpResponseBase:
     """The page; a wish that cannot be is told beside its field."""
     context = log.listed(request)
     lines = _lines(context["page"].rows)

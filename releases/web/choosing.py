@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest
-
 from registry import selectors as registry_selectors
 from registry.errors import NotFound
+from registry.web.pages import PersonRequest
 from releases import selectors
 
 
-def two(request: HttpRequest, name: str) -> tuple[Any, Any]:
+def two(request: PersonRequest, name: str) -> tuple[Any, Any]:
     """`?base=1&head=2`: without them the newest version beside the live one. Raises NotFound."""
     model = registry_selectors.model(name, request.user)
     head = _named(model, request.GET.get("head", "")) or _newest(model)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import render
 
 from registry import selectors as registry_selectors
-from registry.web.pages import page
+from registry.web.pages import PersonRequest, page
 from releases.comparing import comparison, versions
 from releases.web import answers
 from releases.web.choosing import two
@@ -15,7 +15,7 @@ SUGGESTED = 50
 
 
 @page
-def compare(request: HttpRequest, name: str) -> HttpResponseBase:
+def compare(request: PersonRequest, name: str) -> HttpResponseBase:
     """`?base=1&head=2`, each by number, alias or identity; `show=all` shows all facts."""
     base, head = two(request, name)
     found = comparison.compare(base, head)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
 from registry.selectors import access
 from registry.web import drafts
-from registry.web.pages import page
+from registry.web.pages import PersonRequest, page
 from releases import actions, evidence, returns, selectors
 from releases.lifecycle import Action, State
 from releases.returns import Return
@@ -65,7 +65,7 @@ def way_back(release: Any) -> WayBack | None:
 
 
 @page
-def choose(request: HttpRequest, pk: int) -> HttpResponseBase:
+def choose(request: PersonRequest, pk: int) -> HttpResponseBase:
     """All that was live here before and what is approved, with a form for those who may roll back."""
     found = selectors.release(pk, request.user)
     row = actions.named(Action.ROLL_BACK)

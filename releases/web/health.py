@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import render
 
 from registry import events, notices, places, sandbox, selectors
 from registry.services.installation import installation_name
 from registry.stores import artifact_store
-from registry.web.pages import page
+from registry.web.pages import PersonRequest, page
 from releases import dataplane, fleet
 from releases import selectors as release_selectors
 from scoring.runtime import locales
@@ -39,7 +39,7 @@ class Check:
 
 
 @page
-def health(request: HttpRequest) -> HttpResponseBase:
+def health(request: PersonRequest) -> HttpResponseBase:
     """The whole page, or for htmx the part that refreshes."""
     visible = frozenset(selectors.visible_models(request.user).values_list("name", flat=True))
     nodes = fleet.known(list(release_selectors.environments()), visible).nodes
@@ -53,7 +53,7 @@ def health(request: HttpRequest) -> HttpResponseBase:
         "titles": selectors.titles(model.name for node in nodes for model in node.models),
         "queues": sorted(selectors.queue_lengths().items()),
     }
-    template = "releases/_health.html" if request.htmx else "releases/health.html"  # type: ignore[attr-defined]
+    template = "releases/_health.html" if request.htmx else "releases/health.html"
     return render(request, template, context)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -15,11 +15,14 @@ from registry import selectors as registry_selectors
 from registry.keyset import keyset
 from registry.principals import Access
 from registry.selectors import accesses
-from registry.web.pages import page
+from registry.web.pages import PersonRequest, page
 from releases import lists, selectors, turns
 from releases.services import letters, telling
 from releases.web.filters import ReleaseFilter
 from releases.web.sentences import sentence
+
+if TYPE_CHECKING:
+    from registry.models import Person
 
 PAGE_SIZE = 25
 MOST_TOLD = 8
@@ -88,17 +91,17 @@ def waiting(person: Any) -> Inbox:
     )
 
 
-def waiting_for(request: HttpRequest) -> Inbox:
-    """The same for the person who asks for a page, found again for as long as nothing has happened.
+def waiting_for(person: Person) -> Inbox:
+    """The same for a person who asks for a page, found again for as long as nothing has happened.
 
     Every page's frame shows it, and looking would be a third of a page's time. All it depends on changes
     by events only, so what was found under one head of the log is right until the log goes on.
     """
-    key, head = request.user.pk, registry_selectors.log_head()
+    key, head = person.pk, registry_selectors.log_head()
     before = _found.get(key)
     if before is not None and before[0] == head:
         return before[1]
-    inbox = waiting(request.user)
+    inbox = waiting(person)
     if len(_found) >= MOST_FOUND:
         _found.clear()
     _found[key] = (head, inbox)
@@ -147,7 +150,7 @@ def _of_release(release: Any, what: str) -> Waiting:
 
 
 @page
-def releases(request: HttpRequest) -> HttpResponseBase:
+def releases(request: PersonRequest) -> HttpResponseBase:
     """Waiting for you, then releases, newest first, filtered by the address's query."""
     form = ReleaseFilter(request.GET)
     asked = form.read()
@@ -155,7 +158,7 @@ def releases(request: HttpRequest) -> HttpResponseBase:
     rows = lists.releases(request.user, lists.ReleasesWanted(**asked, opened_by=opened_by))
     context = {
         "mark": notices.mark(request.user),  # before what is shown, so that nothing is taken for seen
-        "inbox": waiting_for(request),
+        "inbox": waiting_for(request.user),
         "news": told(request.user),
         "form": form,
         "page": keyset(rows, form.order, request.GET.get("cursor", ""), PAGE_SIZE),

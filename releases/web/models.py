@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import render
 
 from registry import model_policy
@@ -16,7 +16,7 @@ from registry import selectors as registry_selectors
 from registry.keyset import keyset
 from registry.manifest import METRICS
 from registry.selectors import access
-from registry.web.pages import page
+from registry.web.pages import PersonRequest, page
 from releases import evidence, lists, policies, selectors
 from releases.events import Kind
 from releases.lifecycle import Action
@@ -54,7 +54,7 @@ class Row:
 
 
 @page
-def models(request: HttpRequest) -> HttpResponseBase:
+def models(request: PersonRequest) -> HttpResponseBase:
     """Models with what is live of each, filtered and ordered by the address's query."""
     form = ModelFilter(request.GET, request.user)
     found = lists.models(request.user, lists.ModelsWanted(**form.read()))
@@ -71,7 +71,7 @@ def models(request: HttpRequest) -> HttpResponseBase:
 
 
 @page
-def model(request: HttpRequest, name: str) -> HttpResponseBase:
+def model(request: PersonRequest, name: str) -> HttpResponseBase:
     """One model."""
     found = registry_selectors.model(name, request.user)
     people = members(found)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpResponse, HttpResponseBase, JsonResponse
 
 from registry import notices
-from registry.web.pages import page
+from registry.web.pages import PersonRequest, page
 from releases.web.inbox import waiting_for
 
 
 @page
-def news(request: HttpRequest) -> HttpResponseBase:
+def news(request: PersonRequest) -> HttpResponseBase:
     """`waiting` as the navigation shows it, and `news` after the mark `since`; 304 where both are as before.
 
     Nothing is held open for it: it is an ordinary request, answered from what the person's other pages
@@ -22,7 +22,7 @@ def news(request: HttpRequest) -> HttpResponseBase:
     mark = notices.mark(request.user)
     asked = since if since is not None else mark
     told = {
-        "waiting": str(waiting_for(request)),
+        "waiting": str(waiting_for(request.user)),
         "mark": mark,
         "news": notices.news(request.user, asked) if mark > asked else 0,
     }

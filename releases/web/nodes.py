@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import render
 
 from registry import selectors as registry_selectors
-from registry.web.pages import page
+from registry.web.pages import PersonRequest, page
 from releases import figures, fleet, selectors, spans
 from releases.web import drawing
 
@@ -36,7 +36,7 @@ class Slice:
 
 
 @page
-def nodes(request: HttpRequest) -> HttpResponseBase:
+def nodes(request: PersonRequest) -> HttpResponseBase:
     """The whole page, or for htmx the part that refreshes."""
     names = list(selectors.environments())
     chosen = request.GET.get("environment", "")
@@ -62,7 +62,7 @@ def nodes(request: HttpRequest) -> HttpResponseBase:
         "chosen": chosen,
         "here": request.get_full_path(),
     }
-    template = "releases/_nodes.html" if request.htmx else "releases/nodes.html"  # type: ignore[attr-defined]
+    template = "releases/_nodes.html" if request.htmx else "releases/nodes.html"
     return render(request, template, context)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
@@ -18,7 +18,7 @@ from registry.selectors import access
 from registry.services import policy_changes
 from registry.web import drafts, freshness
 from registry.web.drafts import Written
-from registry.web.pages import action, page
+from registry.web.pages import PersonRequest, action, page
 from releases.web import policy_words, sentences
 from releases.web.policy_form import PolicyForm
 from releases.web.roster import Member, members, names_with
@@ -60,7 +60,7 @@ class Proposed:
 
 
 @page
-def policy(request: HttpRequest, name: str) -> HttpResponseBase:
+def policy(request: PersonRequest, name: str) -> HttpResponseBase:
     """The whole page."""
     found = registry_selectors.model(name, request.user)
     draft = drafts.take(request, reverse("policy", args=[name]))
@@ -75,12 +75,12 @@ DECIDED = {
 }
 
 
-def _proposed(request: HttpRequest, name: str) -> Written:
+def _proposed(request: PersonRequest, name: str) -> Written:
     return Written(reverse("policy", args=[name]), {"form": drafts.whole_form(request)})
 
 
 @action(_proposed)
-def propose(request: HttpRequest, name: str) -> HttpResponseBase:
+def propose(request: PersonRequest, name: str) -> HttpResponseBase:
     """Ask for another policy."""
     found = registry_selectors.model(name, request.user)
     if not freshness.is_fresh(request):
@@ -97,13 +97,13 @@ def propose(request: HttpRequest, name: str) -> HttpResponseBase:
     return redirect("policy", name=name)
 
 
-def _decided(request: HttpRequest, name: str, pk: int, verb: str) -> Written:
+def _decided(request: PersonRequest, name: str, pk: int, verb: str) -> Written:
     said = {"action": verb, "grounds": request.POST.get("grounds", "")}
     return Written(reverse("policy", args=[name]), said)
 
 
 @action(_decided)
-def decide(request: HttpRequest, name: str, pk: int, verb: str) -> HttpResponseBase:
+def decide(request: PersonRequest, name: str, pk: int, verb: str) -> HttpResponseBase:
     """Confirm, reject or withdraw."""
     found = registry_selectors.model(name, request.user)
     proposal = registry_selectors.policy_proposal(found, pk)
@@ -131,7 +131,7 @@ def _propose(found: Any, form: PolicyForm, by: Any) -> None:
 
 
 def _again(
-    request: HttpRequest,
+    request: PersonRequest,
     found: Any,
     refusal: DomainError,
     *,
@@ -152,7 +152,7 @@ def _form(found: Any, data: QueryDict | None = None) -> PolicyForm:
 
 
 def context(
-    request: HttpRequest, found: Any, form: PolicyForm | None, draft: dict[str, str]
+    request: PersonRequest, found: Any, form: PolicyForm | None, draft: dict[str, str]
 ) -> dict[str, Any]:
     """Everything that the page shows; `form` and `draft` are what was written and not taken."""
     asker = access(request.user, None, found)

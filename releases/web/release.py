@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
@@ -16,7 +16,7 @@ from registry.errors import BadInput, DomainError
 from registry.selectors import access, words
 from registry.web import drafts, freshness
 from registry.web.drafts import Written
-from registry.web.pages import action, page
+from registry.web.pages import PersonRequest, action, page
 from releases import actions, evidence, selectors
 from releases.actions import Row
 from releases.comparing import facts as compared
@@ -38,14 +38,14 @@ MOVING = (State.VALIDATING, State.ROLLING_OUT)
 
 
 @page
-def release(request: HttpRequest, pk: int) -> HttpResponseBase:
+def release(request: PersonRequest, pk: int) -> HttpResponseBase:
     """The whole page."""
     found = selectors.release(pk, request.user)
     return render(request, "releases/release.html", context(request, found))
 
 
 @page
-def panel(request: HttpRequest, pk: int) -> HttpResponseBase:
+def panel(request: PersonRequest, pk: int) -> HttpResponseBase:
     """The part that changes by itself: 204 while it is what the reader has seen (`?seen=`)."""
     found = selectors.release(pk, request.user)
     if request.GET.get("seen") == stamp(found):
@@ -53,26 +53,29 @@ def panel(request: HttpRequest, pk: int) -> HttpResponseBase:
     return render(request, "releases/_panel.html", context(request, found, {}))
 
 
-def _reviewed(request: HttpRequest, pk: int) -> Written:
+def _reviewed(request: PersonRequest, pk: int) -> Written:
     said = {name: request.POST.get(name, "") for name in ("slot", "verdict", "grounds")}
     return Written(reverse("release", args=[pk]), said)
 
 
 @action(_reviewed)
-def review(request: HttpRequest, pk: int) -> HttpResponseBase:
+def review(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Sign or refuse one slot."""
     found = selectors.release(pk, request.user)
     written = _reviewed(request, pk)
     if not freshness.is_fresh(request):
         return freshness.ask_again(request, written)
     try:
-        reviews.give_review(found, by=request.user, **written.words)
+        said = written.words
+        reviews.give_review(
+            found, slot=said["slot"], verdict=said["verdict"], grounds=said["grounds"], by=request.user
+        )
     except DomainError as refusal:
         return _answer(request, pk, refusal, written.words)
     return _answer(request, pk)
 
 
-def _acted(request: HttpRequest, pk: int, name: str) -> Written:
+def _acted(request: PersonRequest, pk: int, name: str) -> Written:
     said = {"action": name, "grounds": request.POST.get("grounds", "").strip()}
     if request.POST.get("to"):
         said["to"] = request.POST["to"]
@@ -80,7 +83,7 @@ def _acted(request: HttpRequest, pk: int, name: str) -> Written:
 
 
 @action(_acted)
-def act(request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
+def act(request: PersonRequest, pk: int, name: str) -> HttpResponseBase:
     """One step of the lifecycle."""
     found, row = selectors.release(pk, request.user), actions.named(name)
     written = _acted(request, pk, name)
@@ -104,7 +107,7 @@ def _number(text: str) -> int | None:
 
 
 @action(lambda request, pk: Written(reverse("release", args=[pk])))
-def retry(request: HttpRequest, pk: int) -> HttpResponseBase:
+def retry(request: PersonRequest, pk: int) -> HttpResponseBase:
     """Run the gates that ended in an error of ours again."""
     found = selectors.release(pk, request.user)
     try:
@@ -115,14 +118,14 @@ def retry(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 
 def _answer(
-    request: HttpRequest, pk: int, refusal: DomainError | None = None, draft: dict[str, str] | None = None
+    request: PersonRequest, pk: int, refusal: DomainError | None = None, draft: dict[str, str] | None = None
 ) -> HttpResponse:
     found = selectors.release(pk, request.user)
     shown = context(request, found, draft) | {"refusal": refusal}
-    if refusal is None and not request.htmx:  # type: ignore[attr-defined]
+    if refusal is None and not request.htmx:
         messages.info(request, f"Done. {shown['standing'].headline}")
         return redirect("release", pk=pk)
-    template = "releases/_panel.html" if request.htmx else "releases/release.html"  # type: ignore[attr-defined]
+    template = "releases/_panel.html" if request.htmx else "releases/release.html"
     status = 200 if refusal is None else 422 if isinstance(refusal, BadInput) else 409
     return render(request, template, shown, status=status)
 
@@ -139,7 +142,7 @@ def stamp(found: Any) -> str:
     ]
 
 
-def context(request: HttpRequest, found: Any, draft: dict[str, str] | None = None) -> dict[str, Any]:
+def context(request: PersonRequest, found: Any, draft: dict[str, str] | None = None) -> dict[str, Any]:
     """Everything that the page and its panel show; `draft` is what was typed and not taken."""
     if draft is None:
         draft = drafts.take(request, reverse("release", args=[found.pk]))

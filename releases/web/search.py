@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
 from registry import finding
 from registry.errors import NotFound
 from registry.web.context import sees_people
-from registry.web.pages import page
+from registry.web.pages import PersonRequest, page
 from releases import lists, selectors
 
 MOST = 6
@@ -44,12 +44,12 @@ class Group:
 
 
 @page
-def search(request: HttpRequest) -> HttpResponseBase:
+def search(request: PersonRequest) -> HttpResponseBase:
     """What `?q=` finds of all that the reader may see; for htmx the findings alone."""
     words = request.GET.get("q", "").strip()[:MOST_CHARACTERS]
     groups = found(request.user, words) if words else []
     context = {"words": words, "groups": groups, "total": sum(len(group.rows) for group in groups)}
-    template = "releases/_found.html" if request.htmx else "releases/search.html"  # type: ignore[attr-defined]
+    template = "releases/_found.html" if request.htmx else "releases/search.html"
     return render(request, template, context)
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase, QueryDict
+from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import render
 
 from registry import selectors as registry_selectors
-from registry.web.pages import page
+from registry.web.pages import PersonRequest, page
 from releases import figures, moments, series, spans
 from releases.web import drawing
 
 
 @page
-def traffic(request: HttpRequest, name: str) -> HttpResponseBase:
+def traffic(request: PersonRequest, name: str) -> HttpResponseBase:
     """The part alone, of a model or of one `version` of it."""
     model = registry_selectors.model(name, request.user)
     number = request.GET.get("version", "")
@@ -22,7 +22,7 @@ def traffic(request: HttpRequest, name: str) -> HttpResponseBase:
     return render(request, "releases/_traffic.html", {"model": model, **shown(request, model, version)})
 
 
-def shown(request: HttpRequest, model: Any, version: int | None = None) -> dict[str, Any]:
+def shown(request: PersonRequest, model: Any, version: int | None = None) -> dict[str, Any]:
     """What `_traffic.html` shows: the arms that were asked, and charts for each environment."""
     window = spans.until_now(spans.called(_query(request).get("span", "")))
     seen = series.of_model(model, window, version)
@@ -43,13 +43,13 @@ def shown(request: HttpRequest, model: Any, version: int | None = None) -> dict[
     }
 
 
-def _query(request: HttpRequest) -> QueryDict:
+def _query(request: PersonRequest) -> QueryDict:
     """The query of the page's address: a part that refreshes stands on the page that asked for it."""
-    on = request.htmx.current_url if getattr(request, "htmx", None) else None  # type: ignore[attr-defined]
+    on = request.htmx.current_url if getattr(request, "htmx", None) else None
     return QueryDict(on.partition("#")[0].partition("?")[2]) if on else request.GET
 
 
-def _address(request: HttpRequest, span: spans.Span) -> str:
+def _address(request: PersonRequest, span: spans.Span) -> str:
     """The same page with that span."""
     query = _query(request).copy()
     query["span"] = span.name
@@ -57,7 +57,7 @@ def _address(request: HttpRequest, span: spans.Span) -> str:
 
 
 def _earlier(
-    request: HttpRequest, model: Any, version: int | None, window: spans.Window
+    request: PersonRequest, model: Any, version: int | None, window: spans.Window
 ) -> dict[str, Any] | None:
     """When somebody last asked, and the shortest span that shows it."""
     last = series.last_asked(model, version)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
-
 from registry.charts.trend import Step, TrendChart, trend_chart
+from registry.web.pages import PersonRequest
 from releases import trend
 
 UPTO = "upto"
@@ -24,7 +23,7 @@ class Shown:
     later: str
 
 
-def shown(request: HttpRequest, model: Any) -> Shown | None:
+def shown(request: PersonRequest, model: Any) -> Shown | None:
     """Nothing where fewer than two versions have a metric: one is told in the list already."""
     number = request.GET.get(UPTO, "")
     upto = int(number) if number.isdecimal() and len(number) < 9 else None
@@ -57,7 +56,7 @@ def _step(measure: trend.Measure) -> Step:
     )
 
 
-def _address(request: HttpRequest, upto: int | None) -> str:
+def _address(request: PersonRequest, upto: int | None) -> str:
     if upto is None:
         return ""
     query = request.GET.copy()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
+from django.http import FileResponse, Http404, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
@@ -20,7 +20,7 @@ from registry.selectors import access
 from registry.services.downloads import opened
 from registry.storage.errors import DamagedArtifact
 from registry.web.drafts import Written
-from registry.web.pages import action, page
+from registry.web.pages import PersonRequest, action, page
 from releases import evidence, selectors
 from releases.comparing import versions as comparing
 from releases.gates.schema import BEYOND
@@ -47,13 +47,13 @@ class Tensor:
 
 
 @page
-def version(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
+def version(request: PersonRequest, name: str, number: int) -> HttpResponseBase:
     """The whole page."""
     return render(request, "releases/version.html", _context(request, name, number))
 
 
 @page
-def download(request: HttpRequest, name: str, number: int, key: str) -> HttpResponseBase:
+def download(request: PersonRequest, name: str, number: int, key: str) -> HttpResponseBase:
     """One file's bytes, always as an attachment."""
     found = _version(request, name, number)
     file = next((f for f in found.files.all() if f.key == key), None)
@@ -72,7 +72,7 @@ def download(request: HttpRequest, name: str, number: int, key: str) -> HttpResp
 
 
 @action(lambda request, name, number: Written(reverse("version", args=[name, number])))
-def open_for(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
+def open_for(request: PersonRequest, name: str, number: int) -> HttpResponseBase:
     """Open a release of this version and hand it to the gates."""
     found = _version(request, name, number)
     try:
@@ -89,11 +89,11 @@ def open_for(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
     return redirect("release", pk=release.pk)
 
 
-def _version(request: HttpRequest, name: str, number: int) -> Any:
+def _version(request: PersonRequest, name: str, number: int) -> Any:
     return registry_selectors.version(registry_selectors.model(name, request.user), number)
 
 
-def _context(request: HttpRequest, name: str, number: int) -> dict[str, Any]:
+def _context(request: PersonRequest, name: str, number: int) -> dict[str, Any]:
     found = _version(request, name, number)
     manifest = found.manifest
     releases = list(selectors.releases_of_version(found))
