@@ -12,10 +12,12 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import redis
+from django.conf import settings
 
 from formats import heartbeat, seals
 from formats.heartbeat import Heartbeat
@@ -46,6 +48,12 @@ return 1
 def connect(url: str) -> redis.Redis:
     """A client with short time-outs: a dead Redis is an error in seconds, never a hang."""
     return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2)
+
+
+@cache
+def client() -> redis.Redis:
+    """The process's connection pool to Redis."""
+    return connect(settings.REDIS_URL)
 
 
 def publish(client: redis.Redis, path: Path, envelope: str, plan: RoutingPlan) -> None:

@@ -9,9 +9,9 @@ from rest_framework import serializers
 
 from registry.api.asking import Strict
 from releases.api.observed import ArmTraffic, FiguresShape, arm
-from releases.moments import Moment
-from releases.series import Observed, Seen
-from releases.spans import SPANS, USUAL
+from releases.traffic.moments import Moment
+from releases.traffic.series import Observed, Seen
+from releases.traffic.spans import SPANS, USUAL
 
 
 class LinesQuery(Strict):

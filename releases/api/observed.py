@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from registry.api.asking import Strict
-from releases.figures import ArmFigures
+from releases.traffic.figures import ArmFigures
 
 
 class TrafficQuery(Strict):

@@ -17,9 +17,9 @@ from registry.api.paging import PageQuery, page_of, paged
 from registry.api.permissions import LoggedIn
 from registry.errors import NotAllowed
 from registry.keyset import NEWEST_FIRST
-from releases import figures, fleet, policies, selectors
+from releases import policies, selectors
 from releases.api.observed import NodesShape, PredictionSegmentShape, TrafficQuery, TrafficShape, arm
-from releases.traffic import predictions
+from releases.traffic import figures, fleet, predictions
 
 
 class Nodes(APIView):

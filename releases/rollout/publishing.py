@@ -6,10 +6,8 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
-from functools import cache
 
 from django.conf import settings
-from redis import Redis
 
 from formats.heartbeat import Heartbeat
 from formats.plan import (
@@ -119,32 +117,26 @@ def publish(environment: Environment) -> int:
     plan = build(environment)
     envelope = sign(serialise(plan), settings.PLAN_KEY())
     path = settings.PLAN_FILE.with_name(f"{environment.name}.json")
-    dataplane.publish(client(), path, envelope, plan)
+    dataplane.publish(dataplane.client(), path, envelope, plan)
     return plan.sequence
 
 
 def ensure_published(environment: Environment) -> None:
     """Publish where Redis has no plan or an older one than the newest route: after a loss, or a lost job."""
     newest = max((row.event_id for row in selectors.current_routes(environment)), default=0)
-    known = dataplane.published_sequence(client(), environment.name, installation_name())
+    known = dataplane.published_sequence(dataplane.client(), environment.name, installation_name())
     if known == 0 or known < newest:
         publish(environment)
 
 
 def say_here() -> None:
     """Leave word of this installation, so that two on one Redis hear of each other."""
-    dataplane.say_here(client(), installation_name(), time.time())
-
-
-@cache
-def client() -> Redis:
-    """The process's connection pool to Redis."""
-    return dataplane.connect(settings.REDIS_URL)
+    dataplane.say_here(dataplane.client(), installation_name(), time.time())
 
 
 def heartbeats(environment: Environment) -> list[Heartbeat]:
     """What the nodes of an environment last said."""
-    return dataplane.heartbeats(client(), environment.name, settings.REQUEST_KEY())
+    return dataplane.heartbeats(dataplane.client(), environment.name, settings.REQUEST_KEY())
 
 
 def internal_token() -> str:

@@ -1,1 +1,1 @@
-"""What comes back from the nodes: counters, feedback and logged answers, each taken in exactly once."""
+"""What comes back from the nodes, each taken in exactly once, and what people and rollouts read of it."""

@@ -14,10 +14,10 @@ from registry.models import RegisteredModel
 from registry.names import is_slug
 from registry.transactions import write
 from releases.dataplane import Batch
-from releases.figures import NOT_CLIENTS
 from releases.models import CounterShipment, Environment, FeedbackShipment, NodeTraffic, Traffic
-from releases.spans import DAY, HOUR, MINUTE
 from releases.traffic import intake, predictions
+from releases.traffic.figures import NOT_CLIENTS
+from releases.traffic.spans import DAY, HOUR, MINUTE
 from scoring.telemetry import Cell, Meter, Meters
 
 KEPT = {MINUTE: timedelta(hours=26), HOUR: timedelta(days=62), DAY: timedelta(days=731)}

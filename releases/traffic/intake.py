@@ -14,7 +14,6 @@ from registry.transactions import write
 from releases import dataplane
 from releases.dataplane import Batch
 from releases.models import CounterShipment, Environment, FeedbackShipment
-from releases.rollout.publishing import client
 from scoring.crashpoints import crashpoint
 
 log = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ def ingest(environment: Environment, stream: Stream) -> int:
     """Take in what waits, so many batches a transaction, and acknowledge it; how many batches were new."""
     total = 0
     for _ in range(ROUNDS):
-        batches = dataplane.shipped(client(), environment.name, stream.name)
+        batches = dataplane.shipped(dataplane.client(), environment.name, stream.name)
         if not batches:
             break
         total += _take_in(environment, stream, batches)
@@ -59,7 +58,7 @@ def _take_in(environment: Environment, stream: Stream, batches: Sequence[Batch])
         fresh, upto = _in_order(stream, batches)
         stream.take(environment, fresh)
     crashpoint(f"{stream.name}.ingested")
-    dataplane.acknowledge(client(), environment.name, stream.name, batches, upto)
+    dataplane.acknowledge(dataplane.client(), environment.name, stream.name, batches, upto)
     return len(fresh)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from registry.charts import paths
 from registry.charts.lines import Limit, LineChart, Mark, Times, line_chart
-from releases import figures
-from releases.figures import Figures
-from releases.moments import Moment
-from releases.series import Observed, Point
+from releases.traffic import figures
+from releases.traffic.figures import Figures
+from releases.traffic.moments import Moment
+from releases.traffic.series import Observed, Point
 
 NO_REQUESTS, NO_ANSWERS = "no requests", "no answers"
 RATES = (("a second", 1), ("a minute", 60), ("an hour", 3600), ("a day", 86_400))

@@ -15,8 +15,9 @@ from registry import events, notices, places, sandbox, selectors
 from registry.services.installation import installation_name
 from registry.stores import artifact_store
 from registry.web.pages import PersonRequest, page
-from releases import dataplane, fleet
+from releases import dataplane
 from releases import selectors as release_selectors
+from releases.traffic import fleet
 from scoring.runtime import locales
 
 _SHARED = (

@@ -9,7 +9,8 @@ from django.shortcuts import render
 
 from registry import selectors as registry_selectors
 from registry.web.pages import PersonRequest, page
-from releases import figures, fleet, selectors, spans
+from releases import selectors
+from releases.traffic import figures, fleet, spans
 from releases.web import drawing
 
 PAGE_SIZE = 20

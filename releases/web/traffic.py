@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from registry import selectors as registry_selectors
 from registry.web.pages import PersonRequest, page
-from releases import figures, moments, series, spans
+from releases.traffic import figures, moments, series, spans
 from releases.web import drawing
 
 

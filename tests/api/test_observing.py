@@ -12,10 +12,9 @@ from django.test import override_settings
 
 from registry.models import Artifact, Event, Role, VersionFile
 from registry.stores import artifact_store
-from releases import plans
+from releases import dataplane, plans
 from releases.lifecycle import State
 from releases.models import PredictionSegment, Route
-from releases.rollout import publishing
 from releases.traffic import counters, predictions
 from tests import makers, spoken
 from tests.api.conftest import Caller
@@ -27,11 +26,11 @@ pytestmark = pytest.mark.django_db
 def place(redis_url, settings):
     """An environment of this test's own, with a Redis that carries what its nodes say."""
     settings.REDIS_URL = redis_url
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
     client = redis.Redis.from_url(redis_url)
     yield client, makers.environment(f"e{uuid.uuid4().hex[:12]}")
     client.close()
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
 
 
 @pytest.fixture

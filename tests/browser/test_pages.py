@@ -11,9 +11,8 @@ import redis
 from playwright.sync_api import expect
 
 from registry.models import ApiToken, Event
-from releases import plans
+from releases import dataplane, plans
 from releases.models import Route
-from releases.rollout import publishing
 from releases.traffic import counters
 from tests import makers, spoken
 from tests.browser.conftest import findings, overflow
@@ -58,7 +57,7 @@ def test_every_page_fits_its_window_and_has_no_axe_finding(world, visit, width, 
 def asked(world, redis_url, settings):
     """Nodes in every state, and an hour of requests."""
     settings.REDIS_URL = redis_url
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
     environment = makers.environment()
     environment.name = f"e{uuid.uuid4().hex[:12]}"
     environment.save()
@@ -80,7 +79,7 @@ def asked(world, redis_url, settings):
         spoken.an_hour(client, environment.name, "scoring-eu-1", cells)
     counters.ingest(environment)
     yield
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

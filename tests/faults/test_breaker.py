@@ -20,6 +20,7 @@ from django.conf import settings as configured
 
 from formats.plan import ArtifactRef
 from registry.models import Event, Role
+from releases import dataplane
 from releases.lifecycle import State
 from releases.models import Rollout
 from releases.rollout import publishing
@@ -93,11 +94,11 @@ def stage(tmp_path, redis_url, settings):
     settings.SCORING_PUBLIC = True
     settings.REQUEST_KEY = lambda: REQUEST_KEY
     settings.PLAN_FILE = tmp_path / "plans" / "production.json"
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
     stage = Stage(tmp_path, redis_url)
     yield stage
     stage.node.stop()
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
 
 
 class Clients:

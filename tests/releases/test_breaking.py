@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from formats import heartbeat
 from registry.models import Event, Role
-from releases import selectors
+from releases import dataplane, selectors
 from releases.errors import NodesFailed
 from releases.lifecycle import Action, State
 from releases.models import Rollout
@@ -34,9 +34,9 @@ def chloe():
 @pytest.fixture
 def nodes(redis_url, settings):
     settings.REDIS_URL = redis_url
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
     yield Nodes(redis_url)
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
 
 
 class Nodes:
@@ -214,14 +214,14 @@ def test_a_heartbeat_that_no_node_of_ours_wrote_is_neither_believed_nor_called(n
         "workers": [{"slot": 0}],
     }
     key = f"assay:{nodes.environment.name}:node:evil"
-    publishing.client().set(key, json.dumps(beat), ex=30)
+    dataplane.client().set(key, json.dumps(beat), ex=30)
 
     nodes.watch()
     (seen,) = publishing.heartbeats(nodes.environment)
     assert (seen.alive(time.time()), seen.address, seen.strange) == (False, "", ("its seal",))
     assert states(first, second) == [State.SUPERSEDED, State.LIVE]
     nodes.say(second, node="n1")
-    publishing.client().set(key, publishing.client().get(key.replace("evil", "n1")), ex=30)
+    dataplane.client().set(key, dataplane.client().get(key.replace("evil", "n1")), ex=30)
     assert {beat.node: beat.alive(time.time()) for beat in publishing.heartbeats(nodes.environment)} == {
         "evil": False, "n1": True
     }, "one node's words are not another's"  # fmt: skip

@@ -18,9 +18,9 @@ from django.utils import timezone
 from registry.events import record
 from registry.models import RegisteredModel
 from registry.transactions import write
+from releases import dataplane
 from releases.events import Kind
 from releases.models import FeedbackBatch, FeedbackShipment, Reward, Route
-from releases.rollout import publishing
 from releases.traffic import feedback, owners
 from scoring import request_ids
 from scoring.request_ids import RequestId, model_tag
@@ -68,9 +68,9 @@ class Shipping:
 @pytest.fixture
 def shipping(redis_url, settings):
     settings.REDIS_URL = redis_url
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
     yield Shipping(redis_url)
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
 
 
 @pytest.fixture

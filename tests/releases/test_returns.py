@@ -13,7 +13,7 @@ from formats.plan import ModelPlan
 from registry.errors import BadInput, NotAllowed
 from registry.models import Event, Role
 from registry.transactions import write
-from releases import covers, plans, returns, selectors
+from releases import covers, dataplane, plans, returns, selectors
 from releases.errors import CannotReturn, NothingToRestore, RolloutOpen
 from releases.lifecycle import Action, State
 from releases.models import GateRun, Rollout
@@ -36,9 +36,9 @@ def chloe():
 def nodes(redis_url, settings):
     """An environment of this test's own, in which nobody has spoken."""
     settings.REDIS_URL = redis_url
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
     yield f"e{uuid.uuid4().hex[:12]}"
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
 
 
 @pytest.fixture(autouse=True)

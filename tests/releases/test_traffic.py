@@ -10,10 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import redis
 
-from releases import figures, series, spans
+from releases import dataplane
 from releases.models import CounterShipment, NodeTraffic, Traffic
-from releases.rollout import publishing
-from releases.traffic import counters, feedback
+from releases.traffic import counters, feedback, figures, series, spans
 from scoring.telemetry import Cell, Meters
 from tests import makers
 
@@ -50,9 +49,9 @@ class Stream:
 @pytest.fixture
 def stream(redis_url, settings):
     settings.REDIS_URL = redis_url
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
     yield Stream(redis_url)
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
 
 
 @pytest.fixture

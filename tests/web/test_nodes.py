@@ -12,10 +12,9 @@ import redis
 from registry.events import record
 from registry.models import Event
 from registry.transactions import write
-from releases import plans
+from releases import dataplane, plans
 from releases.events import Kind
 from releases.models import Route
-from releases.rollout import publishing
 from releases.traffic import counters
 from tests import makers, spoken
 from tests.web.conftest import HTMX
@@ -27,7 +26,7 @@ GOOD = {"digits": {"revision": 9, "ready": [1, 2], "loading": [], "failed": {}}}
 def place(world, redis_url, settings):
     """Production, with a Redis that carries what its nodes say."""
     settings.REDIS_URL = redis_url
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
     client = redis.Redis.from_url(redis_url)
     environment = makers.environment()
     environment.name = f"e{uuid.uuid4().hex[:12]}"
@@ -42,7 +41,7 @@ def place(world, redis_url, settings):
     )
     yield client, environment
     client.close()
-    publishing.client.cache_clear()
+    dataplane.client.cache_clear()
 
 
 def words(response) -> str:

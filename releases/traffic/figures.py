@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from registry.models import RegisteredModel
 from releases.models import PredictionSegment, Traffic
-from releases.spans import MINUTE
+from releases.traffic.spans import MINUTE
 from scoring.telemetry import quantile
 
 AN_HOUR = timedelta(hours=1)

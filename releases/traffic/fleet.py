@@ -12,10 +12,11 @@ from django.conf import settings
 from django.db.models import Max
 
 from formats.heartbeat import Heartbeat, Worker
-from releases import dataplane, selectors, series
+from releases import dataplane, selectors
 from releases.models import Environment, NodeTraffic
-from releases.series import Observed
-from releases.spans import MINUTE
+from releases.traffic import series
+from releases.traffic.series import Observed
+from releases.traffic.spans import MINUTE
 
 _STRANGE = "It also says what is not understood here: %s. It may be of another version of Assay."
 _UNREADABLE = (

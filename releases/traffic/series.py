@@ -10,9 +10,9 @@ from typing import Any
 from django.db.models import QuerySet
 
 from registry.models import RegisteredModel
-from releases.figures import INTERNAL, NOT_CLIENTS, ArmFigures, Figures
 from releases.models import Environment, NodeTraffic, Traffic
-from releases.spans import DAY, HOUR, MINUTE, Window, until_now
+from releases.traffic.figures import INTERNAL, NOT_CLIENTS, ArmFigures, Figures
+from releases.traffic.spans import DAY, HOUR, MINUTE, Window, until_now
 
 MOST_ROWS = 20_000
 """Rows that one chart adds up, the newest first: 90 days with 222 arms of versions asked on each."""
