@@ -22,12 +22,12 @@ from benchmarks.servers import BEARER, CLIENT_CPU, Node
 from benchmarks.workloads import Workload
 from formats.sets import Stacked, TestSet
 from registry.manifest import MetricRange
-from releases.examiner import confidence
-from releases.examiner.answers import ReferenceAnswers
-from releases.examiner.asking import Server
-from releases.examiner.loading import load
-from releases.examiner.progress import Progress
-from releases.examiner.spec import Spec
+from releases.proof.examiner import confidence
+from releases.proof.examiner.answers import ReferenceAnswers
+from releases.proof.examiner.asking import Server
+from releases.proof.examiner.loading import load
+from releases.proof.examiner.progress import Progress
+from releases.proof.examiner.spec import Spec
 
 ROWS = 1_000_000
 _AIMS = {"W1": None, "W2": 0.8, "W3": 0.8}

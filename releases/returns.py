@@ -22,9 +22,9 @@ from registry.models import Event
 from registry.stores import artifact_store
 from releases import dataplane, selectors
 from releases.errors import CannotReturn
-from releases.gates.schema import compare
 from releases.lifecycle import State
 from releases.models import Release
+from releases.proof.gates.schema import compare
 
 MOST = 50
 NAMED = 3

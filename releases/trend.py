@@ -9,9 +9,9 @@ from typing import Any
 from django.db.models import Max
 
 from registry.models import ModelVersion, RegisteredModel
-from releases.evidence import number
 from releases.lifecycle import State
 from releases.models import GateRun, Release
+from releases.proof.evidence import number
 
 MOST = 60
 UNDONE = (State.REJECTED, State.ROLLED_BACK)

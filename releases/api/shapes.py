@@ -9,9 +9,10 @@ from rest_framework import serializers
 
 from registry.api.asking import Strict
 from registry.api.shapes import EventShape
-from releases import actions, evidence, returns, selectors
+from releases import actions, returns, selectors
 from releases.actions import Row
 from releases.lifecycle import State
+from releases.proof import evidence
 from releases.services.opening import STRATEGIES
 from scoring.protocols.feedback import MOST_REWARD
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from formats.types import Signature
 from registry.models import ModelVersion
-from releases import evidence, selectors
+from releases import selectors
 from releases.comparing import facts, figures, kept, rows, verdict, versions
-from releases.gates import schema
 from releases.models import GateRun
+from releases.proof import evidence
+from releases.proof.gates import schema
 
 Runs = Mapping[str, GateRun]
 FEW = 5

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.manifest import METRICS
-from releases.evidence import Quality, figure, number, quality
+from releases.proof.evidence import Quality, figure, number, quality
 
 Evidence = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from releases.comparing.figures import Measure, Paired
-from releases.gates.schema import Difference
+from releases.proof.gates.schema import Difference
 
 MUCH = 1.5
 

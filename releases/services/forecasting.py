@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from releases.examiner.progress import Report
+from releases.proof.examiner.progress import Report
 
 Told = dict[str, Any]
 SURE_AFTER = timedelta(seconds=3)

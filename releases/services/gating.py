@@ -25,10 +25,10 @@ from registry.services.jobs import LostLease
 from registry.transactions import write
 from releases import covers, policies, selectors
 from releases.events import Kind
-from releases.gates import Outcome, Verdict
-from releases.gates.catalog import BLOCKING
 from releases.lifecycle import Action, State
 from releases.models import GateRun, Release
+from releases.proof.gates import Outcome, Verdict
+from releases.proof.gates.catalog import BLOCKING
 from releases.services.forecasting import Told
 from releases.services.measuring import Bench
 from releases.services.transitions import advance

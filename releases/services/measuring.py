@@ -23,12 +23,12 @@ from registry.storage import ArtifactStore, materialise
 from registry.storage.errors import DamagedArtifact, StoreFull, StoreUnavailable
 from registry.stores import artifact_store
 from releases import plans, selectors
-from releases.examiner import result
-from releases.gates import Candidate, Outcome, Verdict
-from releases.gates.catalog import GATES
 from releases.models import Release
-from releases.proving import ExaminerBroke, OutOfTime, Proof, Subject, prove
-from releases.room import Room
+from releases.proof.cells import ExaminerBroke, OutOfTime, Proof, Subject, prove
+from releases.proof.examiner import result
+from releases.proof.gates import Candidate, Outcome, Verdict
+from releases.proof.gates.catalog import GATES
+from releases.proof.room import Room
 from releases.services.forecasting import Forecast, Told
 from scoring.runtime import locales
 

@@ -12,8 +12,9 @@ from django.urls import reverse
 from registry.selectors import access
 from registry.web import drafts
 from registry.web.pages import PersonRequest, page
-from releases import actions, evidence, returns, selectors
+from releases import actions, returns, selectors
 from releases.lifecycle import Action, State
+from releases.proof import evidence
 from releases.returns import Return
 
 

@@ -17,13 +17,14 @@ from registry.selectors import access, words
 from registry.web import drafts, freshness
 from registry.web.drafts import Written
 from registry.web.pages import PersonRequest, action, page
-from releases import actions, evidence, selectors
+from releases import actions, selectors
 from releases.actions import Row
 from releases.comparing import facts as compared
 from releases.comparing import kept
 from releases.comparing import versions as comparing
 from releases.events import Kind
 from releases.lifecycle import Action, State
+from releases.proof import evidence
 from releases.services import gating, reviews
 from releases.web import answers, deeds, facts, sentences, traffic
 from releases.web.roster import members

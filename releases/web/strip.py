@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from releases.evidence import figure, number
+from releases.proof.evidence import figure, number
 
 Evidence = Mapping[str, Any]
 

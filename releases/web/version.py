@@ -21,9 +21,10 @@ from registry.services.downloads import opened
 from registry.storage.errors import DamagedArtifact
 from registry.web.drafts import Written
 from registry.web.pages import PersonRequest, action, page
-from releases import evidence, selectors
+from releases import selectors
 from releases.comparing import versions as comparing
-from releases.gates.schema import BEYOND
+from releases.proof import evidence
+from releases.proof.gates.schema import BEYOND
 from releases.services.opening import open_release
 from releases.web.lineage import Part, drawing
 

@@ -21,9 +21,9 @@ DJANGO_FREE = (
     "registry.manifest",
     "releases.lifecycle",
     "releases.plans",
-    "releases.gates",
+    "releases.proof.gates",
     "releases.statistics",
-    "releases.examiner",
+    "releases.proof.examiner",
     "config.env",
     "config.local.supervisor",
 )

@@ -11,9 +11,9 @@ from formats.sets import SetLimits
 from registry.inspection.refusals import Refused
 from registry.inspection.sets import read_sets, refuse_other_outputs
 from registry.manifest import MetricRange
-from releases.examiner.findings import BadSet
-from releases.examiner.loading import load
-from releases.examiner.spec import Spec
+from releases.proof.examiner.findings import BadSet
+from releases.proof.examiner.loading import load
+from releases.proof.examiner.spec import Spec
 from tests.contracts.set_files import CASES, REQUESTS, SAMPLES
 
 KINDS = (SAMPLES, REQUESTS)

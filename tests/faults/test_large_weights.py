@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from formats.plan import ArtifactRef, PlannedVersion
 from formats.types import Signature, TensorSpec
 from registry import inspection
-from releases.proving import Subject, prove
+from releases.proof.cells import Subject, prove
 
 pytestmark = pytest.mark.faults
 

@@ -19,8 +19,8 @@ from onnx import TensorProto, helper, numpy_helper
 from demo.rest import Rest
 from formats.plan import ArtifactRef, PlannedVersion
 from formats.types import Signature, TensorSpec
-from releases import proving
-from releases.room import Room
+from releases.proof import cells
+from releases.proof.room import Room
 from tests import live
 from tests.servers import wait_until
 
@@ -167,20 +167,20 @@ def proven(tmp_path):
             "do": ["confidence"],
             "seed": 1,
         }
-        subject = proving.Subject("slow", version, {digest: path})
-        return proving.prove(tmp_path / "work", subject, {"confidence": rows}, spec, seconds=seconds, **more)
+        subject = cells.Subject("slow", version, {digest: path})
+        return cells.prove(tmp_path / "work", subject, {"confidence": rows}, spec, seconds=seconds, **more)
 
     return play
 
 
 def test_time_that_is_up_is_no_fault_of_the_model(proven):
-    with pytest.raises(proving.OutOfTime, match="proof_minutes"):
+    with pytest.raises(cells.OutOfTime, match="proof_minutes"):
         proven(4)
 
 
 def test_an_examination_that_stands_still_is_ended(proven, monkeypatch):
-    monkeypatch.setattr(proving, "STALLS_AFTER_S", -1.0)
-    with pytest.raises(proving.OutOfTime, match="no progress"):
+    monkeypatch.setattr(cells, "STALLS_AFTER_S", -1.0)
+    with pytest.raises(cells.OutOfTime, match="no progress"):
         proven(60)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from formats.sets import BadSet, SetLimits, open_set
 from formats.sets.fitting import fits
-from releases.examiner.tensors import json_request
+from releases.proof.examiner.tensors import json_request
 from tests.contracts.set_files import CASES
 from tests.fuzz import documents
 from tests.fuzz.amount import examples

@@ -10,9 +10,9 @@ from registry.models import Event, Grounds, Membership, RegisteredModel, Role
 from registry.services import erasure, people
 from registry.services.policy_changes import decide_policy, propose_policy
 from releases import covers as release_covers
-from releases.gates import Outcome, Verdict
 from releases.lifecycle import State
 from releases.models import GateRun, Release, Review
+from releases.proof.gates import Outcome, Verdict
 from releases.services import gating
 from tests import makers
 

@@ -5,9 +5,9 @@ from django.db import DatabaseError, transaction
 
 from registry.models import ModelVersion
 from releases import guards as release_guards
-from releases.gates.catalog import GATES
 from releases.lifecycle import State
 from releases.models import GateRun, Release, Rollout
+from releases.proof.gates.catalog import GATES
 from releases.services import gating
 from tests import makers
 

@@ -10,11 +10,11 @@ import pytest
 from registry import inspection, sandbox
 from registry.sandbox import NoSandbox
 from registry.storage.errors import StoreFull
-from releases.examiner import spec
-from releases.examiner.result import Examination
-from releases.gates import Outcome
-from releases.proving import Proof
-from releases.room import Room
+from releases.proof.cells import Proof
+from releases.proof.examiner import spec
+from releases.proof.examiner.result import Examination
+from releases.proof.gates import Outcome
+from releases.proof.room import Room
 from releases.services.measuring import Bench
 from scoring.runtime import locales
 from tests import makers

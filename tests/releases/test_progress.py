@@ -10,10 +10,10 @@ from django.utils import timezone
 from registry.models import Event
 from registry.services.jobs import LostLease
 from releases.api.shapes import GateShape
-from releases.examiner.progress import Report
-from releases.gates import Outcome, Verdict
 from releases.lifecycle import State
 from releases.models import GateRun
+from releases.proof.examiner.progress import Report
+from releases.proof.gates import Outcome, Verdict
 from releases.services import forecasting, gating
 from releases.services.forecasting import Forecast
 from releases.web.progress import sentence

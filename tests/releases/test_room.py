@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from releases.examiner.progress import Progress
-from releases.room import Room
+from releases.proof.examiner.progress import Progress
+from releases.proof.room import Room
 from tests.servers import wait_until
 
 
@@ -86,7 +86,7 @@ def test_nobody_comes_in_before_a_benchmark_that_waits(folder):
 
 def test_a_killed_benchmark_leaves_the_room(folder):
     code = (
-        "import sys,time;from pathlib import Path;from releases.room import Room\n"
+        "import sys,time;from pathlib import Path;from releases.proof.room import Room\n"
         "with Room(Path(sys.argv[1])).alone():\n print('in', flush=True); time.sleep(60)"
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE)

@@ -11,9 +11,9 @@ import pytest
 
 from formats.answers import Tolerances, elements
 from formats.types import Signature, TensorSpec, Tolerance
-from releases.examiner import confidence, end_to_end
-from releases.examiner.answers import ReferenceAnswers
-from releases.examiner.asking import Told
+from releases.proof.examiner import confidence, end_to_end
+from releases.proof.examiner.answers import ReferenceAnswers
+from releases.proof.examiner.asking import Told
 from releases.rollout import verification
 from scoring.errors import WrongAnswers
 from scoring.runtime import rehearsal

@@ -6,8 +6,8 @@ import pytest
 
 from registry.models import ModelVersion
 from registry.stores import artifact_store
-from releases.gates import Outcome
 from releases.models import GateRun, Release
+from releases.proof.gates import Outcome
 from releases.services.gating import conclude
 from releases.services.measuring import Bench
 from tests import makers

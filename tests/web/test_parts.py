@@ -10,9 +10,9 @@ from django.template import Context, Template
 
 from registry.templatetags import charts, ui
 from releases.api import observed
-from releases.evidence import Quality
 from releases.lifecycle import State
 from releases.models import GateRun, Review
+from releases.proof.evidence import Quality
 from releases.web import models, nodes
 
 CSS = Path(__file__).parents[2] / "static" / "css"

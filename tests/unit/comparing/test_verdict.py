@@ -6,7 +6,7 @@ import pytest
 
 from releases.comparing.figures import Measure, Paired, counted, decide, measures, metric, paired, slices
 from releases.comparing.verdict import Known, verdict
-from releases.gates.schema import Difference
+from releases.proof.gates.schema import Difference
 
 ACCURACY = Measure("accuracy", "Accuracy", "", 0.9, 0.95, "better")
 COMPARISON = {"decision": "better", "difference": 0.05, "lower": 0.02, "upper": 0.08, "margin": 0.01}

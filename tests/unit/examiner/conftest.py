@@ -10,9 +10,9 @@ import pytest
 
 from formats.types import Signature, TensorSpec
 from registry.manifest import MetricRange
-from releases.examiner import result
-from releases.examiner.examination import examine
-from releases.examiner.spec import Spec
+from releases.proof.examiner import result
+from releases.proof.examiner.examination import examine
+from releases.proof.examiner.spec import Spec
 from tests.unit.examiner.server import serving
 
 PLAIN = Signature(

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from formats.types import Signature, TensorSpec
-from releases.examiner import benchmark, result
-from releases.examiner.examination import examine
-from releases.examiner.spec import Champion, Timing
+from releases.proof.examiner import benchmark, result
+from releases.proof.examiner.examination import examine
+from releases.proof.examiner.spec import Champion, Timing
 from tests.unit.examiner.conftest import classify
 from tests.unit.examiner.server import refusal, serving
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from registry.manifest import MetricRange
-from releases.examiner import pacing
-from releases.examiner.spec import Champion
+from releases.proof.examiner import pacing
+from releases.proof.examiner.spec import Champion
 from releases.statistics import bootstrap
 from tests.unit.examiner.conftest import ACCURACY, classify, examined
 from tests.unit.examiner.server import refusal

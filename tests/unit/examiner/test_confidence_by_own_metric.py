@@ -7,7 +7,7 @@ import pytest
 
 from formats.types import Signature, TensorSpec
 from registry.manifest import MetricRange
-from releases.examiner.spec import Champion, OwnMetric
+from releases.proof.examiner.spec import Champion, OwnMetric
 from releases.statistics import bootstrap
 from tests.unit.examiner.conftest import examined
 from tests.unit.examiner.server import serving

@@ -9,7 +9,7 @@ import pytest
 
 from formats.types import Signature, TensorSpec
 from registry.manifest import MetricRange
-from releases.examiner.spec import Champion
+from releases.proof.examiner.spec import Champion
 from releases.statistics import bootstrap
 from tests.unit.examiner.conftest import ACCURACY, PLAIN, classify, examined
 

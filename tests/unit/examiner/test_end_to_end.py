@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from formats.types import Signature, TensorSpec, Tolerance
-from releases.examiner import asking, result
-from releases.examiner.examination import examine
+from releases.proof.examiner import asking, result
+from releases.proof.examiner.examination import examine
 from tests.unit.examiner.conftest import PLAIN, classify
 from tests.unit.examiner.server import Answered, refusal
 

@@ -9,8 +9,8 @@ import pytest
 
 from formats.tables import Table
 from registry.manifest import MetricRange
-from releases.examiner import keeping
-from releases.examiner.examination import examine
+from releases.proof.examiner import keeping
+from releases.proof.examiner.examination import examine
 from tests.unit.examiner.conftest import PLAIN, classify
 
 ACCURACY = MetricRange("accuracy", "label", (0.0, 1.0))

@@ -9,10 +9,10 @@ import time
 import pytest
 
 from registry.manifest import MetricRange
-from releases.examiner import pacing, progress
-from releases.examiner.examination import examine
-from releases.examiner.pacing import CALL_SECONDS, Pace
-from releases.examiner.progress import Progress, Report
+from releases.proof.examiner import pacing, progress
+from releases.proof.examiner.examination import examine
+from releases.proof.examiner.pacing import CALL_SECONDS, Pace
+from releases.proof.examiner.progress import Progress, Report
 from tests.unit.examiner.conftest import classify
 from tests.unit.examiner.server import refusal
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from releases.examiner import result
+from releases.proof.examiner import result
 from tests.scoring import models
 from tests.scoring.nodes import Node, Store, model
 from tests.unit.examiner.conftest import classify
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def run(spec) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "releases.examiner"]
+    command = [sys.executable, "-m", "releases.proof.examiner"]
     data = spec if isinstance(spec, bytes) else json.dumps(spec, default=str).encode()
     return subprocess.run(command, cwd=ROOT, input=data, capture_output=True, check=False)
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from releases.examiner import result
+from releases.proof.examiner import result
 
 
 def measured(**changes):
@@ -79,5 +79,5 @@ def test_anything_else_is_refused_with_a_sentence(data):
 
 
 def test_needs_no_numpy():
-    program = "import sys, releases.examiner.result; sys.exit('numpy' in sys.modules)"
+    program = "import sys, releases.proof.examiner.result; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from formats.types import TensorSpec
-from releases.examiner import tensors
-from releases.examiner.findings import BadAnswer, BadSet
+from releases.proof.examiner import tensors
+from releases.proof.examiner.findings import BadAnswer, BadSet
 
 
 @pytest.mark.parametrize(

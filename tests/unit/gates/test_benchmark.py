@@ -7,9 +7,9 @@ import pytest
 from formats.types import Signature, VersionRef
 from registry import model_policy
 from registry.errors import BadInput
-from releases.examiner.result import Benchmark as Measured
-from releases.gates import Candidate, Outcome
-from releases.gates.benchmark import Benchmark
+from releases.proof.examiner.result import Benchmark as Measured
+from releases.proof.gates import Candidate, Outcome
+from releases.proof.gates.benchmark import Benchmark
 from releases.web.policy_words import MEASURES
 
 FOUND = {

@@ -5,8 +5,8 @@ import pytest
 from formats.types import Signature, VersionRef
 from registry import model_policy
 from registry.errors import BadInput
-from releases.gates import Candidate, Outcome
-from releases.gates.confidence import Confidence
+from releases.proof.gates import Candidate, Outcome
+from releases.proof.gates.confidence import Confidence
 
 METRIC = {"name": "accuracy", "output": "label", "range": [0.9, 1.0]}
 LOSS = {"name": "mae", "output": "y", "range": [0.0, 2.0]}

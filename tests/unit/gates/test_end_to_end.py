@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from formats.types import Signature, VersionRef
-from releases.gates.base import Candidate, Outcome
-from releases.gates.end_to_end import EndToEnd
+from releases.proof.gates.base import Candidate, Outcome
+from releases.proof.gates.end_to_end import EndToEnd
 
 REFUSED = "the server answered 400: input 'x' is too wide"
 

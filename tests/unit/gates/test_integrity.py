@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from formats.types import Signature, VersionRef
-from releases.gates import Candidate, Outcome
-from releases.gates.catalog import BLOCKING, GATES
-from releases.gates.integrity import Integrity
+from releases.proof.gates import Candidate, Outcome
+from releases.proof.gates.catalog import BLOCKING, GATES
+from releases.proof.gates.integrity import Integrity
 
 FILE = {"code": "external_file", "message": "The model reads a file outside its folder."}
 LIMIT = {"code": "too_large", "message": "The graph has 70,000 nodes, at most 65,536 are allowed."}

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from formats.types import Signature, TensorSpec, VersionRef
-from releases.gates import Candidate, Outcome
-from releases.gates.schema import Schema, compare
+from releases.proof.gates import Candidate, Outcome
+from releases.proof.gates.schema import Schema, compare
 
 X = TensorSpec("x", "FP32", (-1,))
 C = TensorSpec("c", "BYTES", (-1,))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from formats import sets
 from formats.sets import SetName, TestSet
-from releases.examiner.findings import BadSet
-from releases.examiner.spec import Spec
+from releases.proof.examiner.findings import BadSet
+from releases.proof.examiner.spec import Spec
 
 
 def load(spec: Spec, which: SetName) -> TestSet:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from releases.examiner.findings import BadAnswer
+from releases.proof.examiner.findings import BadAnswer
 from releases.statistics.arrays import Entries, Ragged
 
 Array = NDArray[Any]

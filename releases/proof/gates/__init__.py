@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from releases.gates.base import Candidate, Gate, Outcome, Verdict
+from releases.proof.gates.base import Candidate, Gate, Outcome, Verdict
 
 __all__ = ["Candidate", "Gate", "Outcome", "Verdict"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from releases.gates.base import Gate
-from releases.gates.benchmark import Benchmark
-from releases.gates.confidence import Confidence
-from releases.gates.end_to_end import EndToEnd
-from releases.gates.integrity import Integrity
-from releases.gates.schema import Schema
+from releases.proof.gates.base import Gate
+from releases.proof.gates.benchmark import Benchmark
+from releases.proof.gates.confidence import Confidence
+from releases.proof.gates.end_to_end import EndToEnd
+from releases.proof.gates.integrity import Integrity
+from releases.proof.gates.schema import Schema
 
 GATES: dict[str, Gate] = {
     gate.name: gate for gate in (Integrity(), Schema(), EndToEnd(), Confidence(), Benchmark())

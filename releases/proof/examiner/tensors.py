@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from formats.answers import elements
 from formats.dtypes import DTYPES
 from formats.types import TensorSpec
-from releases.examiner.connection import Raw
-from releases.examiner.findings import BadAnswer, BadSet
+from releases.proof.examiner.connection import Raw
+from releases.proof.examiner.findings import BadAnswer, BadSet
 
 Array = NDArray[Any]
 Tensors = Mapping[str, Array]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from releases.examiner.findings import BadAnswer, ServerLost, TimedOut
+from releases.proof.examiner.findings import BadAnswer, ServerLost, TimedOut
 
 Raw = bytes | memoryview
 MOST_HEAD = 64 << 10

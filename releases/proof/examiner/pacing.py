@@ -16,10 +16,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from formats.sets import Stacked, TestSet
-from releases.examiner.asking import Server, Told
-from releases.examiner.findings import NeverAnswered, TimedOut, TooLarge
-from releases.examiner.progress import Progress
-from releases.examiner.wanted import Wanted
+from releases.proof.examiner.asking import Server, Told
+from releases.proof.examiner.findings import NeverAnswered, TimedOut, TooLarge
+from releases.proof.examiner.progress import Progress
+from releases.proof.examiner.wanted import Wanted
 
 Array = NDArray[Any]
 

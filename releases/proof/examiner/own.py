@@ -12,12 +12,12 @@ import numpy as np
 
 from formats.sets import Listed, RowKind, Stacked, TestSet
 from registry.manifest.fitting import EXPECTED, GOT, by_rows
-from releases.examiner.asking import Server
-from releases.examiner.findings import Finding
-from releases.examiner.pacing import outputs, pace_of
-from releases.examiner.progress import Progress
-from releases.examiner.spec import OwnMetric, Spec
-from releases.examiner.wanted import Wanted
+from releases.proof.examiner.asking import Server
+from releases.proof.examiner.findings import Finding
+from releases.proof.examiner.pacing import outputs, pace_of
+from releases.proof.examiner.progress import Progress
+from releases.proof.examiner.spec import OwnMetric, Spec
+from releases.proof.examiner.wanted import Wanted
 from releases.statistics import arrays
 from releases.statistics.arrays import Entries, Floats, Ragged
 

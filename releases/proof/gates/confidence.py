@@ -7,8 +7,8 @@ from typing import Any
 
 from registry import model_policy
 from registry.manifest import MetricRange
-from releases.gates.base import Candidate, Outcome, Verdict
-from releases.gates.findings import findings, sentences
+from releases.proof.gates.base import Candidate, Outcome, Verdict
+from releases.proof.gates.findings import findings, sentences
 
 
 class Confidence:

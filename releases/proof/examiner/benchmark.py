@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from formats.sets import Stacked, TestSet
-from releases.examiner import result
-from releases.examiner.asking import Question, Server, checked
-from releases.examiner.findings import Refused, TimedOut
-from releases.examiner.progress import Progress
-from releases.examiner.spec import Timing
+from releases.proof.examiner import result
+from releases.proof.examiner.asking import Question, Server, checked
+from releases.proof.examiner.findings import Refused, TimedOut
+from releases.proof.examiner.progress import Progress
+from releases.proof.examiner.spec import Timing
 from releases.statistics import percentiles
 
 Array = NDArray[Any]

@@ -19,9 +19,9 @@ from formats.tables import BadTable, Writer, cut
 from formats.tables.writing import row_hash
 from formats.types import Signature
 from registry.manifest import METRICS, Kind
-from releases.examiner.result import ANSWERS_TABLE, ROWS_TABLE
-from releases.examiner.spec import Spec
-from releases.examiner.wanted import Wanted
+from releases.proof.examiner.result import ANSWERS_TABLE, ROWS_TABLE
+from releases.proof.examiner.spec import Spec
+from releases.proof.examiner.wanted import Wanted
 from releases.statistics import arrays
 from releases.statistics.arrays import Entries, Ragged
 from releases.statistics.rows import Judged, Labels

@@ -22,16 +22,16 @@ from formats.sets import Ragged, TestSet
 from formats.types import Tolerance
 from registry.manifest import MetricRange
 from registry.manifest.fitting import Misfit, Truth, settled
-from releases.examiner import own, result
-from releases.examiner.answers import MOST_CONFIDENCE, ReferenceAnswers
-from releases.examiner.asking import Server
-from releases.examiner.findings import BadSet, Finding
-from releases.examiner.keeping import keep
-from releases.examiner.pacing import outputs, pace_of, patiently
-from releases.examiner.predictions import Predictions, read
-from releases.examiner.progress import Progress
-from releases.examiner.spec import Spec
-from releases.examiner.wanted import Wanted
+from releases.proof.examiner import own, result
+from releases.proof.examiner.answers import MOST_CONFIDENCE, ReferenceAnswers
+from releases.proof.examiner.asking import Server
+from releases.proof.examiner.findings import BadSet, Finding
+from releases.proof.examiner.keeping import keep
+from releases.proof.examiner.pacing import outputs, pace_of, patiently
+from releases.proof.examiner.predictions import Predictions, read
+from releases.proof.examiner.progress import Progress
+from releases.proof.examiner.spec import Spec
+from releases.proof.examiner.wanted import Wanted
 from releases.statistics import arrays, estimates, slices
 from releases.statistics.arrays import Entries
 from releases.statistics.comparison import Decision, compare

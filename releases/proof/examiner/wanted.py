@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.manifest import MetricRange
-from releases.examiner.findings import Finding
+from releases.proof.examiner.findings import Finding
 
 Array = NDArray[Any]
 

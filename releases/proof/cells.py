@@ -23,9 +23,9 @@ from registry import sandbox
 from registry.sandbox import Cell, Ending, Finished, Limits, Mount
 from registry.sandbox.limits import patience
 from registry.sandbox.sockets import connect
-from releases.examiner import progress, result
-from releases.examiner.progress import Report
-from releases.room import Room
+from releases.proof.examiner import progress, result
+from releases.proof.examiner.progress import Report
+from releases.proof.room import Room
 from scoring.artifacts import blob_path
 from scoring.node.plans import alone
 from scoring.node.versions.loading import NOT_FETCHED
@@ -287,7 +287,7 @@ def _examine(
         Mount(lent.scratch, "/scratch", writable=True),
     ]
     examiner = sandbox.start(
-        sandbox.python("releases.examiner"),
+        sandbox.python("releases.proof.examiner"),
         stdin=json.dumps(order).encode(),
         mounts=mounts,
         limits=_lasting(EXAMINER_LIMITS, seconds),

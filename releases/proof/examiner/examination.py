@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from formats.answers import Tolerances
 from formats.sets import OUR_TROUBLE
-from releases.examiner import benchmark, end_to_end
-from releases.examiner.answers import ReferenceAnswers
-from releases.examiner.asking import Server
-from releases.examiner.findings import Finding, NeverAnswered
-from releases.examiner.loading import load
-from releases.examiner.progress import Progress
-from releases.examiner.result import MOST_SENTENCE, Examination, Part, Problem
-from releases.examiner.spec import Spec
+from releases.proof.examiner import benchmark, end_to_end
+from releases.proof.examiner.answers import ReferenceAnswers
+from releases.proof.examiner.asking import Server
+from releases.proof.examiner.findings import Finding, NeverAnswered
+from releases.proof.examiner.loading import load
+from releases.proof.examiner.progress import Progress
+from releases.proof.examiner.result import MOST_SENTENCE, Examination, Part, Problem
+from releases.proof.examiner.spec import Spec
 
 ANSWERS = "answers.jsonl"
 
@@ -84,7 +84,7 @@ def _confidence(
     made: Examination, spec: Spec, server: Server, answers: ReferenceAnswers, progress: Progress
 ) -> Examination:
     # scikit-learn takes seconds to import: a benchmark alone does not wait for it.
-    from releases.examiner import confidence
+    from releases.proof.examiner import confidence
 
     found = load(spec, "confidence")
     return replace(made, confidence=confidence.examine(spec, found, server, answers, progress))

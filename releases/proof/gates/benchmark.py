@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from registry.model_policy import FLOORS
-from releases.gates.base import Candidate, Outcome, Verdict
+from releases.proof.gates.base import Candidate, Outcome, Verdict
 
 ANY_PROFILE = "any"
 

@@ -1,11 +1,11 @@
-"""`python -m releases.examiner`: a spec on standard input, one result on standard output."""
+"""`python -m releases.proof.examiner`: a spec on standard input, one result on standard output."""
 
 from __future__ import annotations
 
 import sys
 
-from releases.examiner import result, spec
-from releases.examiner.examination import examine
+from releases.proof.examiner import result, spec
+from releases.proof.examiner.examination import examine
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from releases.examiner.result import Part
+from releases.proof.examiner.result import Part
 
 FILE = "progress.json"
 PAUSE, PAUSED = "pause", "paused"

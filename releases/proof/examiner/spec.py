@@ -12,7 +12,7 @@ from msgspec import Meta
 from formats.sets import RowKind
 from formats.types import Signature
 from registry.manifest import MetricRange
-from releases.examiner.result import Part
+from releases.proof.examiner.result import Part
 
 
 class BadSpec(ValueError):

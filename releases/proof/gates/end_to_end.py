@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from releases.gates.base import Candidate, Outcome, Verdict
+from releases.proof.gates.base import Candidate, Outcome, Verdict
 
 
 class EndToEnd:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from formats.answers import Tolerances
-from releases.examiner.asking import Told
-from releases.examiner.result import Answers
+from releases.proof.examiner.asking import Told
+from releases.proof.examiner.result import Answers
 
 FORMAT = 1
 MOST_END_TO_END = 1000

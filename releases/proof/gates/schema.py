@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from formats.types import CLIP, COUNT, FREE, REFUSE, Signature, TensorSpec
-from releases.gates.base import Candidate, Outcome, Verdict
+from releases.proof.gates.base import Candidate, Outcome, Verdict
 
 BEYOND = {
     REFUSE: "others are refused",

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from formats.answers import Tolerances, first_difference
 from formats.sets import Stacked, TestSet
-from releases.examiner import tensors
-from releases.examiner.answers import ReferenceAnswers
-from releases.examiner.asking import Server, Told
-from releases.examiner.findings import BadAnswer, BadSet, Refused, TimedOut
-from releases.examiner.pacing import CALL_SECONDS, patiently
-from releases.examiner.progress import Progress
-from releases.examiner.result import MOST_FAILURES, MOST_NAME, MOST_SHOWN, EndToEnd, Failure
+from releases.proof.examiner import tensors
+from releases.proof.examiner.answers import ReferenceAnswers
+from releases.proof.examiner.asking import Server, Told
+from releases.proof.examiner.findings import BadAnswer, BadSet, Refused, TimedOut
+from releases.proof.examiner.pacing import CALL_SECONDS, patiently
+from releases.proof.examiner.progress import Progress
+from releases.proof.examiner.result import MOST_FAILURES, MOST_NAME, MOST_SHOWN, EndToEnd, Failure
 
 Array = NDArray[Any]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from releases.gates.base import Candidate, Outcome, Verdict
+from releases.proof.gates.base import Candidate, Outcome, Verdict
 
 
 class Integrity:

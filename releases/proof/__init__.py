@@ -1,0 +1,1 @@
+"""From a version's bytes to verdicts: two cells, an examiner that asks, gates that judge."""
