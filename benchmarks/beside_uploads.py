@@ -2,18 +2,23 @@
 
 Fifty callers upload at the same time, each a version whose inspection takes far longer than a page. One
 reader asks for the log-in page, as a stranger, and for a list over REST, as somebody known, one after the
-other. A caller that is told to come again does so when it was told.
+other; it is a process of its own (`python -m benchmarks.beside_uploads PORT`, until its input ends), so that
+it waits for the server and not for the callers. A caller that is told to come again does so when it was told.
 """
 
 from __future__ import annotations
 
 import http.client
 import itertools
+import json
 import statistics
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.capacity import Pace
@@ -24,7 +29,7 @@ from benchmarks.uploads import MODEL, manifest, small_files
 
 UPLOADS = 50
 REACH = 2.0
-_QUIET_SECONDS = 5.0
+_QUIET_SECONDS = 10.0
 _PAUSE_SECONDS = 0.02
 _TRIES = 200
 _READERS = {
@@ -39,11 +44,14 @@ def measure(folder: Path, pace: Pace, uploads: int = UPLOADS) -> list[Measure]:
     with Installation(folder, {"ASSAY_WEB_WORKERS": "2"}) as assay:
         assay.call("/api/v1/models", {"name": MODEL, "description": "", "task": ""})
         assay.upload(MODEL, manifest(files), files)
-        quiet = _read(assay, _for(_QUIET_SECONDS))
+        with _reading(assay) as quiet:
+            time.sleep(_QUIET_SECONDS)
         began = time.perf_counter()
-        busy, refused = _beside(assay, files, uploads)
+        with _reading(assay) as busy:
+            refused = _upload(assay, files, uploads)
         took = time.perf_counter() - began
-        after = _read(assay, _for(_QUIET_SECONDS))
+        with _reading(assay) as after:
+            time.sleep(_QUIET_SECONDS)
     return [
         _compared(name, quiet[name] + after[name], busy[name], uploads, took, refused) for name in _READERS
     ]
@@ -63,9 +71,9 @@ def _compared(
     )
 
 
-def _beside(assay: Installation, files: dict[str, Path], uploads: int) -> tuple[dict[str, list[float]], int]:
+def _upload(assay: Installation, files: dict[str, Path], uploads: int) -> int:
+    """All of them at once; how many times one was told to come again."""
     refused = itertools.count()
-    manifests = [manifest(files) for _ in range(uploads)]
 
     def upload(mine: dict[str, object]) -> None:
         for _ in range(_TRIES):
@@ -79,29 +87,30 @@ def _beside(assay: Installation, files: dict[str, Path], uploads: int) -> tuple[
                 time.sleep(2.0)
         raise BadAnswer("an upload was refused too often")
 
-    ended = threading.Event()
-    with ThreadPoolExecutor(uploads + 1) as many:
-        reader = many.submit(_read, assay, ended.is_set)
-        sent = [many.submit(upload, each) for each in manifests]
-        try:
-            for one in sent:
-                one.result()
-        finally:
-            ended.set()
-        return reader.result(), next(refused)
+    with ThreadPoolExecutor(uploads) as many:
+        for sent in [many.submit(upload, manifest(files)) for _ in range(uploads)]:
+            sent.result()
+    return next(refused)
 
 
-def _for(seconds: float) -> Callable[[], bool]:
-    until = time.perf_counter() + seconds
-    return lambda: time.perf_counter() > until
+@contextmanager
+def _reading(assay: Installation) -> Iterator[dict[str, list[float]]]:
+    """Milliseconds of each answer that a reader had meanwhile, filled at the end. Raises BadAnswer."""
+    words = [sys.executable, "-m", "benchmarks.beside_uploads", str(assay.port)]
+    found: dict[str, list[float]] = {}
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        yield found
+        told, _ = reader.communicate()
+    if reader.returncode:
+        raise BadAnswer("the reader was answered badly")
+    found.update(json.loads(told))
 
 
-def _read(assay: Installation, ended: Callable[[], bool]) -> dict[str, list[float]]:
-    """Milliseconds of each answer until `ended`."""
+def _read(port: int, ended: Callable[[], bool]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {name: [] for name in _READERS}
     while not ended():
         for name, (path, headers) in _READERS.items():
-            connection = http.client.HTTPConnection("127.0.0.1", assay.port, timeout=60)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             began = time.perf_counter()
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
@@ -116,3 +125,13 @@ def _read(assay: Installation, ended: Callable[[], bool]) -> dict[str, list[floa
 
 def _p99(took: list[float]) -> float:
     return statistics.quantiles(took, n=100)[98]
+
+
+def main() -> None:
+    ended = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.buffer.read(), ended.set()), daemon=True).start()
+    print(json.dumps(_read(int(sys.argv[1]), ended.is_set)))
+
+
+if __name__ == "__main__":
+    main()
