@@ -32,9 +32,12 @@ class Aim(StrEnum):
     """What a piece of evidence speaks for."""
 
     WORSE = "worse"
+    WORSE_IN_PAIRS = "worse_in_pairs"
     SAFE = "safe"
+    SAFE_IN_PAIRS = "safe_in_pairs"
     BETTER = "better"
     ONSET = "onset"
+    OBSERVED = "observed"
     OVER_LIMIT = "over_limit"
     UNBALANCED = "unbalanced"
 
@@ -71,10 +74,10 @@ class Standing:
     begun, since  when the rollout and its present stage began, seconds
     stage         index in the design
     peaks         key of a finding -> its highest log evidence so far: the latch
-    onset         key -> state of its detector (`evidence.onset`), with `counted` the totals it has used
+    onset         key of a finding -> what its detector carries from tick to tick (`strategies.watching`)
     removed       arms that were taken out, by their guardrails or by a person
     posterior     what a bandit keeps from tick to tick
-    ended         the verdict that ended the rollout
+    ended, kept   the verdict that ended the rollout, and the arm that everybody has since
     """
 
     begun: float = 0.0
@@ -82,10 +85,10 @@ class Standing:
     stage: int = 0
     peaks: Mapping[str, float] = field(default_factory=dict)
     onset: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    counted: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     removed: tuple[str, ...] = ()
     posterior: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     ended: Verdict | None = None
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)

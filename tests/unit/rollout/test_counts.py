@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from formats.plan import WHOLE, Arm
 from releases.rollout.counts import (
     GRAIN,
     Counts,
@@ -23,7 +24,7 @@ from releases.rollout.counts import (
     fixed,
 )
 from releases.rollout.design import moved_back, weights
-from scoring.routing import WHOLE, Arm, splitter
+from scoring.routing import splitter
 
 NEW, OLD = "8", "7"
 ARMS = (NEW, OLD)

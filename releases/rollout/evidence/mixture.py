@@ -1,0 +1,35 @@
+"""Averages of evidence, kept as logs. An average of e-processes is one; so is a product of independent ones.
+
+Ramdas, Grünwald, Vovk and Shafer, Game-theoretic statistics and safe anytime-valid inference,
+Statistical Science 38 (2023), sections 3 and 5.
+"""
+
+from __future__ import annotations
+
+from math import exp, log
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def log_mean(logs: ArrayLike, weights: ArrayLike | None = None) -> Array:
+    """Log of the (weighted) mean of exp(logs) over the last axis; weights sum to 1."""
+    given = np.asarray(logs, np.float64)
+    top = given.max(axis=-1, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    parts = np.exp(given - top)
+    mean = parts.mean(axis=-1) if weights is None else parts @ np.asarray(weights, np.float64)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(mean) + top[..., 0])
+
+
+def threshold(alpha: float) -> float:
+    """The log evidence at which a verdict with this chance of being wrong is reached: ln(1/alpha)."""
+    return -log(alpha)
+
+
+def anytime_p(peak: float) -> float:
+    """The p-value that may be looked at after every event: min over time of 1/E, `peak` being max log E."""
+    return min(1.0, exp(-peak))

@@ -1,0 +1,85 @@
+"""Rare bad events in a random split: which arm each of them fell into is a biased coin of known bias.
+
+With no difference a bad event is the new version's with exactly its share w of the units, whatever the
+traffic, the ramp or a shared outage do to the rate itself. Lindon and Malek, Anytime-valid inference for
+multinomial count data, NeurIPS 2022, sections 2 and 4; their time-inhomogeneous Bernoulli processes.
+
+All functions take counts with one entry per spell on the last axis; leading axes are whatever the caller
+likes (runs of a simulation, looks). Spells of share 0 or 1 say nothing and are to be left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import exp, log
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from releases.rollout.evidence.mixture import Array, log_mean, threshold
+
+RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+"""How many times as often a worse version may be bad: what the evidence is averaged over."""
+
+_LOG_RATIOS = np.log(RATIOS)
+_WIDEST = log(1000.0)
+_GRID = np.linspace(-log(32.0), log(32.0), 129)
+"""For intervals: a finer mixture of both directions, so that they close in on the ratio itself."""
+_HALVINGS = 60
+
+
+def log_likelihoods(new: ArrayLike, old: ArrayLike, shares: ArrayLike, log_ratios: ArrayLike) -> Array:
+    """Log likelihood ratio of each risk ratio against 1, on a last axis of its own.
+
+    new, old    units with a bad event, per spell
+    shares      of the new version among the two, per spell: as assigned, never as observed
+    """
+    logs = np.asarray(log_ratios, np.float64)
+    bad, both = np.asarray(new, np.float64), np.add(new, old, dtype=np.float64)
+    per_event = np.log1p(np.expm1(logs) * np.asarray(shares, np.float64)[..., None])
+    return np.asarray(bad.sum(axis=-1)[..., None] * logs - np.einsum("...s,...sr->...r", both, per_event))
+
+
+def log_ratios_per_tick(new: ArrayLike, old: ArrayLike, shares: ArrayLike) -> Array:
+    """The same for `RATIOS`: what `onset` multiplies its state with."""
+    return log_likelihoods(new, old, shares, _LOG_RATIOS)
+
+
+def log_worse(new: ArrayLike, old: ArrayLike, shares: ArrayLike) -> Array:
+    """Log evidence that the new version is bad more often: roll back at ln(1/alpha)."""
+    return log_mean(log_ratios_per_tick(new, old, shares))
+
+
+def log_safe(new: ArrayLike, old: ArrayLike, shares: ArrayLike, allowed: float) -> Array:
+    """Log evidence that it is bad less than `allowed` times as often: promote at ln(1/alpha).
+
+    The likelihood of equal risk against that of the allowed ratio, which is the least favourable one.
+    """
+    return -log_likelihoods(new, old, shares, [log(allowed)])[..., 0]
+
+
+def interval(
+    new: Sequence[float], old: Sequence[float], shares: Sequence[float], alpha: float
+) -> tuple[float, float]:
+    """The risk ratios that the counts do not speak against: covers at all looks together with 1 - alpha.
+
+    Ratio r is left out once the mixture is 1/alpha times as likely as r; log r -> log likelihood is
+    concave, so what is left is one interval.
+    """
+    least = float(log_mean(log_likelihoods(new, old, shares, _GRID))) - threshold(alpha)
+
+    def kept(x: float) -> bool:
+        return bool(log_likelihoods(new, old, shares, [x])[0] >= least)
+
+    xs = np.linspace(-_WIDEST, _WIDEST, 401)
+    best = float(xs[log_likelihoods(new, old, shares, xs).argmax()])
+    low = 0.0 if kept(-_WIDEST) else exp(_edge(kept, best, -_WIDEST))
+    high = float("inf") if kept(_WIDEST) else exp(_edge(kept, best, _WIDEST))
+    return low, high
+
+
+def _edge(kept: Callable[[float], bool], inside: float, outside: float) -> float:
+    for _ in range(_HALVINGS):
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if kept(middle) else (inside, middle)
+    return outside

@@ -1,0 +1,197 @@
+"""From counts to findings: every e-process that a rollout's metrics ask for, with its threshold.
+
+Alpha for returning is spent over challengers, metrics (by weight) and the channels that may each return
+a version: what clients met, what pairs showed, trouble that began late. Promotion needs every metric to
+be shown safe, so that each may use all of its alpha.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+
+from releases.rollout.counts import Counts, Sums, Tally
+from releases.rollout.design import Design, StageKind
+from releases.rollout.evidence import balance, bounded, latency, paired, rates, split
+from releases.rollout.evidence.mixture import Array, threshold
+from releases.rollout.metrics import Action, Direction, Metric, MetricKind, alphas
+from releases.rollout.strategies.base import Aim, Finding
+
+CHANNELS = 3
+"""Split, pairs, onset: each may return a version, so each has a third of a metric's alpha."""
+
+BEFORE_ALPHA = 0.001
+"""How surely the rate before a switch is bounded: what is observed is held against the bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A challenger beside the baseline: one entry per spell that gave units to both."""
+
+    new: tuple[Tally, ...]
+    old: tuple[Tally, ...]
+    shares: Array
+
+
+def beside(design: Design, counts: Counts, arm: str) -> Beside:
+    """Spells in which one of the two had nothing to get say nothing, and are left out."""
+    spells = [s for s in counts.spells() if 0 < s.share_beside(arm, design.baseline) < 1]
+    return Beside(
+        tuple(counts.tally(spell, arm) for spell in spells),
+        tuple(counts.tally(spell, design.baseline) for spell in spells),
+        np.array([spell.share_beside(arm, design.baseline) for spell in spells]),
+    )
+
+
+def findings(design: Design, counts: Counts) -> tuple[Finding, ...]:
+    """All evidence of this moment but the watch for late trouble, which has a state (`watching`)."""
+    found: list[Finding] = []
+    for arm in design.challengers if design.baseline else ():
+        both = beside(design, counts, arm)
+        for metric in design.metrics:
+            found += _of_metric(design, counts, both, arm, metric)
+    return (*found, *_over_limits(design, counts), *_unbalanced(design, counts))
+
+
+def worse_threshold(design: Design, metric: Metric) -> float:
+    """ln(1/alpha) of one channel of one metric of one challenger."""
+    part = alphas(design.metrics, design.alpha_roll_back)[metric.name]
+    return threshold(part / len(design.challengers) / CHANNELS)
+
+
+def safe_threshold(design: Design) -> float:
+    return threshold(design.alpha_promote / len(design.challengers))
+
+
+def _of_metric(design: Design, counts: Counts, both: Beside, arm: str, metric: Metric) -> Iterator[Finding]:
+    worse, safe = worse_threshold(design, metric), safe_threshold(design)
+    for aim, log_e in _aims(design, counts, both, arm, metric):
+        bound = worse if aim in (Aim.WORSE, Aim.WORSE_IN_PAIRS) else safe
+        yield Finding(arm, metric.name, aim, log_e, log_e, bound, metric.action, metric.own)
+
+
+def _aims(
+    design: Design, counts: Counts, both: Beside, arm: str, metric: Metric
+) -> Iterator[tuple[Aim, float]]:
+    if metric.kind is MetricKind.BAD_EVENT:
+        yield from _events(design, counts, both, arm, metric)
+    elif metric.kind is MetricKind.LATENCY:
+        yield Aim.WORSE, _slower(both, metric)
+    elif metric.kind is MetricKind.BOUNDED:
+        yield from _values(both, metric)
+    yield from _pairs(counts, arm, metric)
+
+
+def _events(
+    design: Design, counts: Counts, both: Beside, arm: str, metric: Metric
+) -> Iterator[tuple[Aim, float]]:
+    """The coin of `split`; where more events are better its sides are swapped."""
+    changed = any(stage.pair and stage.kind is not StageKind.SHADOW for stage in design.stages)
+    bad, good = (hits(tallies, metric.name, changed) for tallies in (both.new, both.old))
+    shares = both.shares
+    if metric.direction is Direction.HIGHER:
+        bad, good, shares = good, bad, 1 - shares
+    yield Aim.WORSE, float(split.log_worse(bad, good, shares))
+    if not metric.guardrail:
+        yield Aim.BETTER, float(split.log_worse(good, bad, 1 - shares))
+    yield (
+        Aim.SAFE,
+        max(
+            float(split.log_safe(bad, good, shares, metric.allowed)),
+            _negligible(counts, arm, metric),
+        ),
+    )
+
+
+def hits(tallies: Iterable[Tally], name: str, changed: bool = False) -> Array:
+    """Units with the event, per spell: bad ones, or those whose outcome was 1.
+
+    Where pairs are asked an outcome counts from the first differing answer on: the others are the same
+    under both arms, and carry no information.
+    """
+
+    def hit(tally: Tally) -> float:
+        if name in tally.bad:
+            return tally.bad[name]
+        return (tally.changed if changed else tally.outcomes).get(name, Sums()).total
+
+    return np.array([hit(tally) for tally in tallies], np.float64)
+
+
+def _negligible(counts: Counts, arm: str, metric: Metric) -> float:
+    """Evidence that hardly any unit is bad, without comparing: a healthy version has no events to compare."""
+    if metric.direction is Direction.HIGHER or not metric.guardrail:
+        return 0.0
+    tallies = [tally for (_, name), tally in counts.arms.items() if name == arm]
+    units = sum(tally.units for tally in tallies)
+    return float(rates.log_under(units, sum(t.bad.get(metric.name, 0) for t in tallies), metric.negligible))
+
+
+def _slower(both: Beside, metric: Metric) -> float:
+    """The 2 x 2 counts of every threshold in every spell."""
+    names = [each.name for each in metric.thresholds]
+    if not names or not len(both.shares):
+        return 0.0
+    cells = [
+        [
+            [(seen.units, seen.hit) if (seen := tally.slow.get(metric.name, {}).get(name)) else (0, 0)
+             for name in names]
+            for tally in tallies
+        ]
+        for tallies in (both.new, both.old)
+    ]  # fmt: skip
+    expected = [each.expected for each in metric.thresholds]
+    return float(latency.log_worse(cells[0], cells[1], both.shares, expected))
+
+
+def _values(both: Beside, metric: Metric) -> Iterator[tuple[Aim, float]]:
+    placed = sum((Tally(bets=t.bets) for t in (*both.new, *both.old)), Tally()).bets.get(metric.name)
+    if placed:
+        found = bounded.wealth(placed)
+        yield from ((Aim.WORSE, found.worse), (Aim.BETTER, found.better), (Aim.SAFE, found.safe))
+
+
+def _pairs(counts: Counts, arm: str, metric: Metric) -> Iterator[tuple[Aim, float]]:
+    """What pairs of answers showed, before any client met the new version and after."""
+    told = [pairs for (_, name), pairs in counts.pairs.items() if name == arm]
+    discordant = [pairs.bad[metric.name] for pairs in told if metric.name in pairs.bad]
+    units, new, old = (
+        sum(pairs.units for pairs in told),
+        sum(each.only_new for each in discordant),
+        sum(each.only_old for each in discordant),
+    )
+    if units and metric.kind in (MetricKind.BAD_EVENT, MetricKind.LATENCY):
+        yield Aim.WORSE_IN_PAIRS, float(paired.log_worse(new, old))
+        few = float(rates.log_under(units, new, metric.negligible))
+        yield Aim.SAFE_IN_PAIRS, max(float(paired.log_safe(new, old, metric.allowed)), few)
+    placed = [pairs.bets[metric.name] for pairs in told if metric.name in pairs.bets]
+    if placed:
+        worse, safe = paired.log_wealth(np.sum(placed, axis=0).tolist())
+        yield from ((Aim.WORSE_IN_PAIRS, worse), (Aim.SAFE_IN_PAIRS, safe))
+
+
+def _over_limits(design: Design, counts: Counts) -> Iterator[Finding]:
+    """Too many bad units in all arms together: pages whoever is on call, and returns nobody."""
+    bound = threshold(design.alpha_page)
+    for metric in design.metrics:
+        if metric.limit is not None:
+            units = sum(tally.units for tally in counts.arms.values())
+            bad = sum(tally.bad.get(metric.name, 0) for tally in counts.arms.values())
+            log_e = float(rates.log_over(units, bad, metric.limit))
+            yield Finding("", metric.name, Aim.OVER_LIMIT, log_e, log_e, bound)
+
+
+def _unbalanced(design: Design, counts: Counts) -> Iterator[Finding]:
+    """Of all units, and of those whose answers differ: a slow arm that loses its mirrors selects."""
+    for name in ("units", "triggered"):
+        total = 0.0
+        for spell in counts.spells():
+            arms = [(arm, spell.share(arm)) for arm, weight in spell.weights if weight]
+            if len(arms) > 1:
+                units = [getattr(counts.tally(spell, arm), name) for arm, _ in arms]
+                total += float(balance.log_unbalanced(units, [share for _, share in arms]))
+        bound = threshold(design.alpha_balance) + log(2)
+        yield Finding("", name, Aim.UNBALANCED, total, total, bound, Action.HOLD)

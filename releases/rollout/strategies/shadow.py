@@ -1,0 +1,54 @@
+"""The live version answers, the new one is asked too, unseen: answers are compared pair by pair.
+
+It ends in a proposal, never in a promotion: nobody has met the new version yet.
+"""
+
+from __future__ import annotations
+
+from releases.rollout.counts import Counts
+from releases.rollout.design import Asked, Design, Ends, Stage, StageKind
+from releases.rollout.strategies import steps
+from releases.rollout.strategies.base import Aim, Decision, Standing, Verdict
+
+MIN_SECONDS = 600.0
+MAX_SECONDS = 24 * 3600.0
+
+
+def stage(asked: Asked) -> Stage:
+    """The first stage of every preset but `single`: no client meets what pairs have not shown."""
+    pair = asked.pair or 1.0
+    return Stage(StageKind.SHADOW, (), pair, MIN_SECONDS, MAX_SECONDS, Ends.PAIRED)
+
+
+def first(asked: Asked) -> tuple[Stage, ...]:
+    return (stage(asked),) if asked.shadow else ()
+
+
+def preset(asked: Asked) -> tuple[Stage, ...]:
+    return (stage(asked),)
+
+
+def decide(design: Design, counts: Counts, standing: Standing, now: float) -> Decision:
+    return steps.decide(RULES, design, counts, standing, now)
+
+
+def _shown(look: steps.Look) -> Decision | None:
+    """Pairs have shown every challenger to be no worse."""
+    if not all(look.shown(arm, Aim.SAFE_IN_PAIRS) for arm in look.playing):
+        return None
+    reason = f"Pairs of answers show no version to be worse: {', '.join(look.playing)}."
+    return steps.propose(look, Verdict.PROMOTE, reason, arm=look.playing[0])
+
+
+RULES = (
+    steps.not_started,
+    steps.ended,
+    steps.returned,
+    steps.expired,
+    steps.held,
+    steps.unknown,
+    steps.dwelling,
+    steps.moved,
+    _shown,
+    steps.overdue,
+)

@@ -1,0 +1,88 @@
+"""Trouble that begins late: detectors with a state, stepped once a tick by what the tick added.
+
+Beside the baseline where units still go to it; against an upper bound of the rate before the switch where
+none do. The latter is only observed, not randomised: what changed at the same time looks the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from releases.rollout.counts import Counts, Seen
+from releases.rollout.design import Design
+from releases.rollout.evidence import onset, rates, split
+from releases.rollout.evidence.mixture import Array
+from releases.rollout.metrics import Metric, MetricKind
+from releases.rollout.strategies import judging
+from releases.rollout.strategies.base import Aim, Finding, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class _Total:
+    """Everything so far: `steps` changes where something was learned, `log_ratios` are of all of it."""
+
+    steps: int
+    log_ratios: Array
+
+
+def watched(design: Design, counts: Counts, standing: Standing) -> tuple[tuple[Finding, ...], Standing]:
+    """The findings of the detectors after this tick, and the standing with their new states."""
+    found, states = [], dict(standing.onset)
+    for finding, total in _totals(design, counts):
+        state = _stepped(states.get(finding.key), total)
+        if state is None:
+            continue
+        states[finding.key] = state
+        log_e = float(onset.log_alarm(_detector(state), design.onset_ticks))
+        found.append(replace(finding, log_e=log_e, peak=log_e))
+    return tuple(found), replace(standing, onset=states)
+
+
+def _stepped(before: tuple[float, ...] | None, total: _Total) -> tuple[float, ...] | None:
+    """Steps seen, log ratios seen, the detector: None until something was counted."""
+    size = len(total.log_ratios)
+    seen = before or (0.0, *np.zeros(size), *onset.start(size))
+    if total.steps == seen[0]:
+        return before
+    added = total.log_ratios - np.array(seen[1 : 1 + size])
+    detector = onset.step(_detector(seen), added)
+    return (float(total.steps), *map(float, total.log_ratios), *map(float, detector))
+
+
+def _detector(state: tuple[float, ...]) -> Array:
+    return np.array(state[1 + (len(state) - 1) // 2 :])
+
+
+def _totals(design: Design, counts: Counts) -> Iterator[tuple[Finding, _Total]]:
+    for metric in design.metrics:
+        if not (metric.guardrail and metric.kind is MetricKind.BAD_EVENT):
+            continue
+        bound = judging.worse_threshold(design, metric)
+        for arm in design.challengers:
+            finding = Finding(arm, metric.name, Aim.ONSET, 0.0, 0.0, bound, metric.action, metric.own)
+            yield finding, _concurrent(design, counts, arm, metric)
+            before = counts.before.get(metric.name, Seen())
+            if before.units > before.hit:
+                observed = replace(finding, aim=Aim.OBSERVED)
+                yield observed, _observed(design, counts, arm, metric, before)
+
+
+def _concurrent(design: Design, counts: Counts, arm: str, metric: Metric) -> _Total:
+    both = judging.beside(design, counts, arm)
+    new, old = (judging.hits(tallies, metric.name) for tallies in (both.new, both.old))
+    return _Total(int(new.sum() + old.sum()), split.log_ratios_per_tick(new, old, both.shares))
+
+
+def _observed(design: Design, counts: Counts, arm: str, metric: Metric, before: Seen) -> _Total:
+    """Only units of spells in which the baseline had nothing: the others are compared with it."""
+    alone = [
+        tally
+        for (spell, name), tally in counts.arms.items()
+        if name == arm and spell.share(design.baseline) == 0
+    ]
+    units, bad = sum(t.units for t in alone), sum(t.bad.get(metric.name, 0) for t in alone)
+    rate = rates.bound_before(before.units, before.hit, judging.BEFORE_ALPHA)
+    return _Total(units, rates.log_ratios(units, bad, rate, rates.multiples_above(rate)))
