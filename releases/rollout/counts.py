@@ -59,8 +59,6 @@ def _sum(one: Any, other: Any) -> Any:
         shared = {key: _sum(value, other[key]) if key in other else value for key, value in one.items()}
         return {**other, **shared}
     if isinstance(one, tuple):
-        if not (one and other):
-            return one or other
         return tuple(a + b for a, b in zip(one, other, strict=True))
     return one + other
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from releases.rollout.counts import Counts
 from releases.rollout.design import Asked, Design, Ends, Stage, StageKind
 from releases.rollout.metrics import Action, MetricKind
-from releases.rollout.strategies import shadow, steps
+from releases.rollout.strategies import steps
 from releases.rollout.strategies.base import Aim, Decision, Standing, Verdict
 
 MIN_SECONDS = 24 * 3600.0
@@ -20,7 +20,7 @@ def preset(asked: Asked) -> tuple[Stage, ...]:
     equal = 1 / (len(asked.challengers) + 1)
     shares = asked.shares or tuple((arm, equal) for arm in asked.challengers)
     measured = Stage(StageKind.SPLIT, shares, asked.pair, MIN_SECONDS, MAX_SECONDS, Ends.WINNER)
-    return (*shadow.first(asked), measured)
+    return (*steps.first(asked), measured)
 
 
 def decide(design: Design, counts: Counts, standing: Standing, now: float) -> Decision:

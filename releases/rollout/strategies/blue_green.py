@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from releases.rollout.counts import Counts
 from releases.rollout.design import Asked, Design, Ends, Stage, StageKind
-from releases.rollout.strategies import shadow, steps
+from releases.rollout.strategies import steps
 from releases.rollout.strategies.base import Decision, Standing
 
 MIN_SECONDS = 600.0
@@ -24,7 +24,7 @@ def preset(asked: Asked) -> tuple[Stage, ...]:
         MAX_SECONDS,
         Ends.PROMOTABLE,
     )
-    return (*shadow.first(asked), switched)
+    return (*steps.first(asked), switched)
 
 
 def decide(design: Design, counts: Counts, standing: Standing, now: float) -> Decision:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from releases.rollout.counts import Counts
 from releases.rollout.design import Asked, Design, Ends, Stage, StageKind
-from releases.rollout.strategies import shadow, steps
+from releases.rollout.strategies import steps
 from releases.rollout.strategies.base import Decision, Standing
 
 RAMP = (0.01, 0.05, 0.25, 0.5)
@@ -27,7 +27,7 @@ def preset(asked: Asked) -> tuple[Stage, ...]:
         )
         for share in RAMP
     )
-    return (*shadow.first(asked), *ramp)
+    return (*steps.first(asked), *ramp)
 
 
 def decide(design: Design, counts: Counts, standing: Standing, now: float) -> Decision:

@@ -6,26 +6,13 @@ It ends in a proposal, never in a promotion: nobody has met the new version yet.
 from __future__ import annotations
 
 from releases.rollout.counts import Counts
-from releases.rollout.design import Asked, Design, Ends, Stage, StageKind
+from releases.rollout.design import Asked, Design, Stage
 from releases.rollout.strategies import steps
 from releases.rollout.strategies.base import Aim, Decision, Standing, Verdict
 
-MIN_SECONDS = 600.0
-MAX_SECONDS = 24 * 3600.0
-
-
-def stage(asked: Asked) -> Stage:
-    """The first stage of every preset but `single`: no client meets what pairs have not shown."""
-    pair = asked.pair or 1.0
-    return Stage(StageKind.SHADOW, (), pair, MIN_SECONDS, MAX_SECONDS, Ends.PAIRED)
-
-
-def first(asked: Asked) -> tuple[Stage, ...]:
-    return (stage(asked),) if asked.shadow else ()
-
 
 def preset(asked: Asked) -> tuple[Stage, ...]:
-    return (stage(asked),)
+    return (steps.shadow_stage(asked),)
 
 
 def decide(design: Design, counts: Counts, standing: Standing, now: float) -> Decision:

@@ -12,7 +12,7 @@ from math import log
 
 from formats.plan import WHOLE
 from releases.rollout.counts import Counts, Weights
-from releases.rollout.design import Design, Ends, Mode, Stage, StageKind, weights
+from releases.rollout.design import Asked, Design, Ends, Mode, Stage, StageKind, weights
 from releases.rollout.evidence import diagnosis
 from releases.rollout.metrics import Action, MetricKind
 from releases.rollout.strategies import judging, watching
@@ -20,6 +20,9 @@ from releases.rollout.strategies.base import Aim, Decision, Finding, Standing, V
 
 AGAINST = frozenset({Aim.WORSE, Aim.WORSE_IN_PAIRS, Aim.ONSET})
 """Evidence against a version from a comparison with the baseline at the same time."""
+
+SHADOW_MIN_SECONDS = 600.0
+SHADOW_MAX_SECONDS = 24 * 3600.0
 
 _ACTS = frozenset({Verdict.MOVE, Verdict.PROMOTE, Verdict.ROLL_BACK, Verdict.END_TRIAL})
 
@@ -89,6 +92,19 @@ def looked(design: Design, counts: Counts, standing: Standing, now: float) -> Lo
     )
     peaks = {**standing.peaks, **{each.key: each.peak for each in found}}
     return Look(design, counts, replace(standing, peaks=peaks), now, found)
+
+
+# --- how presets begin --------------------------------------------------------------------------------
+
+
+def shadow_stage(asked: Asked) -> Stage:
+    """The new version is asked unseen, until pairs of answers have shown that it is no worse."""
+    return Stage(StageKind.SHADOW, (), asked.pair or 1.0, SHADOW_MIN_SECONDS, SHADOW_MAX_SECONDS, Ends.PAIRED)
+
+
+def first(asked: Asked) -> tuple[Stage, ...]:
+    """A shadow, unless it was declined: no client meets what pairs have not shown."""
+    return (shadow_stage(asked),) if asked.shadow else ()
 
 
 # --- what should stand ------------------------------------------------------------------------------
