@@ -13,10 +13,10 @@ from benchmarks.measures import Measure
 from benchmarks.servers import BEARER, CLIENT_CPU, Server
 from benchmarks.workloads import Workload
 
-_DIFFERENT = 2000
-_ROOM = 64 << 20
+_DIFFERENT = 8000
+_ROOM_MB = 64
 # Holds a tenth of what is asked in turn, so that nothing is found again.
-_SMALL_ROOM = 256 << 10
+_SMALL_ROOM_MB = 1
 
 
 def measure(folder: Path, pace: Pace) -> list[Measure]:
@@ -24,8 +24,8 @@ def measure(folder: Path, pace: Pace) -> list[Measure]:
     different = _different(workload)
     with (
         servers.ours(folder / "off", workload) as off,
-        servers.ours(folder / "hit", workload, cache_bytes=_ROOM) as hit,
-        servers.ours(folder / "miss", workload, cache_bytes=_SMALL_ROOM) as miss,
+        servers.ours(folder / "hit", workload, cache_mb=_ROOM_MB) as hit,
+        servers.ours(folder / "miss", workload, cache_mb=_SMALL_ROOM_MB) as miss,
     ):
         cases: list[tuple[Server, list[bytes]]] = [(off, different), (hit, different[:1]), (miss, different)]
         found: list[list[float]] = [[], [], []]

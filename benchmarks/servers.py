@@ -18,6 +18,7 @@ from typing import Self
 
 from benchmarks.closed_loop import BadAnswer, ask_once, message
 from benchmarks.workloads import Workload
+from formats.documents import Hex
 from formats.plan import (
     WHOLE,
     Arm,
@@ -28,6 +29,7 @@ from formats.plan import (
     RoutingPlan,
     serialise,
 )
+from formats.serving import Serving
 from scoring.artifacts import blob_path
 from scoring.node.files import write_atomically
 from scoring.runtime.onnx import load
@@ -189,30 +191,29 @@ class Node(Server):
         return [pid for pid, line in words.items() if b"scoring.worker" in line]
 
 
-def version(folder: Path, model: bytes, number: int = 1, *, cache_bytes: int = 0) -> PlannedVersion:
+def version(folder: Path, model: bytes, number: int = 1, *, cache_mb: int = 0) -> PlannedVersion:
     """A version of a model, put into the store that the node of this folder reads."""
     digest = hashlib.sha256(model).hexdigest()
     place = folder / "store" / blob_path(digest)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(model)
     signature = signature_of(None, load(place, digest))
-    return PlannedVersion(
-        number, digest, ArtifactRef(digest, len(model)), signature, batching=True, cache_bytes=cache_bytes
-    )
+    ref, serving = ArtifactRef(digest, len(model)), Serving(cache_mb=cache_mb)
+    return PlannedVersion(number, digest, ref, signature, batchable=True, serving=serving)
 
 
 def released(only: PlannedVersion, revision: int = 1) -> ModelPlan:
     """A plan that sends all traffic of a model to one version."""
-    return ModelPlan(revision, b"bench", (Arm(only.number, WHOLE, "champion"),), {only.number: only})
+    return ModelPlan(revision, Hex(b"bench"), (Arm(only.number, WHOLE, "champion"),), {only.number: only})
 
 
 def infer_path(model: str = MODEL) -> str:
     return f"/v2/models/{model}/infer"
 
 
-def ours(folder: Path, workload: Workload, *more: str, cache_bytes: int = 0) -> Node:
+def ours(folder: Path, workload: Workload, *more: str, cache_mb: int = 0) -> Node:
     """A node that serves one workload under the name `MODEL`."""
-    only = version(folder, workload.model, cache_bytes=cache_bytes)
+    only = version(folder, workload.model, cache_mb=cache_mb)
     ready = message(infer_path(), workload.json_body(1), BEARER)
     return Node(folder, {MODEL: released(only)}, [ready], *more)
 

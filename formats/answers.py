@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,8 @@ class Tolerances:
         return self.outputs.get(output, self.own)
 
     def to_json(self) -> dict[str, Any]:
-        outputs = {name: asdict(tolerance) for name, tolerance in self.outputs.items()}
-        return {**asdict(self.own), **({"outputs": outputs} if outputs else {})}
+        outputs = {name: tolerance.to_json() for name, tolerance in self.outputs.items()}
+        return {**self.own.to_json(), **({"outputs": outputs} if outputs else {})}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Tolerances:

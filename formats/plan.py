@@ -10,15 +10,21 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
-from formats.types import Signature
+import msgspec
+
+from formats import plan_before as before
+from formats.documents import Count, Digest, Document, Hex
+from formats.serving import Serving
+from formats.types import SAMPLES, Signature
 from formats.weights import checked
 
 FORMAT = 1
 SCOPES = frozenset({"score", "score-version", "feedback"})
 EVERY_MODEL = "*"
+MOST_BYTES = 64 << 20
+"""Of a plan or its envelope: room for the versions of some 10,000 models with long signatures."""
 Key = tuple[str, int, str]
 """A version on a node: model, number, identity digest."""
 WHOLE = 1 << 53
@@ -29,7 +35,7 @@ RENDEZVOUS = "rendezvous"
 """Hashing by which each arm draws for each unit, as `scoring.routing.rendezvous` does."""
 
 
-class BadPlan(Exception):
+class BadPlan(ValueError):
     """A routing plan that is malformed, unsigned or signed by a stranger. The node keeps the one it has."""
 
     code = "bad_plan"
@@ -51,8 +57,7 @@ class PrivateKey(Protocol):
     def public_key(self) -> PublicKey: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(Document, frozen=True):
     """One choosable version. `reason` says why it has its weight (`champion`, `canary:0.05`)."""
 
     version: int
@@ -60,97 +65,55 @@ class Arm:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactRef:
+class ArtifactRef(Document, frozen=True):
     """Bytes by digest and length."""
 
-    sha256: str
-    size: int
-
-    def to_json(self) -> dict[str, Any]:
-        return {"sha256": self.sha256, "size": self.size}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> ArtifactRef:
-        return cls(str(document["sha256"]), int(document["size"]))
+    sha256: Digest
+    size: Count
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedVersion:
+class PlannedVersion(Document, frozen=True):
     """One version that every node loads. `staged` = loaded and checked, but not addressable by anyone yet.
 
-    `cache_bytes` bounds the answers that a worker remembers, 0 for none; `log_share` is the share
-    of requests that is kept in the prediction log. Without `prepack` workers share the pages of large
-    weights instead of laying out copies: less memory, and other last bits than with it. `weights` are
-    files beside the graphs, by the place at which these name them.
+    batchable  a row alone gave at proof what it gives among others
+    serving    what the model's policy says of how it is served
+    weights    files beside the graphs, by the place at which these name them
     """
 
-    number: int
-    digest: str
+    number: Count
+    digest: Digest
     model: ArtifactRef
     signature: Signature
     extractor: ArtifactRef | None = None
     answers: ArtifactRef | None = None
-    rows: str = "samples"
-    batching: bool = False
+    rows: str = SAMPLES
+    batchable: bool = False
+    serving: Serving = Serving()
     staged: bool = False
-    cache_bytes: int = 0
-    log_share: float = 0.0
-    prepack: bool = True
-    weights: Mapping[str, ArtifactRef] = field(default_factory=dict)
+    weights: Mapping[str, ArtifactRef] = {}
+
+    def __post_init__(self) -> None:
+        for place in self.weights:
+            checked(place)
+
+    @property
+    def batching(self) -> bool:
+        """Whether its requests may run together."""
+        return self.batchable and self.serving.batching
 
     def artifacts(self) -> tuple[ArtifactRef, ...]:
         named = (self.model, self.extractor, self.answers, *self.weights.values())
         return tuple(ref for ref in named if ref is not None)
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "digest": self.digest,
-            "model": self.model.to_json(),
-            "extractor": self.extractor.to_json() if self.extractor else None,
-            "signature": self.signature.to_json(),
-            "rows": self.rows,
-            "batching": self.batching,
-            "answers": self.answers.to_json() if self.answers else None,
-            "staged": self.staged,
-            "cache_bytes": self.cache_bytes,
-            "log_share": self.log_share,
-            "prepack": self.prepack,
-            "weights": {place: ref.to_json() for place, ref in self.weights.items()},
-        }
 
-    @classmethod
-    def from_json(cls, number: int, document: Mapping[str, Any]) -> PlannedVersion:
-        extractor, answers = document.get("extractor"), document.get("answers")
-        return cls(
-            number=number,
-            digest=str(document["digest"]),
-            model=ArtifactRef.from_json(document["model"]),
-            signature=Signature.from_json(document["signature"]),
-            extractor=ArtifactRef.from_json(extractor) if extractor else None,
-            answers=ArtifactRef.from_json(answers) if answers else None,
-            rows=str(document.get("rows", "samples")),
-            batching=bool(document.get("batching", False)),
-            staged=bool(document.get("staged", False)),
-            cache_bytes=int(document.get("cache_bytes", 0)),
-            log_share=float(document.get("log_share", 0.0)),
-            prepack=bool(document.get("prepack", True)),
-            weights={
-                checked(place): ArtifactRef.from_json(ref)
-                for place, ref in document.get("weights", {}).items()
-            },
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ModelPlan:
+class ModelPlan(Document, frozen=True):
     """What one model's traffic does. No arms: nothing is open to clients. `hashing`: interval, rendezvous.
 
     `fallback` is the version that answers clients on a node that has given up the one they came for.
     """
 
-    revision: int
-    salt: bytes
+    revision: Count
+    salt: Hex
     arms: tuple[Arm, ...]
     versions: Mapping[int, PlannedVersion]
     mirrors: tuple[int, ...] = ()
@@ -167,40 +130,22 @@ class ModelPlan:
                 raise BadPlan(f"version {number} has traffic but is not among the open versions")
         if self.fallback is not None and self.fallback not in self.versions:
             raise BadPlan(f"version {self.fallback} is the fallback but is not among the versions")
+        if any(version.number != number for number, version in self.versions.items()):
+            raise BadPlan("a version stands under another number than its own")
 
     def keys(self, name: str) -> dict[int, Key]:
         """Its versions by number, as a node knows them. `name` is the model's."""
         return {number: (name, number, version.digest) for number, version in self.versions.items()}
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "revision": self.revision,
-            "salt": self.salt.hex(),
-            "arms": [{"version": a.version, "weight": a.weight, "reason": a.reason} for a in self.arms],
-            "mirrors": list(self.mirrors),
-            "hashing": self.hashing,
-            "fallback": self.fallback,
-            "versions": {str(number): self.versions[number].to_json() for number in sorted(self.versions)},
-        }
+        return before.also_as_before(super().to_json())
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> ModelPlan:
-        arms = [Arm(int(a["version"]), int(a["weight"]), str(a["reason"])) for a in document["arms"]]
-        versions = {int(n): PlannedVersion.from_json(int(n), v) for n, v in document["versions"].items()}
-        fallback = document.get("fallback")
-        return cls(
-            revision=int(document["revision"]),
-            salt=bytes.fromhex(document["salt"]),
-            arms=tuple(arms),
-            versions=versions,
-            mirrors=tuple(int(number) for number in document.get("mirrors", ())),
-            hashing=str(document.get("hashing", INTERVAL)),
-            fallback=None if fallback is None else int(fallback),
-        )
+    def from_json(cls, document: object) -> Self:
+        return super().from_json(before.renewed(document))
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedToken:
+class PlannedToken(Document, frozen=True):
     """One API token by its text's SHA-256. `expires`: epoch seconds; `internal` marks our own calls."""
 
     id: str
@@ -210,31 +155,8 @@ class PlannedToken:
     expires: float | None = None
     internal: bool = False
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "sha256": self.sha256,
-            "scopes": sorted(self.scopes),
-            "models": sorted(self.models),
-            "expires": self.expires,
-            "internal": self.internal,
-        }
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> PlannedToken:
-        expires = document.get("expires")
-        return cls(
-            id=str(document["id"]),
-            sha256=str(document["sha256"]),
-            scopes=_texts(document["scopes"]),
-            models=_texts(document["models"]),
-            expires=None if expires is None else float(expires),
-            internal=bool(document.get("internal", False)),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class RoutingPlan:
+class RoutingPlan(Document, frozen=True, tag_field="format", tag=FORMAT):
     """All that scoring knows of one environment. `sequence` only ever grows; `revision` too, per model.
 
     Both count within one `installation`: a database that was made anew counts from the beginning.
@@ -242,7 +164,7 @@ class RoutingPlan:
     """
 
     environment: str
-    sequence: int
+    sequence: Count
     issued_at: float
     models: Mapping[str, ModelPlan]
     tokens: tuple[PlannedToken, ...] = ()
@@ -251,51 +173,36 @@ class RoutingPlan:
     log_digest: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            "log_digest": self.log_digest,
-            "environment": self.environment,
-            "installation": self.installation,
-            "sequence": self.sequence,
-            "issued_at": self.issued_at,
-            "public": self.public,
-            "tokens": [token.to_json() for token in self.tokens],
-            "models": {name: self.models[name].to_json() for name in sorted(self.models)},
-        }
+        document = super().to_json()
+        for entry in document["models"].values():
+            before.also_as_before(entry)
+        return document
 
 
 def serialise(plan: RoutingPlan) -> str:
     """The plan's canonical JSON: sorted keys, no spaces. The signature covers these bytes."""
-    return json.dumps(plan.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return msgspec.json.encode(plan.to_json(), order="sorted").decode()
 
 
 def parse(payload: str) -> RoutingPlan:
     """The plan in a payload. Raises BadPlan when it is malformed or of another format."""
     try:
-        document = json.loads(payload)
+        document = _decoded(payload)
         if document["format"] != FORMAT:
             raise BadPlan(f"the plan has format {document['format']!r}, this node reads format {FORMAT}")
-        plan = RoutingPlan(
-            environment=str(document["environment"]),
-            sequence=int(document["sequence"]),
-            issued_at=float(document["issued_at"]),
-            models={str(name): ModelPlan.from_json(model) for name, model in document["models"].items()},
-            tokens=tuple(PlannedToken.from_json(token) for token in document.get("tokens", ())),
-            public=bool(document.get("public", False)),
-            installation=str(document.get("installation", "")),
-            log_digest=str(document.get("log_digest", "")),
-        )
-        # Half a character, as an escape can make it, and NaN could be read here and written nowhere.
-        json.dumps(plan.to_json(), ensure_ascii=False, allow_nan=False).encode()
-        return plan
+        document["models"] = {name: before.renewed(entry) for name, entry in document["models"].items()}
+        return RoutingPlan.from_json(document)
+    except BadPlan:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise BadPlan(f"the plan is malformed: {type(error).__name__}: {error}") from error
 
 
-def _texts(words: Any) -> frozenset[str]:
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise TypeError(f"{words!r} is not a list of texts")
-    return frozenset(words)
+def _decoded(text: str | bytes) -> Any:
+    """What the text says in JSON: no NaN and no half of a character, as an escape can make it."""
+    if len(text) > MOST_BYTES:
+        raise BadPlan(f"the plan has {len(text):,} bytes, this node reads {MOST_BYTES:,} at most")
+    return msgspec.json.decode(text)
 
 
 def key_id(key: PublicKey) -> str:
@@ -328,7 +235,9 @@ def unsigned(envelope: str | bytes) -> str:
 
 def _read_envelope(envelope: str | bytes) -> dict[str, Any]:
     try:
-        document = json.loads(envelope)
+        document = _decoded(envelope)
+    except BadPlan:
+        raise
     except (ValueError, RecursionError) as error:
         raise BadPlan(f"the plan's envelope is not JSON: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("payload"), str):

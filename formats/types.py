@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import msgspec
+
+from formats.documents import Document
 
 DATATYPES = frozenset(
     {
@@ -24,21 +24,19 @@ REFUSE, CLIP, COUNT = "refuse", "clip", "count"
 its range, or left as it is and counted."""
 SAMPLES, REQUESTS = "samples", "requests"
 """What one row is: a place on the first axis that all inputs share, or one whole request."""
-Choice = str | float | bool
+Choice = str | int | float | bool
 DEFAULT_ATOL = 1e-6
 DEFAULT_RTOL = 1e-5
 
 
-@dataclass(frozen=True, slots=True)
-class Tolerance:
+class Tolerance(Document, frozen=True):
     """Floats are the same when |expected - got| <= atol + rtol * |expected|; NaN is the same as NaN."""
 
     atol: float = DEFAULT_ATOL
     rtol: float = DEFAULT_RTOL
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
+class TensorSpec(Document, frozen=True, eq=False, omit_defaults=True):
     """One input or output. `datatype` is the Open Inference Protocol's word, -1 in `shape` a free axis.
 
     features   names of the columns of the last axis, where it has names
@@ -55,13 +53,14 @@ class TensorSpec:
     name: str
     datatype: str
     shape: tuple[int, ...]
-    features: tuple[str, ...] = ()
-    optional: bool = False
+    # Defaults that are made are written, as they always were; the others are left out.
+    features: tuple[str, ...] = msgspec.field(default_factory=lambda: ())
+    optional: bool = msgspec.field(default_factory=bool)
     sensitive: str = ""
-    symbols: tuple[str, ...] = field(default=(), compare=False)
+    symbols: tuple[str, ...] = ()
     missing: bool = False
     infinite: bool = False
-    range: tuple[float, float] | None = None
+    range: tuple[int | float, int | float] | None = None
     choices: tuple[Choice, ...] = ()
     enforce: str = ""
     finite: bool | None = None
@@ -97,67 +96,18 @@ class TensorSpec:
             words.append(f"feature {named}")
         return ", ".join(words)
 
-    def to_json(self) -> dict[str, Any]:
-        extra = {
-            "sensitive": self.sensitive,
-            "symbols": list(self.symbols) if any(self.symbols) else [],
-            "missing": self.missing,
-            "infinite": self.infinite,
-            "range": list(self.range) if self.range else [],
-            "choices": list(self.choices),
-            "enforce": self.enforce,
-        }
-        document: dict[str, Any] = {
-            "name": self.name,
-            "datatype": self.datatype,
-            "shape": list(self.shape),
-            "features": list(self.features),
-            "optional": self.optional,
-            **{key: value for key, value in extra.items() if value},
-        }
-        if self.finite is not None:
-            document["finite"] = self.finite
-        if self.tolerance is not None:
-            document["tolerance"] = {"atol": self.tolerance.atol, "rtol": self.tolerance.rtol}
-        return document
+    def __eq__(self, other: object) -> bool:
+        """Whatever the graph calls its axes, a client sends and gets the same."""
+        return isinstance(other, TensorSpec) and self._promises() == other._promises()
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> TensorSpec:
-        """What an earlier release wrote has fewer members: an absent one means what it meant then."""
-        finite, tolerance, limits = (document.get(key) for key in ("finite", "tolerance", "range"))
-        return cls(
-            name=str(document["name"]),
-            datatype=str(document["datatype"]),
-            shape=tuple(int(axis) for axis in document["shape"]),
-            features=tuple(str(feature) for feature in document.get("features") or ()),
-            optional=bool(document.get("optional", False)),
-            sensitive=str(document.get("sensitive", "")),
-            symbols=tuple(str(symbol) for symbol in document.get("symbols") or ()),
-            missing=bool(document.get("missing", False)),
-            infinite=bool(document.get("infinite", False)),
-            range=_pair(limits) if limits else None,
-            choices=tuple(_choice(choice) for choice in document.get("choices") or ()),
-            enforce=str(document.get("enforce", "")),
-            finite=None if finite is None else bool(finite),
-            tolerance=Tolerance(float(tolerance["atol"]), float(tolerance["rtol"])) if tolerance else None,
-        )
+    def __hash__(self) -> int:
+        return hash(self._promises())
+
+    def _promises(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__struct_fields__ if name != "symbols")
 
 
-def _pair(limits: Any) -> tuple[float, float]:
-    low, high = limits
-    if any(isinstance(end, bool) or not isinstance(end, int | float) for end in (low, high)):
-        raise ValueError("a range is two numbers")
-    return low, high
-
-
-def _choice(value: Any) -> Choice:
-    if not isinstance(value, str | int | float):
-        raise ValueError("a choice is a text or a number")
-    return value
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Document, frozen=True):
     """What a version takes and gives, in the order of its graph."""
 
     inputs: tuple[TensorSpec, ...]
@@ -176,22 +126,8 @@ class Signature:
         named = {spec.symbols[0] for spec in self.inputs if spec.symbols and spec.symbols[0]}
         return SAMPLES if said == SAMPLES or len(named) <= 1 else REQUESTS
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "inputs": [spec.to_json() for spec in self.inputs],
-            "outputs": [spec.to_json() for spec in self.outputs],
-        }
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Signature:
-        return cls(
-            inputs=tuple(TensorSpec.from_json(spec) for spec in document["inputs"]),
-            outputs=tuple(TensorSpec.from_json(spec) for spec in document["outputs"]),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class VersionRef:
+class VersionRef(Document, frozen=True):
     """A model version by name, number and identity digest (64 hex digits)."""
 
     model: str
@@ -200,10 +136,3 @@ class VersionRef:
 
     def __str__(self) -> str:
         return f"{self.model}/{self.number}"
-
-    def to_json(self) -> dict[str, Any]:
-        return {"model": self.model, "number": self.number, "digest": self.digest}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> VersionRef:
-        return cls(str(document["model"]), int(document["number"]), str(document["digest"]))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, TypeGuard
 
+from formats.serving import MOST_CACHE_MB, Serving
 from registry.errors import BadInput
 
 CEILINGS = ("p50_ms", "p90_ms", "p99_ms", "load_ms", "peak_memory_bytes", "size_bytes")
@@ -22,25 +23,8 @@ UNKNOWN = ("show", "refuse")
 WEIGHTS = ("decide", "advise", "off")
 """What a finding may do: fail the gate, be said beside a verdict that stands without it, or nothing."""
 
-MOST_CACHE_MB = 4096
 LONGEST_NAME = 100
 MOST_PROOF_MINUTES = 7 * 24 * 60
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """How nodes serve a version. `batching` joins requests into one run where the proof allows it;
-    `cache_mb` bounds the answers that each worker remembers (0: none); `log_share` is the share of
-    requests that is kept in the prediction log, 0 to 1: nothing that users send is stored unasked;
-    `prepack` keeps a copy of large weights in each worker, laid out for speed, instead of sharing them."""
-
-    batching: bool = True
-    cache_mb: int = 0
-    log_share: float = 0.0
-    prepack: bool = True
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +49,7 @@ class ModelPolicy:
     unknown_builder: str = "show"
     mode: str = "auto"
     proof_minutes: int = 60
-    serving: Serving = Serving()
+    serving: Serving = field(default_factory=Serving)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -215,9 +199,9 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 def _serving(value: object) -> Serving:
     if not isinstance(value, Mapping):
-        words = ", ".join(f.name for f in fields(Serving))
+        words = ", ".join(Serving.__struct_fields__)
         raise BadInput(f"Write an object: {words}.", field="policy.serving")
-    known = {f.name for f in fields(Serving)}
+    known = set(Serving.__struct_fields__)
     for name in value:
         if name not in known:
             raise BadInput(f"Serving has {', '.join(sorted(known))}.", field=f"policy.serving.{name}")

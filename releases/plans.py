@@ -7,11 +7,14 @@ what goes out is decided by values alone and can be replayed.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
+from msgspec.structs import replace
+
+from formats.documents import Hex
 from formats.plan import INTERVAL, WHOLE, Arm, ArtifactRef, ModelPlan, PlannedVersion
+from formats.serving import Serving
 from formats.types import HASHED, OMITTED, Signature
 
 
@@ -22,11 +25,9 @@ def planned_version(
     files: Mapping[str, ArtifactRef],
     signature: Mapping[str, Any],
     rows: str,
-    batching: bool,
+    batchable: bool,
+    serving: Serving,
     answers: ArtifactRef | None,
-    cache_bytes: int = 0,
-    log_share: float = 0.0,
-    prepack: bool = True,
     weights: Mapping[str, ArtifactRef] | None = None,
 ) -> PlannedVersion:
     """A version as nodes load it. `files` maps the manifest's keys; model and extractor travel, and what
@@ -38,11 +39,9 @@ def planned_version(
         extractor=files.get("extractor"),
         signature=Signature.from_json(signature),
         rows=rows,
-        batching=batching,
+        batchable=batchable,
+        serving=serving,
         answers=answers,
-        cache_bytes=cache_bytes,
-        log_share=log_share,
-        prepack=prepack,
         weights=weights or {},
     )
 
@@ -86,7 +85,7 @@ def routing(
     addressable = {arm.version for arm in arms} | set(mirrors) | set(by_name)
     return ModelPlan(
         revision=revision,
-        salt=salt,
+        salt=Hex(salt),
         arms=tuple(arms),
         versions={n: replace(version, staged=n not in addressable) for n, version in loaded.items()},
         mirrors=tuple(mirrors),

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from formats.plan import Key
+from formats.plan import Key, PlannedVersion
 from scoring.limits import Limits
 from scoring.telemetry import Cell
 
@@ -34,20 +34,20 @@ class Setup(msgspec.Struct, tag=True):
 
 
 class Load(msgspec.Struct, tag=True):
-    """Load and rehearse a version. Files are (path, SHA-256); `mark` stands for it in the black box.
-    `weights` lie in `folder`, each where the graphs name it."""
+    """Load and rehearse a version, as the plan has it. Its files are here, as (path, SHA-256).
+
+    mark     stands for it in the black box
+    weights  lie in `folder`, each where the graphs name it
+    """
 
     key: Key
     mark: int
-    signature: dict[str, Any]
-    batching: bool
+    version: PlannedVersion
     model: tuple[str, str]
     extractor: tuple[str, str] | None = None
     answers: tuple[str, str] | None = None
     folder: str | None = None
     weights: list[tuple[str, str]] = []
-    prepack: bool = True
-    rows: str | None = None
 
 
 class Serve(msgspec.Struct, tag=True):

@@ -8,6 +8,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from msgspec import structs
+
+from formats.serving import Serving
 from formats.sets import SetLimits
 from formats.types import Signature
 from formats.weights import beside
@@ -139,7 +142,7 @@ def _load(order: Order, found: Inspection) -> Inspection:
 
 def _loaded(order: Order, key: str) -> runtime.Graph:
     """One graph; weights beside it are mapped and not copied, so that they need not fit twice."""
-    options = runtime.Options(prepack=order.folder is None)
+    options = runtime.Options(serving=Serving(prepack=order.folder is None))
     return runtime.load(order.files[key], file_digest(order.files[key]), options, order.folder)
 
 
@@ -149,7 +152,7 @@ def _same_inputs(loaded: Signature, described: Signature | None) -> Signature:
         raise Refused(
             "signature_mismatch", "files.model", "onnxruntime sees other inputs than the file declares."
         )
-    return replace(loaded, inputs=described.inputs)
+    return structs.replace(loaded, inputs=described.inputs)
 
 
 def _weights(graphs: Mapping[str, runtime.Graph]) -> frozenset[str]:

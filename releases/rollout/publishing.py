@@ -78,18 +78,15 @@ def planned(release: Release) -> PlannedVersion:
     }
     proof = GateRun.objects.get(release=release, gate="end_to_end").evidence
     answers = proof.get("answers")
-    serving = model_policy.parse(release.policy).serving
     return plans.planned_version(
         number=version.number,
         digest=version.digest,
         files=files,
         signature=plans.with_sensitivity(version.signature, version.manifest),
         rows=version.end_to_end_set.kind,
-        batching=serving.batching and bool(proof.get("batchable", False)),
+        batchable=bool(proof.get("batchable", False)),
+        serving=model_policy.parse(release.policy).serving,
         answers=ArtifactRef.from_json(answers) if answers else None,
-        cache_bytes=serving.cache_mb << 20,
-        log_share=serving.log_share,
-        prepack=serving.prepack,
         weights={where: files[key] for where, key in beside(version.manifest.get("files") or {}).items()},
     )
 

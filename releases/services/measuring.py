@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 
 from formats.plan import ArtifactRef, PlannedVersion
+from formats.serving import Serving
 from formats.types import Signature, VersionRef
 from formats.weights import beside, is_weights
 from registry import disk, inspection, model_policy
@@ -227,7 +228,8 @@ class Bench:
             files={"model": ref},
             signature=signature,
             rows="requests",
-            batching=False,
+            batchable=False,
+            serving=Serving(),
             answers=None,
         )
         return Subject(self.release.model.name, planned, {ref.sha256: self._own_files()["metric"]})
@@ -308,9 +310,9 @@ def _subject(of: Release, files: Mapping[str, Path]) -> Subject:
         files=refs,
         signature=version.signature,
         rows=version.end_to_end_set.kind,
-        batching=False,
+        batchable=False,
+        serving=model_policy.parse(of.policy).serving.at_proof(),
         answers=None,
-        prepack=model_policy.parse(of.policy).serving.prepack,
         weights={where: refs[key] for where, key in beside(version.manifest.get("files") or {}).items()},
     )
     return Subject(of.model.name, planned, {ref.sha256: files[key] for key, ref in refs.items()})

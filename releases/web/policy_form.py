@@ -8,8 +8,9 @@ from typing import Any
 
 from django import forms
 
+from formats.serving import MOST_CACHE_MB
 from registry.errors import BadInput
-from registry.model_policy import MOST_CACHE_MB, MOST_PROOF_MINUTES, SLOTS, WEIGHTS, ModelPolicy
+from registry.model_policy import MOST_PROOF_MINUTES, SLOTS, WEIGHTS, ModelPolicy
 from releases.web.policy_words import ANY_HARDWARE, MEASURES, TOLD, exactly
 
 ALWAYS = "approval"

@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime
 
 from formats.dtypes import Array
+from formats.serving import Serving
 from formats.types import TensorSpec
 from scoring.errors import BadModel, CorruptArtifact
 from scoring.runtime.runs import RunOptions
@@ -54,12 +55,13 @@ class _Run(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a session is made. One thread and no spinning: the default pool escapes its CPU pin."""
+    """How a session is made: as the node can, and as the policy says. One thread and no spinning: the default
+    pool escapes its CPU pin."""
 
     threads: int = 1
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     provider_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    prepack: bool = True
+    serving: Serving = field(default_factory=Serving)
 
     def session_providers(self) -> list[Any]:
         """The providers in order, with their options, as a session takes them."""
@@ -74,7 +76,7 @@ class Options:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         options.add_session_config_entry(_FOLDER, str(folder or NOWHERE))
-        if not self.prepack:
+        if not self.serving.prepack:
             options.add_session_config_entry("session.disable_prepacking", "1")
         return options
 

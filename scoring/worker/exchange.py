@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from formats.dtypes import Array
-from formats.plan import PlannedToken
+from formats.plan import PlannedToken, PlannedVersion
 from formats.types import Signature
 from scoring.protocols.inputs import InputReader
 from scoring.protocols.layouts import Layout
@@ -166,8 +166,8 @@ class Version(Protocol):
         """Ask in the background. Raises Overloaded when too many wait."""
         ...
 
-    def follow(self, share: float, signature: Signature) -> None:
-        """Keep this share of the answers from now on, and of each tensor what the signature allows."""
+    def follow(self, planned: PlannedVersion) -> None:
+        """Be served from now on as the plan says: what is remembered, what is kept of the answers."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from formats.plan import PlannedVersion
 from formats.types import Signature
 from scoring.protocols.inputs import InputReader
 from scoring.protocols.layouts import Layout
@@ -22,19 +23,12 @@ from scoring.worker.samples import Sampler
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to load. `digest` is the version's identity, `mark` stands for it in the black box.
-
-    `rows` says what one row is; None: what the signature says.
-    """
+    """What to load, and from which files. `mark` stands for the version in the black box."""
 
     model: str
-    number: int
-    digest: str
-    signature: Signature
+    version: PlannedVersion
     files: Files
-    batching: bool = False
     mark: int = 0
-    rows: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +66,10 @@ class Loaded:
         self.shadow.check_room()
         self.shadow.put(exchange)
 
-    def follow(self, share: float, signature: Signature) -> None:
-        self.sampler.follow(share, signature)
+    def follow(self, planned: PlannedVersion) -> None:
+        """Be served from now on as the plan says."""
+        self.sampler.follow(planned.serving.log_share, planned.signature)
+        self.replies.cache.resize(planned.serving.cache_bytes)
 
     def mark(self, marked: dict[int, bool]) -> None:
         """Which bodies are suspects (False) or poison (True), by fingerprint."""
@@ -93,14 +89,14 @@ def load(
 
     Raises CorruptArtifact, BadModel or WrongAnswers.
     """
-    version = load_version(order.signature, order.files, options=options, rows=order.rows)
+    planned = order.version
+    signature, rows = planned.signature, planned.rows
+    version = load_version(signature, order.files, options=options, rows=rows)
     run_seconds = version.run_seconds
-    sheets = Sheets(order.model, order.number, order.signature.outputs)
+    sheets = Sheets(order.model, planned.number, signature.outputs)
     shop = shops.clients
-    replies = Replies(sheets, order.signature, worker, shop.limits, sampler)
-    batcher = Batcher(
-        version.pipe, order.signature, batching=order.batching, limits=shop.limits, rows=order.rows
-    )
+    replies = Replies(sheets, signature, worker, shop.limits, sampler)
+    batcher = Batcher(version.pipe, signature, batching=planned.batching, limits=shop.limits, rows=rows)
 
     def deliver(ran: Ran) -> None:
         replies.answer(ran)
@@ -109,8 +105,8 @@ def load(
 
     return Loaded(
         order,
-        order.number,
-        order.signature,
+        planned.number,
+        signature,
         version.reader,
         batcher,
         Lane(batcher, deliver, shop, run_seconds, order.mark, cleared),
@@ -119,5 +115,5 @@ def load(
         replies,
         run_seconds,
         sampler,
-        allowed(order.signature),
+        allowed(signature),
     )

@@ -25,8 +25,7 @@ from typing import Any
 import numpy as np
 import uvloop
 
-from formats.plan import Key, RoutingPlan, parse
-from formats.types import Signature
+from formats.plan import Key, parse
 from scoring import blackbox, crashpoints, seal
 from scoring.control import (
     Cleared,
@@ -112,10 +111,8 @@ class Worker:
         self._orders[type(order)](order)
 
     def _serve(self, order: Serve) -> None:
-        plan = parse(order.payload)
-        self._make_room(plan)
         self._engine.serving = self._maker.serving(
-            plan,
+            parse(order.payload),
             waiting=order.waiting,
             ready=order.ready,
             broken=dict(order.broken),
@@ -124,13 +121,6 @@ class Worker:
         self._connections.forget_routes()
         crashpoint("worker.serving")
         self._link.send(Following(order.round, list(self._maker.cells)))
-
-    def _make_room(self, plan: RoutingPlan) -> None:
-        """Give each version's answer cache the room that the plan says."""
-        for name, model in plan.models.items():
-            for number, key in model.keys(name).items():
-                if key in self._loaded:
-                    self._loaded[key].replies.cache.resize(model.versions[number].cache_bytes)
 
     def _keep(self, order: Keep) -> None:
         kept = set(order.keys)
@@ -199,12 +189,10 @@ class Worker:
             self._link.send(Ready(order.key, loaded.run_seconds))
 
     def _load_now(self, order: Load) -> Loaded:
-        name, number, digest = order.key
+        name, number, _ = order.key
         wanted = Order(
             name,
-            number,
-            digest,
-            Signature.from_json(order.signature),
+            order.version,
             Files(
                 _file(order.model),
                 _file(order.extractor) if order.extractor else None,
@@ -212,9 +200,7 @@ class Worker:
                 Path(order.folder) if order.folder else None,
                 tuple(_file(pair) for pair in order.weights),
             ),
-            order.batching,
             order.mark,
-            order.rows,
         )
         crashpoint("worker.loading")
         self._in_loader.claim()
@@ -223,7 +209,7 @@ class Worker:
             return load(
                 wanted,
                 worker=self._name,
-                options=replace(self._options, prepack=order.prepack),
+                options=replace(self._options, serving=order.version.serving),
                 shops=self._shops,
                 cleared=lambda fingerprint: self._link.send(Cleared(order.key, fingerprint)),
                 sampler=Sampler(self._samples, name, number, self._key),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Never
 
-from formats.plan import INTERVAL, RENDEZVOUS, Arm
+from formats.plan import INTERVAL, RENDEZVOUS, Arm, PlannedVersion
 from formats.types import Signature
 from scoring.errors import VersionBroken
 from scoring.routing import rendezvous, splitter, unit_hasher
@@ -36,7 +36,7 @@ class BrokenVersion:
 
     mirror = put
 
-    def follow(self, share: float, signature: Signature) -> None:
+    def follow(self, planned: PlannedVersion) -> None:
         """It answers nobody, so nothing is kept."""
 
     def error(self) -> VersionBroken:

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from msgspec import structs
+
 from formats.plan import Arm, Key, ModelPlan, RoutingPlan
 from scoring.request_ids import BY_NAME, INTERNAL, Issuer, model_tag
 from scoring.telemetry import Cell, Meters
@@ -64,7 +66,7 @@ class Maker:
         for name, model in plan.models.items():
             endpoints.update(self._endpoints(name, model))
             models[name] = self._view(name, model)
-            self._share_out(name, model)
+            self._instruct(name, model)
         for name in waiting:
             models.setdefault(name, ModelView(name, 0, {}, (), waiting=True))
         return Serving(
@@ -111,7 +113,7 @@ class Maker:
         def answers(arm: Arm) -> Arm:
             version = self.loaded[keys[arm.version]]
             if isinstance(version, BrokenVersion) and version.signature == fallback.signature:
-                return replace(arm, version=fallback.number, reason=FALLBACK)
+                return structs.replace(arm, version=fallback.number, reason=FALLBACK)
             return arm
 
         return [answers(arm) for arm in model.arms]
@@ -138,13 +140,12 @@ class Maker:
         place = self.cells.setdefault(cell, len(self.cells))
         return Target(name, version, issuer, self.meters.cell(cell), place, reason)
 
-    def _share_out(self, name: str, model: ModelPlan) -> None:
-        """Tell each loaded version which share of its answers the prediction log keeps from now on."""
+    def _instruct(self, name: str, model: ModelPlan) -> None:
+        """Tell each loaded version how it is to be served from now on."""
         for number, key in model.keys(name).items():
             loaded = self.loaded.get(key)
             if loaded is not None:
-                version = model.versions[number]
-                loaded.follow(version.log_share, version.signature)
+                loaded.follow(model.versions[number])
 
     def _view(self, name: str, model: ModelPlan) -> ModelView:
         keys = model.keys(name)

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formats import plan as plans
+from formats.documents import Hex
 from formats.dtypes import DTYPES
 from formats.plan import BadPlan
 from formats.types import Signature, TensorSpec
@@ -162,11 +163,11 @@ def test_request_ids_with_one_letter_changed(place, letter):
             request_ids.parse(text, REQUEST_KEY)
 
 
-PLAN = plan(1, {"m": plans.ModelPlan(1, b"s", (), {})}).to_json()
+PLAN = plan(1, {"m": plans.ModelPlan(1, Hex(b"s"), (), {})}).to_json()
 PLAN["models"]["m"]["versions"] = {
     "1": {
-        "digest": "d",
-        "model": {"sha256": "a", "size": 1},
+        "digest": "d" * 64,
+        "model": {"sha256": "a" * 64, "size": 1},
         "signature": {"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1]}], "outputs": []},
     }
 }
@@ -180,6 +181,17 @@ def test_plans(payload):
     if found is not None:
         assert plans.parse(plans.serialise(found)) == found
         plans.serialise(found).encode()
+
+
+WRITTEN = plans.serialise(plans.parse(json.dumps(PLAN)))
+
+
+@examples(200)
+@given(st.integers(0, len(WRITTEN)), st.integers(0, 3), st.text(max_size=3))
+def test_plans_that_are_cut_and_changed_on_their_way(place, cut, instead):
+    for payload in (WRITTEN[:place], WRITTEN[:place] + instead + WRITTEN[place + cut :]):
+        found = ours(lambda payload=payload: plans.parse(payload), BadPlan)
+        assert found is None or plans.parse(plans.serialise(found)) == found
 
 
 @examples(40)

@@ -43,7 +43,7 @@ def target(place, store):
                 "linear": model(1, [store.version(1, models.linear())]),
                 "scaled": model(1, [scaled]),
                 "texts": model(1, [store.version(1, models.echo_of(models.STRING, ["n"]))]),
-                "types": model(1, [store.version(1, models.everything(), batching=False)]),
+                "types": model(1, [store.version(1, models.everything(), batchable=False)]),
             }
         )
         before = node.pids()

@@ -26,7 +26,7 @@ def change_policy(model, policy):
 
 def serving_of(release):
     plan = publishing.planned(release)
-    return plan.cache_bytes, plan.log_share, plan.batching, plan.prepack
+    return plan.serving.cache_bytes, plan.serving.log_share, plan.batching, plan.serving.prepack
 
 
 @pytest.mark.parametrize("state", [State.VALIDATING, State.IN_REVIEW, State.APPROVED, State.LIVE])

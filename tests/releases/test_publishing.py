@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import redis
+from msgspec.structs import replace
 
 from formats.plan import RoutingPlan
+from formats.serving import Serving
 from registry.models import Installation
 from registry.services.installation import installation_name
 from releases import dataplane
@@ -88,6 +89,6 @@ def test_a_version_is_proven_and_served_as_the_policy_of_its_release_says():
         files = dict.fromkeys(("model", "extractor"), Path("/nowhere"))
 
         served = publishing.planned(release)
-        assert served.prepack is prepack
-        assert (served.cache_bytes, served.log_share, served.batching) == (2 << 20, 0.25, True)
-        assert measuring._subject(release, files).version.prepack is prepack
+        assert served.serving == Serving(batching=True, prepack=prepack, cache_mb=2, log_share=0.25)
+        assert served.batching
+        assert measuring._subject(release, files).version.serving == Serving(prepack=prepack)

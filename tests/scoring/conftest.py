@@ -43,7 +43,7 @@ def node(place, store):
                         )
                     ],
                 ),
-                "types": model(1, [store.version(1, models.everything(), batching=False)]),
+                "types": model(1, [store.version(1, models.everything(), batchable=False)]),
                 "zip": model(1, [store.version(1, models.classifier(zipmap=True))]),
                 "plain": model(1, [store.version(1, models.classifier(zipmap=False))]),
                 "failing": model(1, [store.version(1, models.failing())]),

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from formats.documents import Hex
 from formats.plan import (
     WHOLE,
     Arm,
@@ -98,7 +99,7 @@ class Store:
             Signature(named, found.outputs),
             refs[1],
             lines,
-            **{"batching": True, **more},
+            **{"batchable": True, **more},
         )
 
 
@@ -107,7 +108,7 @@ def model(
 ) -> ModelPlan:
     """All traffic to the first version, unless a split says otherwise."""
     chosen = arms((versions[0].number, 1.0)) if split is None else tuple(split)
-    return ModelPlan(revision, b"salt", chosen, {version.number: version for version in versions}, **more)
+    return ModelPlan(revision, Hex(b"salt"), chosen, {each.number: each for each in versions}, **more)
 
 
 def plan(

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from formats.serving import Serving
 from scoring.protocols.written import JSON, Written
 from scoring.request_ids import parse
 from scoring.worker.cache import AnswerCache
 from tests.scoring import models
 from tests.scoring.nodes import REQUEST_KEY, Node, model, token, wait_for
 
-ROOM = 1 << 20
+ROOM = Serving(cache_mb=1)
 INTERNAL = "assay_internal_of_ours"
 
 
@@ -27,7 +28,7 @@ def cached(tmp_path, store):
     try:
         node.serve(
             {
-                "m": model(1, [store.version(1, models.linear(), cache_bytes=ROOM)]),
+                "m": model(1, [store.version(1, models.linear(), serving=ROOM)]),
                 "forgets": model(1, [store.version(1, models.linear())]),
             },
             tokens=[token(), token(INTERNAL, internal=True)],
@@ -130,7 +131,7 @@ def test_a_new_version_answers_for_itself_and_an_error_is_never_remembered(cache
     with closing(cached.client()) as client:
         before = [client.infer("m")[2]["outputs"][0]["data"] for _ in range(2)]
         bad = [client.infer("m", (1.0,))[0] for _ in range(2)]
-        new = store.version(2, models.linear(bias=5.0), cache_bytes=ROOM)
+        new = store.version(2, models.linear(bias=5.0), serving=ROOM)
         cached.serve({"m": model(2, [new])}, tokens=[token()])
         status, headers, document = client.infer("m")
     assert bad == [400, 400]
@@ -143,7 +144,7 @@ def test_a_plan_that_takes_the_room_away_empties_the_cache(cached, store):
         client.infer("m")
         cached.serve({"m": model(2, [store.version(1, models.linear())])}, tokens=[token()])
         assert "cache" not in client.infer("m")[1]["server-timing"]
-        cached.serve({"m": model(3, [store.version(1, models.linear(), cache_bytes=ROOM)])}, tokens=[token()])
+        cached.serve({"m": model(3, [store.version(1, models.linear(), serving=ROOM)])}, tokens=[token()])
         assert outcome(client.infer("m")[1]) == "miss"
 
 

@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 import numpy as np
 import pytest
 
+from formats.documents import Hex
 from formats.plan import ModelPlan, PlannedVersion
 from formats.types import Signature, TensorSpec
 from scoring import request_ids
@@ -245,11 +246,11 @@ def test_a_broken_version_is_forgotten_when_the_plan_goes_on_without_it(pair, st
 
 def test_a_version_that_kills_who_loads_it_fails_and_costs_next_to_nothing(pair, store):
     signature = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 2)),))
-    version = PlannedVersion(4, "d4", store.put(graphs.deep_tree(100_000)), signature, staged=True)
+    version = PlannedVersion(4, "d4" * 32, store.put(graphs.deep_tree(100_000)), signature, staged=True)
     survivor = pair.pids()[1]
     with Load(pair, "m", clients=4) as load:
         wait_for(lambda: len(load.seen) > 50, "steady traffic")
-        pair.publish({**pair.models, "other": ModelPlan(1, b"salt", (), {4: version})})
+        pair.publish({**pair.models, "other": ModelPlan(1, Hex(b"salt"), (), {4: version})})
         wait_for(lambda: pair.facts()["models"].get("other", {}).get("failed"), "the verdict")
         wait_for(pair.all_joined, "both workers")
 

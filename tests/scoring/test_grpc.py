@@ -280,7 +280,7 @@ def own(tmp_path, store):
     """A node of its own with one slow version, to be hurt."""
     node = Node(tmp_path, store, workers=1, name="own", extra=("--deadline-seconds", "4")).start()
     try:
-        node.serve({"slow": model(1, [store.version(1, models.endless(), batching=False)])})
+        node.serve({"slow": model(1, [store.version(1, models.endless(), batchable=False)])})
         yield node
     finally:
         node.stop()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from formats.serving import Serving
 from scoring.artifacts import blob_path
 from scoring.runtime.onnx import load
 from tests.scoring import models
@@ -27,7 +28,7 @@ def small(tmp_path, store):
 
 def test_a_version_that_does_not_fit_is_refused_with_a_sentence_and_nothing_else(small, store):
     fits = store.version(1, models.linear())
-    whale = replace(fits, number=2, digest="d2", model=replace(fits.model, size=1 << 30), staged=True)
+    whale = replace(fits, number=2, digest="d2" * 32, model=replace(fits.model, size=1 << 30), staged=True)
     small.serve({"gpu-m": model(1, [fits])})
     small.publish({"gpu-m": model(2, [fits, whale])})
 
@@ -90,7 +91,7 @@ def test_workers_share_the_weights_of_a_version_that_is_not_prepacked(tmp_path, 
     for prepack in (True, False):
         node = Node(tmp_path / str(prepack), store, workers=2).start()
         try:
-            node.serve({"large": model(1, [store.version(1, content, prepack=prepack)])})
+            node.serve({"large": model(1, [store.version(1, content, serving=Serving(prepack=prepack))])})
             with closing(node.client()) as client:
                 told[prepack] = client.infer("large")[2]["outputs"][0]["data"]
             memory[prepack] = sum(proportional_bytes(pid) for pid in node.pids())

@@ -74,7 +74,7 @@ def test_a_mirror_that_fails_fails_alone(lone, store):
 
 
 def test_what_a_slow_mirror_has_no_time_for_is_dropped_and_counted_and_nobody_waits(lone, store):
-    lone.serve({"m": shadowed(store, models.slow(2000, 2), batching=False)})
+    lone.serve({"m": shadowed(store, models.slow(2000, 2), batchable=False)})
     with Load(lone, "m", clients=4) as load, closing(lone.client()) as client:
         wait_for(lambda: counted(client, "assay_errors_total", "mirror_dropped") > 50, "dropped ones")
     assert load.failures == []

@@ -14,6 +14,7 @@ import boto3
 import pytest
 import redis
 
+from formats.serving import Serving
 from formats.types import Signature, TensorSpec
 from scoring.artifacts import blob_path
 from scoring.control import Part, Sample, Sampled
@@ -63,7 +64,7 @@ def test_every_answer_whose_id_says_so_is_in_the_store(tmp_path, store, redis_ur
     environment, flushes = stream
     node = Node(tmp_path, store, extra=["--redis", redis_url, "--environment", environment]).start()
     try:
-        version = store.version(3, models.linear(), log_share=share)
+        version = store.version(3, models.linear(), serving=Serving(log_share=share))
         node.serve({"m": model(1, [version])}, environment=environment)
         with closing(node.client()) as client:
             told = asked(node, client, 60)
@@ -96,7 +97,7 @@ def test_segments_go_to_s3_too(tmp_path, store, redis_url, stream, s3_server, mo
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     bucket, s3 = f"t{uuid.uuid4().hex}", boto3.client("s3", endpoint_url=s3_server.url)
     s3.create_bucket(Bucket=bucket)
-    version = store.version(1, models.linear(), log_share=1.0)
+    version = store.version(1, models.linear(), serving=Serving(log_share=1.0))
     for ref in version.artifacts():
         s3.upload_file(str(store.root / blob_path(ref.sha256)), bucket, f"team/{blob_path(ref.sha256)}")
     environment, flushes = stream

@@ -8,9 +8,9 @@ import signal
 import socket
 import time
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from scoring.node.files import write_atomically
 from scoring.node.workers.launching import Launcher

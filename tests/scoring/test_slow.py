@@ -23,8 +23,8 @@ def busy(place, store):
         node.serve(
             {
                 "fast": model(1, [store.version(1, models.linear())]),
-                "slow": model(1, [store.version(1, models.slow(rounds=400), batching=False)]),
-                "endless": model(1, [store.version(1, models.endless(), batching=False)]),
+                "slow": model(1, [store.version(1, models.slow(rounds=400), batchable=False)]),
+                "endless": model(1, [store.version(1, models.endless(), batchable=False)]),
             }
         )
         yield node

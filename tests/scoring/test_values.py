@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tritonclient.grpc
 import tritonclient.http
+from msgspec.structs import replace
 from onnx import helper
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 

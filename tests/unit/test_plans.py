@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from formats.plan import INTERVAL, RENDEZVOUS, WHOLE, Arm, ArtifactRef, ModelPlan
+from formats.serving import Serving
 from formats.types import Signature
 from releases import plans
 
@@ -24,7 +25,8 @@ def version(number):
         files={"model": ArtifactRef("a" * 64, 10)},
         signature=SIGNATURE,
         rows="samples",
-        batching=False,
+        batchable=False,
+        serving=Serving(),
         answers=None,
     )
 

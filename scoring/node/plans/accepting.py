@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from importlib import import_module
+
+from msgspec.structs import replace
 
 from formats.plan import BadPlan, ModelPlan, PublicKey, RoutingPlan, parse, unsigned, verify
 from scoring.crashpoints import crashpoint

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from formats.documents import Hex
 from formats.plan import WHOLE, Arm, ModelPlan, PlannedVersion, RoutingPlan
 
 REASON = "alone"
@@ -16,7 +17,7 @@ REASON = "alone"
 
 def written(model: str, version: PlannedVersion) -> str:
     """The file that tells a node which version to serve, under the name of its model."""
-    return json.dumps({"model": model, "number": version.number, "version": version.to_json()})
+    return json.dumps({"model": model, "version": version.to_json()})
 
 
 def read(path: Path, environment: str) -> RoutingPlan:
@@ -26,9 +27,9 @@ def read(path: Path, environment: str) -> RoutingPlan:
     """
     try:
         document = json.loads(path.read_bytes())
-        number = int(document["number"])
-        version = PlannedVersion.from_json(number, document["version"])
-        entry = ModelPlan(1, bytes(16), (Arm(number, WHOLE, REASON),), {number: version})
+        version = PlannedVersion.from_json(document["version"])
+        arm = Arm(version.number, WHOLE, REASON)
+        entry = ModelPlan(1, Hex(bytes(16)), (arm,), {version.number: version})
         return RoutingPlan(environment, 1, 0.0, {str(document["model"]): entry}, public=True)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} does not say which version to serve: {error!r}") from error

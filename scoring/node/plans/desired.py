@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from formats.plan import Key, ModelPlan, PlannedVersion, RoutingPlan
 
 
@@ -42,7 +44,7 @@ class Desired:
         if not self.is_of_another(plan):
             models = {name: self._newest(name, model) for name, model in models.items()}
         adopted = {name: model for name, model in self.adopted.items() if name in models}
-        return Desired(replace(plan, models=models), adopted)
+        return Desired(structs.replace(plan, models=models), adopted)
 
     def adopt(self, loaded: Collection[Key]) -> Desired:
         """Bring into force what `loaded`, the versions that all counting workers have, allows."""
@@ -56,7 +58,7 @@ class Desired:
 
     def plan(self) -> RoutingPlan | None:
         """The plan in force: the newest tokens, and of each model what is adopted."""
-        return None if self.wanted is None else replace(self.wanted, models=self.adopted)
+        return None if self.wanted is None else structs.replace(self.wanted, models=self.adopted)
 
     def waiting(self) -> list[str]:
         """Models of the plan that nothing is adopted of yet."""

@@ -175,15 +175,12 @@ class Loading:
         return Load(
             key,
             mark,
-            version.signature.to_json(),
-            version.batching,
+            version,
             parts.graph if parts else (path, digest),
             self._file(version.extractor) if version.extractor else None,
             self._file(version.answers) if version.answers else None,
             parts.folder if parts else None,
             parts.weights if parts else [],
-            version.prepack,
-            version.rows,
         )
 
     def _apart(self, version: PlannedVersion, model: Path) -> Apart | None:

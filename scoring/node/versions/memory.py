@@ -63,7 +63,7 @@ class Memory:
             *([version.extractor] if version.extractor else []),
             *version.weights.values(),
         ]
-        copies = COPIES if version.prepack else 1
+        copies = COPIES if version.serving.prepack else 1
         return copies * sum(graph.size for graph in graphs) * self._count
 
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import json
 import threading
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from formats.types import Signature, TensorSpec, Tolerance
 from releases.proof.examiner import asking, result

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from formats.tables import Table
 from registry.manifest import MetricRange
@@ -116,7 +117,11 @@ def test_requests_of_their_own_shapes_are_kept_too(bench, texts):
         return {"label": np.array([["yes", "no"][i] for i in told]) if texts else np.array(told)}
 
     _, held, answers = kept(
-        bench, model, signature=signature, metric=replace(ACCURACY, reading="places"), rows="requests"
+        bench,
+        model,
+        signature=signature,
+        metric=dataclasses.replace(ACCURACY, reading="places"),
+        rows="requests",
     )
     assert held.columns["input/s"].beginning(2, 9) == [2.0, 2.0]
     assert answers.columns["answer"].beginning(0, 9) == (["yes", "no", "yes"] if texts else [0, 1, 0])

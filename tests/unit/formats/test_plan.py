@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from formats.documents import Hex
 from formats.plan import (
+    RENDEZVOUS,
     WHOLE,
     Arm,
     ArtifactRef,
@@ -21,8 +24,10 @@ from formats.plan import (
     unsigned,
     verify,
 )
+from formats.serving import MOST_CACHE_MB, Serving
 from formats.types import Signature, TensorSpec
 
+BEFORE = (Path(__file__).parents[2] / "data/plan_of_the_release_before.json").read_text()
 SIGNATURE = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 1)),))
 
 
@@ -33,7 +38,7 @@ def version(number, **more):
 def plan(**more):
     model = ModelPlan(
         revision=5,
-        salt=bytes(16),
+        salt=Hex(bytes(16)),
         arms=(Arm(3, WHOLE // 20, "canary:0.05"), Arm(2, WHOLE - WHOLE // 20, "champion")),
         versions={
             2: version(2),
@@ -92,7 +97,20 @@ def test_what_is_no_envelope_is_refused(envelope):
     [
         (lambda d: d | {"format": 2}, "format 2"),
         (lambda d: {k: v for k, v in d.items() if k != "sequence"}, "malformed"),
+        (lambda d: {k: v for k, v in d.items() if k != "format"}, "malformed"),
         (lambda d: d | {"models": []}, "malformed"),
+        (lambda d: d | {"sequence": "412"}, "sequence"),
+        (lambda d: d | {"issued_at": float("nan")}, "malformed"),
+        (lambda d: d | {"environment": "half \ud800"}, "malformed"),
+        (lambda d: d | {"public": 1}, "public"),
+        (lambda d: _version(d, number=3), "another number"),
+        (lambda d: _version(d, digest="../../etc"), "digest"),
+        (lambda d: _version(d, model={"sha256": "ab" * 32 + "\n", "size": 1}), "sha256"),
+        (lambda d: _version(d, model={"sha256": "ab" * 32, "size": -1}), "size"),
+        (lambda d: _version(d, weights={"../x": {"sha256": "ab" * 32, "size": 1}}), "malformed"),
+        (lambda d: _version(d, serving={"cache_mb": MOST_CACHE_MB + 1}), "cache_mb"),
+        (lambda d: _version(d, serving={"log_share": 1.5}), "log_share"),
+        (lambda d: _version(d, serving=[]), "serving"),
         (lambda d: _arms(d, [{"version": 2, "weight": WHOLE - 1, "reason": "champion"}]), "2\\*\\*53"),
         (lambda d: _arms(d, [{"version": 4, "weight": WHOLE, "reason": "champion"}]), "version 4"),
         (lambda d: _arms(d, [{"version": 9, "weight": WHOLE, "reason": "champion"}]), "version 9"),
@@ -113,6 +131,73 @@ def test_a_plan_that_would_mislead_traffic_is_refused(change, words):
         parse(json.dumps(change(plan().to_json())))
 
 
+def _version(document, **facts):
+    document["models"]["digits"]["versions"]["2"] |= facts
+    return document
+
+
 def _arms(document, arms):
     document["models"]["digits"]["arms"] = arms
     return document
+
+
+@pytest.mark.parametrize("read", [parse, unsigned, lambda text: verify(text, {})])
+def test_a_plan_beyond_all_measure_is_not_even_read(read, monkeypatch):
+    monkeypatch.setattr("formats.plan.MOST_BYTES", 9)
+    with pytest.raises(BadPlan, match="10 bytes, this node reads 9 at most"):
+        read("x" * 10)
+
+
+# --- between two releases that run at once: docs/scoring.md says what is promised -----------------
+
+
+def _contains(whole, part):
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(k in whole and _contains(whole[k], v) for k, v in part.items())
+    return whole == part and type(whole) is type(part)
+
+
+def test_a_plan_of_the_release_before_is_read_as_it_was_meant():
+    digits = parse(BEFORE).models["digits"]
+    meant = {
+        2: (True, Serving(cache_mb=64, log_share=0.25)),
+        3: (False, Serving(prepack=False)),
+        10: (False, Serving()),
+    }
+
+    assert {n: (v.batchable, v.serving) for n, v in digits.versions.items()} == meant
+    assert [v.number for v in digits.versions.values()] == list(digits.versions)
+    assert digits.versions[2].batching
+    assert (digits.salt, digits.hashing, digits.mirrors, digits.fallback) == (
+        bytes(range(16)),
+        RENDEZVOUS,
+        (2,),
+        2,
+    )
+
+
+def test_whatever_the_release_before_finds_in_its_own_plan_it_finds_in_ours():
+    assert _contains(json.loads(serialise(parse(BEFORE))), json.loads(BEFORE))
+
+
+def test_a_stored_entry_of_the_release_before_is_read_and_written_back_for_both():
+    stored = json.loads(BEFORE)["models"]["digits"]
+
+    entry = ModelPlan.from_json(stored)
+
+    assert _contains(entry.to_json(), stored)
+    assert ModelPlan.from_json(entry.to_json()) == entry
+
+
+@pytest.mark.parametrize(("wish", "proof"), [(True, False), (False, True), (False, False), (True, True)])
+def test_nodes_of_the_release_before_join_requests_only_where_policy_and_proof_allow_it(wish, proof):
+    made = version(2, batchable=proof, serving=Serving(batching=wish))
+    told = ModelPlan(1, Hex(b""), (), {2: made}).to_json()["versions"]["2"]
+
+    assert told["batching"] is (wish and proof) is made.batching
+
+
+def test_a_switch_that_only_a_later_release_has_is_left_to_it():
+    document = _version(plan().to_json(), serving={"prepack": False, "warm_rows": 7}, later={"a": 1})
+
+    assert parse(json.dumps(document)).models["digits"].versions[2].serving == Serving(prepack=False)

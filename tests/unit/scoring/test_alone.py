@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from formats.plan import ArtifactRef, PlannedVersion
+from formats.serving import Serving
 from formats.types import Signature, TensorSpec
 from scoring.node.plans import alone
 from scoring.node.settings import BadSettings, read
@@ -15,7 +16,7 @@ VERSION = PlannedVersion(
     ArtifactRef("a" * 64, 12),
     Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1,)),)),
     rows="requests",
-    prepack=False,
+    serving=Serving(prepack=False),
     weights={"w": ArtifactRef("b" * 64, 5)},
 )
 WHERE = ["--data", "d", "--store", "file:s"]

@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 import struct
 from contextlib import suppress
-from dataclasses import replace
 from time import perf_counter
 
 import msgspec
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from formats.types import Signature, TensorSpec
 from scoring.errors import BadRequest, BadTensor, ScoringError

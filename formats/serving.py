@@ -1,0 +1,62 @@
+"""How a model's policy has its versions served: one value from the policy to the worker that serves.
+
+The one place where a switch is named, with its default, its bounds and its words. Policy, routing plan,
+node and worker carry the value as it is; what acts on a switch reads it from there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+from msgspec.structs import replace
+
+from formats.documents import Document
+
+MOST_CACHE_MB = 4096
+_MIB_BITS = 20
+_FLAG = "Write true or false."
+
+
+class Serving(Document, frozen=True):
+    """Each switch: what it is called, and what is said to whoever wrote something else.
+
+    batching   requests that wait together run together, where the proof has found that they may
+    prepack    each worker keeps a copy of large weights, laid out for speed, instead of sharing their pages:
+               more memory, and other last bits than without
+    cache_mb   bounds the answers that each worker remembers; 0: none
+    log_share  share of requests that is kept in the prediction log: nothing that users send is stored unasked
+    """
+
+    batching: Annotated[
+        bool, Meta(title="Requests that arrive together may run together", description=_FLAG)
+    ] = True
+    prepack: Annotated[
+        bool, Meta(title="Large weights are laid out for speed in each worker", description=_FLAG)
+    ] = True
+    cache_mb: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=MOST_CACHE_MB,
+            title="Answers remembered, in MB for each worker",
+            description=f"Write whole megabytes, 0 to {MOST_CACHE_MB}.",
+        ),
+    ] = 0
+    log_share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            title="Share of requests in the prediction log",
+            description="Write a share from 0 to 1.",
+        ),
+    ] = 0.0
+
+    def at_proof(self) -> Serving:
+        """The same, but every answer is the version's own and none is kept."""
+        return replace(self, cache_mb=0, log_share=0.0)
+
+    @property
+    def cache_bytes(self) -> int:
+        return self.cache_mb << _MIB_BITS
