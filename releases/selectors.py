@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
@@ -90,21 +89,6 @@ def lines_of(model: RegisteredModel) -> QuerySet[Release]:
 
 def lines_of_version(version: ModelVersion) -> QuerySet[Release]:
     return lines().filter(version=version).order_by("-pk")
-
-
-def version_called(of: RegisteredModel, text: str) -> ModelVersion:
-    """The version of that number, alias, or of at least eight digits of its identity. Raises NotFound."""
-    named = Q(aliases__name=text) | (Q(number=int(text)) if re.fullmatch(r"[0-9]{1,9}", text) else Q())
-    if re.fullmatch(r"[0-9a-f]{8,64}", text):
-        named |= Q(digest__gte=text, digest__lt=text + "g")
-    found = sorted(
-        registry_selectors.versions(of).filter(named).values_list("number", flat=True),
-        key=lambda n: (str(n) != text, n),
-    )
-    if not found:
-        called = f"Model {of.name!r} has no version {text[:80]!r}"
-        raise NotFound(f"{called}: write its number, an alias or its identity.", model=of.name)
-    return registry_selectors.version(of, found[0])
 
 
 def measured(versions: Collection[ModelVersion]) -> dict[int, Release]:

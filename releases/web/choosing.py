@@ -19,7 +19,7 @@ def two(request: PersonRequest, name: str) -> tuple[Any, Any]:
 
 
 def _named(model: Any, text: str) -> Any:
-    return selectors.version_called(model, text.strip()) if text.strip() else None
+    return registry_selectors.version_called(model, text.strip()) if text.strip() else None
 
 
 def _newest(model: Any) -> Any:
