@@ -1,0 +1,86 @@
+"""Releases: one with all that belongs to it, and the lines of lists."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+
+from registry import policies as registry_policies
+from registry import selectors as registry_selectors
+from registry.errors import NotFound
+from registry.models import ApiToken, Event, ModelVersion, RegisteredModel
+from releases.models import Environment, GateRun, Release, Review, Rollout
+
+HEAVY = ("manifest", "signature", "inspection")
+
+
+def whole() -> QuerySet[Release]:
+    """Releases with all that belongs to them."""
+    return Release.objects.select_related(
+        "version__model", "model", "environment", "opened_by"
+    ).prefetch_related(
+        "gate_runs",
+        Prefetch("reviews", Review.objects.select_related("person", "grounds")),
+        Prefetch("rollouts", Rollout.objects.select_related("returns_to__version").order_by("-pk")),
+        "version__uploaders__person",
+    )
+
+
+def lines() -> QuerySet[Release]:
+    """Releases as a list shows them: with their gates' outcomes, without documents and evidence."""
+    return (
+        Release.objects.select_related("version", "model", "environment", "opened_by")
+        .defer("model__description", "model__policy", *(f"version__{name}" for name in HEAVY))
+        .prefetch_related(Prefetch("gate_runs", GateRun.objects.defer("evidence", "summary")))
+    )
+
+
+def release(pk: int, asker: Any, token: ApiToken | None = None) -> Release:
+    """One release with gates, reviews and rollouts, if the asker may see its model. Raises NotFound."""
+    found = whole().filter(pk=pk).first()
+    if found is None or registry_policies.refuse_view(registry_selectors.access(asker, token, found.model)):
+        raise NotFound(f"There is no release {pk} that you may see.", release=pk)
+    return found
+
+
+def releases_of_version(version: ModelVersion) -> QuerySet[Release]:
+    return whole().filter(version=version).order_by("-pk")
+
+
+def lines_of(model: RegisteredModel) -> QuerySet[Release]:
+    """The releases of a model as a list shows them, newest first."""
+    return lines().filter(model=model).order_by("-pk")
+
+
+def lines_of_version(version: ModelVersion) -> QuerySet[Release]:
+    return lines().filter(version=version).order_by("-pk")
+
+
+def latest_releases(asker: Any, token: ApiToken | None = None) -> QuerySet[Release]:
+    """All releases, newest first, of the models that the asker may see."""
+    rows = lines().order_by("-pk")
+    if registry_selectors.sees_all_models(asker, token):
+        return rows
+    models = registry_selectors.visible_models(asker, token)
+    asked = Q(Exists(models.filter(pk=OuterRef("model"))))
+    return registry_selectors.narrowed(rows, Q(model__in=models), asked)
+
+
+def released(model: RegisteredModel, of: Environment, number: int, at: datetime) -> Release | None:
+    """The release by which a version had come there by that time."""
+    found = whole().filter(model=model, environment=of, version__number=number, opened_at__lte=at)
+    return found.order_by("-pk").first()
+
+
+def timeline(of: Release) -> QuerySet[Event]:
+    """Everything that happened to the release, its rollouts and its version, oldest first."""
+    subjects = [of.subject, f"version/{of.model.name}/{of.version.number}"]
+    return registry_selectors.timeline(subjects)
+
+
+def given_up(of: Release) -> Event | None:
+    """A node runs the release's version no more, and nothing could take its place."""
+    tripped = Event.objects.filter(kind="breaker.tripped", subject=of.subject).order_by("-seq")
+    return next((event for event in tripped if event.facts.get("stays")), None)
