@@ -9,8 +9,8 @@ from rest_framework.views import APIView
 from registry import selectors as registry_selectors
 from registry.api.asking import PersonRequest, query
 from registry.api.permissions import LoggedIn
-from releases import trend
 from releases.api.charted import LinesQuery, LinesShape, TrendQuery, TrendShape, lines
+from releases.selectors import trend
 from releases.traffic import moments, series, spans
 
 

@@ -11,7 +11,8 @@ from rest_framework.exceptions import ValidationError
 
 from registry.api.paging import PageQuery
 from registry.api.shapes import ModelShape, VersionLine
-from releases import lists, selectors
+from releases import selectors
+from releases.selectors import lists
 
 TOTALS: dict[str, Any] = {
     "total": serializers.IntegerField(help_text="How many rows the list has in all."),

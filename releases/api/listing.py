@@ -16,9 +16,9 @@ from registry.api.paging import page_of, paged
 from registry.api.permissions import LoggedIn
 from registry.api.shapes import ModelShape, NewModel
 from registry.services import models
-from releases import lists
 from releases.api.listed import TOTALS, ListedModel, ListQuery, ModelsQuery, ReleasesQuery
 from releases.api.shapes import ReleaseLine
+from releases.selectors import lists
 
 
 def asked(shape: type[ListQuery], request: PersonRequest, orders: lists.Orders) -> tuple[dict[str, Any], Any]:

@@ -17,11 +17,11 @@ from registry.api.permissions import LoggedIn
 from registry.api.shapes import VersionLine
 from registry.manifest import FILE_KEYS
 from registry.services import uploads
-from releases import lists
 from releases.api.listed import TOTALS, ListedVersion, VersionsQuery
 from releases.api.listing import asked, counted
 from releases.api.shapes import ReleaseLine, UploadedShape
 from releases.api.spooling import SpoolFolder, SpoolingParser, upload_of
+from releases.selectors import lists
 from releases.services import intake
 
 _BINARY = {"type": "string", "format": "binary"}

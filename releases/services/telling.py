@@ -14,9 +14,10 @@ from registry.models import Event, Notice, Person, PolicyProposal
 from registry.principals import Access
 from registry.selectors import access, policy_choices
 from registry.transactions import write
-from releases import selectors, turns
+from releases import selectors
 from releases.events import Kind
 from releases.models import Release
+from releases.selectors import turns
 
 Why = Notice.Why
 WAITING = frozenset(

@@ -7,7 +7,8 @@ from typing import Any
 
 from django import forms
 
-from releases import lists, selectors
+from releases import selectors
+from releases.selectors import lists
 
 ANY = ("", "any")
 

@@ -16,7 +16,8 @@ from registry.keyset import keyset
 from registry.principals import Access
 from registry.selectors import accesses
 from registry.web.pages import PersonRequest, page
-from releases import lists, selectors, turns
+from releases import selectors
+from releases.selectors import lists, turns
 from releases.services import letters, telling
 from releases.web.filters import ReleaseFilter
 from releases.web.sentences import sentence

@@ -17,10 +17,11 @@ from registry.keyset import keyset
 from registry.manifest import METRICS
 from registry.selectors import access
 from registry.web.pages import PersonRequest, page
-from releases import lists, policies, selectors
+from releases import policies, selectors
 from releases.events import Kind
 from releases.lifecycle import Action
 from releases.proof import evidence
+from releases.selectors import lists
 from releases.web import going_back, policy, policy_words, sentences, snippets, traffic, trends
 from releases.web.filters import ModelFilter, VersionFilter
 from releases.web.roster import members

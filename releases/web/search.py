@@ -16,7 +16,8 @@ from registry import finding
 from registry.errors import NotFound
 from registry.web.context import sees_people
 from registry.web.pages import PersonRequest, page
-from releases import lists, selectors
+from releases import selectors
+from releases.selectors import lists
 
 MOST = 6
 MOST_CHARACTERS = 200

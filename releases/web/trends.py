@@ -7,7 +7,7 @@ from typing import Any
 
 from registry.charts.trend import Step, TrendChart, trend_chart
 from registry.web.pages import PersonRequest
-from releases import trend
+from releases.selectors import trend
 
 UPTO = "upto"
 

@@ -7,7 +7,7 @@ import pytest
 from registry.models import Role
 from registry.services import people
 from registry.services.tokens import create_token
-from releases import lists
+from releases.selectors import lists
 from tests import makers
 from tests.web import world as worlds
 

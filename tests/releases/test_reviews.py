@@ -7,9 +7,9 @@ from registry.errors import BadInput, NotAllowed
 from registry.events import grounds
 from registry.models import Event, Person, Role, VersionUploader
 from registry.services import people
-from releases import turns
 from releases.lifecycle import State
 from releases.models import Release, Review
+from releases.selectors import turns
 from releases.services import reviews
 from tests import makers
 from tests.unit.test_builders import full_width

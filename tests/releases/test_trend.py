@@ -6,9 +6,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from releases import trend
 from releases.lifecycle import State
 from releases.models import GateRun, Release
+from releases.selectors import trend
 from tests import makers
 
 pytestmark = pytest.mark.django_db

@@ -10,8 +10,8 @@ from django.db import connection
 from registry.keyset import Order, keyset
 from registry.models import Person, RegisteredModel, Role
 from registry.services import people
-from releases import lists
 from releases.models import Release
+from releases.selectors import lists
 from tests import makers
 
 pytestmark = pytest.mark.django_db

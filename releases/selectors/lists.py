@@ -22,9 +22,10 @@ from django.db.models.functions import Cast, Coalesce
 from registry import selectors as registry_selectors
 from registry.keyset import NEWEST_FIRST, Order
 from registry.models import ApiToken, CalledAs, ModelVersion, Person, RegisteredModel
-from releases import selectors
 from releases.lifecycle import ON_THEIR_WAY, State
 from releases.models import GateRun, Release
+from releases.selectors.releases import HEAVY, latest_releases
+from releases.selectors.routes import environments
 
 MOST = registry_selectors.FEW
 OPEN, NOTHING = "open", "none"
@@ -129,7 +130,7 @@ def newest_releases(names: list[str], most: int) -> list[Release]:
     rows = Release.objects.filter(pk__in=[pk for (pk,) in keys if pk]).order_by("-pk")
     return list(
         rows.select_related("model", "version", "environment").defer(
-            "policy", "model__policy", *(f"version__{name}" for name in selectors.HEAVY)
+            "policy", "model__policy", *(f"version__{name}" for name in HEAVY)
         )
     )
 
@@ -166,7 +167,7 @@ def versions(of: RegisteredModel, wanted: VersionsWanted) -> QuerySet[ModelVersi
 
 def releases(asker: Any, wanted: ReleasesWanted, token: ApiToken | None = None) -> QuerySet[Release]:
     """Releases of the models that the asker may see, newest first."""
-    found = selectors.latest_releases(asker, token)
+    found = latest_releases(asker, token)
     if wanted.state:
         found = found.filter(_in_state(wanted.state))
     if wanted.model:
@@ -175,7 +176,7 @@ def releases(asker: Any, wanted: ReleasesWanted, token: ApiToken | None = None) 
         found = found.filter(model=model or 0)
     if wanted.environment:
         # By its key: through a join nobody would read the index in its order.
-        keys = dict(selectors.environments().values_list("name", "pk"))
+        keys = dict(environments().values_list("name", "pk"))
         found = found.filter(environment=keys.get(wanted.environment, 0))
     if wanted.opened_by is not None:
         found = found.filter(opened_by=wanted.opened_by)

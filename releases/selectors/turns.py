@@ -17,7 +17,7 @@ from releases.events import Kind
 from releases.guards import DATA_GATES
 from releases.lifecycle import Action, State
 from releases.models import GateRun, Release, Review, Rollout
-from releases.selectors import lines
+from releases.selectors.releases import lines
 
 
 def awaiting(person: Any, most: int) -> tuple[list[Release], bool]:
