@@ -129,7 +129,12 @@ def _p99(took: list[float]) -> float:
 
 def main() -> None:
     ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.buffer.read(), ended.set()), daemon=True).start()
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        ended.set()
+
+    threading.Thread(target=wait, daemon=True).start()
     print(json.dumps(_read(int(sys.argv[1]), ended.is_set)))
 
 
