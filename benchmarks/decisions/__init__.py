@@ -1,0 +1,1 @@
+"""What rollouts decide, simulated with the product's own classes: how often wrongly, and how soon rightly."""
