@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import accumulate, pairwise
 
 from formats.plan import WHOLE
 from releases.rollout.counts import Weights
+from releases.rollout.evidence.cohorts import Resolution
 from releases.rollout.metrics import GUARDRAILS, Metric
 
 
@@ -51,6 +52,32 @@ class Mode(StrEnum):
 class Goal(StrEnum):
     EARN = "earn"
     DECIDE = "decide"
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """How a bandit plays, and by what.
+
+    reward          name of the metric that it maximises (or minimises, as its direction says)
+    resolution      when a unit's reward counts
+    last_hours      how far back it looks; None: to the beginning
+    floor           least share of each challenger that plays, unless some units play evenly anyhow
+    baseline_floor  of the baseline
+    cap             most share of any arm
+    even            share of units for whom all arms play alike; what is told of lift comes from them (`earn`)
+    burn_in         resolved units of each arm before shares move
+    tick_seconds    shares stand at least so long
+    """
+
+    reward: str = ""
+    resolution: Resolution = field(default_factory=lambda: Resolution(window_hours=24.0))
+    last_hours: int | None = None
+    floor: float = 0.01
+    baseline_floor: float = 0.01
+    cap: float = 1.0
+    even: float = 0.05
+    burn_in: int = 100
+    tick_seconds: float = 60.0
 
 
 Shares = tuple[tuple[str, float], ...]
@@ -116,6 +143,7 @@ class Design:
     metrics: tuple[Metric, ...] = GUARDRAILS
     mode: Mode = Mode.AUTO
     goal: Goal = Goal.EARN
+    play: Play = Play()
     delta: float = 0.05
     alpha_roll_back: float = 0.01
     alpha_promote: float = 0.01

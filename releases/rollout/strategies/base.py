@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from releases.rollout.counts import Counts, Weights
-from releases.rollout.design import Asked, Design, Stage
+from releases.rollout.design import Asked, Design, Shares, Stage
 from releases.rollout.metrics import Action
 
 
@@ -76,7 +76,7 @@ class Standing:
     peaks         key of a finding -> its highest log evidence so far: the latch
     onset         key of a finding -> what its detector carries from tick to tick (`strategies.watching`)
     removed       arms that were taken out, by their guardrails or by a person
-    posterior     what a bandit keeps from tick to tick
+    shares        of the challengers, where they have moved within a stage, and since when they stand
     ended, kept   the verdict that ended the rollout, and the arm that everybody has since
     """
 
@@ -86,7 +86,8 @@ class Standing:
     peaks: Mapping[str, float] = field(default_factory=dict)
     onset: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     removed: tuple[str, ...] = ()
-    posterior: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    shares: Shares = ()
+    shared_at: float = 0.0
     ended: Verdict | None = None
     kept: str = ""
 
@@ -102,6 +103,7 @@ class Decision:
     alerts    sentences that page a person
     proposed  what a person is asked for, with PROPOSE
     arm       which one is promoted, returned or ends its trial
+    even      share of units, by a salt of their own, for whom all arms play alike whatever the weights
     """
 
     verdict: Verdict
@@ -113,6 +115,7 @@ class Decision:
     alerts: tuple[str, ...] = ()
     proposed: Verdict | None = None
     arm: str = ""
+    even: float = 0.0
 
 
 class Strategy(Protocol):

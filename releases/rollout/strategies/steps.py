@@ -78,9 +78,16 @@ def decide(rules: Iterable[Rule], design: Design, counts: Counts, standing: Stan
     decision = next((made for rule in rules if (made := rule(look)) is not None), None) or hold(
         look, "Nothing is decided yet."
     )
-    if design.mode is Mode.PROPOSE and decision.verdict in _ACTS:
+    if design.mode is Mode.PROPOSE and _acts(decision, standing):
         return propose(look, decision.verdict, decision.reason, arm=decision.arm)
     return decision
+
+
+def _acts(decision: Decision, before: Standing) -> bool:
+    """Shares that follow the evidence within a stage are what was begun with it: nobody is asked again."""
+    after = replace(decision.standing, peaks=before.peaks, onset=before.onset)
+    follows = replace(after, shares=before.shares, shared_at=before.shared_at) == before != after
+    return decision.verdict in _ACTS and not follows
 
 
 def looked(design: Design, counts: Counts, standing: Standing, now: float) -> Look:
@@ -114,7 +121,7 @@ def weights_at(design: Design, standing: Standing) -> Weights:
     """The weights of where the rollout stands; an arm that was taken out leaves its share to the baseline."""
     if standing.ended:
         return all_to(design, standing.kept)
-    shares = design.stages[standing.stage].shares
+    shares = standing.shares or design.stages[standing.stage].shares
     return weights(tuple(pair for pair in shares if pair[0] not in standing.removed), design.arms)
 
 
@@ -248,7 +255,7 @@ def moved(look: Look) -> Decision | None:
 
 
 def entered(standing: Standing, stage: int, now: float) -> Standing:
-    return replace(standing, stage=stage, since=now)
+    return replace(standing, stage=stage, since=now, shares=(), shared_at=now)
 
 
 def _may_move(look: Look, following: Stage) -> bool:

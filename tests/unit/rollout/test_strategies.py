@@ -53,7 +53,9 @@ def test_a_healthy_version_goes_through_all_stages_without_moving_anybody_back(k
         assert moved_back(weighted, made.weights) == 0.0
         standing, weighted = made.standing, made.weights
         now += plan.stages[standing.stage].least_seconds
-    last = {Kind.SHADOW: Verdict.PROPOSE, Kind.AB_TEST: Verdict.HOLD}.get(kind, Verdict.PROMOTE)
+    last = {Kind.SHADOW: Verdict.PROPOSE, Kind.AB_TEST: Verdict.HOLD, Kind.BANDIT: Verdict.HOLD}.get(
+        kind, Verdict.PROMOTE
+    )
     assert last in seen
     assert seen.count(Verdict.MOVE) == len(plan.stages) - 1
     assert Verdict.ROLL_BACK not in seen
@@ -73,7 +75,7 @@ def test_a_shadow_that_finds_a_fault_returns_before_any_client_met_it(kind):
     assert made.standing.ended is Verdict.ROLL_BACK
 
 
-@pytest.mark.parametrize("kind", [Kind.CANARY, Kind.BLUE_GREEN, Kind.AB_TEST])
+@pytest.mark.parametrize("kind", [Kind.CANARY, Kind.BLUE_GREEN, Kind.AB_TEST, Kind.BANDIT])
 def test_a_split_that_finds_a_fault_returns_at_once(kind):
     plan = design(kind)
     stage = len(plan.stages) - 1
@@ -120,7 +122,7 @@ def test_nothing_moves_before_its_time(kind):
     assert "not started" not in decide(plan, fine(plan), now=100.0).reason
 
 
-@pytest.mark.parametrize("kind", [Kind.SHADOW, Kind.CANARY, Kind.BLUE_GREEN, Kind.AB_TEST])
+@pytest.mark.parametrize("kind", [Kind.SHADOW, Kind.CANARY, Kind.BLUE_GREEN, Kind.AB_TEST, Kind.BANDIT])
 def test_what_is_unknown_waits_but_still_returns(kind):
     plan = design(kind)
     silent = Counts(nodes={"n2": Ticks(served=5, reported=4)})
@@ -141,7 +143,7 @@ def test_silence_is_never_a_promotion(kind):
         assert made.proposed in (Verdict.MOVE, Verdict.PROMOTE)
 
 
-@pytest.mark.parametrize("kind", [Kind.SHADOW, Kind.CANARY, Kind.BLUE_GREEN, Kind.AB_TEST])
+@pytest.mark.parametrize("kind", [Kind.SHADOW, Kind.CANARY, Kind.BLUE_GREEN, Kind.AB_TEST, Kind.BANDIT])
 def test_a_rollout_that_does_not_move_asks_for_its_end(kind):
     plan = design(kind)
     made = decide(plan, now=plan.expires_seconds)
