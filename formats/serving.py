@@ -15,25 +15,19 @@ from formats.documents import Document
 
 MOST_CACHE_MB = 4096
 _MIB_BITS = 20
-_FLAG = "Write true or false."
 
 
 class Serving(Document, frozen=True):
     """Each switch: what it is called, and what is said to whoever wrote something else.
 
     batching   requests that wait together run together, where the proof has found that they may
-    prepack    each worker keeps a copy of large weights, laid out for speed, instead of sharing their pages:
-               more memory, and other last bits than without
     cache_mb   bounds the answers that each worker remembers; 0: none
     log_share  share of requests that is kept in the prediction log: nothing that users send is stored unasked
+    prepack    each worker keeps a copy of large weights, laid out for speed, instead of sharing their pages:
+               more memory, and other last bits than without
     """
 
-    batching: Annotated[
-        bool, Meta(title="Requests that arrive together may run together", description=_FLAG)
-    ] = True
-    prepack: Annotated[
-        bool, Meta(title="Large weights are laid out for speed in each worker", description=_FLAG)
-    ] = True
+    batching: Annotated[bool, Meta(title="Requests that arrive together may run together")] = True
     cache_mb: Annotated[
         int,
         Meta(
@@ -52,6 +46,7 @@ class Serving(Document, frozen=True):
             description="Write a share from 0 to 1.",
         ),
     ] = 0.0
+    prepack: Annotated[bool, Meta(title="Large weights are laid out for speed in each worker")] = True
 
     def at_proof(self) -> Serving:
         """The same, but every answer is the version's own and none is kept."""
