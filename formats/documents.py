@@ -27,8 +27,14 @@ class Document(msgspec.Struct, frozen=True):
 
     def to_json(self) -> dict[str, Any]:
         """The document as JSON has it: lists, keys that are texts, sets in order."""
-        built = msgspec.to_builtins(self, str_keys=True, order="deterministic", enc_hook=_written)
-        document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(built))
+        document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self.built()))
+        return document
+
+    def built(self) -> dict[str, Any]:
+        """What is to be encoded: the same, but that tuples are no lists yet."""
+        document: dict[str, Any] = msgspec.to_builtins(
+            self, str_keys=True, order="deterministic", enc_hook=_written
+        )
         return document
 
     @classmethod

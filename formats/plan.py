@@ -137,8 +137,8 @@ class ModelPlan(Document, frozen=True):
         """Its versions by number, as a node knows them. `name` is the model's."""
         return {number: (name, number, version.digest) for number, version in self.versions.items()}
 
-    def to_json(self) -> dict[str, Any]:
-        return before.also_as_before(super().to_json())
+    def built(self) -> dict[str, Any]:
+        return before.also_as_before(super().built())
 
     @classmethod
     def from_json(cls, document: object) -> Self:
@@ -172,8 +172,8 @@ class RoutingPlan(Document, frozen=True, tag_field="format", tag=FORMAT):
     installation: str = ""
     log_digest: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        document = super().to_json()
+    def built(self) -> dict[str, Any]:
+        document = super().built()
         for entry in document["models"].values():
             before.also_as_before(entry)
         return document
@@ -181,7 +181,7 @@ class RoutingPlan(Document, frozen=True, tag_field="format", tag=FORMAT):
 
 def serialise(plan: RoutingPlan) -> str:
     """The plan's canonical JSON: sorted keys, no spaces. The signature covers these bytes."""
-    return msgspec.json.encode(plan.to_json(), order="sorted").decode()
+    return msgspec.json.encode(plan.built(), order="sorted").decode()
 
 
 def parse(payload: str) -> RoutingPlan:

@@ -6,10 +6,11 @@ node and worker carry the value as it is; what acts on a switch reads it from th
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
 
 from msgspec import Meta
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from formats.documents import Document
 
@@ -18,7 +19,7 @@ _MIB_BITS = 20
 
 
 class Serving(Document, frozen=True):
-    """Each switch: what it is called, and what is said to whoever wrote something else.
+    """Each switch has a name for pages (`title`), and what is said to whoever wrote something else.
 
     batching   requests that wait together run together, where the proof has found that they may
     cache_mb   bounds the answers that each worker remembers; 0: none
@@ -35,6 +36,7 @@ class Serving(Document, frozen=True):
             le=MOST_CACHE_MB,
             title="Answers remembered, in MB for each worker",
             description=f"Write whole megabytes, 0 to {MOST_CACHE_MB}.",
+            extra={"hint": "0: none. Right only where the answer depends on nothing but the request."},
         ),
     ] = 0
     log_share: Annotated[
@@ -44,6 +46,7 @@ class Serving(Document, frozen=True):
             le=1,
             title="Share of requests in the prediction log",
             description="Write a share from 0 to 1.",
+            extra={"hint": "From 0 (none) to 1 (all). What users send is stored."},
         ),
     ] = 0.0
     prepack: Annotated[bool, Meta(title="Large weights are laid out for speed in each worker")] = True
@@ -55,3 +58,24 @@ class Serving(Document, frozen=True):
     @property
     def cache_bytes(self) -> int:
         return self.cache_mb << _MIB_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One switch of `Serving` for whoever shows it. `kind`: bool, int or float."""
+
+    name: str
+    kind: type
+    words: Meta
+
+    @property
+    def hint(self) -> str:
+        return str((self.words.extra or {}).get("hint", ""))
+
+
+def _switch(name: str, annotated: Any) -> Switch:
+    kind, words = get_args(annotated)
+    return Switch(name, kind, words)
+
+
+SWITCHES = tuple(_switch(each.name, each.type) for each in fields(Serving))

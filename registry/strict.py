@@ -56,7 +56,7 @@ def _value(kind: Any, said: object, place: str) -> Any:
         found = msgspec.convert(said, kind)
     except msgspec.ValidationError as error:
         raise BadInput(_sentence(bare, meta) or f"{error}.", field=place) from error
-    if not all(each.extra["holds"](found) for each in meta if each.extra):
+    if not all(each.extra["holds"](found) for each in meta if each.extra and "holds" in each.extra):
         raise BadInput(_sentence(bare, meta), field=place)
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 
-from formats.serving import MOST_CACHE_MB
+from formats.serving import SWITCHES, Switch
 from registry.errors import BadInput
 from registry.model_policy import MOST_PROOF_MINUTES, SLOTS, WEIGHTS, ModelPolicy
 from releases.web.policy_words import ANY_HARDWARE, MEASURES, TOLD, exactly
@@ -68,18 +68,6 @@ class PolicyForm(forms.Form):
         help_text="A model that needs milliseconds for a row and has a million of them needs hours.",
         widget=forms.NumberInput(attrs={"min": 1, "max": MOST_PROOF_MINUTES, "step": 1}),
     )
-    batching = forms.BooleanField(required=False, label="Requests that arrive together may run together")
-    prepack = forms.BooleanField(required=False, label="Large weights are laid out for speed in each worker")
-    cache_mb = forms.CharField(
-        label="Answers remembered, in MB for each worker",
-        help_text="0: none. Right only where the answer depends on nothing but the request.",
-        widget=forms.NumberInput(attrs={"min": 0, "max": MOST_CACHE_MB, "step": 1}),
-    )
-    log_share = forms.CharField(
-        label="Share of requests in the prediction log",
-        help_text="From 0 (none) to 1 (all). What users send is stored.",
-        widget=forms.NumberInput(attrs={"min": 0, "max": 1, "step": "any"}),
-    )
     grounds = forms.CharField(
         required=False,
         label="Why",
@@ -89,6 +77,7 @@ class PolicyForm(forms.Form):
 
     def __init__(self, policy: ModelPolicy, based_on: str, data: Any = None) -> None:
         super().__init__(data, initial=_initial(policy) | {"based_on": based_on})
+        self.fields |= {each.name: _field_of(each) for each in SWITCHES}
         self._add_rows(policy)
 
     def _add_rows(self, policy: ModelPolicy) -> None:
@@ -124,6 +113,14 @@ class PolicyForm(forms.Form):
         for n in range(self._count):
             yield self[f"profile_{n}"], self[f"measure_{n}"], self[f"limit_{n}"]
 
+    def flags(self) -> Iterator[tuple[Any, str]]:
+        """The fields of serving that are ticked, and what the API calls them."""
+        return ((self[each.name], f"serving.{each.name}") for each in SWITCHES if each.kind is bool)
+
+    def figures(self) -> Iterator[tuple[Any, str]]:
+        """The fields of serving that hold a number, likewise."""
+        return ((self[each.name], f"serving.{each.name}") for each in SWITCHES if each.kind is not bool)
+
     def clean(self) -> dict[str, Any]:
         seen = set()
         for n, profile, measure, _ in self._limits():
@@ -150,18 +147,16 @@ class PolicyForm(forms.Form):
             "unknown_builder": said["unknown_builder"],
             "proof_minutes": _number(said["proof_minutes"]),
             "serving": {
-                "batching": said["batching"],
-                "prepack": said["prepack"],
-                "cache_mb": _number(said["cache_mb"]),
-                "log_share": _number(said["log_share"]),
+                each.name: said[each.name] if each.kind is bool else _number(said[each.name])
+                for each in SWITCHES
             },
         }
 
     def refuse(self, refusal: BadInput) -> None:
         """Say beside the field what is wrong with it."""
-        self.add_error(self._field_of(str(refusal.facts.get("field", ""))), str(refusal))
+        self.add_error(self._named(str(refusal.facts.get("field", ""))), str(refusal))
 
-    def _field_of(self, name: str) -> str | None:
+    def _named(self, name: str) -> str | None:
         for n, profile, measure, _ in self._limits():
             limits = f"policy.benchmark.{profile}"
             if name == f"{limits}.{measure}":
@@ -195,9 +190,20 @@ def _initial(policy: ModelPolicy) -> dict[str, Any]:
         "plus_addresses": policy.plus_addresses,
         "unknown_builder": policy.unknown_builder,
         "proof_minutes": policy.proof_minutes,
-        **policy.serving.to_json(),
-        "log_share": exactly(policy.serving.log_share),
+        **{each.name: _shown(getattr(policy.serving, each.name)) for each in SWITCHES},
     }
+
+
+def _shown(value: bool | float) -> bool | str:
+    return value if isinstance(value, bool) else exactly(value)
+
+
+def _field_of(switch: Switch) -> forms.Field:
+    label = switch.words.title or switch.name
+    if switch.kind is bool:
+        return forms.BooleanField(required=False, label=label)
+    bounds = {"min": switch.words.ge, "max": switch.words.le, "step": 1 if switch.kind is int else "any"}
+    return forms.CharField(label=label, help_text=switch.hint, widget=forms.NumberInput(attrs=bounds))
 
 
 def _labelled(widget: Any, label: str, row: int, **attrs: Any) -> Any:

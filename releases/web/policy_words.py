@@ -8,6 +8,7 @@ from typing import Any
 
 from django.template.defaultfilters import filesizeformat
 
+from formats.serving import SWITCHES
 from registry.model_policy import FLOORS, ModelPolicy, changes, flat, parse
 from registry.templatetags.ui import words
 
@@ -171,3 +172,6 @@ TOLD: dict[str, tuple[str, Callable[[Any], str]]] = {
         _either("laid out for speed in each worker", "shared by the workers of a node"),
     ),
 }
+for _each in SWITCHES:
+    _tell = _either("yes", "no") if _each.kind is bool else str
+    TOLD.setdefault(f"serving.{_each.name}", (_each.words.title or _each.name, _tell))
