@@ -6,10 +6,14 @@ from collections.abc import Mapping
 
 from benchmarks.decisions import (
     adjusting,
+    balances,
     certifying,
     changed_bandit,
     forecasting,
     labelling,
+    latencies,
+    monitors,
+    pairs,
     regret,
     replays,
 )
@@ -21,9 +25,13 @@ ROWS: Mapping[int, Row] = {
         (
             *regret.ROWS,
             *certifying.ROWS,
+            *monitors.ROWS,
+            *latencies.ROWS,
+            *balances.ROWS,
             *replays.ROWS,
             *changed_bandit.ROWS,
             *labelling.ROWS,
+            *pairs.ROWS,
             *adjusting.ROWS,
             *forecasting.ROWS,
         ),

@@ -50,6 +50,10 @@ def median(values: np.ndarray, censored: float = float("inf")) -> float:
     return float(np.median(np.where(np.isfinite(values), values, censored)))
 
 
+def percent(share: float, digits: int = 1) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
 def shares_of(hits: int, runs: int) -> str:
-    """A share of runs as it is read: 0.7 % (28/4,000)."""
-    return f"{hits / runs:.2%} ({hits:,}/{runs:,})".replace("%", " %")
+    """A share of runs as it is read: 0.70 % (28/4,000)."""
+    return f"{percent(hits / runs, 2)} ({hits:,}/{runs:,})"

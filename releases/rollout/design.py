@@ -80,6 +80,9 @@ class Play:
     tick_seconds: float = 60.0
 
 
+EXPIRES_SECONDS = 21 * 86_400.0
+"""A rollout that has not moved for so long asks for its end."""
+
 Shares = tuple[tuple[str, float], ...]
 """Challenger -> share of units, in the order in which the plan lists them; the baseline has the rest."""
 
@@ -149,7 +152,7 @@ class Design:
     alpha_promote: float = 0.01
     alpha_balance: float = 0.001
     alpha_page: float = 0.001
-    expires_seconds: float = 21 * 86_400.0
+    expires_seconds: float = EXPIRES_SECONDS
     onset_ticks: int = 30_240
     start_at: float | None = None
 

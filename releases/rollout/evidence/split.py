@@ -10,7 +10,7 @@ likes (runs of a simulation, looks). Spells of share 0 or 1 say nothing and are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import exp, log
 
 import numpy as np
@@ -18,10 +18,13 @@ from numpy.typing import ArrayLike
 
 from releases.rollout.evidence.mixture import Array, log_mean, threshold
 
-RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+RATIOS: tuple[float, ...] = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 """How many times as often a worse version may be bad: what the evidence is averaged over."""
 
-_LOG_RATIOS = np.log(RATIOS)
+FINE: tuple[float, ...] = (1.02, 1.05, 1.1, 1.2, 1.35, *RATIOS[1:])
+"""For what a business measures: there a few percent are worth finding."""
+
+_LOG_RATIOS: Mapping[tuple[float, ...], Array] = {ratios: np.log(ratios) for ratios in (RATIOS, FINE)}
 _WIDEST = log(1000.0)
 _GRID = np.linspace(-log(32.0), log(32.0), 129)
 """For intervals: a finer mixture of both directions, so that they close in on the ratio itself."""
@@ -42,12 +45,15 @@ def log_likelihoods(new: ArrayLike, old: ArrayLike, shares: ArrayLike, log_ratio
 
 def log_ratios_per_tick(new: ArrayLike, old: ArrayLike, shares: ArrayLike) -> Array:
     """The same for `RATIOS`: what `onset` multiplies its state with."""
-    return log_likelihoods(new, old, shares, _LOG_RATIOS)
+    return log_likelihoods(new, old, shares, _LOG_RATIOS[RATIOS])
 
 
-def log_worse(new: ArrayLike, old: ArrayLike, shares: ArrayLike) -> Array:
-    """Log evidence that the new version is bad more often: roll back at ln(1/alpha)."""
-    return log_mean(log_ratios_per_tick(new, old, shares))
+def log_worse(new: ArrayLike, old: ArrayLike, shares: ArrayLike, ratios: tuple[float, ...] = RATIOS) -> Array:
+    """Log evidence that the new version is bad more often: roll back at ln(1/alpha).
+
+    ratios   RATIOS or FINE
+    """
+    return log_mean(log_likelihoods(new, old, shares, _LOG_RATIOS[ratios]))
 
 
 def log_safe(new: ArrayLike, old: ArrayLike, shares: ArrayLike, allowed: float) -> Array:

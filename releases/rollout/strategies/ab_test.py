@@ -8,7 +8,7 @@ from __future__ import annotations
 from releases.rollout.counts import Counts
 from releases.rollout.design import Asked, Design, Ends, Stage, StageKind
 from releases.rollout.metrics import Action, MetricKind
-from releases.rollout.strategies import steps
+from releases.rollout.strategies import rules, steps
 from releases.rollout.strategies.base import Aim, Decision, Standing, Verdict
 
 MIN_SECONDS = 24 * 3600.0
@@ -61,16 +61,16 @@ def _lost(look: steps.Look) -> Decision | None:
 
 
 RULES = (
-    steps.not_started,
-    steps.ended,
-    steps.returned,
-    steps.expired,
-    steps.unbalanced,
-    steps.unknown,
-    steps.dwelling,
-    steps.moved,
+    rules.not_started,
+    rules.ended,
+    rules.returned,
+    rules.expired,
+    rules.unbalanced,
+    rules.unknown,
+    rules.dwelling,
+    rules.moved,
     _won,
     _lost,
-    steps.held,
-    steps.overdue,
+    rules.held,
+    rules.overdue,
 )

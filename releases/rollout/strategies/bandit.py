@@ -20,7 +20,7 @@ from releases.rollout.evidence.cohorts import Cohorts, recent
 from releases.rollout.evidence.posteriors import FIRST_PULLS, Pulls
 from releases.rollout.evidence.shares import PARTS
 from releases.rollout.metrics import Direction, Metric, MetricKind
-from releases.rollout.strategies import steps
+from releases.rollout.strategies import rules, steps
 from releases.rollout.strategies.base import Aim, Decision, Finding, Standing, Verdict
 
 _HOUR_SECONDS = 3600.0
@@ -50,12 +50,12 @@ def preset(asked: Asked) -> tuple[Stage, ...]:
 
 
 def decide(design: Design, counts: Counts, standing: Standing, now: float) -> Decision:
-    rules, certificate = BEFORE, tuple[Finding, ...]()
+    chain, certificate = BEFORE, tuple[Finding, ...]()
     if _plays(design, standing):
         found = known(design, counts, standing, now)
-        rules = (*BEFORE, partial(_won, found), partial(_followed, found))
+        chain = (*BEFORE, partial(_won, found), partial(_followed, found))
         certificate = _certificate(design, found)
-    made = steps.decide(rules, design, counts, standing, now)
+    made = steps.decide(chain, design, counts, standing, now)
     return replace(
         made,
         evidence=(*made.evidence, *certificate),
@@ -174,14 +174,14 @@ def _certificate(design: Design, found: Known) -> tuple[Finding, ...]:
 
 
 BEFORE: tuple[steps.Rule, ...] = (
-    steps.not_started,
-    steps.ended,
-    steps.returned,
-    steps.expired,
-    steps.unbalanced,
-    steps.unknown,
-    steps.dwelling,
-    steps.moved,
-    steps.held,
+    rules.not_started,
+    rules.ended,
+    rules.returned,
+    rules.expired,
+    rules.unbalanced,
+    rules.unknown,
+    rules.dwelling,
+    rules.moved,
+    rules.held,
 )
 """What comes before shares: what takes an arm out, and what keeps everything as it is."""

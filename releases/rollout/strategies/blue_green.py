@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from releases.rollout.counts import Counts
 from releases.rollout.design import Asked, Design, Ends, Stage, StageKind
-from releases.rollout.strategies import steps
+from releases.rollout.strategies import rules, steps
 from releases.rollout.strategies.base import Decision, Standing
 
 MIN_SECONDS = 600.0
@@ -28,4 +28,4 @@ def preset(asked: Asked) -> tuple[Stage, ...]:
 
 
 def decide(design: Design, counts: Counts, standing: Standing, now: float) -> Decision:
-    return steps.decide(steps.STAGED, design, counts, standing, now)
+    return steps.decide(rules.STAGED, design, counts, standing, now)

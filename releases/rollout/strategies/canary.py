@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from releases.rollout.counts import Counts
 from releases.rollout.design import Asked, Design, Ends, Stage, StageKind
-from releases.rollout.strategies import steps
+from releases.rollout.strategies import rules, steps
 from releases.rollout.strategies.base import Decision, Standing
 
 RAMP = (0.01, 0.05, 0.25, 0.5)
@@ -31,4 +31,4 @@ def preset(asked: Asked) -> tuple[Stage, ...]:
 
 
 def decide(design: Design, counts: Counts, standing: Standing, now: float) -> Decision:
-    return steps.decide(steps.STAGED, design, counts, standing, now)
+    return steps.decide(rules.STAGED, design, counts, standing, now)

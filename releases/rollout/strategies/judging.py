@@ -20,8 +20,8 @@ from releases.rollout.evidence.mixture import Array, threshold
 from releases.rollout.metrics import Action, Direction, Metric, MetricKind, alphas
 from releases.rollout.strategies.base import Aim, Finding
 
-CHANNELS = 3
-"""Split, pairs, onset: each may return a version, so each has a third of a metric's alpha."""
+CHANNELS = {Aim.WORSE: 0.6, Aim.WORSE_IN_PAIRS: 0.3, Aim.ONSET: 0.1, Aim.OBSERVED: 0.1}
+"""Each may return a version, so each has a part of a metric's alpha; the last two never at once."""
 
 BEFORE_ALPHA = 0.001
 """How surely the rate before a switch is bounded: what is observed is held against the bound."""
@@ -56,10 +56,10 @@ def findings(design: Design, counts: Counts) -> tuple[Finding, ...]:
     return (*found, *_over_limits(design, counts), *_unbalanced(design, counts))
 
 
-def worse_threshold(design: Design, metric: Metric) -> float:
+def worse_threshold(design: Design, metric: Metric, aim: Aim) -> float:
     """ln(1/alpha) of one channel of one metric of one challenger."""
     part = alphas(design.metrics, design.alpha_roll_back)[metric.name]
-    return threshold(part / len(design.challengers) / CHANNELS)
+    return threshold(part * CHANNELS[aim] / len(design.challengers))
 
 
 def safe_threshold(design: Design) -> float:
@@ -67,9 +67,8 @@ def safe_threshold(design: Design) -> float:
 
 
 def _of_metric(design: Design, counts: Counts, both: Beside, arm: str, metric: Metric) -> Iterator[Finding]:
-    worse, safe = worse_threshold(design, metric), safe_threshold(design)
     for aim, log_e in _aims(design, counts, both, arm, metric):
-        bound = worse if aim in (Aim.WORSE, Aim.WORSE_IN_PAIRS) else safe
+        bound = worse_threshold(design, metric, aim) if aim in CHANNELS else safe_threshold(design)
         yield Finding(arm, metric.name, aim, log_e, log_e, bound, metric.action, metric.own)
 
 
@@ -94,9 +93,10 @@ def _events(
     shares = both.shares
     if metric.direction is Direction.HIGHER:
         bad, good, shares = good, bad, 1 - shares
-    yield Aim.WORSE, float(split.log_worse(bad, good, shares))
+    ratios = split.RATIOS if metric.guardrail else split.FINE
+    yield Aim.WORSE, float(split.log_worse(bad, good, shares, ratios))
     if not metric.guardrail:
-        yield Aim.BETTER, float(split.log_worse(good, bad, 1 - shares))
+        yield Aim.BETTER, float(split.log_worse(good, bad, 1 - shares, ratios))
     yield (
         Aim.SAFE,
         max(

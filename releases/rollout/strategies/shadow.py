@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from releases.rollout.counts import Counts
 from releases.rollout.design import Asked, Design, Stage
-from releases.rollout.strategies import steps
+from releases.rollout.strategies import rules, steps
 from releases.rollout.strategies.base import Aim, Decision, Standing, Verdict
 
 
@@ -28,14 +28,14 @@ def _shown(look: steps.Look) -> Decision | None:
 
 
 RULES = (
-    steps.not_started,
-    steps.ended,
-    steps.returned,
-    steps.expired,
-    steps.held,
-    steps.unknown,
-    steps.dwelling,
-    steps.moved,
+    rules.not_started,
+    rules.ended,
+    rules.returned,
+    rules.expired,
+    rules.held,
+    rules.unknown,
+    rules.dwelling,
+    rules.moved,
     _shown,
-    steps.overdue,
+    rules.overdue,
 )

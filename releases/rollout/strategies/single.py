@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from releases.rollout.counts import Counts
 from releases.rollout.design import Asked, Design, Ends, Stage, StageKind
-from releases.rollout.strategies import steps
+from releases.rollout.strategies import rules, steps
 from releases.rollout.strategies.base import Decision, Standing, Verdict
 
-RULES = (steps.not_started, steps.observed, steps.ended)
+RULES = (rules.not_started, rules.observed, rules.ended)
 
 
 def preset(asked: Asked) -> tuple[Stage, ...]:
@@ -18,7 +18,7 @@ def preset(asked: Asked) -> tuple[Stage, ...]:
 
 
 def decide(design: Design, counts: Counts, standing: Standing, now: float) -> Decision:
-    return steps.decide((*RULES, steps.dwelling, _released), design, counts, standing, now)
+    return steps.decide((*RULES, rules.dwelling, _released), design, counts, standing, now)
 
 
 def _released(look: steps.Look) -> Decision | None:

@@ -60,7 +60,7 @@ def _totals(design: Design, counts: Counts) -> Iterator[tuple[Finding, _Total]]:
     for metric in design.metrics:
         if not (metric.guardrail and metric.kind is MetricKind.BAD_EVENT):
             continue
-        bound = judging.worse_threshold(design, metric)
+        bound = judging.worse_threshold(design, metric, Aim.ONSET)
         for arm in design.challengers:
             finding = Finding(arm, metric.name, Aim.ONSET, 0.0, 0.0, bound, metric.action, metric.own)
             yield finding, _concurrent(design, counts, arm, metric)

@@ -36,8 +36,9 @@ def test_the_anytime_p_value_is_the_inverse_of_the_highest_evidence():
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.5, 0.97])
 def test_the_split_is_fair_where_both_are_as_bad(share):
     chance = binom.pmf(K, 40, share)
-    evidence = split.log_worse(K[:, None], 40 - K[:, None], [share])
-    assert (chance * np.exp(evidence)).sum() == pytest.approx(1)
+    for ratios in (split.RATIOS, split.FINE):
+        evidence = split.log_worse(K[:, None], 40 - K[:, None], [share], ratios)
+        assert (chance * np.exp(evidence)).sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5])

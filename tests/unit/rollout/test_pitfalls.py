@@ -201,7 +201,7 @@ def test_alpha_is_spent_by_weight_over_metrics_versions_and_channels():
     assert sum(spent.values()) == pytest.approx(0.01)
     assert spent[ERRORS] == pytest.approx(2 * spent["timeouts"])
     one, two = canary(), design(Kind.AB_TEST, challengers=("8", "9"))
-    bounds = [judging.worse_threshold(plan, GUARDRAILS[0]) for plan in (one, two)]
+    bounds = [judging.worse_threshold(plan, GUARDRAILS[0], Aim.WORSE) for plan in (one, two)]
     assert bounds[1] - bounds[0] == pytest.approx(0.6931, abs=1e-3)
 
 

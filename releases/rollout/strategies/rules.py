@@ -1,0 +1,165 @@
+"""The rules of which strategies are made: each looks once, and decides or leaves it to the next one.
+
+Returning comes before everything that waits: what is unknown, unbalanced or too early keeps a version
+from being promoted, never from going back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import log
+
+from releases.rollout.design import Ends, Stage, StageKind
+from releases.rollout.evidence import diagnosis
+from releases.rollout.metrics import Action
+from releases.rollout.strategies import steps
+from releases.rollout.strategies.base import Aim, Decision, Finding, Standing, Verdict
+
+AGAINST = frozenset({Aim.WORSE, Aim.WORSE_IN_PAIRS, Aim.ONSET})
+"""Evidence against a version from a comparison with the baseline at the same time."""
+
+
+def ended(look: steps.Look) -> Decision | None:
+    """A rollout that has ended stays as it was left."""
+    verdict = look.standing.ended
+    return steps.hold(look, f"The rollout has ended: {verdict}.") if verdict else None
+
+
+def not_started(look: steps.Look) -> Decision | None:
+    starts = look.design.start_at
+    if starts is None or look.now >= starts:
+        return None
+    stays = steps.hold(look, "The rollout has not started yet.")
+    return replace(stays, weights=steps.all_to(look.design, look.design.baseline), mirrors=())
+
+
+def returned(look: steps.Look) -> Decision | None:
+    """Evidence against a version takes it out; when none is left the rollout goes back."""
+    against = [f for f in look.reached(AGAINST, [Action.ROLL_BACK]) if f.arm in look.playing]
+    if not against:
+        return None
+    worst = max(against, key=lambda finding: finding.peak - finding.threshold)
+    reason = (
+        f"Version {worst.arm} meets {worst.metric} more often than {look.design.baseline}: {_odds(worst)}."
+    )
+    faulty = {finding.arm for finding in against}
+    if faulty >= set(look.playing):
+        return steps.end(look, Verdict.ROLL_BACK, reason, worst.arm)
+    out = tuple(arm for arm in look.design.challengers if arm in faulty or arm in look.standing.removed)
+    return steps.move(look, replace(look.standing, removed=out), f"{reason} It is taken out.")
+
+
+def observed(look: steps.Look) -> Decision | None:
+    """Without a comparison only the model's own failures return it; else a person is paged and asked."""
+    found = look.reached({Aim.OBSERVED}, [Action.ROLL_BACK])
+    if not found or look.standing.ended not in (None, Verdict.PROMOTE) or not look.design.baseline:
+        return None
+    worst = max(found, key=lambda finding: (finding.own, finding.peak - finding.threshold))
+    reason = f"Version {worst.arm} meets {worst.metric} more often than was seen before it: {_odds(worst)}."
+    if worst.own:
+        return steps.end(look, Verdict.ROLL_BACK, reason, worst.arm)
+    return steps.propose(look, Verdict.ROLL_BACK, reason, reason, arm=worst.arm)
+
+
+def unbalanced(look: steps.Look) -> Decision | None:
+    """Arms without the units they should have make every comparison void: nothing is promoted."""
+    if not look.reached({Aim.UNBALANCED}):
+        return None
+    causes = diagnosis.causes(look.counts, [arm for arm in look.design.arms if arm in _served(look)])
+    why = causes[0].sentence if causes else "Nothing that was counted explains it."
+    return steps.hold(look, f"The arms do not have the units they should. {why}", f"Unbalanced arms. {why}")
+
+
+def held(look: steps.Look) -> Decision | None:
+    """A metric that holds keeps the version where it is."""
+    found = look.reached(AGAINST, [Action.HOLD])
+    if not found:
+        return None
+    return steps.hold(look, f"Version {found[0].arm} is worse in {found[0].metric}: {_odds(found[0])}.")
+
+
+def unknown(look: steps.Look) -> Decision | None:
+    """A node that served and has not reported may have seen anything."""
+    silent = look.counts.silent()
+    return steps.hold(look, f"Not all counters have arrived: {', '.join(silent)}.") if silent else None
+
+
+def dwelling(look: steps.Look) -> Decision | None:
+    left = look.stage.least_seconds - (look.now - look.standing.since)
+    return steps.hold(look, f"The stage lasts {left:,.0f} more seconds at least.") if left > 0 else None
+
+
+def moved(look: steps.Look) -> Decision | None:
+    """On to the next stage, when what ends this one has come."""
+    following = look.standing.stage + 1
+    if following >= len(look.design.stages) or not _may_move(look, look.design.stages[following]):
+        return None
+    return steps.move(look, entered(look.standing, following, look.now), f"Stage {following + 1} begins.")
+
+
+def entered(standing: Standing, stage: int, now: float) -> Standing:
+    return replace(standing, stage=stage, since=now, shares=(), shared_at=now)
+
+
+def _may_move(look: steps.Look, following: Stage) -> bool:
+    """The baseline gives up its last units only to a version that is shown to be safe."""
+    ends = look.stage.ends
+    if ends is Ends.PAIRED:
+        return all(look.shown(arm, Aim.SAFE_IN_PAIRS) for arm in look.playing)
+    if sum(share for _, share in following.shares) >= 1 and look.stage.kind is StageKind.SPLIT:
+        return all(look.shown(arm, Aim.SAFE) for arm in look.playing)
+    return ends is Ends.CLEAN
+
+
+def promoted(look: steps.Look) -> Decision | None:
+    """On evidence alone, never on silence: of the one version that is left."""
+    if look.stage.ends is not Ends.PROMOTABLE or len(look.playing) != 1:
+        return None
+    (arm,) = look.playing
+    if not look.shown(arm, Aim.SAFE):
+        return None
+    return steps.end(look, Verdict.PROMOTE, f"Version {arm} is shown to be as safe as allowed.", arm)
+
+
+def overdue(look: steps.Look) -> Decision | None:
+    """The most that the stage may last is over without what ends it: a person is asked."""
+    most = look.stage.most_seconds
+    if most is None or look.now - look.standing.since < most:
+        return None
+    last = look.standing.stage + 1 >= len(look.design.stages)
+    what = Verdict.PROMOTE if last else Verdict.MOVE
+    return steps.propose(
+        look, what, "The stage has lasted as long as it may, without evidence enough to go on."
+    )
+
+
+def expired(look: steps.Look) -> Decision | None:
+    if look.now - look.standing.since < look.design.expires_seconds:
+        return None
+    return steps.propose(look, Verdict.END_TRIAL, "The rollout has not moved for as long as it may.")
+
+
+STAGED: tuple[steps.Rule, ...] = (
+    not_started,
+    observed,
+    ended,
+    returned,
+    expired,
+    unbalanced,
+    held,
+    unknown,
+    dwelling,
+    moved,
+    promoted,
+    overdue,
+)
+"""Stage by stage up to a promotion on evidence: what `canary` and `blue_green` differ in is their stages."""
+
+
+def _served(look: steps.Look) -> set[str]:
+    return {arm for spell in look.counts.spells() for arm, weight in spell.weights if weight}
+
+
+def _odds(finding: Finding) -> str:
+    """How strong it ever was, as a power of ten: 2 is a hundred to one."""
+    return f"evidence {finding.peak / log(10):.1f} powers of ten"
