@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import settings as hypothesis_settings
 
 from registry.sandbox.errors import NoSandbox
+from releases import dataplane
 from scoring.runtime import locales
 from tests import databases, live
 from tests.fuzz.amount import SOAK
@@ -22,6 +23,7 @@ from tests.servers import S3Server, Servers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+    from pytest_django.fixtures import SettingsWrapper
 
 PACKAGES = {"chromium": "chromium", "bwrap": "bubblewrap", "caddy": "caddy", locales.LOCALE: "locales"}
 SERVERS = pytest.StashKey[Servers]()
@@ -39,8 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVERS] = _servers(config)
     if config.getoption("--soak"):
-        settings.register_profile(SOAK)
-        settings.load_profile(SOAK)
+        hypothesis_settings.register_profile(SOAK)
+        hypothesis_settings.load_profile(SOAK)
     if config.getoption("--postgres") or os.environ.get("ASSAY_TEST_DATABASE_URL"):
         databases.use(config.stash[SERVERS].postgres_url())
 
@@ -163,6 +165,15 @@ def postgres_url(servers: Servers) -> str:
 def redis_url(servers: Servers) -> str:
     """A real Valkey, shared by the run: use key names of your own."""
     return servers.redis_url()
+
+
+@pytest.fixture
+def broker(redis_url: str, settings: SettingsWrapper) -> Iterator[str]:
+    """The address of the installation's Redis, which carries what nodes say."""
+    settings.REDIS_URL = redis_url
+    dataplane.client.cache_clear()
+    yield redis_url
+    dataplane.client.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from django.test import override_settings
 
 from registry.models import Artifact, Event, Role, VersionFile
 from registry.stores import artifact_store
-from releases import dataplane, plans
+from releases import plans
 from releases.lifecycle import State
 from releases.models import PredictionSegment, Route
 from releases.traffic import counters, predictions
@@ -23,14 +23,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def place(redis_url, settings):
+def place(broker):
     """An environment of this test's own, with a Redis that carries what its nodes say."""
-    settings.REDIS_URL = redis_url
-    dataplane.client.cache_clear()
-    client = redis.Redis.from_url(redis_url)
+    client = redis.Redis.from_url(broker)
     yield client, makers.environment(f"e{uuid.uuid4().hex[:12]}")
     client.close()
-    dataplane.client.cache_clear()
 
 
 @pytest.fixture

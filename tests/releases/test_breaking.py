@@ -32,11 +32,8 @@ def chloe():
 
 
 @pytest.fixture
-def nodes(redis_url, settings):
-    settings.REDIS_URL = redis_url
-    dataplane.client.cache_clear()
-    yield Nodes(redis_url)
-    dataplane.client.cache_clear()
+def nodes(broker):
+    return Nodes(broker)
 
 
 class Nodes:

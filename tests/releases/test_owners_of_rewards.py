@@ -18,7 +18,6 @@ from django.utils import timezone
 from registry.events import record
 from registry.models import RegisteredModel
 from registry.transactions import write
-from releases import dataplane
 from releases.events import Kind
 from releases.models import FeedbackBatch, FeedbackShipment, Reward, Route
 from releases.traffic import feedback, owners
@@ -66,11 +65,8 @@ class Shipping:
 
 
 @pytest.fixture
-def shipping(redis_url, settings):
-    settings.REDIS_URL = redis_url
-    dataplane.client.cache_clear()
-    yield Shipping(redis_url)
-    dataplane.client.cache_clear()
+def shipping(broker):
+    return Shipping(broker)
 
 
 @pytest.fixture

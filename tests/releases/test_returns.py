@@ -13,7 +13,7 @@ from formats.plan import ModelPlan
 from registry.errors import BadInput, NotAllowed
 from registry.models import Event, Role
 from registry.transactions import write
-from releases import covers, dataplane, plans, returns, selectors
+from releases import covers, plans, returns, selectors
 from releases.errors import CannotReturn, NothingToRestore, RolloutOpen
 from releases.lifecycle import Action, State
 from releases.models import GateRun, Rollout
@@ -33,12 +33,9 @@ def chloe():
 
 
 @pytest.fixture(autouse=True)
-def nodes(redis_url, settings):
+def nodes(broker):
     """An environment of this test's own, in which nobody has spoken."""
-    settings.REDIS_URL = redis_url
-    dataplane.client.cache_clear()
-    yield f"e{uuid.uuid4().hex[:12]}"
-    dataplane.client.cache_clear()
+    return f"e{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture(autouse=True)

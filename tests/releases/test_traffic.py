@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import redis
 
-from releases import dataplane
 from releases.models import CounterShipment, NodeTraffic, Traffic
 from releases.traffic import counters, feedback, figures, series, spans
 from scoring.telemetry import Cell, Meters
@@ -47,11 +46,8 @@ class Stream:
 
 
 @pytest.fixture
-def stream(redis_url, settings):
-    settings.REDIS_URL = redis_url
-    dataplane.client.cache_clear()
-    yield Stream(redis_url)
-    dataplane.client.cache_clear()
+def stream(broker):
+    return Stream(broker)
 
 
 @pytest.fixture

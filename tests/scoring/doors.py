@@ -6,9 +6,12 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.scoring.nodes import ROOT, wait_for
+from formats.plan import PlannedVersion
+from tests.scoring.nodes import ROOT, Node, Store, model, wait_for
 
 
 class GrpcDoor:
@@ -52,3 +55,20 @@ class GrpcDoor:
                 self.process.kill()
                 self.process.wait()
         return self.process.returncode
+
+
+@contextmanager
+def served(
+    folder: Path, store: Store, versions: Mapping[str, PlannedVersion]
+) -> Iterator[tuple[Node, GrpcDoor]]:
+    """A node of one worker with a model for each version, and the gRPC process in front of it."""
+    node = Node(folder, store, workers=1, name=folder.name).start()
+    door = None
+    try:
+        node.serve({name: model(1, [version]) for name, version in versions.items()})
+        door = GrpcDoor(folder, f"http://127.0.0.1:{node.port}").start()
+        yield node, door
+    finally:
+        if door is not None:
+            door.stop()
+        node.stop()

@@ -15,8 +15,8 @@ from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc import service_pb2_grpc as stubs
 
 from tests.scoring import models
-from tests.scoring.doors import GrpcDoor
-from tests.scoring.nodes import TOKEN, Node, model
+from tests.scoring.doors import served
+from tests.scoring.nodes import TOKEN
 
 ILL = b"caf\xe9"
 SAYS = "is no text in UTF-8"
@@ -38,29 +38,19 @@ def latin() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory, store):
-    place = tmp_path_factory.mktemp("bytes")
-    node = Node(place, store, workers=1, name="bytes").start()
-    door = None
-    try:
-        named = {"x": ("drink", "food")}
-        versions = {
-            "flat": store.version(1, models.echo_of(models.STRING, ["n"])),
-            "table": store.version(1, models.echo_of(models.STRING, ["n", 2]), features=named),
-            "latin": store.version(1, latin()),
-        }
-        node.serve({name: model(1, [version]) for name, version in versions.items()})
-        door = GrpcDoor(place, f"http://127.0.0.1:{node.port}").start()
-        yield node, door
-    finally:
-        if door is not None:
-            door.stop()
-        node.stop()
+def node_and_door(tmp_path_factory, store):
+    versions = {
+        "flat": store.version(1, models.echo_of(models.STRING, ["n"])),
+        "table": store.version(1, models.echo_of(models.STRING, ["n", 2]), features={"x": ("drink", "food")}),
+        "latin": store.version(1, latin()),
+    }
+    with served(tmp_path_factory.mktemp("bytes"), store, versions) as both:
+        yield both
 
 
 @pytest.fixture
-def client(served):
-    client = served[0].client()
+def client(node_and_door):
+    client = node_and_door[0].client()
     yield client
     client.close()
 
@@ -119,7 +109,7 @@ def test_json_says_where_it_stands_and_what_to_do(client, path, body, where, ill
         ("table", [2, 2], (b"a", b"b", b"c", ILL), "input 'x', row 1, feature food"),
     ],
 )
-def test_binary_and_grpc_say_the_same(client, served, name, shape, texts, where):
+def test_binary_and_grpc_say_the_same(client, node_and_door, name, shape, texts, where):
     raw = packed(*texts)
     size = {"parameters": {"binary_data_size": len(raw)}}
     head = {"inputs": [{"name": "x", "datatype": "BYTES", "shape": shape, **size}]}
@@ -128,7 +118,7 @@ def test_binary_and_grpc_say_the_same(client, served, name, shape, texts, where)
     assert where in answer["error"]
     assert SAYS in answer["error"]
 
-    with grpc.insecure_channel(served[1].address) as channel:
+    with grpc.insecure_channel(node_and_door[1].address) as channel:
         stub = stubs.GRPCInferenceServiceStub(channel)
         for typed in (False, True):
             message = messages.ModelInferRequest(model_name=name)

@@ -11,8 +11,8 @@ import tritonclient.http
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from tests.scoring import models, odd_models
-from tests.scoring.doors import GrpcDoor
-from tests.scoring.nodes import TOKEN, Node, model
+from tests.scoring.doors import served
+from tests.scoring.nodes import TOKEN
 
 AUTH = {"authorization": f"Bearer {TOKEN}"}
 EDGES = {
@@ -33,8 +33,6 @@ EDGES = {
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory, store):
     """A node with all of them, and its gRPC port."""
-    place = tmp_path_factory.mktemp("odd")
-    node = Node(place, store, workers=1, name="odd").start()
     made = {
         "datatypes": odd_models.every_datatype(),
         "free": odd_models.free_axes(),
@@ -47,15 +45,9 @@ def odd(tmp_path_factory, store):
         "zip": models.classifier(zipmap=True),
         "scalar": models.echo_of(models.FLOAT, []),
     }
-    door = None
-    try:
-        node.serve({name: model(1, [store.version(1, content)]) for name, content in made.items()})
-        door = GrpcDoor(place, f"http://127.0.0.1:{node.port}").start()
-        yield node, door
-    finally:
-        if door is not None:
-            door.stop()
-        node.stop()
+    versions = {name: store.version(1, content) for name, content in made.items()}
+    with served(tmp_path_factory.mktemp("odd"), store, versions) as both:
+        yield both
 
 
 class Caller:

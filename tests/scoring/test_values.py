@@ -18,8 +18,8 @@ from scoring.telemetry import Meter
 from scoring.tensors import Block
 from scoring.worker.allowed import allowed
 from tests.scoring import models
-from tests.scoring.doors import GrpcDoor
-from tests.scoring.nodes import TOKEN, Node, model, wait_for
+from tests.scoring.doors import served
+from tests.scoring.nodes import TOKEN, wait_for
 
 AUTH = {"authorization": f"Bearer {TOKEN}"}
 NAMED = ("a", "b", "c", "d")
@@ -77,35 +77,26 @@ def saying(version, inputs=None, outputs=None):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory, store):
-    place = tmp_path_factory.mktemp("values")
-    node = Node(place, store, workers=1, name="values").start()
+def node_and_door(tmp_path_factory, store):
     limits = {"colour": {"choices": ("red", "green")}, "x": {"range": (1, 5)}}
     clipped = {"colour": {}, "x": {"range": (1, 5), "enforce": "clip"}}
-    door = None
-    try:
-        whole, gapped = ({"x": {"features": NAMED, "missing": taken}} for taken in (False, True))
-        symbols = {"x": {"symbols": ("nodes", "")}, "source": {"symbols": ("edges",)}}
-        versions = {
-            "limits": saying(store.version(1, logarithm()), limits, {"y": {"finite": True}}),
-            "clipped": saying(store.version(1, logarithm()), clipped),
-            "whole": saying(store.version(1, echo()), whole),
-            "gapped": saying(store.version(1, echo()), gapped),
-            "graph": saying(store.version(1, gathered(), rows="requests"), symbols),
-            "image": store.version(1, mean()),
-        }
-        node.serve({name: model(1, [version]) for name, version in versions.items()})
-        door = GrpcDoor(place, f"http://127.0.0.1:{node.port}").start()
-        yield node, door
-    finally:
-        if door is not None:
-            door.stop()
-        node.stop()
+    whole, gapped = ({"x": {"features": NAMED, "missing": taken}} for taken in (False, True))
+    symbols = {"x": {"symbols": ("nodes", "")}, "source": {"symbols": ("edges",)}}
+    versions = {
+        "limits": saying(store.version(1, logarithm()), limits, {"y": {"finite": True}}),
+        "clipped": saying(store.version(1, logarithm()), clipped),
+        "whole": saying(store.version(1, echo()), whole),
+        "gapped": saying(store.version(1, echo()), gapped),
+        "graph": saying(store.version(1, gathered(), rows="requests"), symbols),
+        "image": store.version(1, mean()),
+    }
+    with served(tmp_path_factory.mktemp("values"), store, versions) as both:
+        yield both
 
 
 @pytest.fixture
-def client(served):
-    client = served[0].client()
+def client(node_and_door):
+    client = node_and_door[0].client()
     yield client
     client.close()
 
@@ -127,9 +118,9 @@ def triton(library, address, name, feed):
     return client.infer(name, inputs, headers=dict(AUTH))
 
 
-def ask(served, door, name, feed):
+def ask(node_and_door, door, name, feed):
     """(outputs by name, None), or (None, the refusal) at one of five doors."""
-    node, grpc = served
+    node, grpc = node_and_door
     if door in ("binary", "grpc"):
         library, address = (
             (tritonclient.http, f"127.0.0.1:{node.port}")
@@ -172,9 +163,9 @@ def limited(colour, x):
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_a_value_that_is_no_choice_is_refused_with_the_choices(served, door):
-    assert ask(served, door, "limits", limited("red", 1))[1] is None
-    _, refusal = ask(served, door, "limits", limited("purple", 1))
+def test_a_value_that_is_no_choice_is_refused_with_the_choices(node_and_door, door):
+    assert ask(node_and_door, door, "limits", limited("red", 1))[1] is None
+    _, refusal = ask(node_and_door, door, "limits", limited("purple", 1))
 
     assert refusal is not None
     assert refusal[0] in ("400", "StatusCode.INVALID_ARGUMENT")
@@ -182,16 +173,16 @@ def test_a_value_that_is_no_choice_is_refused_with_the_choices(served, door):
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_a_value_beyond_its_range_is_moved_where_the_signature_says_so(served, door):
-    found, _ = ask(served, door, "clipped", limited("purple", 100))
+def test_a_value_beyond_its_range_is_moved_where_the_signature_says_so(node_and_door, door):
+    found, _ = ask(node_and_door, door, "clipped", limited("purple", 100))
 
     assert found is not None
     assert float(found["y"][0]) == pytest.approx(np.log(5))
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_what_has_no_finite_answer_because_of_its_own_values_is_no_fault_of_the_model(served, door):
-    _, refusal = ask(served, door, "limits", limited("red", -7))
+def test_what_has_no_finite_answer_because_of_its_own_values_is_no_fault_of_the_model(node_and_door, door):
+    _, refusal = ask(node_and_door, door, "limits", limited("red", -7))
 
     assert refusal is not None
     assert refusal[0] in ("422", "StatusCode.INVALID_ARGUMENT", "StatusCode.FAILED_PRECONDITION")
@@ -227,9 +218,9 @@ def test_requests_with_values_beyond_a_range_are_counted_once_each():
     assert (again.to_json()["outside"], again.to_json()["beyond"]) == (meter.outside, meter.beyond)
 
 
-def test_one_clients_value_fails_none_of_its_neighbours(served):
+def test_one_clients_value_fails_none_of_its_neighbours(node_and_door):
     """Requests that arrive together run together; only the one with a value of its own is refused."""
-    node = served[0]
+    node = node_and_door[0]
     head = f"POST /score/limits HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: "
     bodies = [
         json.dumps({"inputs": {"colour": [c], "x": [x]}})
@@ -245,10 +236,10 @@ def test_one_clients_value_fails_none_of_its_neighbours(served):
 
 
 @pytest.mark.parametrize("door", ["binary", "grpc", "v2"])
-def test_a_gap_comes_through_where_the_input_takes_it(served, door):
+def test_a_gap_comes_through_where_the_input_takes_it(node_and_door, door):
     x = np.array([[0.5, np.nan, 1, 2]], np.float32)
-    found, refusal = ask(served, door, "gapped", {"x": x})
-    _, refused = ask(served, door, "whole", {"x": x})
+    found, refusal = ask(node_and_door, door, "gapped", {"x": x})
+    _, refused = ask(node_and_door, door, "whole", {"x": x})
 
     assert refusal is None
     np.testing.assert_array_equal(np.asarray(found["y"], np.float32), x)
@@ -257,20 +248,20 @@ def test_a_gap_comes_through_where_the_input_takes_it(served, door):
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_nodes_and_edges_are_no_rows_of_each_other(served, door):
+def test_nodes_and_edges_are_no_rows_of_each_other(node_and_door, door):
     nodes = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
     for edges, total in (([2], [5, 6]), ([0, 1], [4, 6]), ([], [0, 0])):
         feed = {"x": nodes, "source": np.array(edges, np.int64)}
-        found, refusal = ask(served, door, "graph", feed)
+        found, refusal = ask(node_and_door, door, "graph", feed)
 
         assert refusal is None, refusal
         assert found["y"].tolist() == total
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_images_come_as_nested_lists(served, door):
+def test_images_come_as_nested_lists(node_and_door, door):
     image = np.random.default_rng(0).random((2, 3, 4, 3), dtype=np.float32)
-    found, refusal = ask(served, door, "image", {"image": image})
+    found, refusal = ask(node_and_door, door, "image", {"image": image})
 
     assert refusal is None, refusal
     np.testing.assert_allclose(found["mean"], image.mean((1, 2)), rtol=1e-5)

@@ -11,7 +11,6 @@ from django.template import Context, Template
 
 from registry.events import record
 from registry.transactions import write
-from releases import dataplane
 from tests import makers, spoken
 from tests.web import hostile as hostiles
 
@@ -22,17 +21,13 @@ def hostile(world):
 
 
 @pytest.fixture
-def nodes(world, redis_url, settings):
+def nodes(world, broker):
     """A node whose models, versions and failures are named like methods of a dictionary."""
-    settings.REDIS_URL = redis_url
-    dataplane.client.cache_clear()
     environment = makers.environment(f"e{uuid.uuid4().hex[:12]}")
     state = {"revision": 1, "ready": [1], "loading": [], "failed": {"2": hostiles.MARKUP}}
-    with closing(redis.Redis.from_url(redis_url)) as client:
+    with closing(redis.Redis.from_url(broker)) as client:
         for node in ("items", "keys"):
             spoken.beat(client, environment.name, node, models=dict.fromkeys(hostiles.METHODS, state))
-    yield
-    dataplane.client.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["amina", "chloe", "dara", "admin"])

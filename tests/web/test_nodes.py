@@ -12,7 +12,7 @@ import redis
 from registry.events import record
 from registry.models import Event
 from registry.transactions import write
-from releases import dataplane, plans
+from releases import plans
 from releases.events import Kind
 from releases.models import Route
 from releases.traffic import counters
@@ -23,11 +23,9 @@ GOOD = {"digits": {"revision": 9, "ready": [1, 2], "loading": [], "failed": {}}}
 
 
 @pytest.fixture
-def place(world, redis_url, settings):
+def place(world, broker):
     """Production, with a Redis that carries what its nodes say."""
-    settings.REDIS_URL = redis_url
-    dataplane.client.cache_clear()
-    client = redis.Redis.from_url(redis_url)
+    client = redis.Redis.from_url(broker)
     environment = makers.environment()
     environment.name = f"e{uuid.uuid4().hex[:12]}"
     environment.save()
@@ -41,7 +39,6 @@ def place(world, redis_url, settings):
     )
     yield client, environment
     client.close()
-    dataplane.client.cache_clear()
 
 
 def words(response) -> str:

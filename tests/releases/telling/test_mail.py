@@ -1,185 +1,23 @@
-"""Who is told of what, and what a mail says, against a real server of mail."""
+"""What a mail says, when it goes, and to whom it still goes then: against a real server of mail."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from registry import notices
-from registry.events import record
-from registry.models import Event, Job, Mail, Notice, Outbox, Person, Role
-from registry.selectors import policy_digest
+from registry.models import Event, Mail, Notice, Person, Role
 from registry.services import accounts, people, wishes
-from registry.services.dispatching import dispatch
-from registry.services.policy_changes import decide_policy, propose_policy
-from registry.transactions import write
-from releases import tasks
 from releases.lifecycle import Action, State
-from releases.models import GateRun
-from releases.services import mailing, reviews, rollouts, telling
+from releases.services import mailing, reviews, telling
 from releases.services.transitions import advance
 from tests import mail, makers
+from tests.releases.telling.notices import sent, told
 
 pytestmark = pytest.mark.django_db
 WHY = "the mail was not wanted any more"
-
-
-def told(kind: str | None = None) -> set[tuple[str, str]]:
-    """Everything in the outbox becomes notices: (who, why), of all events or of one kind of them."""
-    dispatch(tasks.REACTIONS, limit=1000)
-    for job in Job.objects.filter(kind="tell", finished_at=None).order_by("pk"):
-        tasks.WORK["tell"](job)
-        Job.objects.filter(pk=job.pk).update(finished_at=timezone.now(), state=Job.State.DONE)
-    rows = Notice.objects.all() if kind is None else Notice.objects.filter(event__kind=kind)
-    return set(rows.values_list("person__username", "why"))
-
-
-@pytest.fixture
-def ada() -> Person:
-    return makers.person("ada", Role.CONTRIBUTOR, email="ada@example.org")
-
-
-@pytest.fixture
-def pia() -> Person:
-    return makers.person("pia", Role.PRIVACY, email="pia@example.org")
-
-
-@pytest.fixture
-def manager() -> Person:
-    return makers.person("mona", Role.RELEASE_MANAGER, email="mona@example.org")
-
-
-@pytest.fixture
-def letters() -> makers.RegisteredModel:
-    return makers.model("letters", makers.person("olga", Role.CONTRIBUTOR, email="olga@example.org"))
-
-
-@pytest.fixture
-def box(settings) -> Iterator[mail.Box]:
-    with mail.taking() as (box, server):
-        settings.SMTP, settings.MAIL_FROM = server, "assay@assay.example.org"
-        settings.PUBLIC_URL = "https://assay.example.org"
-        yield box
-
-
-def sent(after: timedelta = timedelta(minutes=2)) -> int:
-    told()
-    return mailing.send_due(timezone.now() + after)
-
-
-# --- whom it concerns ---------------------------------------------------------------------------
-
-
-def test_what_waits_is_told_to_whose_turn_it_is_and_to_nobody_else(letters, ada, pia, manager):
-    makers.person("vera", Role.VIEWER)
-    makers.person("dara", Role.ADMIN)
-    release = makers.release(makers.version(letters, ada))
-    assert told("release.in_review") == {("pia", "waits")}
-    makers.approve(release)
-    assert told("release.approved") == {("mona", "waits")}
-
-
-def test_who_uploaded_it_is_not_asked_to_sign_it(letters, ada):
-    people.grant(ada, Role.PRIVACY)
-    makers.release(makers.version(letters, ada))
-    assert told("release.in_review") == set()
-
-
-def test_who_may_agree_to_take_a_model_offline_is_asked_and_who_asked_is_not(letters, ada, manager):
-    live = makers.release(makers.version(letters, ada), State.LIVE)
-    makers.person("nils", Role.APPROVER)
-    rollouts.retire(live, by=manager, grounds="nobody asks it any more")
-
-    asked = told("retirement.asked")
-    assert ("nils", "waits") in asked
-    assert not {who for who, _ in asked} & {"mona", "ada", "olga"}
-
-
-def test_an_errored_gate_waits_for_who_may_run_it_again_and_a_passed_one_for_nobody(letters, ada, manager):
-    release = makers.release(makers.version(letters, ada), State.VALIDATING)
-    release.gate_runs.filter(gate="benchmark").update(outcome=GateRun.Outcome.ERRORED)
-    with write():
-        for gate, outcome in (("benchmark", "errored"), ("integrity", "passed")):
-            record(
-                tasks.Kind.GATE_FINISHED,
-                release.subject,
-                actor="system/gates",
-                model="letters",
-                gate=gate,
-                outcome=outcome,
-            )
-    assert told("gate.finished") == {("ada", "waits"), ("mona", "waits"), ("olga", "waits")}
-    assert Notice.objects.filter(event__facts__gate="integrity").count() == 0
-
-
-def test_what_ended_is_told_to_who_opened_it_and_to_who_started_it_unless_they_did_it(letters, ada, manager):
-    release = makers.release(makers.version(letters, ada), State.APPROVED)
-    with write():
-        record(tasks.Kind.ROLLOUT_STARTED, release.subject, actor=manager.actor, model="letters", rollout=1)
-    advance(release, Action.START_ROLLOUT, actor=manager.actor)
-    advance(release, Action.PROMOTE, actor="system/rollouts")
-    assert told("release.live") == {("ada", "ended"), ("mona", "ended")}
-    advance(release, Action.ROLL_BACK, actor=manager.actor, restores=3)
-    assert told("release.rolled_back") == {("ada", "ended"), ("olga", "returned")}
-
-
-def test_a_node_that_gives_up_is_told_to_the_owner_where_nothing_is_left_to_answer(letters, ada):
-    release = makers.release(makers.version(letters, ada), State.LIVE)
-    with write():
-        for stays in (True, False):
-            record(
-                tasks.Kind.BREAKER_TRIPPED,
-                release.subject,
-                actor="system/breaker",
-                model="letters",
-                stays=stays,
-            )
-    assert told("breaker.tripped") == {("olga", "returned")}
-    assert Notice.objects.filter(event__kind="breaker.tripped").count() == 1
-
-
-def test_a_policy_waits_for_who_may_confirm_it_and_its_end_is_told_to_who_proposed_it(letters):
-    admin = makers.person("dara", Role.ADMIN)
-    edda = makers.person("edda", Role.APPROVER)
-    asked = propose_policy(
-        letters, policy={"slots": ["approval"]}, based_on=policy_digest(letters), grounds=WHY, by=admin
-    )
-    assert told("policy.proposed") == {("edda", "waits")}
-    decide_policy(asked, "reject", grounds=WHY, by=edda)
-    assert told("policy.rejected") == {("dara", "ended")}
-
-
-def test_machines_and_accounts_out_of_use_are_told_nothing(letters, ada, pia):
-    robot = makers.person("robot", Role.CONTRIBUTOR, Role.PRIVACY, is_machine=True)
-    gone = makers.person("gone", Role.PRIVACY)
-    accounts.deactivate(gone, by=makers.person("dara", Role.ADMIN), why=WHY)
-    release = makers.release(makers.version(letters, robot))
-    assert told("release.in_review") == {("pia", "waits")}
-    reviews.give_review(release, slot="privacy", verdict="reject", grounds=WHY, by=pia)
-    assert told("release.rejected") == set()
-
-
-def test_who_sees_another_model_alone_is_told_nothing(letters, ada):
-    other = makers.model("other")
-    stranger = makers.person("stranger")
-    people.grant(stranger, Role.PRIVACY, model=other)
-    makers.release(makers.version(letters, ada))
-    assert told("release.in_review") == set()
-
-
-def test_an_event_becomes_notices_by_the_outbox_and_twice_is_once(letters, ada, pia):
-    makers.release(makers.version(letters, ada))
-    assert told() == {("pia", "waits")}
-    for job in Job.objects.filter(kind="tell"):
-        tasks.WORK["tell"](job)
-    assert not Outbox.objects.exists()
-    assert Notice.objects.count() == 1
-
-
-# --- what a mail says ---------------------------------------------------------------------------
 
 
 def test_a_mail_says_what_to_do_where_why_and_how_to_stop_it(letters, ada, pia, box):
@@ -265,15 +103,6 @@ def test_each_wish_counts_for_its_own_kind(letters, ada, manager, box):
     assert telling.tell(Event.objects.get(kind="release.rolled_back")) == 1
     assert sent(timedelta(minutes=5)) == 1
     assert box.taken[1].get_content().count("Rolled back") == 1, "an event is told once, whatever the reasons"
-
-
-def test_a_choice_is_an_event_and_the_same_again_is_none(ada):
-    wishes.choose(ada, waits=True, ended=True, returned=True)
-    assert not Event.objects.filter(kind="wishes.chosen").exists()
-    wishes.choose(ada, waits=True, ended=False, returned=True)
-    wishes.choose(ada, waits=True, ended=False, returned=True)
-    event = Event.objects.get(kind="wishes.chosen")
-    assert (event.actor, event.facts) == (ada.actor, {"waits": True, "ended": False, "returned": True})
 
 
 HOSTILE = "x\r\nBcc: eve@example.org\r\n\r\n<b>pay</b>\u202e\u2028\x00\u200b" + "y" * 5000
