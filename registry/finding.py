@@ -8,7 +8,6 @@ people.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -19,7 +18,7 @@ IDENTITY = re.compile(r"[0-9a-f]{8,64}")
 NUMBERED = re.compile(r"(?P<model>\S+?)(?:/|\s+)(?:version\s*|v)?(?P<number>[0-9]{1,9})", re.IGNORECASE)
 
 
-def models(asker: Any, words: str, most: int) -> list[RegisteredModel]:
+def models(asker: Person, words: str, most: int) -> list[RegisteredModel]:
     """By name, description or task; those that are called so come first."""
     found = selectors.search_models(asker, search=words).select_related("created_by").defer("policy")
     called = list(found.filter(name__icontains=words)[:most])
@@ -27,7 +26,7 @@ def models(asker: Any, words: str, most: int) -> list[RegisteredModel]:
     return [*called, *rest] if len(called) < most else called
 
 
-def versions(asker: Any, words: str, most: int) -> list[ModelVersion]:
+def versions(asker: Person, words: str, most: int) -> list[ModelVersion]:
     """By the beginning of an identity, or by model and number: `digits 3`, `digits/3`, `digits version 3`."""
     seen = selectors.visible_models(asker)
     found = ModelVersion.objects.select_related("model").defer(
@@ -42,7 +41,7 @@ def versions(asker: Any, words: str, most: int) -> list[ModelVersion]:
     return []
 
 
-def people(asker: Any, words: str, most: int) -> list[Person]:
+def people(asker: Person, words: str, most: int) -> list[Person]:
     """By any of their names. Who may not see everybody finds those who have a role on a model that
     they see."""
     named = Q(username__icontains=words) | Q(first_name__icontains=words) | Q(last_name__icontains=words)
@@ -55,7 +54,7 @@ def people(asker: Any, words: str, most: int) -> list[Person]:
     return list(found[:most])
 
 
-def tags(asker: Any, words: str, most: int) -> list[str]:
+def tags(asker: Person, words: str, most: int) -> list[str]:
     """Tags of models that say the words; a tag of versions by its key, or by its key and value."""
     seen = selectors.visible_models(asker)
     key, _, value = words.partition("=")
@@ -69,7 +68,7 @@ def tags(asker: Any, words: str, most: int) -> list[str]:
     return found[:most]
 
 
-def terms(asker: Any, words: str, most: int) -> list[Term]:
+def terms(asker: Person, words: str, most: int) -> list[Term]:
     """Algorithms and libraries that contain the words, hyperparameters that begin with them."""
     key = words.casefold()
     named: QuerySet[Term] = Term.objects.filter(

@@ -23,7 +23,7 @@ RELEASE = re.compile(r"(?:release\s*)?#?(?P<number>[0-9]{1,18})", re.IGNORECASE)
 VERSION = re.compile(r"(?P<model>[^\s/]+)\s+(?:version\s*)?(?P<number>[0-9]{1,9})", re.IGNORECASE)
 
 
-def exact(asker: Any, wanted: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+def exact(asker: Person, wanted: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """What is asked for in the words of the log, and apart the columns for which one of several will do."""
     said, parts = dict(wanted), {}
     for column, look in _LOOK.items():
@@ -57,11 +57,11 @@ def subject(word: str) -> str:
     return word
 
 
-def _subjects(asker: Any, word: str) -> list[str]:
+def _subjects(asker: Person, word: str) -> list[str]:
     return [subject(word)]
 
 
-def _kinds(asker: Any, word: str) -> list[str]:
+def _kinds(asker: Person, word: str) -> list[str]:
     part = word.casefold().replace(" ", "_")
     known = kinds()
     return (
@@ -71,14 +71,14 @@ def _kinds(asker: Any, word: str) -> list[str]:
     )
 
 
-def _models(asker: Any, word: str) -> list[str]:
+def _models(asker: Person, word: str) -> list[str]:
     names = selectors.visible_models(asker).order_by("name").values_list("name", flat=True)
     if names.filter(name=word).exists():
         return [word]
     return list(names.filter(name__icontains=word)[:MOST]) or [word]
 
 
-def _actors(asker: Any, word: str) -> list[str]:
+def _actors(asker: Person, word: str) -> list[str]:
     if "/" in word:
         return [word]
     people = [person.actor for person in finding.people(asker, word, MOST)]

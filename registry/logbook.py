@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 
@@ -11,10 +11,13 @@ from registry import names, policies, selectors
 from registry.errors import NotAllowed
 from registry.models import ApiToken, Event, begins
 
+if TYPE_CHECKING:
+    from registry.models import Person
+
 NEVER = 2**62
 
 
-def log(asker: Any, token: ApiToken | None = None, **wanted: Any) -> QuerySet[Event]:
+def log(asker: Person, token: ApiToken | None = None, **wanted: Any) -> QuerySet[Event]:
     """The events that the asker may read, filtered as `_events` says. Oldest first.
 
     All of them for who audits the installation. Everybody else reads those of the models that they see,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
@@ -62,18 +61,18 @@ def holders(model: RegisteredModel) -> list[tuple[Person, Access]]:
     ]
 
 
-def mark(person: Any) -> int:
+def mark(person: Person) -> int:
     """What the person's newest notice is called: what comes later is new to who has seen this one."""
     return Notice.objects.filter(person=person).aggregate(last=Max("pk"))["last"] or 0
 
 
-def news(person: Any, since: int) -> int:
+def news(person: Person, since: int) -> int:
     """Of how many things the person was told after that mark, at most MOST_NEWS + 1."""
     found = _seen_by(person).filter(pk__gt=since).order_by().values("event__subject").distinct()
     return found[: MOST_NEWS + 1].count()
 
 
-def latest(person: Any, most: int) -> list[Notice]:
+def latest(person: Person, most: int) -> list[Notice]:
     """The last one of each thing, newest first, with its event; LOOKED_AT notices are looked at."""
     recent = _seen_by(person).filter(made_at__gt=timezone.now() - SHOWN_FOR)
     things: dict[str, Notice] = {}
@@ -82,7 +81,7 @@ def latest(person: Any, most: int) -> list[Notice]:
     return list(things.values())[:most]
 
 
-def _seen_by(person: Any) -> QuerySet[Notice]:
+def _seen_by(person: Person) -> QuerySet[Notice]:
     """Of models that the person may still see."""
     mine = Notice.objects.filter(person=person)
     if selectors.sees_all_models(person):

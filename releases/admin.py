@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
@@ -55,11 +53,11 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.admin_site.has_permission(request)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
         rows = super().get_queryset(request)
         if _reads_all(request):
             return rows
-        if not self.of_model:
+        if not self.of_model or not request.user.is_authenticated:
             return rows.none()
         audited = selectors.models_for(request.user, None, {"audit-read"})
         return rows.filter(**{f"{self.of_model}__in": audited.values(self.model_key)})

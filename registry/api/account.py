@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
@@ -18,6 +18,9 @@ from registry.errors import BadInput, NotAllowed
 from registry.services import accounts, wishes
 from registry.web import forms
 
+if TYPE_CHECKING:
+    from registry.models import Session
+
 
 class PasswordChange(Strict):
     """The body of `PUT /account/password`."""
@@ -28,7 +31,7 @@ class PasswordChange(Strict):
     new = serializers.CharField(max_length=1000, trim_whitespace=False)
 
 
-class SessionShape(serializers.Serializer[Any]):
+class SessionShape(serializers.Serializer[object]):
     """A browser on which one is logged in; `here` is the one that asks."""
 
     id = serializers.CharField(source="identifier")
@@ -37,7 +40,7 @@ class SessionShape(serializers.Serializer[Any]):
     seen_at = serializers.DateTimeField()
     here = serializers.SerializerMethodField()
 
-    def get_here(self, session: Any) -> bool:
+    def get_here(self, session: Session) -> bool:
         return bool(session.session_key == self.context["here"])
 
 

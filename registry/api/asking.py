@@ -29,7 +29,7 @@ def actor_of(request: PersonRequest) -> str:
     return (request.auth or request.user).actor
 
 
-class Strict(serializers.Serializer[Any]):
+class Strict(serializers.Serializer[object]):
     """A body in which unknown fields are refused, with the nearest known one.
 
     `example` is one that is taken, for the OpenAPI document.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
@@ -20,6 +20,9 @@ from registry.api.shapes import ModelEdit, ModelShape, VersionShape
 from registry.errors import Conflict, NotAllowed
 from registry.services import models
 from registry.services.downloads import open_file
+
+if TYPE_CHECKING:
+    from registry.models import RegisteredModel
 
 
 class StaleEdit(Conflict):
@@ -57,7 +60,7 @@ class Model(APIView):
         return Response(ModelShape(edited).data, headers={"ETag": etag(edited)})
 
 
-def etag(model: Any) -> str:
+def etag(model: RegisteredModel) -> str:
     """Changes whenever what an edit can change has changed."""
     text = json.dumps([model.called, model.description, model.task, model.policy], sort_keys=True)
     return f'"{sha256(text.encode()).hexdigest()[:32]}"'

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -25,7 +23,7 @@ class ErasureBody(Strict):
     grounds = serializers.CharField(max_length=10_000)
 
 
-class ErasureShape(serializers.Serializer[Any]):
+class ErasureShape(serializers.Serializer[object]):
     person = serializers.CharField()
     erased = serializers.IntegerField()
 

@@ -54,7 +54,7 @@ class Because(Strict):
     grounds = serializers.CharField(max_length=10_000)
 
 
-class HeldRoleShape(serializers.Serializer[Any]):
+class HeldRoleShape(serializers.Serializer[object]):
     """A role on one model, or on all of them (null)."""
 
     role = serializers.CharField()
@@ -62,7 +62,7 @@ class HeldRoleShape(serializers.Serializer[Any]):
     granted_at = serializers.DateTimeField()
 
 
-class PersonShape(serializers.Serializer[Any]):
+class PersonShape(serializers.Serializer[object]):
     name = serializers.CharField(source="username")
     email = serializers.CharField()
     machine = serializers.BooleanField(source="is_machine")
@@ -72,7 +72,7 @@ class PersonShape(serializers.Serializer[Any]):
     roles = HeldRoleShape(source="memberships", many=True)
 
 
-class LinkShape(serializers.Serializer[Any]):
+class LinkShape(serializers.Serializer[object]):
     """A link by which the person chooses a password, once, within seven days; told this once."""
 
     link = serializers.CharField(allow_null=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -18,6 +18,9 @@ from registry.keyset import NEWEST_FIRST
 from registry.services import policy_changes
 
 OPEN = "open"
+
+if TYPE_CHECKING:
+    from registry import models
 
 
 class NewPolicyProposal(Strict):
@@ -45,7 +48,7 @@ class PolicyDecision(Strict):
     grounds = serializers.CharField(max_length=10_000)
 
 
-class PolicyChangeShape(serializers.Serializer[Any]):
+class PolicyChangeShape(serializers.Serializer[object]):
     """One thing that differs, by its dotted name; null: the policy does not say it."""
 
     field = serializers.CharField()
@@ -53,7 +56,7 @@ class PolicyChangeShape(serializers.Serializer[Any]):
     new = serializers.JSONField(allow_null=True)
 
 
-class PolicyProposalLine(serializers.Serializer[Any]):
+class PolicyProposalLine(serializers.Serializer[object]):
     """A proposal in a list: `state` is open, confirmed, rejected or withdrawn."""
 
     id = serializers.IntegerField(source="pk")
@@ -68,15 +71,15 @@ class PolicyProposalLine(serializers.Serializer[Any]):
     decision_grounds = serializers.CharField(source="decision_grounds.__str__", default=None, allow_null=True)
     url = serializers.SerializerMethodField()
 
-    def get_state(self, proposal: Any) -> str:
+    def get_state(self, proposal: models.PolicyProposal) -> str:
         return str(proposal.decision or OPEN)
 
     @extend_schema_field(PolicyChangeShape(many=True))
-    def get_changes(self, proposal: Any) -> list[dict[str, Any]]:
+    def get_changes(self, proposal: models.PolicyProposal) -> list[dict[str, Any]]:
         old, new = (model_policy.parse(said) for said in (proposal.old_policy, proposal.new_policy))
         return [dict(PolicyChangeShape(change).data) for change in model_policy.changes(old, new)]
 
-    def get_url(self, proposal: Any) -> str:
+    def get_url(self, proposal: models.PolicyProposal) -> str:
         return f"/api/v1/models/{proposal.model.name}/policy-proposals/{proposal.pk}"
 
 
@@ -91,11 +94,11 @@ class PolicyProposalShape(PolicyProposalLine):
     actions = serializers.SerializerMethodField()
     refused = serializers.SerializerMethodField()
 
-    def get_actions(self, proposal: Any) -> list[str]:
+    def get_actions(self, proposal: models.PolicyProposal) -> list[str]:
         choices = selectors.policy_choices(proposal, self.context["access"])
         return [action for action, reason in choices.items() if not reason]
 
-    def get_refused(self, proposal: Any) -> dict[str, str]:
+    def get_refused(self, proposal: models.PolicyProposal) -> dict[str, str]:
         choices = selectors.policy_choices(proposal, self.context["access"])
         return {action: reason for action, reason in choices.items() if reason}
 
@@ -163,11 +166,11 @@ class PolicyActions(APIView):
         return shown(decided, request)
 
 
-def _proposal(request: PersonRequest, model: str, pk: int) -> Any:
+def _proposal(request: PersonRequest, model: str, pk: int) -> models.PolicyProposal:
     return selectors.policy_proposal(selectors.model(model, request.user, request.auth), pk)
 
 
-def shown(proposal: Any, request: PersonRequest, status: int = 200) -> Response:
+def shown(proposal: models.PolicyProposal, request: PersonRequest, status: int = 200) -> Response:
     """The proposal as whoever asks may see it."""
     access = selectors.access(request.user, request.auth, proposal.model)
     answer = PolicyProposalShape(proposal, context={"access": access}).data

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rest_framework import serializers
 
 from registry import names, selectors
 from registry.api.asking import Strict
 from registry.api.paging import PageQuery
+
+if TYPE_CHECKING:
+    from registry.models import ApiToken, ModelVersion, RegisteredModel, VersionFile
 
 
 class NewModel(Strict):
@@ -40,7 +43,7 @@ class ModelEdit(Strict):
     task = serializers.CharField(required=False, allow_blank=True, max_length=80)
 
 
-class ModelShape(serializers.Serializer[Any]):
+class ModelShape(serializers.Serializer[object]):
     """A registered model. `versions` and `latest` are there in lists only.
 
     `name` is what people call it, `slug` what stands for it in addresses and wherever else an answer names
@@ -59,14 +62,14 @@ class ModelShape(serializers.Serializer[Any]):
     latest = serializers.IntegerField(required=False, allow_null=True)
     url = serializers.SerializerMethodField()
 
-    def get_policy_digest(self, model: Any) -> str:
+    def get_policy_digest(self, model: RegisteredModel) -> str:
         return selectors.policy_digest(model)
 
-    def get_url(self, model: Any) -> str:
+    def get_url(self, model: RegisteredModel) -> str:
         return f"/api/v1/models/{model.name}"
 
 
-class VersionLine(serializers.Serializer[Any]):
+class VersionLine(serializers.Serializer[object]):
     """A version in a list. `model` is the model's slug."""
 
     model = serializers.CharField(source="model.name")
@@ -80,23 +83,23 @@ class VersionLine(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     url = serializers.SerializerMethodField()
 
-    def get_url(self, version: Any) -> str:
+    def get_url(self, version: ModelVersion) -> str:
         return f"/api/v1/models/{version.model.name}/versions/{version.number}"
 
 
-class FileShape(serializers.Serializer[Any]):
+class FileShape(serializers.Serializer[object]):
     key = serializers.CharField()
     name = serializers.CharField()
     size = serializers.IntegerField(source="artifact.size")
     sha256 = serializers.CharField(source="artifact_id")
     url = serializers.SerializerMethodField()
 
-    def get_url(self, file: Any) -> str:
+    def get_url(self, file: VersionFile) -> str:
         version = file.version
         return f"/api/v1/models/{version.model.name}/versions/{version.number}/files/{file.key}"
 
 
-class SetShape(serializers.Serializer[Any]):
+class SetShape(serializers.Serializer[object]):
     rows = serializers.IntegerField()
     kind = serializers.CharField()
     sha256 = serializers.CharField(source="artifact_id")
@@ -121,10 +124,10 @@ class VersionShape(VersionLine):
     tags = serializers.SerializerMethodField()
     aliases = serializers.SerializerMethodField()
 
-    def get_tags(self, version: Any) -> dict[str, str]:
+    def get_tags(self, version: ModelVersion) -> dict[str, str]:
         return {tag.key: tag.value for tag in version.tags.all()}
 
-    def get_aliases(self, version: Any) -> list[str]:
+    def get_aliases(self, version: ModelVersion) -> list[str]:
         return sorted(alias.name for alias in version.aliases.all())
 
 
@@ -138,7 +141,7 @@ class EventQuery(PageQuery):
     after = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**62)
 
 
-class EventShape(serializers.Serializer[Any]):
+class EventShape(serializers.Serializer[object]):
     """One line of the log. `payload` is the text that was hashed."""
 
     seq = serializers.IntegerField()
@@ -153,7 +156,7 @@ class EventShape(serializers.Serializer[Any]):
     digest = serializers.CharField()
 
 
-class WitnessShape(serializers.Serializer[Any]):
+class WitnessShape(serializers.Serializer[object]):
     """How log and witness file stand to each other; `tone` is positive, caution or danger."""
 
     tone = serializers.CharField()
@@ -161,7 +164,7 @@ class WitnessShape(serializers.Serializer[Any]):
     sentence = serializers.CharField()
 
 
-class ReportShape(serializers.Serializer[Any]):
+class ReportShape(serializers.Serializer[object]):
     """What a verification of the log found; `broken_at` is the first bad line, `findings` are what else
     contradicts the log, `past` what was found before a witness was begun anew, `not_covered` is what a
     verification does not look at."""
@@ -178,7 +181,7 @@ class ReportShape(serializers.Serializer[Any]):
     witness = WitnessShape()
 
 
-class HeadShape(serializers.Serializer[Any]):
+class HeadShape(serializers.Serializer[object]):
     seq = serializers.IntegerField()
     digest = serializers.CharField()
     at = serializers.DateTimeField(allow_null=True)
@@ -203,7 +206,7 @@ class NewToken(Strict):
     owner = serializers.CharField(required=False, allow_null=True, default=None, max_length=150)
 
 
-class TokenShape(serializers.Serializer[Any]):
+class TokenShape(serializers.Serializer[object]):
     """A token without its secret. `models` is null where it is for all of them."""
 
     id = serializers.CharField(source="identifier")
@@ -216,7 +219,7 @@ class TokenShape(serializers.Serializer[Any]):
     revoked_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
 
-    def get_models(self, token: Any) -> list[str] | None:
+    def get_models(self, token: ApiToken) -> list[str] | None:
         return None if token.all_models else sorted(model.name for model in token.for_models.all())
 
 

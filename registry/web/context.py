@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from registry import policies, selectors
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from registry.models import Person
 
 SECTIONS = ("search", "releases", "nodes", "audit", "health", "tokens", "people", "account")
 
@@ -22,11 +27,11 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def sees_people(person: Any) -> bool:
+def sees_people(person: Person | AnonymousUser) -> bool:
     """Whether the list of accounts is for this person."""
     return not policies.refuse_people(selectors.installation_access(person))
 
 
-def role_names(person: Any) -> list[str]:
+def role_names(person: Person | AnonymousUser) -> list[str]:
     """The person's roles on any model, as words."""
     return sorted(role.replace("_", " ") for role in selectors.access(person).roles)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
@@ -20,6 +20,9 @@ from registry.transactions import write
 from registry.web import drafts, freshness
 from registry.web.drafts import Written
 from registry.web.pages import PersonRequest, action, page
+
+if TYPE_CHECKING:
+    from registry.models import Person
 
 PAGE_SIZE = 50
 DEEDS: dict[str, Callable[..., None]] = {"grant": people.grant, "revoke": people.revoke}
@@ -89,7 +92,7 @@ def link(request: PersonRequest, name: str) -> HttpResponseBase:
     return _linked(request, selectors.person(name))
 
 
-def _linked(request: PersonRequest, found: Any) -> HttpResponse:
+def _linked(request: PersonRequest, found: Person) -> HttpResponse:
     text = invitations.invite(found, by=request.user)
     response = _one(request, found.username, {}, link=welcome_address(request, text))
     response["Cache-Control"] = "no-store"
@@ -139,7 +142,7 @@ def standing(request: PersonRequest, name: str, verb: str) -> HttpResponseBase:
     return _confirmed(request, name, verb, lambda found, why: _stand(request, found, verb, why))
 
 
-def _stand(request: PersonRequest, found: Any, verb: str, why: str) -> str:
+def _stand(request: PersonRequest, found: Person, verb: str, why: str) -> str:
     STANDING[verb](found, by=request.user, why=why)
     return TOLD[verb]
 
@@ -150,7 +153,7 @@ def erase(request: PersonRequest, name: str) -> HttpResponseBase:
     return _confirmed(request, name, "erase", lambda found, why: _erased(request, found, why))
 
 
-def _erased(request: PersonRequest, found: Any, why: str) -> str:
+def _erased(request: PersonRequest, found: Person, why: str) -> str:
     count = erase_words(found, grounds=why, by=request.user)
     return f"{count} {'text is' if count == 1 else 'texts are'} erased. The log says so, and its chain holds."
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
@@ -22,6 +22,9 @@ from registry.services.tokens import create_token, revoke_token
 from registry.web import drafts
 from registry.web.drafts import Written
 from registry.web.pages import PersonRequest, action, form_page
+
+if TYPE_CHECKING:
+    from registry.models import Person
 
 SCOPES = [
     ("upload", "upload: register versions and their files"),
@@ -86,7 +89,7 @@ class TokenForm(forms.Form):
     )
     days = forms.ChoiceField(choices=LIFETIMES, required=False, initial="90", label="Expires after")
 
-    def __init__(self, asker: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, asker: Person, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         given = carried(selectors.access(asker).roles)
         self.fields["scopes"].choices = [(scope, says) for scope, says in SCOPES if scope in given]  # type: ignore[attr-defined]

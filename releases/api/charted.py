@@ -27,7 +27,7 @@ class PointShape(FiguresShape):
     seconds = serializers.FloatField()
 
 
-class MomentShape(serializers.Serializer[Any]):
+class MomentShape(serializers.Serializer[object]):
     """A version that went live or back: `kind` is that of the event."""
 
     at = serializers.DateTimeField()
@@ -35,7 +35,7 @@ class MomentShape(serializers.Serializer[Any]):
     kind = serializers.CharField()
 
 
-class LineShape(serializers.Serializer[Any]):
+class LineShape(serializers.Serializer[object]):
     """One environment, its points the oldest first; where nobody asked, `requests` is 0."""
 
     environment = serializers.CharField()
@@ -43,7 +43,7 @@ class LineShape(serializers.Serializer[Any]):
     happened = MomentShape(many=True)
 
 
-class LinesShape(serializers.Serializer[Any]):
+class LinesShape(serializers.Serializer[object]):
     """`counted_since` is later than `since` where more was counted than one answer adds up."""
 
     model = serializers.CharField()
@@ -59,7 +59,7 @@ class TrendQuery(Strict):
     upto = serializers.IntegerField(required=False, default=None, allow_null=True, min_value=1)
 
 
-class MeasureShape(serializers.Serializer[Any]):
+class MeasureShape(serializers.Serializer[object]):
     """One version. `low` and `high` are the acceptable range, `lower` and `upper` the 95 % bounds of what was
     proven; what nobody has claimed or proven is null. `outcome` is the confidence gate's, `state` that of the
     newest release (both empty while there is none)."""
@@ -77,7 +77,7 @@ class MeasureShape(serializers.Serializer[Any]):
     live_in = serializers.ListField(child=serializers.CharField())
 
 
-class TrendShape(serializers.Serializer[Any]):
+class TrendShape(serializers.Serializer[object]):
     """At most 60 versions, the oldest first. `earlier` and `later` are the `upto` of the neighbouring parts;
     `others` more had another metric than `metric`."""
 

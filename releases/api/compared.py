@@ -14,7 +14,7 @@ from releases.comparing.telling import plain
 TONES = ("better", "worse", "")
 
 
-class QualityShape(serializers.Serializer[Any]):
+class QualityShape(serializers.Serializer[object]):
     """The metric on the version's own confidence set, with one-sided 95 % bounds and the acceptable range."""
 
     metric = serializers.CharField()
@@ -25,7 +25,7 @@ class QualityShape(serializers.Serializer[Any]):
     high = serializers.FloatField(allow_null=True)
 
 
-class SideShape(serializers.Serializer[Any]):
+class SideShape(serializers.Serializer[object]):
     """One version with its newest proof; `release` is null where there is none."""
 
     version = serializers.IntegerField(source="version.number")
@@ -38,12 +38,12 @@ class SideShape(serializers.Serializer[Any]):
     steady = serializers.BooleanField(help_text="Whether its benchmark became steady.")
 
 
-class RemarkShape(serializers.Serializer[Any]):
+class RemarkShape(serializers.Serializer[object]):
     tone = serializers.CharField()
     text = serializers.CharField()
 
 
-class VerdictShape(serializers.Serializer[Any]):
+class VerdictShape(serializers.Serializer[object]):
     """One sentence on both versions, and what stands against it, the gravest first."""
 
     tone = serializers.ChoiceField(["positive", "info", "caution", "danger", "neutral"])
@@ -51,7 +51,7 @@ class VerdictShape(serializers.Serializer[Any]):
     remarks = RemarkShape(many=True)
 
 
-class FiguresShape(serializers.Serializer[Any]):
+class FiguresShape(serializers.Serializer[object]):
     """One figure of both. `tone` is from the head's side, empty where neither is known to be better."""
 
     base = serializers.FloatField(allow_null=True)
@@ -72,7 +72,7 @@ class SliceShape(FiguresShape):
     label = serializers.CharField()  # type: ignore[assignment]
 
 
-class PairedShape(serializers.Serializer[Any]):
+class PairedShape(serializers.Serializer[object]):
     """Both on the same rows; `difference` is positive where the head is better, its bounds one-sided 95 %."""
 
     decision = serializers.ChoiceField(["better", "not_worse", "worse", "cannot_tell"])
@@ -85,7 +85,7 @@ class PairedShape(serializers.Serializer[Any]):
     rows_needed = serializers.IntegerField(allow_null=True)
 
 
-class DifferenceShape(serializers.Serializer[Any]):
+class DifferenceShape(serializers.Serializer[object]):
     """What a client would meet; `breaks` says whether it has to change."""
 
     where = serializers.CharField()
@@ -93,12 +93,12 @@ class DifferenceShape(serializers.Serializer[Any]):
     breaks = serializers.BooleanField()
 
 
-class SignatureShape(serializers.Serializer[Any]):
+class SignatureShape(serializers.Serializer[object]):
     compatibility = serializers.ChoiceField(["identical", "additive", "breaking"])
     differences = DifferenceShape(many=True)
 
 
-class AnswersShape(serializers.Serializer[Any]):
+class AnswersShape(serializers.Serializer[object]):
     """How many rows of the confidence set are answered differently; null where `why_not` says why.
 
     head_right, base_right   rows that this one alone gets right; null where the metric knows no right answer.
@@ -112,7 +112,7 @@ class AnswersShape(serializers.Serializer[Any]):
     why_not = serializers.CharField()
 
 
-class ChangeShape(serializers.Serializer[Any]):
+class ChangeShape(serializers.Serializer[object]):
     """One fact that differs. Where versions are judged by it `tone` is grave, and `warning` says why."""
 
     section = serializers.CharField()
@@ -124,7 +124,7 @@ class ChangeShape(serializers.Serializer[Any]):
     warning = serializers.CharField()
 
 
-class ComparisonShape(serializers.Serializer[Any]):
+class ComparisonShape(serializers.Serializer[object]):
     """`base` is what is there, `head` what is looked at: better is when the head is."""
 
     base = SideShape()
@@ -168,7 +168,7 @@ class RowsQuery(EveryRowQuery):
     page_size = serializers.IntegerField(required=False, default=50, min_value=1, max_value=200)
 
 
-class RowShape(serializers.Serializer[Any]):
+class RowShape(serializers.Serializer[object]):
     """One row. Lists have at most 64 elements in row-major order; what JSON has no number for is its word.
 
     change   how far apart the answers are: a number, or "Infinity" where they cannot be measured so.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
@@ -13,6 +13,10 @@ from registry.api.asking import PersonRequest, query
 from registry.api.permissions import LoggedIn
 from releases import selectors
 from releases.api.shapes import MomentQuery, StandingShape, standing
+
+if TYPE_CHECKING:
+    from registry.models import RegisteredModel
+    from releases.models import Environment
 
 
 class Standing(APIView):
@@ -31,7 +35,7 @@ class Standing(APIView):
         return Response(StandingShape(standing(of.name, where.name, route, given_up)).data)
 
 
-def _given_up(model: Any, environment: Any) -> str | None:
+def _given_up(model: RegisteredModel, environment: Environment) -> str | None:
     live = selectors.champion(model, environment)
     broken = selectors.given_up(live) if live else None
     return f"Given up by node {broken.facts.get('node')}: {broken.facts.get('why')}." if broken else None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 
 from registry.api.asking import Strict
 from releases.traffic.figures import ArmFigures
+
+if TYPE_CHECKING:
+    from releases.models import PredictionSegment
 
 
 class TrafficQuery(Strict):
@@ -16,7 +19,7 @@ class TrafficQuery(Strict):
     environment = serializers.CharField(required=False, default="", max_length=40)
 
 
-class BeyondShape(serializers.Serializer[Any]):
+class BeyondShape(serializers.Serializer[object]):
     """Values beyond the limits of an input (`range`, `choices`) that were counted or clipped, not refused."""
 
     input = serializers.CharField()
@@ -24,7 +27,7 @@ class BeyondShape(serializers.Serializer[Any]):
     values = serializers.IntegerField(source="found")
 
 
-class FiguresShape(serializers.Serializer[Any]):
+class FiguresShape(serializers.Serializer[object]):
     """A sum. Rates and latencies are null where nobody asked; latencies are known within 6 %."""
 
     requests = serializers.IntegerField()
@@ -46,13 +49,13 @@ class ArmTraffic(FiguresShape):
     arm = serializers.CharField()
 
 
-class TrafficShape(serializers.Serializer[Any]):
+class TrafficShape(serializers.Serializer[object]):
     model = serializers.CharField()
     since = serializers.DateTimeField()
     arms = ArmTraffic(many=True)
 
 
-class NodeModelShape(serializers.Serializer[Any]):
+class NodeModelShape(serializers.Serializer[object]):
     """`revision` is in force in all workers, `wanted` is the newest; `failed` (not loaded) and `given_up`
     (run no more, after it failed by its own fault) say why, by version."""
 
@@ -65,14 +68,14 @@ class NodeModelShape(serializers.Serializer[Any]):
     given_up = serializers.DictField(child=serializers.CharField())
 
 
-class WorkerShape(serializers.Serializer[Any]):
+class WorkerShape(serializers.Serializer[object]):
     slot = serializers.IntegerField()
     pid = serializers.IntegerField()
     sequence = serializers.IntegerField()
     memory_bytes = serializers.IntegerField(default=0)
 
 
-class NodeShape(serializers.Serializer[Any]):
+class NodeShape(serializers.Serializer[object]):
     """A node as it last spoke, `at`; `traffic` is the last hour, `rate` requests a second just now."""
 
     name = serializers.CharField()
@@ -97,12 +100,12 @@ class NodeShape(serializers.Serializer[Any]):
     traffic = FiguresShape(source="observed.figures")
 
 
-class NodesShape(serializers.Serializer[Any]):
+class NodesShape(serializers.Serializer[object]):
     nodes = NodeShape(many=True)
     problem = serializers.CharField()
 
 
-class PredictionSegmentShape(serializers.Serializer[Any]):
+class PredictionSegmentShape(serializers.Serializer[object]):
     """One archive of logged answers: whose, from when to when, how many, where its bytes are."""
 
     digest = serializers.CharField()
@@ -116,7 +119,7 @@ class PredictionSegmentShape(serializers.Serializer[Any]):
     rows = serializers.IntegerField()
     url = serializers.SerializerMethodField()
 
-    def get_url(self, segment: Any) -> str:
+    def get_url(self, segment: PredictionSegment) -> str:
         return f"/api/v1/models/{segment.model.name}/predictions/{segment.digest}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
@@ -26,8 +26,12 @@ from releases.api.shapes import (
 from releases.lifecycle import State
 from releases.services import opening, reviews
 
+if TYPE_CHECKING:
+    from registry.models import ModelVersion
+    from releases import models
 
-def shown(release: Any, request: PersonRequest, status: int = 200) -> Response:
+
+def shown(release: models.Release, request: PersonRequest, status: int = 200) -> Response:
     """The release as whoever asks may see it, read again so that nothing in it is old."""
     fresh = selectors.release(release.pk, request.user, request.auth)
     access = registry_selectors.access(request.user, request.auth, fresh.model)
@@ -40,7 +44,7 @@ class VersionReleases(APIView):
 
     permission_classes = [LoggedIn]
 
-    def _version(self, request: PersonRequest, model: str, number: int) -> Any:
+    def _version(self, request: PersonRequest, model: str, number: int) -> ModelVersion:
         of = registry_selectors.model(model, request.user, request.auth)
         return registry_selectors.version(of, number)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -15,6 +15,9 @@ from releases.lifecycle import State
 from releases.proof import evidence
 from releases.services.opening import STRATEGIES
 from scoring.protocols.feedback import MOST_REWARD
+
+if TYPE_CHECKING:
+    from releases.models import GateRun, Release, Review, Rollout
 
 SHARE_OF = 2**53
 
@@ -64,7 +67,7 @@ class ActionBody(Strict):
     to = serializers.IntegerField(required=False, allow_null=True, min_value=1, default=None)
 
 
-class ReturnShape(serializers.Serializer[Any]):
+class ReturnShape(serializers.Serializer[object]):
     """A version that could be live again: when it last was. `refusal` says why it cannot, or is empty.
 
     `loaded`: the nodes have it, so that it answers within a second; any other is verified first.
@@ -84,7 +87,7 @@ class ReturnShape(serializers.Serializer[Any]):
         return {"name": found.metric, "value": found.value} if found else None
 
 
-class ReturnsShape(serializers.Serializer[Any]):
+class ReturnsShape(serializers.Serializer[object]):
     """`next` is the version to which a roll-back goes that names none, null where it has to."""
 
     next = serializers.IntegerField(allow_null=True)
@@ -102,7 +105,7 @@ class MomentQuery(Strict):
     at = serializers.DateTimeField(required=False, default=None)
 
 
-class ProgressShape(serializers.Serializer[Any]):
+class ProgressShape(serializers.Serializer[object]):
     """How far a running gate is: rows of a set, blocks of the benchmark. `version` is who is asked."""
 
     part = serializers.CharField()
@@ -112,7 +115,7 @@ class ProgressShape(serializers.Serializer[Any]):
     expected_end = serializers.DateTimeField(allow_null=True)
 
 
-class GateShape(serializers.Serializer[Any]):
+class GateShape(serializers.Serializer[object]):
     """One gate's verdict with its evidence."""
 
     name = serializers.CharField(source="gate")
@@ -125,17 +128,17 @@ class GateShape(serializers.Serializer[Any]):
     finished_at = serializers.DateTimeField(allow_null=True)
 
     @extend_schema_field(ProgressShape(allow_null=True))
-    def get_progress(self, run: Any) -> dict[str, Any] | None:
+    def get_progress(self, run: GateRun) -> dict[str, Any] | None:
         return run.progress or None
 
 
-class GatesShape(serializers.Serializer[Any]):
+class GatesShape(serializers.Serializer[object]):
     state = serializers.CharField()
     seen = serializers.CharField()
     gates = GateShape(many=True)
 
 
-class ReviewShape(serializers.Serializer[Any]):
+class ReviewShape(serializers.Serializer[object]):
     """`counts` is false once anything that the review rests on has changed."""
 
     slot = serializers.CharField()
@@ -145,11 +148,11 @@ class ReviewShape(serializers.Serializer[Any]):
     at = serializers.DateTimeField(source="created_at")
     counts = serializers.SerializerMethodField()
 
-    def get_counts(self, review: Any) -> bool:
+    def get_counts(self, review: Review) -> bool:
         return bool(review.evidence_digest == review.release.evidence_digest)
 
 
-class RolloutShape(serializers.Serializer[Any]):
+class RolloutShape(serializers.Serializer[object]):
     id = serializers.IntegerField(source="pk")
     phase = serializers.CharField()
     reason = serializers.CharField()
@@ -160,14 +163,14 @@ class RolloutShape(serializers.Serializer[Any]):
     opened_at = serializers.DateTimeField()
     closed_at = serializers.DateTimeField(allow_null=True)
 
-    def get_replaces(self, rollout: Any) -> int | None:
+    def get_replaces(self, rollout: Rollout) -> int | None:
         return None if rollout.previous is None else int(rollout.previous.version.number)
 
-    def get_returns_to(self, rollout: Any) -> int | None:
+    def get_returns_to(self, rollout: Rollout) -> int | None:
         return None if rollout.returns_to is None else int(rollout.returns_to.version.number)
 
 
-class ReleaseLine(serializers.Serializer[Any]):
+class ReleaseLine(serializers.Serializer[object]):
     """A release in a list. `model` is the model's slug."""
 
     id = serializers.IntegerField(source="pk")
@@ -183,7 +186,7 @@ class ReleaseLine(serializers.Serializer[Any]):
     state_since = serializers.DateTimeField()
     url = serializers.SerializerMethodField()
 
-    def get_url(self, release: Any) -> str:
+    def get_url(self, release: Release) -> str:
         return f"/api/v1/releases/{release.pk}"
 
 
@@ -209,39 +212,39 @@ class ReleaseShape(ReleaseLine):
     revision = serializers.SerializerMethodField()
     timeline = serializers.SerializerMethodField()
 
-    def get_builders(self, release: Any) -> list[str]:
+    def get_builders(self, release: Release) -> list[str]:
         return [person.username for person in selectors.builders(release)]
 
-    def get_open_slots(self, release: Any) -> list[str]:
+    def get_open_slots(self, release: Release) -> list[str]:
         return list(selectors.facts(release).open_slots)
 
-    def _choices(self, release: Any) -> list[tuple[Row, str]]:
+    def _choices(self, release: Release) -> list[tuple[Row, str]]:
         return actions.choices(release, self.context["access"])
 
-    def get_actions(self, release: Any) -> list[str]:
+    def get_actions(self, release: Release) -> list[str]:
         return [row.name for row, reason in self._choices(release) if not reason]
 
-    def get_refused(self, release: Any) -> dict[str, str]:
+    def get_refused(self, release: Release) -> dict[str, str]:
         return {row.name: reason for row, reason in self._choices(release) if reason}
 
     @extend_schema_field(ReturnShape(allow_null=True))
-    def get_rolls_back_to(self, release: Any) -> dict[str, Any] | None:
+    def get_rolls_back_to(self, release: Release) -> dict[str, Any] | None:
         back = returns.before(release) if release.state == State.LIVE else None
         return None if back is None else dict(ReturnShape(back).data)
 
-    def get_rollout(self, release: Any) -> dict[str, Any] | None:
+    def get_rollout(self, release: Release) -> dict[str, Any] | None:
         latest = next(iter(release.rollouts.all()), None)
         return None if latest is None else dict(RolloutShape(latest).data)
 
-    def get_revision(self, release: Any) -> int:
+    def get_revision(self, release: Release) -> int:
         route = selectors.route(release.model, release.environment)
         return 0 if route is None else int(route.revision)
 
-    def get_timeline(self, release: Any) -> list[dict[str, Any]]:
+    def get_timeline(self, release: Release) -> list[dict[str, Any]]:
         return [dict(line) for line in EventShape(selectors.timeline(release), many=True).data]
 
 
-class ArmShape(serializers.Serializer[Any]):
+class ArmShape(serializers.Serializer[object]):
     """One version that answers, and the share of units that it answers."""
 
     version = serializers.IntegerField()
@@ -249,7 +252,7 @@ class ArmShape(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
-class StandingShape(serializers.Serializer[Any]):
+class StandingShape(serializers.Serializer[object]):
     """What answers (or answered) for a model in an environment, since when, and by whose decision.
 
     `given_up` says why a node runs what is live no more, where nothing could take its place.
@@ -264,7 +267,7 @@ class StandingShape(serializers.Serializer[Any]):
     given_up = serializers.CharField(allow_null=True)
 
 
-class UploadedShape(serializers.Serializer[Any]):
+class UploadedShape(serializers.Serializer[object]):
     number = serializers.IntegerField()
     digest = serializers.CharField()
     url = serializers.CharField()
@@ -292,20 +295,20 @@ class FeedbackItem(Strict):
     label = FeedbackValue(required=False, allow_null=True)  # type: ignore[assignment]
 
 
-class FeedbackStatus(serializers.Serializer[Any]):
+class FeedbackStatus(serializers.Serializer[object]):
     request_id = serializers.CharField(allow_blank=True)
     status = serializers.ChoiceField(["accepted", "duplicate", "late", "unknown", "invalid"])
     reason = serializers.CharField(required=False)
 
 
-class VersionFeedback(serializers.Serializer[Any]):
+class VersionFeedback(serializers.Serializer[object]):
     version = serializers.IntegerField()
     rewards = serializers.IntegerField()
     labels = serializers.IntegerField()
     mean = serializers.FloatField(allow_null=True)
 
 
-class FeedbackCounts(serializers.Serializer[Any]):
+class FeedbackCounts(serializers.Serializer[object]):
     versions = VersionFeedback(many=True)
 
 

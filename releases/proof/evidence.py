@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from releases.models import Release
 
 PERCENTILES = ("p50", "p90", "p99")
 
@@ -21,12 +24,12 @@ class Quality:
     high: float | None = None
 
 
-def of_gate(release: Any, gate: str) -> Mapping[str, Any]:
+def of_gate(release: Release, gate: str) -> Mapping[str, Any]:
     """The evidence of one gate of a release, empty while there is none."""
     return next((run.evidence for run in release.gate_runs.all() if run.gate == gate), {}) or {}
 
 
-def quality_of(release: Any) -> Quality | None:
+def quality_of(release: Release) -> Quality | None:
     """What the confidence gate measured."""
     return quality(of_gate(release, "confidence"))
 
@@ -41,7 +44,7 @@ def quality(found: Mapping[str, Any]) -> Quality | None:
     return Quality(str(found.get("metric", "")), value, *bounds, number(low), number(high))
 
 
-def latency_of(release: Any) -> dict[str, float]:
+def latency_of(release: Release) -> dict[str, float]:
     """p50, p90 and p99 in milliseconds, as far as the benchmark gate measured them."""
     return latency(of_gate(release, "benchmark"))
 

@@ -11,9 +11,9 @@ What each costs, with m models that the reader sees, v versions of one model, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.db.models import FloatField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.fields.json import KeyTextTransform
@@ -26,6 +26,9 @@ from releases.lifecycle import ON_THEIR_WAY, State
 from releases.models import GateRun, Release
 from releases.selectors.releases import HEAVY, latest_releases
 from releases.selectors.routes import environments
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 MOST = registry_selectors.FEW
 OPEN, NOTHING = "open", "none"
@@ -103,13 +106,27 @@ def usual(orders: Orders) -> Order:
     return next(iter(orders.values()))[1]
 
 
+class LastRelease(TypedDict):
+    """What `models` adds to a row."""
+
+    last_release: int
+
+
+class Measured(TypedDict):
+    """What `versions` adds to a row."""
+
+    newest: int | None
+    newest_state: str | None
+    measured: float
+
+
 def count(rows: QuerySet[Any]) -> Total:
     """Exact up to MOST."""
     found = rows.order_by().values("pk")[: MOST + 1].count()
     return Total(min(found, MOST), found > MOST)
 
 
-def models(asker: Any, wanted: ModelsWanted, token: ApiToken | None = None) -> QuerySet[RegisteredModel]:
+def models(asker: Person, wanted: ModelsWanted, token: ApiToken | None = None) -> QuerySet[RegisteredModel]:
     """Models that the asker may see, each with the key of its newest release (`last_release`, 0 for none)."""
     found = registry_selectors.search_models(
         asker, token=token, search=wanted.search, tag=wanted.tag, owner=wanted.owner, task=wanted.task
@@ -135,7 +152,7 @@ def newest_releases(names: list[str], most: int) -> list[Release]:
     )
 
 
-def last_releases(of: list[Any]) -> dict[int, Release]:
+def last_releases(of: Sequence[WithAnnotations[RegisteredModel, LastRelease]]) -> dict[int, Release]:
     """The newest releases of models that `models` found, by the model's key."""
     rows = Release.objects.filter(pk__in=[model.last_release for model in of]).defer("policy")
     return {row.model_id: row for row in rows}
@@ -165,7 +182,7 @@ def versions(of: RegisteredModel, wanted: VersionsWanted) -> QuerySet[ModelVersi
     return found
 
 
-def releases(asker: Any, wanted: ReleasesWanted, token: ApiToken | None = None) -> QuerySet[Release]:
+def releases(asker: Person, wanted: ReleasesWanted, token: ApiToken | None = None) -> QuerySet[Release]:
     """Releases of the models that the asker may see, newest first."""
     found = latest_releases(asker, token)
     if wanted.state:
@@ -190,13 +207,13 @@ def _in_state(state: str, column: str = "state") -> Q:
     return Q(**{column: state})
 
 
-def owners(asker: Any) -> list[str]:
+def owners(asker: Person) -> list[str]:
     """Who registered the models that the asker may see."""
     found = registry_selectors.visible_models(asker).order_by("created_by__username")
     return list(found.values_list("created_by__username", flat=True).distinct())
 
 
-def tasks(asker: Any) -> list[str]:
+def tasks(asker: Person) -> list[str]:
     """What the models that the asker may see are for."""
     found = registry_selectors.visible_models(asker).exclude(task="").order_by("task")
     return list(found.values_list("task", flat=True).distinct())

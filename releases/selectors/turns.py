@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef, Prefetch, Q
 
@@ -19,8 +19,11 @@ from releases.lifecycle import Action, State
 from releases.models import GateRun, Release, Review, Rollout
 from releases.selectors.releases import lines
 
+if TYPE_CHECKING:
+    from registry.models import Person
 
-def awaiting(person: Any, most: int) -> tuple[list[Release], bool]:
+
+def awaiting(person: Person, most: int) -> tuple[list[Release], bool]:
     """Releases for which this person can probably do something, the longest waiting first, at most so many;
     and whether there are more. What they may really do is for the policies to say.
 
@@ -67,7 +70,7 @@ def _is_ready_to_submit(asker: Access, facts: policies.Facts) -> bool:
     return facts.state == State.DRAFT and not policies.refuse_action(Action.SUBMIT, asker, facts)
 
 
-def _steps_open_to(person: Any, held: Mapping[str, list[int | None]]) -> Iterator[tuple[State, Q]]:
+def _steps_open_to(person: Person, held: Mapping[str, list[int | None]]) -> Iterator[tuple[State, Q]]:
     """Each state in which releases wait for people, with those that could wait for this one."""
 
     def where(*roles: str) -> Q | None:
@@ -118,7 +121,7 @@ def _unsigned(slot: str) -> Q:
     return Q(~Exists(signed), policy__slots__icontains=f'"{slot}"')
 
 
-def _by_or_signed_by(person: Any) -> Q:
+def _by_or_signed_by(person: Person) -> Q:
     """Four eyes: who uploaded or built it, or has signed it, has nothing more to sign."""
     mine = Q(Exists(VersionUploader.objects.filter(version=OuterRef("version"), person=person)))
     known = PersonKey.objects.filter(person=person, key=OuterRef("key"))

@@ -13,7 +13,7 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -24,6 +24,9 @@ from registry.models import Event, Mail, Notice, PolicyProposal
 from registry.selectors import access
 from releases.models import Release
 from releases.services import telling
+
+if TYPE_CHECKING:
+    from registry.models import Person
 
 LONGEST_SUBJECT = 140
 LONGEST_NAME = 80
@@ -133,7 +136,7 @@ def _subject(lines: Sequence[Line]) -> str:
     return f"{waiting} wait{'s' if waiting == 1 else ''} for you{rest}"
 
 
-def _text(person: Any, lines: Sequence[Line]) -> str:
+def _text(person: Person, lines: Sequence[Line]) -> str:
     parts = [f"Hello {one_line(person.get_full_name() or person.username, LONGEST_NAME)},"]
     for why, heading in WHY.items():
         told = [line for line in lines if line.why == why][:MOST_LINES]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import render
@@ -19,6 +19,9 @@ from releases.comparing import kept, telling
 from releases.comparing.rows import Cursor, Only, Order, Page, Row
 from releases.comparing.rows import each as each_row
 from releases.web.choosing import two
+
+if TYPE_CHECKING:
+    from registry.models import ModelVersion
 
 PAGE_SIZE = 50
 FORMS = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
@@ -119,7 +122,7 @@ def file(request: PersonRequest, name: str, form: str) -> HttpResponseBase:
     return download(lines, FORMS[form], f"{name}-{base.number}-{head.number}-answers.{form}")
 
 
-def shown(base: Any, head: Any, told: kept.Told, release: int | None = None) -> Answers:
+def shown(base: ModelVersion, head: Any, told: kept.Told, release: int | None = None) -> Answers:
     """Rows of two versions as a page shows them, or the sentence on why there are none."""
     query = {"base": base.number, "head": head.number, **({"release": release} if release else {})}
     address = f"{reverse('answers', args=[head.model.name])}?{urlencode(query)}"
@@ -143,7 +146,7 @@ def _one_of(kind: Any, text: str | None) -> Any:
     return kind(text) if text in set(kind) else next(iter(kind))
 
 
-def _kinds(found: Answers, base: Any, head: Any, only: Only, order: Order) -> list[Choice]:
+def _kinds(found: Answers, base: ModelVersion, head: Any, only: Only, order: Order) -> list[Choice]:
     if found.page is None:
         return []
     labels = {Only.CHANGED: "Answered differently"}

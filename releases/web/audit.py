@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.http import HttpResponseBase
@@ -17,6 +17,10 @@ from registry.web import audit as log
 from registry.web.pages import PersonRequest, page
 from releases import selectors
 from releases.web import sentences
+
+if TYPE_CHECKING:
+    from registry.models import Event, Person, RegisteredModel
+    from releases.models import Environment, Release
 
 MOST_OFFERED = 300
 
@@ -34,7 +38,7 @@ class MomentForm(forms.Form):
 class Line:
     """One event as a sentence, by whom as people know them, and what they wrote."""
 
-    event: Any
+    event: Event
     told: sentences.Entry
     by: str
     address: str
@@ -48,7 +52,7 @@ class Then:
     shares: list[tuple[int, float]]
     since: datetime | None = None
     by: str = ""
-    release: Any = None
+    release: Release | None = None
     signed: tuple[Any, ...] = ()
 
 
@@ -71,12 +75,12 @@ def audit(request: PersonRequest) -> HttpResponseBase:
     return render(request, "registry/audit.html", context, status=422 if refused else 200)
 
 
-def _offered(asker: Any) -> list[str]:
+def _offered(asker: Person) -> list[str]:
     found = registry_selectors.visible_models(asker).order_by("name")
     return list(found.values_list("name", flat=True)[:MOST_OFFERED])
 
 
-def _lines(events: list[Any]) -> list[Line]:
+def _lines(events: list[Event]) -> list[Line]:
     """As many queries for fifty events as for one."""
     names = log_words.names(event.actor for event in events)
     told = [str(event.facts["grounds"]) for event in events if "grounds" in event.facts]
@@ -103,7 +107,7 @@ def _address(subject: str) -> str:
     return f"/models/{rest}/" if kind == "model" else ""
 
 
-def _then(asker: Any, moment: MomentForm) -> list[Then] | None:
+def _then(asker: Person, moment: MomentForm) -> list[Then] | None:
     """For each environment, or nothing where there is no such model for this reader."""
     try:
         model = registry_selectors.model(moment.cleaned_data["of"].strip(), asker)
@@ -113,7 +117,7 @@ def _then(asker: Any, moment: MomentForm) -> list[Then] | None:
     return [_in(environment, model, moment.cleaned_data["at"]) for environment in selectors.environments()]
 
 
-def _in(environment: Any, model: Any, at: datetime) -> Then:
+def _in(environment: Environment, model: RegisteredModel, at: datetime) -> Then:
     route = selectors.route(model, environment, at)
     arms = [arm for arm in route.entry.get("arms", []) if arm["weight"]] if route else []
     if route is None or not arms:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from releases import actions
 from releases.actions import Row
 from releases.lifecycle import Action
 from releases.web import going_back
 from releases.web.going_back import WayBack
+
+if TYPE_CHECKING:
+    from releases.models import Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +85,13 @@ LOOKS: dict[str, Look] = {
 }
 
 
-def buttons(release: Any, choices: Iterable[tuple[Row, str]]) -> list[Deed]:
+def buttons(release: Release, choices: Iterable[tuple[Row, str]]) -> list[Deed]:
     """What this person can do, in the order in which it is shown."""
     open_rows = {row.name: row for row, reason in choices if not reason}
     return [_deed(release, open_rows[name], look) for name, look in LOOKS.items() if name in open_rows]
 
 
-def _deed(release: Any, row: Row, look: Look) -> Deed:
+def _deed(release: Release, row: Row, look: Look) -> Deed:
     back = going_back.way_back(release) if row.step == Action.ROLL_BACK else None
     typed = actions.asks_for_the_name(row, release)
     return Deed(row.name, back.label if back else look.label, look, "grounds" in row.takes, typed, back)

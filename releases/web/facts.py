@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.principals import Access
 from releases import policies
@@ -13,6 +13,9 @@ from releases.web import strip
 from releases.web.progress import sentence
 from releases.web.roster import Member, names_with
 from releases.web.standing import GateView, Standing, View, standing
+
+if TYPE_CHECKING:
+    from releases.models import GateRun, Release, Review, Rollout
 
 SLOT_WORDS = {
     "technical": "Does it work as the card says, on the evidence shown?",
@@ -34,7 +37,7 @@ class Slot:
 
     name: str
     question: str
-    review: Any = None
+    review: Review | None = None
     refusal: str = ""
     people: Sequence[str] = ()
 
@@ -56,7 +59,7 @@ class Step:
 class Gate:
     """One gate run with the outcome that a reader sees, and how long it took."""
 
-    run: Any
+    run: GateRun
     outcome: str
     seconds: float | None
     template: str
@@ -82,7 +85,7 @@ TOLD = frozenset({"confidence", "benchmark"})
 EVIDENCE = frozenset({"integrity", "schema", "end_to_end", "confidence", "benchmark"})
 
 
-def gates(release: Any) -> list[Gate]:
+def gates(release: Release) -> list[Gate]:
     """The release's gate runs in their order."""
     found = []
     for run in release.gate_runs.all():
@@ -97,7 +100,7 @@ def gates(release: Any) -> list[Gate]:
 
 
 def slots(
-    release: Any, signed: Mapping[str, Any], asker: Access, facts: policies.Facts, people: list[Member]
+    release: Release, signed: Mapping[str, Any], asker: Access, facts: policies.Facts, people: list[Member]
 ) -> list[Slot]:
     """Each slot of the frozen policy: who signed it, or who may and why this person may not."""
     found = []
@@ -110,13 +113,13 @@ def slots(
     return found
 
 
-def _may(username: str, people: list[Member], release: Any, facts: policies.Facts, slot: str) -> bool:
+def _may(username: str, people: list[Member], release: Release, facts: policies.Facts, slot: str) -> bool:
     member = next(m for m in people if m.person.get_username() == username)
     asker = Access(username, member.person.email, release.model.name, frozenset(member.roles))
     return not policies.refuse_review(asker, facts, slot)
 
 
-def steps(rollout: Any) -> list[Step]:
+def steps(rollout: Rollout | None) -> list[Step]:
     """Where a rollout is; one that went back shows the phase it stopped in as failed."""
     if rollout is None:
         return []
@@ -134,7 +137,7 @@ def steps(rollout: Any) -> list[Step]:
     return told
 
 
-def went_back(rollout: Any) -> bool:
+def went_back(rollout: Rollout) -> bool:
     """Whether the rollout has turned, or is turning back."""
     return rollout.phase == "reverting" or "reverted" in rollout.progress
 
@@ -145,10 +148,10 @@ def _stopped_in(progress: Mapping[str, Any]) -> str:
 
 
 def tell(
-    release: Any,
+    release: Release,
     shown_gates: Sequence[Gate],
     shown_slots: Sequence[Slot],
-    rollout: Any,
+    rollout: Rollout | None,
     start_refusal: str,
     reader: str,
     ended: str = "",

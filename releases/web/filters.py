@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 
 from releases import selectors
 from releases.selectors import lists
+
+if TYPE_CHECKING:
+    from registry.models import Person, RegisteredModel
 
 ANY = ("", "any")
 
@@ -73,7 +76,7 @@ class ModelFilter(ListFilter):
         widget=forms.TextInput(attrs={"placeholder": "team=vision"}),
     )
 
-    def __init__(self, data: Any, asker: Any) -> None:
+    def __init__(self, data: Any, asker: Person) -> None:
         super().__init__(data)
         for name, found in (("owner", lists.owners(asker)), ("task", lists.tasks(asker))):
             self.fields[name].choices = _choices(found)  # type: ignore[attr-defined]
@@ -89,7 +92,7 @@ class VersionFilter(ListFilter):
     metric_from = forms.FloatField(required=False, label="Metric from")
     metric_to = forms.FloatField(required=False, label="Metric to")
 
-    def __init__(self, data: Any, model: Any) -> None:
+    def __init__(self, data: Any, model: RegisteredModel) -> None:
         super().__init__(data)
         self.fields["author"].choices = _choices(lists.authors(model))  # type: ignore[attr-defined]
         for name in ("metric_from", "metric_to"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.http import HttpResponseBase
 from django.shortcuts import render
@@ -17,6 +17,9 @@ from releases.lifecycle import Action, State
 from releases.proof import evidence
 from releases.returns import Return
 
+if TYPE_CHECKING:
+    from releases.models import Release
+
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
@@ -25,9 +28,9 @@ class WayBack:
     direct  that version can come back, so that a dialog is enough; else one is chosen on a page
     """
 
-    release: Any
+    release: Release
     back: Return | None = None
-    stays: Any = None
+    stays: Release | None = None
 
     @property
     def direct(self) -> bool:
@@ -56,7 +59,7 @@ class Choice:
     quality: evidence.Quality | None
 
 
-def way_back(release: Any) -> WayBack | None:
+def way_back(release: Release) -> WayBack | None:
     """Of a release that has clients, or may soon; of another there is none."""
     if release.state == State.LIVE:
         return WayBack(release, back=returns.before(release))

@@ -23,7 +23,8 @@ from releases.web.filters import ReleaseFilter
 from releases.web.sentences import sentence
 
 if TYPE_CHECKING:
-    from registry.models import Person
+    from registry.models import Person, PolicyProposal
+    from releases.models import Release
 
 PAGE_SIZE = 25
 MOST_TOLD = 8
@@ -68,7 +69,7 @@ class Inbox:
         return f"{len(self.rows)}{'+' if self.more else ''}" if self.rows else ""
 
 
-def waiting(person: Any) -> Inbox:
+def waiting(person: Person) -> Inbox:
     """What this person may decide, sign, roll out or run again: policies, then releases.
 
     As many queries for many of them as for one.
@@ -109,7 +110,7 @@ def waiting_for(person: Person) -> Inbox:
     return inbox
 
 
-def told(person: Any) -> list[Told]:
+def told(person: Person) -> list[Told]:
     """What this person was told last, newest first. As many queries for many as for one."""
     events = [notice.event for notice in notices.latest(person, MOST_TOLD)]
     about = telling.subjects_of(events)
@@ -124,11 +125,11 @@ def told(person: Any) -> list[Told]:
     ]
 
 
-def _may_confirm(proposal: Any, asker: Access) -> bool:
+def _may_confirm(proposal: PolicyProposal, asker: Access) -> bool:
     return not registry_selectors.policy_choices(proposal, asker)["confirm"]
 
 
-def _of_proposal(proposal: Any) -> Waiting:
+def _of_proposal(proposal: PolicyProposal) -> Waiting:
     return Waiting(
         title=f"{proposal.model}: its policy",
         where=f"proposed by {proposal.proposed_by}",
@@ -139,7 +140,7 @@ def _of_proposal(proposal: Any) -> Waiting:
     )
 
 
-def _of_release(release: Any, what: str) -> Waiting:
+def _of_release(release: Release, what: str) -> Waiting:
     return Waiting(
         title=f"{release.model} version {release.version.number}",
         where=f"to {release.environment.name}",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.http import HttpResponseBase
@@ -26,6 +27,10 @@ from releases.web import going_back, policy, policy_words, sentences, snippets, 
 from releases.web.filters import ModelFilter, VersionFilter
 from releases.web.roster import members
 
+if TYPE_CHECKING:
+    from registry.models import ModelVersion, Person, RegisteredModel
+    from releases.models import Release
+
 PAGE_SIZE = 25
 
 
@@ -34,9 +39,9 @@ class Live:
     """One environment of a model: the live release, the shares, and where this person may roll it back to."""
 
     environment: str
-    release: Any
+    release: Release | None
     shares: list[tuple[str, float]]
-    since: Any
+    since: datetime | None
     by: str
     way_back: going_back.WayBack | None
     given_up: str = ""
@@ -46,8 +51,8 @@ class Live:
 class Row:
     """One version in the table: its newest release and what was measured of it."""
 
-    version: Any
-    release: Any
+    version: ModelVersion
+    release: Release | None
     quality: evidence.Quality | None
     p99: float | None
     delta: float | None = None
@@ -105,7 +110,7 @@ def model(request: PersonRequest, name: str) -> HttpResponseBase:
     return render(request, "releases/model.html", context, status=form.status)
 
 
-def _snippets(model: str, version: Any) -> dict[str, str]:
+def _snippets(model: str, version: ModelVersion) -> dict[str, str]:
     """How a client asks for what this version answers."""
     version.refresh_from_db(fields=["manifest", "signature"])
     door = snippets.Door(settings.SCORING_ADDRESS.rstrip("/"), settings.SCORING_PUBLIC)
@@ -118,11 +123,11 @@ def _snippets(model: str, version: Any) -> dict[str, str]:
     }
 
 
-def version_rows(versions: Sequence[Any], live: Iterable[Live] = ()) -> list[Row]:
+def version_rows(versions: Sequence[ModelVersion], live: Iterable[Live] = ()) -> list[Row]:
     """Versions with their newest release and its measurements; deltas are against what is live."""
     newest = selectors.measured(versions)
-    champions = {entry.release.version_id: entry for entry in live if entry.release}
-    base = next((evidence.quality_of(c.release) for c in champions.values()), None)
+    champions = {entry.release.version_id: entry.release for entry in live if entry.release}
+    base = next(map(evidence.quality_of, champions.values()), None)
     rows = []
     for version in versions:
         release = newest.get(version.pk)
@@ -149,7 +154,7 @@ def _tone(quality: evidence.Quality | None, delta: float | None) -> str:
     return "positive" if (delta > 0) == metric.higher_is_better else "danger"
 
 
-def _live(asker: Any, model: Any) -> list[Live]:
+def _live(asker: Person, model: RegisteredModel) -> list[Live]:
     who = access(asker, None, model)
     found = []
     for environment in selectors.environments():
@@ -176,7 +181,7 @@ def _live(asker: Any, model: Any) -> list[Live]:
     return found
 
 
-def _released_by(release: Any) -> str:
+def _released_by(release: Release) -> str:
     """Who started the rollout that brought it live."""
     started = registry_selectors.timeline([release.subject]).filter(kind=Kind.RELEASE_ROLLING_OUT).last()
     return started.actor.removeprefix("person/") if started else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, QueryDict
@@ -14,6 +14,7 @@ from registry import log_words, model_policy
 from registry import policies as registry_policies
 from registry import selectors as registry_selectors
 from registry.errors import BadInput, DomainError
+from registry.principals import Access
 from registry.selectors import access
 from registry.services import policy_changes
 from registry.web import drafts, freshness
@@ -22,6 +23,9 @@ from registry.web.pages import PersonRequest, action, page
 from releases.web import policy_words, sentences
 from releases.web.policy_form import PolicyForm
 from releases.web.roster import Member, members, names_with
+
+if TYPE_CHECKING:
+    from registry.models import RegisteredModel
 
 TOLD_CHANGES = 50
 
@@ -118,7 +122,7 @@ def decide(request: PersonRequest, name: str, pk: int, verb: str) -> HttpRespons
     return redirect("policy", name=name)
 
 
-def _propose(found: Any, form: PolicyForm, by: Any) -> None:
+def _propose(found: RegisteredModel, form: PolicyForm, by: Any) -> None:
     if not form.is_valid():
         raise BadInput("Something that you wrote cannot be taken: it is said beside it.")
     policy_changes.propose_policy(
@@ -132,7 +136,7 @@ def _propose(found: Any, form: PolicyForm, by: Any) -> None:
 
 def _again(
     request: PersonRequest,
-    found: Any,
+    found: RegisteredModel,
     refusal: DomainError,
     *,
     form: PolicyForm | None = None,
@@ -146,13 +150,13 @@ def _again(
     return render(request, "releases/policy.html", shown, status=status)
 
 
-def _form(found: Any, data: QueryDict | None = None) -> PolicyForm:
+def _form(found: RegisteredModel, data: QueryDict | None = None) -> PolicyForm:
     stands = model_policy.parse(found.policy)
     return PolicyForm(stands, registry_selectors.policy_digest(found), data)
 
 
 def context(
-    request: PersonRequest, found: Any, form: PolicyForm | None, draft: dict[str, str]
+    request: PersonRequest, found: RegisteredModel, form: PolicyForm | None, draft: dict[str, str]
 ) -> dict[str, Any]:
     """Everything that the page shows; `form` and `draft` are what was written and not taken."""
     asker = access(request.user, None, found)
@@ -173,7 +177,7 @@ def context(
     }
 
 
-def proposed(found: Any, asker: Any, people: list[Member]) -> Proposed | None:
+def proposed(found: RegisteredModel, asker: Access, people: list[Member]) -> Proposed | None:
     """The open change, if there is one."""
     row = registry_selectors.open_policy_proposal(found)
     if row is None:
@@ -189,7 +193,7 @@ def proposed(found: Any, asker: Any, people: list[Member]) -> Proposed | None:
     )
 
 
-def history(found: Any) -> list[sentences.Entry]:
+def history(found: RegisteredModel) -> list[sentences.Entry]:
     """Who changed the policy or tried to, when and why, newest first."""
     told = registry_selectors.timeline([f"model/{found.name}"])
     told = told.filter(kind__startswith="policy.") | told.filter(kind="model.created")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
@@ -28,6 +28,10 @@ from releases.proof import evidence
 from releases.services import gating, reviews
 from releases.web import answers, deeds, facts, sentences, traffic
 from releases.web.roster import members
+
+if TYPE_CHECKING:
+    from registry.models import Event
+    from releases.models import Release
 
 BEFORE_ANSWERS_WERE_KEPT = (
     "This version was proven before answers were kept row by row. A new release of it, where it is not live,"
@@ -131,7 +135,7 @@ def _answer(
     return render(request, template, shown, status=status)
 
 
-def stamp(found: Any) -> str:
+def stamp(found: Release) -> str:
     """Changes whenever something that the panel shows does."""
     rollouts = [(r.pk, r.phase, r.progress, r.closed_at) for r in found.rollouts.all()]
     runs = [
@@ -143,7 +147,7 @@ def stamp(found: Any) -> str:
     ]
 
 
-def context(request: PersonRequest, found: Any, draft: dict[str, str] | None = None) -> dict[str, Any]:
+def context(request: PersonRequest, found: Release, draft: dict[str, str] | None = None) -> dict[str, Any]:
     """Everything that the page and its panel show; `draft` is what was typed and not taken."""
     if draft is None:
         draft = drafts.take(request, reverse("release", args=[found.pk]))
@@ -204,7 +208,7 @@ def context(request: PersonRequest, found: Any, draft: dict[str, str] | None = N
     }
 
 
-def _answers(found: Any) -> answers.Answers | None:
+def _answers(found: Release) -> answers.Answers | None:
     """The rows on which this version and the one that was live at its proof answer differently."""
     proof = evidence.of_gate(found, "confidence")
     beside = (proof.get("kept") or {}).get("champion") or {}
@@ -218,13 +222,13 @@ def _answers(found: Any) -> answers.Answers | None:
     return answers.Answers(0, found.version.number, "", str(why))
 
 
-def _words(events: list[Any]) -> dict[str, str]:
+def _words(events: list[Event]) -> dict[str, str]:
     """What people wrote for these events; reviews are left out, their words stand beside the signature."""
     told = [e.facts["grounds"] for e in events if "grounds" in e.facts and e.kind != Kind.REVIEW_GIVEN]
     return words(told) if told else {}
 
 
-def _ended(events: list[Any]) -> str:
+def _ended(events: list[Event]) -> str:
     """Who rolled the release back, and what answers since."""
     last = next((e for e in reversed(events) if e.kind == Kind.RELEASE_ROLLED_BACK), None)
     if last is None:
@@ -232,12 +236,12 @@ def _ended(events: list[Any]) -> str:
     return f"{sentences.sentence(last.kind, last.facts)}: decided by {last.actor.removeprefix('person/')}"
 
 
-def _waits(found: Any) -> str:
+def _waits(found: Release) -> str:
     """What the work on the release waits for, where it needs something that is not its own."""
     return registry_selectors.reason_to_wait(found.subject) if found.state in MOVING else ""
 
 
-def _given_up(found: Any) -> str:
+def _given_up(found: Release) -> str:
     last = selectors.given_up(found)
     return sentences.sentence(last.kind, last.facts) if last else ""
 
@@ -250,7 +254,7 @@ def _reopen(draft: dict[str, str], slots: list[facts.Slot], choices: list[tuple[
     return wanted if wanted in open_ones else ""
 
 
-def _buttons(found: Any, choices: list[tuple[Row, str]]) -> dict[str, Any]:
+def _buttons(found: Release, choices: list[tuple[Row, str]]) -> dict[str, Any]:
     """The buttons this person has, and the reasons why the others are not there."""
     mine = deeds.buttons(found, choices)
     return {

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry import selectors
+
+if TYPE_CHECKING:
+    from registry.models import Person, RegisteredModel
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
     """One person and their roles on one model."""
 
-    person: Any
+    person: Person
     roles: tuple[str, ...]
 
 
-def members(model: Any) -> list[Member]:
+def members(model: RegisteredModel) -> list[Member]:
     """Everybody with a role on this model, by name."""
     people: dict[str, Any] = {}
     roles: dict[str, set[str]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.http import HttpResponseBase
@@ -18,6 +18,10 @@ from registry.web.context import sees_people
 from registry.web.pages import PersonRequest, page
 from releases import selectors
 from releases.selectors import lists
+
+if TYPE_CHECKING:
+    from registry.models import ModelVersion, Person, RegisteredModel, Term
+    from releases.models import Release
 
 MOST = 6
 MOST_CHARACTERS = 200
@@ -54,7 +58,7 @@ def search(request: PersonRequest) -> HttpResponseBase:
     return render(request, template, context)
 
 
-def found(asker: Any, words: str) -> list[Group]:
+def found(asker: Person, words: str) -> list[Group]:
     """Groups that are not empty, the most wanted first."""
     models = finding.models(asker, words, MOST + 1)
     everything = (
@@ -68,21 +72,21 @@ def found(asker: Any, words: str) -> list[Group]:
     return [group for group in everything if group.rows]
 
 
-def _models_by(models: list[Any], **query: str) -> str:
+def _models_by(models: list[RegisteredModel], **query: str) -> str:
     return f"{reverse('models')}?{urlencode(query)}" if len(models) > MOST else ""
 
 
-def _model(model: Any) -> Found:
+def _model(model: RegisteredModel) -> Found:
     note = " · ".join(filter(None, (model.task, model.description[:90])))
     return Found(str(model), reverse("model", args=[model.name]), note)
 
 
-def _version(version: Any) -> Found:
+def _version(version: ModelVersion) -> Found:
     address = reverse("version", args=[version.model.name, version.number])
     return Found(f"{version.model} version {version.number}", address, version.digest[:16])
 
 
-def _releases(asker: Any, words: str, models: list[Any]) -> Iterable[Found]:
+def _releases(asker: Person, words: str, models: list[RegisteredModel]) -> Iterable[Found]:
     """The one of that number, and the newest of models that are called so."""
     seen = set()
     if numbered := RELEASE.fullmatch(words):
@@ -100,12 +104,12 @@ def _releases(asker: Any, words: str, models: list[Any]) -> Iterable[Found]:
             yield _release(release)
 
 
-def _release(release: Any) -> Found:
+def _release(release: Release) -> Found:
     note = f"{release.model} version {release.version.number} to {release.environment.name}"
     return Found(f"Release {release.pk}", reverse("release", args=[release.pk]), note, release.state)
 
 
-def _term(term: Any) -> Found:
+def _term(term: Term) -> Found:
     address = reverse("version", args=[term.model.name, term.newest])
     return Found(term.text, address, f"{term.kind} of {term.model} version {term.newest}")
 
@@ -114,7 +118,7 @@ def _tag(tag: str) -> Found:
     return Found(tag, f"{reverse('models')}?{urlencode({'tag': tag})}", "models with this tag")
 
 
-def _people(asker: Any, words: str) -> list[Found]:
+def _people(asker: Person, words: str) -> list[Found]:
     everybody = sees_people(asker)
     return [
         Found(

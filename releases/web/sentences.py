@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.names import isolated
 from releases.web.policy_words import summary
+
+if TYPE_CHECKING:
+    from registry.models import Event
 
 Facts = Mapping[str, Any]
 Names = Mapping[str, str]
@@ -33,17 +36,17 @@ UNTOLD = frozenset({"gate.started", "rollout.started", "rollout.finished"})
 BACK = "returns_to"
 
 
-def entries(events: Any, grounds: Mapping[str, str], names: Names = NAMELESS) -> list[Entry]:
+def entries(events: Iterable[Event], grounds: Mapping[str, str], names: Names = NAMELESS) -> list[Entry]:
     """Events that say something new, newest first, with the words whose digest they carry."""
     return [entry(event, grounds, names) for event in events if _is_new(event)][::-1]
 
 
-def _is_new(event: Any) -> bool:
+def _is_new(event: Event) -> bool:
     """The start of a way back is told by nothing else."""
     return event.kind not in UNTOLD or (event.kind == "rollout.started" and BACK in event.facts)
 
 
-def entry(event: Any, grounds: Mapping[str, str], names: Names = NAMELESS) -> Entry:
+def entry(event: Event, grounds: Mapping[str, str], names: Names = NAMELESS) -> Entry:
     """One event, with the words whose digest it carries; `names` are what people and tokens are known by."""
     return Entry(
         seq=event.seq,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import render
@@ -11,6 +11,9 @@ from registry import selectors as registry_selectors
 from registry.web.pages import PersonRequest, page
 from releases.traffic import figures, moments, series, spans
 from releases.web import drawing
+
+if TYPE_CHECKING:
+    from registry.models import RegisteredModel
 
 
 @page
@@ -22,7 +25,7 @@ def traffic(request: PersonRequest, name: str) -> HttpResponseBase:
     return render(request, "releases/_traffic.html", {"model": model, **shown(request, model, version)})
 
 
-def shown(request: PersonRequest, model: Any, version: int | None = None) -> dict[str, Any]:
+def shown(request: PersonRequest, model: RegisteredModel, version: int | None = None) -> dict[str, Any]:
     """What `_traffic.html` shows: the arms that were asked, and charts for each environment."""
     window = spans.until_now(spans.called(_query(request).get("span", "")))
     seen = series.of_model(model, window, version)
@@ -57,7 +60,7 @@ def _address(request: PersonRequest, span: spans.Span) -> str:
 
 
 def _earlier(
-    request: PersonRequest, model: Any, version: int | None, window: spans.Window
+    request: PersonRequest, model: RegisteredModel, version: int | None, window: spans.Window
 ) -> dict[str, Any] | None:
     """When somebody last asked, and the shortest span that shows it."""
     last = series.last_asked(model, version)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from registry.charts.trend import Step, TrendChart, trend_chart
 from registry.web.pages import PersonRequest
 from releases.selectors import trend
+
+if TYPE_CHECKING:
+    from registry.models import RegisteredModel
 
 UPTO = "upto"
 
@@ -23,7 +26,7 @@ class Shown:
     later: str
 
 
-def shown(request: PersonRequest, model: Any) -> Shown | None:
+def shown(request: PersonRequest, model: RegisteredModel) -> Shown | None:
     """Nothing where fewer than two versions have a metric: one is told in the list already."""
     number = request.GET.get(UPTO, "")
     upto = int(number) if number.isdecimal() and len(number) < 9 else None

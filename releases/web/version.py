@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpResponseBase
@@ -27,6 +27,9 @@ from releases.proof import evidence
 from releases.proof.gates.schema import BEYOND
 from releases.services.opening import open_release
 from releases.web.lineage import Part, drawing
+
+if TYPE_CHECKING:
+    from registry.models import ModelVersion, VersionFile
 
 SHOWN_BYTES = 200_000
 OPENED = ("card", "requirements", "scoring_code")
@@ -90,7 +93,7 @@ def open_for(request: PersonRequest, name: str, number: int) -> HttpResponseBase
     return redirect("release", pk=release.pk)
 
 
-def _version(request: PersonRequest, name: str, number: int) -> Any:
+def _version(request: PersonRequest, name: str, number: int) -> ModelVersion:
     return registry_selectors.version(registry_selectors.model(name, request.user), number)
 
 
@@ -142,7 +145,7 @@ def _doors(refused: Mapping[str, str]) -> dict[str, Any]:
     return {"openable": openable, "closed": closed, "open_refusal": refusal}
 
 
-def tensors(version: Any, side: str) -> list[Tensor]:
+def tensors(version: ModelVersion, side: str) -> list[Tensor]:
     """Inputs or outputs in the graph's order, with the manifest's words for them."""
     told = version.manifest.get("signature", {}).get(side, {})
     found = []
@@ -184,7 +187,7 @@ def _given(spec: TensorSpec, facts: Mapping[str, Any]) -> list[str]:
 
 
 def triple(
-    version: Any, lineage: Mapping[str, Any], files: Mapping[str, Any], live: Mapping[str, str]
+    version: ModelVersion, lineage: Mapping[str, Any], files: Mapping[str, Any], live: Mapping[str, str]
 ) -> list[Part]:
     """Data, extractor, model: the parts that share the version's number, and what they become."""
     data, extractor = lineage["datasets"].get("training"), lineage["extractor"]
@@ -222,7 +225,7 @@ def triple(
     ]
 
 
-def _digests(version: Any) -> dict[str, str]:
+def _digests(version: ModelVersion | None) -> dict[str, str]:
     if version is None:
         return {}
     files = {f.key: f.artifact_id for f in version.files.all()}
@@ -239,7 +242,7 @@ def _model_bytes(digests: Mapping[str, str]) -> str:
     return " ".join(f"{key}:{digests[key]}" for key in sorted(digests) if key == "model" or is_weights(key))
 
 
-def _text(file: Any) -> str:
+def _text(file: VersionFile) -> str:
     """The beginning of a text file; bytes that are no text are shown as replacement characters."""
     try:
         found = opened(file.name, file.artifact.size, file.artifact.digest)
