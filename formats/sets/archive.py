@@ -145,7 +145,7 @@ class Archive:
             raise BadSet(f"The set cannot be read as NPZ: {str(error)[:200]}.") from error
 
 
-def _header(name: str, stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(name: str, stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
     """Shape, whether column-major, and datatype; the stream is then at the first element."""
     version = npy.read_magic(stream)
     if version not in _LENGTHS:
@@ -161,7 +161,7 @@ def _header(name: str, stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dty
 
 
 @lru_cache(maxsize=1024)
-def _parsed(version: tuple[int, int], header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _parsed(version: tuple[int, int], header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
     """numpy's own words, which many requests share; to parse them takes longer than to read a request."""
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran, dtype = read(io.BytesIO(header), HEADER_BYTES)

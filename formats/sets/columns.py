@@ -104,7 +104,7 @@ def _regular(value: Any) -> Array:
         raise ValueError("its lists differ in length") from None
 
 
-def _whole(value: Any, found: Array, wanted: np.dtype[Any]) -> Array:
+def _whole(value: Any, found: Array, wanted: np.dtype[np.generic]) -> Array:
     """Whole numbers with all their digits: numpy would round, cut or wrap what does not fit."""
     if found.dtype.kind not in "biu" or (found.dtype == np.uint64 and wanted != np.uint64):
         exact = np.array(value, dtype=object)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -157,14 +156,14 @@ def _refuse_unknown(word: str, given: set[str], specs: Sequence[TensorSpec]) -> 
         raise BadSet(f"The version has no {word} {unknown[0][:100]!r}: it has {known}.")
 
 
-def _refuse_datatype(called: str, spec: TensorSpec, dtype: np.dtype[Any]) -> None:
+def _refuse_datatype(called: str, spec: TensorSpec, dtype: np.dtype[np.generic]) -> None:
     if not _holds(spec.datatype, dtype):
         words = "text" if dtype.kind == "U" else str(dtype)
         wanted = "NumPy U dtype" if spec.datatype == "BYTES" else DTYPES[spec.datatype].name
         raise BadSet(f"{called} is {words}, the version takes {spec.datatype}: save it as {wanted}.")
 
 
-def _holds(datatype: str, dtype: np.dtype[Any]) -> bool:
+def _holds(datatype: str, dtype: np.dtype[np.generic]) -> bool:
     """Whether a client's library would send such values as this datatype, say 64-bit floats as 32-bit."""
     if datatype == "BYTES" or dtype.kind == "U":
         return (datatype == "BYTES") == (dtype.kind == "U")

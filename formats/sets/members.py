@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class Member:
 
     name: str
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    dtype: np.dtype[np.generic]
     fortran: bool = False
 
     @property
@@ -81,7 +81,7 @@ class InMemory:
         return self.arrays[name]
 
 
-def refuse_strange(name: str, dtype: np.dtype[Any]) -> None:
+def refuse_strange(name: str, dtype: np.dtype[np.generic]) -> None:
     """Raise BadSet unless an array holds plain numbers, booleans or texts."""
     if dtype.kind == "S":
         raise BadSet(f"The set has {name} as bytes: save texts as NumPy U dtype, array.astype('U').")

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 from onnx import inliner, numpy_helper, shape_inference
 
+from formats.dtypes import Array
 from registry.inspection import inferred
 from registry.inspection.operators import INTEGER_DIVISIONS, SHAPES_ONLY, SIZED_BY_VALUES
 from registry.inspection.policy import Policy
@@ -112,7 +113,7 @@ def _is_harmless(node: onnx.NodeProto) -> bool:
     return any(attribute.name == "fmod" and attribute.i for attribute in node.attribute)
 
 
-def _constants(parts: Anatomy) -> dict[str, np.ndarray[Any, Any]]:
+def _constants(parts: Anatomy) -> dict[str, Array]:
     tensors = [
         (tensor.name, tensor) for body in parts.bodies if body.graph for tensor in body.graph.initializer
     ]

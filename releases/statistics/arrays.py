@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from formats.dtypes import Array
 from formats.types import FREE
 
-Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
@@ -73,7 +72,7 @@ def each(entries: Entries) -> Iterator[Array]:
     return entries.rows() if isinstance(entries, Ragged) else iter(entries)
 
 
-def dtype(entries: Entries) -> np.dtype[Any]:
+def dtype(entries: Entries) -> np.dtype[np.generic]:
     return entries.values.dtype if isinstance(entries, Ragged) else entries.dtype
 
 

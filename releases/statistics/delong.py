@@ -7,7 +7,6 @@ Processing Letters 21 (2014): n log n instead of every pair.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtri
 from scipy.stats import rankdata
 
-Array = NDArray[Any]
+from formats.dtypes import Array
 
 
 @dataclass(frozen=True, slots=True)

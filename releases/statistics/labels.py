@@ -39,7 +39,7 @@ def judgement(metric: MetricRange, target: Entries, predictions: Sequence[Entrie
     return Judgement(rows, assumed)
 
 
-def same_kind(target: np.dtype[Any], other: np.dtype[Any]) -> None:
+def same_kind(target: np.dtype[np.generic], other: np.dtype[np.generic]) -> None:
     if (target.kind in "US") != (other.kind in "US"):
         raise Unmeasurable("the target and the output are not both texts or both numbers")
 

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
+from formats.dtypes import Array
 from registry.manifest import MetricRange
 from releases.statistics.arrays import Codes, Floats
 from releases.statistics.rows import Labels, Numbers, Plain, Scores, Unmeasurable
 
-Weight = NDArray[Any] | None
+Weight = Array | None
 
 BINS = 15
 

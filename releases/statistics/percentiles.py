@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import bdtr, stdtrit
 
-Array = NDArray[Any]
+from formats.dtypes import Array
 
 
 def value(ordered: Array, share: float) -> float:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from releases.statistics.arrays import Array, Codes, Floats
@@ -133,7 +132,7 @@ class Difference:
         return self.sign * (self.ours.without_each() - self.theirs.without_each())
 
 
-def sparse(columns: NDArray[Any]) -> Any:
+def sparse(columns: Array) -> Any:
     """Dense columns, shape (rows, sums), in the form that Additive takes."""
     return csr_array(columns)
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from formats.dtypes import Array
 from registry.manifest import MetricRange
 from releases.statistics.estimates import CONFIDENCE, Estimate, Worth, estimate
 from releases.statistics.rows import Judged, Unmeasurable
-
-Array = NDArray[Any]
 
 MOST = 100
 LEAST_ROWS = 5

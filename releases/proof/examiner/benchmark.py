@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from time import perf_counter
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from formats.dtypes import Array
 from formats.sets import Stacked, TestSet
 from releases.proof.examiner import result
 from releases.proof.examiner.asking import Question, Server, checked
@@ -25,8 +24,6 @@ from releases.proof.examiner.findings import Refused, TimedOut
 from releases.proof.examiner.progress import Progress
 from releases.proof.examiner.spec import Timing
 from releases.statistics import percentiles
-
-Array = NDArray[Any]
 
 QUESTIONS = 64
 STEADY = 0.02

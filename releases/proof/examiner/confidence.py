@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from formats.answers import first_difference
+from formats.dtypes import Array
 from formats.sets import Ragged, TestSet
 from formats.types import Tolerance
 from registry.manifest import MetricRange
@@ -39,8 +38,6 @@ from releases.statistics.estimates import CONFIDENCE, Estimate, Worth
 from releases.statistics.judging import judged, judgement
 from releases.statistics.power import power
 from releases.statistics.rows import Judged, Unmeasurable
-
-Array = NDArray[Any]
 
 MARGIN = 0.0
 MOST_ADVISED = 10**9

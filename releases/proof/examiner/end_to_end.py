@@ -11,9 +11,9 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from formats.answers import Tolerances, first_difference
+from formats.dtypes import Array
 from formats.sets import Stacked, TestSet
 from releases.proof.examiner import tensors
 from releases.proof.examiner.answers import ReferenceAnswers
@@ -22,8 +22,6 @@ from releases.proof.examiner.findings import BadAnswer, BadSet, Refused, TimedOu
 from releases.proof.examiner.pacing import CALL_SECONDS, patiently
 from releases.proof.examiner.progress import Progress
 from releases.proof.examiner.result import MOST_FAILURES, MOST_NAME, MOST_SHOWN, EndToEnd, Failure
-
-Array = NDArray[Any]
 
 BATCH = 64
 _MOST_TEXT = 40

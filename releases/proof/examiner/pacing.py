@@ -11,17 +11,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from time import perf_counter
-from typing import Any
 
-from numpy.typing import NDArray
-
+from formats.dtypes import Array
 from formats.sets import Stacked, TestSet
 from releases.proof.examiner.asking import Server, Told
 from releases.proof.examiner.findings import NeverAnswered, TimedOut, TooLarge
 from releases.proof.examiner.progress import Progress
 from releases.proof.examiner.wanted import Wanted
-
-Array = NDArray[Any]
 
 CALL_SECONDS = 0.5
 GROWTH = 8

@@ -6,15 +6,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from formats.dtypes import Array
 from releases.proof.examiner.findings import BadAnswer
 from releases.statistics.arrays import Entries, Ragged
-
-Array = NDArray[Any]
 
 
 class Predictions:

@@ -9,15 +9,13 @@ from struct import pack, unpack_from
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from formats.answers import elements
-from formats.dtypes import DTYPES
+from formats.dtypes import DTYPES, Array
 from formats.types import TensorSpec
 from releases.proof.examiner.connection import Raw
 from releases.proof.examiner.findings import BadAnswer, BadSet
 
-Array = NDArray[Any]
 Tensors = Mapping[str, Array]
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from formats.dtypes import Array
 from registry.manifest import MetricRange
 from releases.proof.examiner.findings import Finding
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
