@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
@@ -20,6 +18,6 @@ class HistorySite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return not policies.refuse_history(selectors.access(request.user))
 
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def login(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
         """No second door: the product's log-in is throttled and asks for the password again."""
         return redirect_to_login(request.GET.get("next", "/admin/"))

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, NotRequired, TypedDict, TypeVar
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -96,6 +96,19 @@ log = logging.getLogger(__name__)
 Answered = TypeVar("Answered", bound=HttpResponseBase)
 
 
+class Details(TypedDict):
+    """Problem details, as they leave."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    instance: NotRequired[str]
+    errors: NotRequired[list[dict[str, str]]]
+    facts: NotRequired[dict[str, object]]
+
+
 def status_of(error: DomainError) -> int:
     """The HTTP status of a refusal; an error that is not in the table yet is a plain 400."""
     return STATUS.get(error.code, 400)
@@ -141,7 +154,8 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 
 def _plain(request: HttpRequest, code: str, detail: str) -> HttpResponse:
-    document = details(code, detail) | {"instance": request.path}
+    document = details(code, detail)
+    document["instance"] = request.path
     response = JsonResponse(document, status=document["status"], content_type=CONTENT_TYPE)
     return _say_when(response, code)
 
@@ -153,20 +167,22 @@ def _say_when(response: Answered, code: str) -> Answered:
     return response
 
 
-def details(code: str, detail: str, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
+def details(code: str, detail: str, errors: list[dict[str, str]] | None = None) -> Details:
     """A problem document. `errors` holds `{field, message}` for every value that is wrong."""
     status = STATUS.get(code, 400)
-    document = {
+    document: Details = {
         "type": f"urn:assay:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
         "detail": detail,
     }
-    return document | ({"errors": errors} if errors else {})
+    if errors:
+        document["errors"] = errors
+    return document
 
 
-def _document(error: Exception) -> dict[str, Any]:
+def _document(error: Exception) -> Details:
     if isinstance(error, DomainError):
         return _of_domain(error)
     if isinstance(error, exceptions.ValidationError):
@@ -179,13 +195,15 @@ def _document(error: Exception) -> dict[str, Any]:
     return details("internal_error", "Something went wrong here; it has been logged.")
 
 
-def _of_domain(error: DomainError) -> dict[str, Any]:
+def _of_domain(error: DomainError) -> Details:
     facts = {key: value for key, value in error.facts.items() if key not in ("errors", "field")}
     errors = error.facts.get("errors")
     if not isinstance(errors, list) and "field" in error.facts:
         errors = [{"field": str(error.facts["field"]), "message": str(error)}]
     document = details(error.code, str(error), errors if isinstance(errors, list) else None)
-    return document | ({"facts": facts} if facts else {})
+    if facts:
+        document["facts"] = facts
+    return document
 
 
 def _sharper(error: Exception, code: str) -> str:

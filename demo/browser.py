@@ -77,7 +77,7 @@ class Browser:
                 return self._send(page, form, grounds=grounds, typed=typed).status_code == 200
         return False
 
-    def fill(self, page: str, action: str, **typed: Any) -> httpx.Response:
+    def fill(self, page: str, action: str, **typed: object) -> httpx.Response:
         """Send the form of a page whose address ends so, empty for the page's own. Raises LookupError."""
         for form in self._forms(page):
             if form.action.endswith(action) and (action or not form.action):
@@ -99,6 +99,6 @@ class Browser:
     def _forms(self, page: str) -> list[Form]:
         return [form for form in read_forms(self.read(page)) if form.method == "post"]
 
-    def _send(self, page: str, form: Form, **typed: Any) -> httpx.Response:
+    def _send(self, page: str, form: Form, **typed: object) -> httpx.Response:
         where = str(self._http.base_url.join(page))
         return self._http.post(form.action or page, data=form.fields | typed, headers={"Referer": where})

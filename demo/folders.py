@@ -74,7 +74,7 @@ class Subject:
     model: str
     title: str
     input_name: str
-    input_facts: Mapping[str, Any]
+    input_facts: Mapping[str, object]
     label: str
     probabilities: str
     words: Mapping[str, str]
@@ -150,7 +150,7 @@ def _card(subject: Subject, data: Data, trained: Trained) -> str:
     )
 
 
-def _manifest(subject: Subject, data: Data, trained: Trained, promise: Promise) -> dict[str, Any]:
+def _manifest(subject: Subject, data: Data, trained: Trained, promise: Promise) -> dict[str, object]:
     files = {"model": "model.onnx"}
     if trained.extractor is not None:
         files["extractor"] = "extractor.onnx"
@@ -191,7 +191,7 @@ def _manifest(subject: Subject, data: Data, trained: Trained, promise: Promise) 
     }
 
 
-def _reference(data: Data, part: str) -> dict[str, Any]:
+def _reference(data: Data, part: str) -> dict[str, object]:
     rows = data.train if part == "train" else data.tune
     return {
         "version": f"scikit-learn-{version('scikit-learn')}",

@@ -53,7 +53,7 @@ class Trained:
     """
 
     algorithm: str
-    hyperparameters: Mapping[str, Any]
+    hyperparameters: Mapping[str, object]
     model: bytes
     extractor: bytes | None
     labels: Labels
@@ -91,20 +91,20 @@ def digest(rows: tuple[Floats, Labels]) -> str:
     return sha256(rows[0].tobytes() + rows[1].tobytes()).hexdigest()
 
 
-def network(data: Data, input_name: str, **settings: Any) -> Trained:
+def network(data: Data, input_name: str, **settings: object) -> Trained:
     """A small neural network with its scaling inside one graph."""
     fitted = _fit(make_pipeline(MinMaxScaler(), MLPClassifier(random_state=SEED, **settings)), data)
     graph = _to_onnx(fitted, data.name, input_name, len(data.features))
     return _trained("MLPClassifier", settings, graph, None, fitted, data)
 
 
-def boosted_trees(data: Data, input_name: str, **settings: Any) -> Trained:
+def boosted_trees(data: Data, input_name: str, **settings: object) -> Trained:
     fitted = _fit(GradientBoostingClassifier(random_state=SEED, **settings), data)
     graph = _to_onnx(fitted, data.name, input_name, len(data.features))
     return _trained("GradientBoostingClassifier", settings, graph, None, fitted, data)
 
 
-def scaled_network(data: Data, input_name: str, **settings: Any) -> Trained:
+def scaled_network(data: Data, input_name: str, **settings: object) -> Trained:
     """The scaler leaves as its own graph, the feature extractor; the network reads what it gives."""
     scaler, classifier = StandardScaler(), MLPClassifier(random_state=SEED, **settings)
     fitted = _fit(make_pipeline(scaler, classifier), data)
@@ -120,7 +120,9 @@ def _fit(estimator: Any, data: Data) -> Any:
         return estimator.fit(*data.train)
 
 
-def _to_onnx(fitted: Any, name: str, input_name: str, width: int, outputs: list[str] | None = None) -> bytes:
+def _to_onnx(
+    fitted: object, name: str, input_name: str, width: int, outputs: list[str] | None = None
+) -> bytes:
     graph = convert_sklearn(
         fitted,
         name=name,

@@ -33,7 +33,7 @@ class Rest:
         answer.raise_for_status()
         return answer.json()
 
-    def post(self, address: str, body: Any = None, **headers: str) -> httpx.Response:
+    def post(self, address: str, body: object = None, **headers: str) -> httpx.Response:
         return self._http.post(address, json={} if body is None else body, headers=headers)
 
     def upload(self, folder: Path, **replaced: bytes) -> httpx.Response:

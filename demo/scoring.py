@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -102,7 +101,7 @@ def _with_triton(
 class Load:
     """Clients that score without a pause on connections they keep, each one request at a time."""
 
-    def __init__(self, url: str, token: str, model: str, body: dict[str, Any], clients: int = 4) -> None:
+    def __init__(self, url: str, token: str, model: str, body: dict[str, object], clients: int = 4) -> None:
         self._address = urlsplit(url)
         self._path = f"/score/{model}"
         self._body = json.dumps(body)

@@ -198,35 +198,35 @@ def _worker(told: _Told) -> Worker:
     )
 
 
-def _whole(said: Any) -> int:
+def _whole(said: object) -> int:
     if isinstance(said, bool) or not isinstance(said, int) or abs(said) >= 2**63:
         raise ValueError
     return said
 
 
-def _numbers(said: Any) -> frozenset[int]:
+def _numbers(said: object) -> frozenset[int]:
     return frozenset(_whole(each) for each in _list(said))
 
 
-def _moment(said: Any) -> float:
+def _moment(said: object) -> float:
     if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said <= _LATEST:
         raise ValueError
     return float(said)
 
 
-def _text(said: Any) -> str:
+def _text(said: object) -> str:
     if not isinstance(said, str):
         raise TypeError
     return said[:LONGEST_TEXT].encode("utf-8", "replace").decode()
 
 
-def _truth(said: Any) -> bool:
+def _truth(said: object) -> bool:
     if not isinstance(said, bool):
         raise TypeError
     return said
 
 
-def _mapping(said: Any) -> dict[str, Any]:
+def _mapping(said: object) -> dict[str, object]:
     if not isinstance(said, dict):
         raise TypeError
     return said
@@ -238,7 +238,7 @@ def _list(said: Any) -> list[Any]:
     return said
 
 
-def _evidence(said: Any) -> Any:
+def _evidence(said: object) -> object:
     """What may stand in an event: finite, and not endless."""
     if len(json.dumps(said, allow_nan=False)) > _MOST_EVIDENCE:
         raise ValueError

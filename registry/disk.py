@@ -101,13 +101,13 @@ def cause(refusal: DomainError) -> str:
     return str(refusal).partition(f": {_DONE}")[0].rstrip(".")
 
 
-def _causes(error: BaseException | None) -> Iterator[Any]:
+def _causes(error: BaseException | None) -> Iterator[object]:
     while error is not None:
         yield error
         error = error.__cause__
 
 
-def _of_system(error: Any) -> DomainError | None:
+def _of_system(error: object) -> DomainError | None:
     if isinstance(error, OSError) and is_full(error):
         return NoRoom(f"The server's disk is full: {_DONE} there is room.")
     if isinstance(error, OSError) and error.errno == errno.EROFS:
@@ -120,7 +120,7 @@ def _of_sqlite(error: Any) -> DomainError | None:
     return None if code is None else _of_database(code & 0xFF, _SQLITE_FULL, _SQLITE_READ_ONLY, _SQLITE_AWAY)
 
 
-def _of_postgresql(error: Any) -> DomainError | None:
+def _of_postgresql(error: object) -> DomainError | None:
     code = getattr(error, "pgcode", "")
     if code is None:  # the connection itself: there is nobody to give a code
         return DatabaseAway(_AWAY) if type(error).__name__ in ("OperationalError", "InterfaceError") else None

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -168,7 +167,7 @@ def _beginning(seq: int) -> witness.Beginning | None:
     return witness.beginning(seq, _told(begun), _told(asked)) if begun and asked else None
 
 
-def _told(event: Event) -> dict[str, Any]:
+def _told(event: Event) -> dict[str, object]:
     return {"kind": event.kind, "actor": event.actor, "facts": event.facts}
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connections
 
@@ -218,7 +217,7 @@ def install_all(guards: Iterable[Guard], using: str) -> None:
                     cursor.execute(statement)
 
 
-def install(using: str, **_: Any) -> None:
+def install(using: str, **_: object) -> None:
     """After `migrate`: the registry's guards."""
     install_all(GUARDS, using)
 
@@ -243,7 +242,7 @@ _INSTALLED = {
 }
 
 
-def lift(using: str, plan: Sequence[object] = (), **_: Any) -> None:
+def lift(using: str, plan: Sequence[object] = (), **_: object) -> None:
     """Before `migrate`, where it has anything to do: SQLite gives every table without its guards."""
     connection = connections[using]
     if connection.vendor != "sqlite" or not plan:

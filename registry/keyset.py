@@ -84,7 +84,7 @@ def _alone(rows: QuerySet[Any]) -> QuerySet[Any]:
     return found
 
 
-def _with_neighbours(items: list[Any], order: Order, way: str, more: bool, *, misled: bool) -> Page:
+def _with_neighbours(items: list[object], order: Order, way: str, more: bool, *, misled: bool) -> Page:
     if not items:
         return Page([], misled=misled)
     has_next = more if way != BEFORE else True

@@ -34,7 +34,7 @@ class SessionStore(DatabaseStore):
         row.began_at = began or timezone.now()
         return row
 
-    def _get_session_from_db(self) -> Any:
+    def _get_session_from_db(self) -> object:
         row = super()._get_session_from_db()  # type: ignore[misc]
         if row is not None and timezone.now() - row.seen_at > SEEN_EVERY:
             with suppress(DatabaseError), transaction.atomic():

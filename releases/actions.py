@@ -89,7 +89,9 @@ def choices(release: Release, asker: Access) -> list[tuple[Row, str]]:
     return [(row, row.refuse(asker, facts)) for row in _ROWS if row.comes_next(facts)]
 
 
-def perform(row: Row, release: Release, *, by: Person, token: ApiToken | None = None, **said: Any) -> Release:
+def perform(
+    row: Row, release: Release, *, by: Person, token: ApiToken | None = None, **said: object
+) -> Release:
     """Do it, with what was said. Raises what its service raises, and Conflict for what no release has yet."""
     if row.lacks:
         raise Conflict(f"A {release.strategy.get('kind', 'single')} release has no {row.lacks}.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
 
 from registry.covers import said, unguarded
 from registry.ledger import canonical
@@ -16,7 +15,7 @@ _BATCH = 2000
 _ENTERS = {str(kind) for kind in OF_ACTION.values()}
 
 
-def evidence_digest(evidence: Any) -> str:
+def evidence_digest(evidence: object) -> str:
     """The digest of a gate's evidence, as the database gives it back."""
     return hashlib.sha256(canonical(evidence).encode()).hexdigest()
 

@@ -152,7 +152,7 @@ def _batch(entry: str, said: bytes) -> Batch | None:
     return Batch(entry, node, boot, after, sequence, body) if named and counted else None
 
 
-def _is_name(said: Any, longest: int) -> bool:
+def _is_name(said: object, longest: int) -> bool:
     return isinstance(said, str) and 0 < len(said) <= longest and said.isprintable()
 
 

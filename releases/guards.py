@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from registry.guards import MACHINE, Guard, frozen, install_all
 
 GATES = ("integrity", "schema", "end_to_end", "confidence", "benchmark")
@@ -161,6 +159,6 @@ GUARDS = [
 ]
 
 
-def install(using: str, **_: Any) -> None:
+def install(using: str, **_: object) -> None:
     """After `migrate`: the release side's guards."""
     install_all(GUARDS, using)

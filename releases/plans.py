@@ -23,7 +23,7 @@ def planned_version(
     number: int,
     digest: str,
     files: Mapping[str, ArtifactRef],
-    signature: Mapping[str, Any],
+    signature: Mapping[str, object],
     rows: str,
     batchable: bool,
     serving: Serving,

@@ -120,7 +120,7 @@ class _World:
     live: Release
     last: Release | None
     condemned: Mapping[int, str]
-    loaded: Mapping[str, Mapping[str, Any]]
+    loaded: Mapping[str, Mapping[str, object]]
     nodes: tuple[Heartbeat, ...]
 
     @classmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any
 
 Network = IPv4Network | IPv6Network
 _NETWORK_BITS = 64
@@ -20,7 +19,7 @@ def is_in(address: str, known: Sequence[Network]) -> bool:
     if not known or not is_address(address):
         return False
     found = ip_address(address)
-    mapped: Any = getattr(found, "ipv4_mapped", None)
+    mapped: object = getattr(found, "ipv4_mapped", None)
     return any((mapped or found) in network for network in known)
 
 

@@ -112,7 +112,7 @@ class Meter:
         self._fold()
         return self._buckets
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         self._fold()
         return {
             "requests": self._requests,
@@ -217,7 +217,7 @@ class Meters:
     def cell(self, cell: Cell) -> Meter:
         return self.cells.setdefault(cell, Meter())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Only what has counted anything: most versions of a large plan are asked by nobody."""
         cells = [[*cell, meter.to_json()] for cell, meter in self.cells.items() if meter.requests]
         return {"cells": cells, "refused": {code: n for code, n in self.refused.items() if n}}

@@ -27,7 +27,7 @@ READ_TIMEOUT_S = 120
 class Response:
     """The WSGI side of one answer. Its methods run in a pool's threads, one after another."""
 
-    def __init__(self, application: WSGIApplication, environ: dict[str, Any]) -> None:
+    def __init__(self, application: WSGIApplication, environ: dict[str, object]) -> None:
         self._application, self._environ = application, environ
         self._chunks: Iterator[bytes] = iter(())
         self._close: Callable[[], None] = lambda: None
@@ -73,7 +73,7 @@ class Response:
         close()
 
     def _started(
-        self, status: str, headers: list[tuple[str, str]], _: Any = None
+        self, status: str, headers: list[tuple[str, str]], _: object = None
     ) -> Callable[[bytes], object]:
         self.status = int(status[:3])
         self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]

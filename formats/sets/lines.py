@@ -48,7 +48,7 @@ def read_lines(path: Path, signature: Signature, limits: SetLimits) -> InMemory:
     return InMemory(arrays)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             text = line.removeprefix(BOM) if number == 1 else line
@@ -56,7 +56,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield number, _row(text, number)
 
 
-def _row(line: bytes, number: int) -> dict[str, Any]:
+def _row(line: bytes, number: int) -> dict[str, object]:
     try:
         row = _DECODER.decode(line.decode())
     except (ValueError, RecursionError) as error:
@@ -71,7 +71,7 @@ def _row(line: bytes, number: int) -> dict[str, Any]:
     return row
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     made = dict(pairs)
     if len(made) != len(pairs):
         raise ValueError("it has one name twice in an object")
@@ -90,7 +90,7 @@ def _flat(row: Mapping[str, Any], number: int) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
-def _tolerance(name: str, row: Mapping[str, Any], number: int, *, first: bool) -> Array:
+def _tolerance(name: str, row: Mapping[str, object], number: int, *, first: bool) -> Array:
     if not first:
         raise BadSet(f"Line {number} has {name}: tolerances are the set's and stand on its first line.")
     return to_array(row[name], None, name)

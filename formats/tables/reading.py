@@ -45,7 +45,7 @@ class Column:
             raise BadTable(f"{self.name!r} ends too early")
         return np.asarray(values).reshape(shape)
 
-    def beginning(self, index: int, most: int) -> list[Any]:
+    def beginning(self, index: int, most: int) -> list[object]:
         """At most so many elements of one row, in row-major order, each text by its beginning."""
         start, stop, _ = self._where(index)
         stop = min(stop, start + most)
@@ -95,5 +95,5 @@ class Table:
             self._head: Head = parse(stream.read(end - start), start)
         content: Array = np.memmap(path, np.uint8, "r")
         self.rows = self._head.rows
-        self.about: Mapping[str, Any] = self._head.about
+        self.about: Mapping[str, object] = self._head.about
         self.columns = {layout.name: Column(layout, content) for layout in self._head.columns}

@@ -37,7 +37,7 @@ class Strict(serializers.Serializer[object]):
 
     example: ClassVar[Any] = None
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> object:
         if isinstance(data, Mapping):
             unknown = {str(key): [self._hint(str(key))] for key in data if key not in self.fields}
             if unknown:

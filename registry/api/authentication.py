@@ -25,7 +25,7 @@ SCHEME = "Bearer"
 class BearerToken(BaseAuthentication):
     """`Authorization: Bearer assay_<id>_<secret>`. The token becomes `request.auth`."""
 
-    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+    def authenticate(self, request: Request) -> tuple[object, object] | None:
         words = get_authorization_header(request).decode("latin-1").split()
         if not words or words[0].lower() != SCHEME.lower():
             return None
@@ -47,7 +47,7 @@ class BearerTokenScheme(OpenApiAuthenticationExtension):
     target_class = BearerToken
     name = "token"
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "description": "A token made on the page Tokens."}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any
+from typing import Any, TypedDict
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -15,6 +15,30 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from registry.api.permissions import Anybody
 
 METHODS = ("get", "post", "put", "patch", "delete")
+
+Schemas = dict[str, Any]
+"""A part of the OpenAPI document, which the library gives as it comes."""
+
+
+class Field(TypedDict):
+    """One field of a body, as the page shows it."""
+
+    name: str
+    type: str
+    needed: bool
+
+
+class Call(TypedDict):
+    """One call, as the page shows it; `words` is what a search looks through."""
+
+    method: str
+    address: str
+    words: str
+    curl: str
+    text: str
+    parameters: list[dict[str, object]]
+    body: list[Field]
+    answers: list[dict[str, object]]
 
 
 class Schema(SpectacularJSONAPIView):
@@ -38,10 +62,10 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @cache
-def groups() -> dict[str, list[dict[str, Any]]]:
+def groups() -> dict[str, list[Call]]:
     """The calls of the OpenAPI document by their first path segment."""
     document = SchemaGenerator().get_schema(request=None, public=True)
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[Call]] = {}
     for address, methods in document["paths"].items():
         for method in METHODS:
             if method in methods:
@@ -50,7 +74,7 @@ def groups() -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _call(document: dict[str, Any], address: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
+def _call(document: Schemas, address: str, method: str, operation: Schemas) -> Call:
     parameters = [
         {
             "name": p["name"],
@@ -76,7 +100,7 @@ def _call(document: dict[str, Any], address: str, method: str, operation: dict[s
     }
 
 
-def _curl(method: str, address: str, content: dict[str, Any]) -> str:
+def _curl(method: str, address: str, content: Schemas) -> str:
     """The call as one would type it; what stands in braces is for the reader to fill in."""
     line = 'curl -H "Authorization: Bearer $TOKEN"' + (f" -X {method}" if method != "GET" else "")
     if "multipart/form-data" in content:
@@ -86,7 +110,7 @@ def _curl(method: str, address: str, content: dict[str, Any]) -> str:
     return f'{line} "$ASSAY{address}"'
 
 
-def _fields(document: dict[str, Any], content: dict[str, Any]) -> list[dict[str, Any]]:
+def _fields(document: Schemas, content: Schemas) -> list[Field]:
     for media in content.values():
         shape, needed = _resolved(document, media.get("schema", {})), set()
         needed = set(shape.get("required", []))
@@ -97,7 +121,7 @@ def _fields(document: dict[str, Any], content: dict[str, Any]) -> list[dict[str,
     return []
 
 
-def _resolved(document: dict[str, Any], shape: dict[str, Any]) -> dict[str, Any]:
+def _resolved(document: Schemas, shape: Schemas) -> Schemas:
     while "items" in shape or "$ref" in shape:
         shape = shape.get("items", shape)
         if "$ref" in shape:
@@ -105,7 +129,7 @@ def _resolved(document: dict[str, Any], shape: dict[str, Any]) -> dict[str, Any]
     return shape
 
 
-def _type(field: dict[str, Any]) -> str:
+def _type(field: Schemas) -> str:
     if "$ref" in field:
         return str(field["$ref"].rpartition("/")[2])
     if field.get("type") == "array":

@@ -43,7 +43,7 @@ def idempotent(*, secret: str = "", reserved: bool = False) -> Callable[[Handler
 
     def decorate(handler: Handler) -> Handler:
         @functools.wraps(handler)
-        def answered(view: Any, request: PersonRequest, *args: Any, **kwargs: Any) -> Response:
+        def answered(view: object, request: PersonRequest, *args: object, **kwargs: object) -> Response:
             key = request.headers.get(HEADER)
             if key is None:
                 return handler(view, request, *args, **kwargs)
@@ -112,7 +112,7 @@ def _replayed(answer: Answer) -> Response:
     return Response(answer.body, status=answer.status, headers=headers)
 
 
-def _fingerprint(data: Any) -> str:
+def _fingerprint(data: object) -> str:
     """Says whether two bodies are the same; an upload knows its own, because boundaries differ."""
     if hasattr(data, "fingerprint"):
         return str(data.fingerprint)

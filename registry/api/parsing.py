@@ -34,7 +34,7 @@ class JsonBody(BaseParser):
         return _checked(_decoded(raw))
 
 
-def _decoded(raw: bytes) -> Any:
+def _decoded(raw: bytes) -> object:
     try:
         return json.loads(raw.decode("utf-8-sig"), parse_constant=_no_number)
     except RecursionError:
@@ -49,7 +49,7 @@ def _no_number(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON number")
 
 
-def _checked(document: Any) -> Any:
+def _checked(document: object) -> object:
     """Level by level, so that a body as deep as it is long costs no stack."""
     level, depth = [document], 0
     while level:
@@ -66,7 +66,7 @@ def _checked(document: Any) -> Any:
     return document
 
 
-def _inside(value: Any) -> list[Any]:
+def _inside(value: object) -> list[object]:
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -26,19 +24,19 @@ def require_fresh_login(request: Request) -> None:
 class Deny(BasePermission):
     """The default: a view that names no permission serves nobody."""
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: Request, view: object) -> bool:
         return False
 
 
 class Anybody(BasePermission):
     """For what is no secret: whether we live, and how the API looks."""
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: Request, view: object) -> bool:
         return True
 
 
 class LoggedIn(BasePermission):
     """A person with a session or a valid token; services and selectors then ask the policies."""
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: Request, view: object) -> bool:
         return bool(request.user and request.user.is_authenticated)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -75,7 +75,7 @@ class PolicyProposalLine(serializers.Serializer[object]):
         return str(proposal.decision or OPEN)
 
     @extend_schema_field(PolicyChangeShape(many=True))
-    def get_changes(self, proposal: models.PolicyProposal) -> list[dict[str, Any]]:
+    def get_changes(self, proposal: models.PolicyProposal) -> list[dict[str, object]]:
         old, new = (model_policy.parse(said) for said in (proposal.old_policy, proposal.new_policy))
         return [dict(PolicyChangeShape(change).data) for change in model_policy.changes(old, new)]
 

@@ -148,7 +148,7 @@ def _is_choice(choice: object, datatype: str) -> bool:
     return datatype in FLOATS or choice == int(choice)
 
 
-def _metric(own: Signature, metric: Mapping[str, Any]) -> Iterator[Refusal]:
+def _metric(own: Signature, metric: Mapping[str, object]) -> Iterator[Refusal]:
     names = [spec.name for spec in own.outputs]
     output = metric.get("output")
     if output is not None and output not in names:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 import onnx
 
@@ -30,15 +29,15 @@ class DeclaredSession:
         self._filled = {tensor.name for tensor in model.graph.initializer}
         self._overridable = model.ir_version >= OVERRIDABLE_SINCE
 
-    def get_inputs(self) -> list[Any]:
+    def get_inputs(self) -> list[object]:
         return [_node(value) for value in self._graph.input if value.name not in self._filled]
 
-    def get_overridable_initializers(self) -> list[Any]:
+    def get_overridable_initializers(self) -> list[object]:
         if not self._overridable:
             return []
         return [_node(value) for value in self._graph.input if value.name in self._filled]
 
-    def get_outputs(self) -> list[Any]:
+    def get_outputs(self) -> list[object]:
         return [_node(value) for value in self._graph.output]
 
 

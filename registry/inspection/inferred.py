@@ -7,7 +7,6 @@ sizes never. Large constants stay out of the copy that is followed.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import onnx
 from onnx import helper, shape_inference
@@ -42,7 +41,7 @@ def followed(model: onnx.ModelProto) -> onnx.ModelProto:
     return found
 
 
-def values(model: onnx.ModelProto) -> dict[str, Any]:
+def values(model: onnx.ModelProto) -> dict[str, object]:
     """The tensor types of a followed model by name, those of subgraphs among them."""
     graphs = [body.graph for body in anatomy(model).bodies if body.graph is not None]
     return {

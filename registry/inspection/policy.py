@@ -46,7 +46,7 @@ class Policy:
     def allows(self, operator: Operator) -> bool:
         return operator in ALLOWED or operator in self.allowed
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {**asdict(self), "allowed": sorted(list(operator) for operator in self.allowed)}
 
     @classmethod

@@ -24,7 +24,7 @@ class SetFacts:
     rows: int
     unit: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {"rows": self.rows, "kind": self.unit}
 
     @classmethod
@@ -46,7 +46,7 @@ class GraphFacts:
     initializer_bytes: int
     file_bytes: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {
             "operators": [list(operator) for operator in self.operators],
             "opsets": dict(self.opsets),
@@ -87,7 +87,7 @@ class Inspection:
     load_seconds: float | None = None
     metric: Signature | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {
             "refusals": [refusal.to_json() for refusal in self.refusals[:MOST]],
             "findings": [finding.to_json() for finding in self.findings[:MOST]],
@@ -123,7 +123,7 @@ def parse(text: bytes) -> Inspection:
         raise ValueError(f"the report is malformed: {error}") from error
 
 
-def _signature(document: Mapping[str, Any]) -> Signature:
+def _signature(document: Mapping[str, object]) -> Signature:
     signature = Signature.from_json(document)
     if len(signature.inputs) + len(signature.outputs) > MOST_TENSORS:
         raise ValueError("the signature has too many tensors")
@@ -142,7 +142,7 @@ def _key(value: str, known: tuple[str, ...]) -> str:
     return value
 
 
-def _name(value: Any) -> str:
+def _name(value: object) -> str:
     if not isinstance(value, str) or len(value) > 200:
         raise ValueError("a name is missing or too long")
     return value
@@ -154,7 +154,7 @@ def _count(value: Any) -> int:
     return value
 
 
-def _seconds(value: Any) -> float:
+def _seconds(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
         raise ValueError("a time is missing or out of bounds")
     return float(value)

@@ -35,7 +35,7 @@ def findings(
             yield Finding("scan", f"In the {key}, {_name(node)} {trouble}.")
 
 
-def _trouble(node: onnx.NodeProto, sizes: Mapping[str, tuple[Any, ...]], policy: Policy) -> str:
+def _trouble(node: onnx.NodeProto, sizes: Mapping[str, tuple[object, ...]], policy: Policy) -> str:
     """The Scans in one node of the main graph; each on the stack with how often it is reached."""
     unseen = [(node, 1, 0)]
     steps = 0
@@ -56,7 +56,7 @@ def _trouble(node: onnx.NodeProto, sizes: Mapping[str, tuple[Any, ...]], policy:
     return ""
 
 
-def _trips(node: onnx.NodeProto, sizes: Mapping[str, tuple[Any, ...]], policy: Policy) -> int | None:
+def _trips(node: onnx.NodeProto, sizes: Mapping[str, tuple[object, ...]], policy: Policy) -> int | None:
     """How often the body runs at most; None where a caller's choice says it. All lengths must be equal."""
     attributes = {attribute.name: attribute for attribute in node.attribute}
     count = attributes["num_scan_inputs"].i if "num_scan_inputs" in attributes else 0

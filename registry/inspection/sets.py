@@ -104,7 +104,7 @@ def refuse_other_outputs(
 
 
 def _refuse_metric(
-    opened: OpenSet, metric: Mapping[str, Any], signature: Signature, graph: Signature | None
+    opened: OpenSet, metric: Mapping[str, object], signature: Signature, graph: Signature | None
 ) -> None:
     with _refusing(CONFIDENCE):
         target = opened.target()

@@ -28,7 +28,7 @@ class Manifest(Facts):
         kept = {key: value for key, value in _plain(self).items() if value not in (None, {}, [])}
         return {key: value for key, value in kept.items() if key != "declared"}
 
-    def normalised(self) -> dict[str, Any]:
+    def normalised(self) -> dict[str, object]:
         """The facts that make up the version's identity: no tags, aliases or release wishes."""
         return {key: value for key, value in self.document().items() if key not in OUTSIDE_IDENTITY}
 
@@ -76,7 +76,7 @@ def identity(manifest: Manifest, files: Mapping[str, FileFact]) -> str:
     return sha256(canonical({"manifest": manifest.normalised(), "files": stored})).hexdigest()
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: object) -> bytes:
     """Canonical JSON: sorted keys, no spaces, UTF-8, shortest numbers, nothing that is not finite."""
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False

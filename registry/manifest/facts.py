@@ -60,7 +60,7 @@ class Training:
     library: str
     library_version: str
     algorithm: str
-    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    hyperparameters: Mapping[str, object] = field(default_factory=dict)
     image: str | None = None
     latency_ms: float | None = None
 
@@ -188,7 +188,7 @@ class ReleaseWish:
     """The release that CI asks for together with the upload; no part of the version's identity."""
 
     environment: str
-    strategy: Mapping[str, Any]
+    strategy: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)

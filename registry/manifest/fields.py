@@ -45,7 +45,7 @@ class Section:
         where = ".".join(part for part in (self.path, key) if part)
         self.problems.append(Problem(where, message))
 
-    def raw(self, key: str, *, required: bool = False) -> Any:
+    def raw(self, key: str, *, required: bool = False) -> object:
         """The value as it is; None where it is absent, which is a problem when it is required."""
         self._asked.add(key)
         value = self._values.get(key)
@@ -125,7 +125,7 @@ class Section:
         self.problem(key, _SHOWN % secret)
         return None
 
-    def refuse_secret(self, key: str, value: Any) -> None:
+    def refuse_secret(self, key: str, value: object) -> None:
         """Note what must not be shown in a value that is free otherwise."""
         if secret := secrets.in_pair(key, value):
             self.problem(key, _SHOWN % secret)
@@ -152,11 +152,10 @@ class Section:
         if value is None:
             return None
         problem = number_problem(value, low, high)
-        if problem:
+        if problem or not isinstance(value, int | float):
             self.problem(key, problem)
             return None
-        found: float = value
-        return found
+        return value
 
     def whole(self, key: str, *, low: int, required: bool = False) -> int | None:
         value = self.raw(key, required=required)

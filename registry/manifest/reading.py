@@ -41,11 +41,11 @@ def read(text: bytes) -> dict[str, Any]:
     return tree
 
 
-def _from_yaml(source: str) -> Any:
+def _from_yaml(source: str) -> object:
     return yaml_tree.read(source, depth=MAX_DEPTH, nodes=MAX_NODES)
 
 
-def _from_json(source: str) -> Any:
+def _from_json(source: str) -> object:
     try:
         return json.loads(
             source,
@@ -64,17 +64,17 @@ def _from_json(source: str) -> Any:
         raise refuse(f"the manifest is nested deeper than {MAX_DEPTH} levels") from error
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         found[key] = Wrong("this key is written twice") if key in found else value
     return found
 
 
-def _walk(tree: dict[str, Any]) -> None:
+def _walk(tree: dict[str, object]) -> None:
     """Refuse what both notations could smuggle in, naming the field. What stands in several places by an
     alias is counted in each."""
-    pending: list[tuple[str, Any, int]] = [("", tree, 0)]
+    pending: list[tuple[str, object, int]] = [("", tree, 0)]
     seen = 0
     while pending:
         path, value, depth = pending.pop()

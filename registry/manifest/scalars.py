@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
 
 MERGE = "<<"
 LONGEST_NUMBER = 40
@@ -53,7 +52,7 @@ def not_finite(text: str) -> NotFinite | None:
     return NotFinite("-Infinity" if match["sign"] == "-" else "Infinity")
 
 
-def plain(text: str) -> Any:
+def plain(text: str) -> object:
     """What a word without quotes is: a constant, a number, or the text itself."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from formats.types import CLIP
 from formats.weights import MOST_FILES, is_weights, place
@@ -80,7 +79,7 @@ def training(parent: Section, *, has_requirements: bool) -> facts.Training:
     return made
 
 
-def _free(section: Section, key: str) -> Mapping[str, Any]:
+def _free(section: Section, key: str) -> Mapping[str, object]:
     inner = section.section(key, required=False)
     if inner is None:
         return {}
@@ -234,7 +233,7 @@ def release(parent: Section) -> facts.ReleaseWish | None:
     return wish
 
 
-def _strategy(section: Section) -> Mapping[str, Any]:
+def _strategy(section: Section) -> Mapping[str, object]:
     kind = section.text("kind", required=True) or ""
     known = kind.replace("-", "_")
     if kind and known not in facts.STRATEGIES:

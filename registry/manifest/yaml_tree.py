@@ -45,7 +45,7 @@ class _Tree:
         self._copied = 0
         self._documents = 0
 
-    def built(self, events: Iterator[yaml.Event]) -> Any:
+    def built(self, events: Iterator[yaml.Event]) -> object:
         for event in events:
             self._documents += isinstance(event, yaml.DocumentStartEvent)
             self._refuse_cleverness(event)
@@ -65,7 +65,7 @@ class _Tree:
         if len(self._stack) > self._depth + 1:
             raise refuse(f"the manifest is nested deeper than {self._depth} levels at line {_line(event)}")
 
-    def _known(self, event: yaml.AliasEvent) -> Any:
+    def _known(self, event: yaml.AliasEvent) -> object:
         name = str(event.anchor)
         if name in self._open:
             raise refuse(f"*{name[:40]} at line {_line(event)} stands inside its own value")
@@ -104,7 +104,7 @@ class _Tree:
             parent[key] = Wrong("this key is written twice") if key in parent else value
             self._keys[-1] = None
 
-    def _take_over(self, mapping: dict[Any, Any], others: Any, line: int) -> None:
+    def _take_over(self, mapping: dict[object, object], others: object, line: int) -> None:
         """What `<<` brings: names that the mapping has not itself, of several sources the first one's."""
         for other in others if isinstance(others, list) else [others]:
             if not isinstance(other, dict):
@@ -118,7 +118,7 @@ class _Tree:
                 mapping.setdefault(key, value)
 
 
-def _opened(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> Any:
+def _opened(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> object:
     if isinstance(event, yaml.MappingStartEvent):
         return {}
     if not isinstance(event, yaml.ScalarEvent):

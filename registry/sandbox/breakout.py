@@ -23,7 +23,7 @@ _NEW_USER_NAMESPACE = 0x10000000
 _READ_ONLY = ("/", "/usr", "/dev", "/assay")
 
 
-def starts_a_program(target: dict[str, Any]) -> bool:
+def starts_a_program(target: dict[str, object]) -> bool:
     """Any that is to be found: our own interpreter is always there."""
     for program in (sys.executable, "/bin/sh", "/usr/bin/env"):
         child = os.fork()
@@ -36,7 +36,7 @@ def starts_a_program(target: dict[str, Any]) -> bool:
     return False
 
 
-def finds_a_shell(target: dict[str, Any]) -> bool:
+def finds_a_shell(target: dict[str, object]) -> bool:
     folders = ("/bin", "/usr/bin", "/usr/local/bin", os.path.dirname(sys.executable))
     return any(os.path.exists(f"{folder}/{name}") for folder in folders for name in ("sh", "bash", "busybox"))
 
@@ -45,7 +45,7 @@ def reads_outside(target: dict[str, Any]) -> bool:
     return _opens(target["secret"], os.O_RDONLY) or _opens("/etc/passwd", os.O_RDONLY)
 
 
-def writes_outside(target: dict[str, Any]) -> bool:
+def writes_outside(target: dict[str, object]) -> bool:
     places = (target["folder"], *_READ_ONLY, sys.prefix, os.path.dirname(os.__file__))
     return any(_opens(f"{place}/breakout", os.O_WRONLY | os.O_CREAT) for place in places)
 
@@ -66,14 +66,14 @@ def sees_processes(target: dict[str, Any]) -> bool:
     return sum(name.isdigit() for name in os.listdir("/proc")) > PROCESSES
 
 
-def has_privileges(target: dict[str, Any]) -> bool:
+def has_privileges(target: dict[str, object]) -> bool:
     with open("/proc/self/status") as lines:
         fields = dict(line.split(":", 1) for line in lines if ":" in line)
     held = any(int(fields[name], 16) for name in ("CapPrm", "CapEff", "CapBnd"))
     return held or os.getuid() == 0 or ctypes.CDLL(None).unshare(_NEW_USER_NAMESPACE) == 0
 
 
-def multiplies(target: dict[str, Any]) -> bool:
+def multiplies(target: dict[str, object]) -> bool:
     """Children wait for the end of a pipe that only this process holds open for writing."""
     waits, ends = os.pipe()
     children = []
@@ -91,14 +91,14 @@ def multiplies(target: dict[str, Any]) -> bool:
     return len(children) > PROCESSES
 
 
-def takes_memory(target: dict[str, Any]) -> bool:
+def takes_memory(target: dict[str, object]) -> bool:
     with suppress(OSError, ValueError):
         mmap.mmap(-1, BEYOND_MEMORY_BYTES).close()
         return True
     return False
 
 
-ATTEMPTS: dict[str, Callable[[dict[str, Any]], bool]] = {
+ATTEMPTS: dict[str, Callable[[dict[str, object]], bool]] = {
     "start another program": starts_a_program,
     "find a shell": finds_a_shell,
     "read a file outside": reads_outside,
@@ -119,7 +119,7 @@ def _opens(path: str, flags: int) -> bool:
     return True
 
 
-def _got(target: dict[str, Any]) -> Iterator[str]:
+def _got(target: dict[str, object]) -> Iterator[str]:
     for name, attempt in ATTEMPTS.items():
         if attempt(target):
             yield name

@@ -9,7 +9,6 @@ import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from registry.sandbox import calls, command, kernel
 from registry.sandbox.breakout import ATTEMPTS, MEMORY_BYTES, PROCESSES
@@ -88,7 +87,7 @@ def _open_to_all(folder: Path, secret: Path) -> None:
     secret.chmod(0o666)
 
 
-def _played(target: dict[str, Any]) -> list[str]:
+def _played(target: dict[str, object]) -> list[str]:
     limits = Limits(memory_bytes=MEMORY_BYTES, processes=PROCESSES)
     refused = handed(calls.program())
     try:

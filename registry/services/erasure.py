@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 from django.utils import timezone
 
@@ -43,7 +42,7 @@ def _erase_from_answers(texts: Collection[str]) -> None:
             IdempotencyKey.objects.filter(pk=row.pk).update(answer=cleared)
 
 
-def _without(value: Any, texts: Collection[str]) -> Any:
+def _without(value: object, texts: Collection[str]) -> object:
     if isinstance(value, dict):
         return {key: _without(inner, texts) for key, inner in value.items()}
     if isinstance(value, list):

@@ -129,13 +129,13 @@ def release(reservation: Reservation) -> None:
     IdempotencyKey.objects.filter(pk=reservation.pk, status=None).delete()
 
 
-def _row(call: Call, **answered: Any) -> IdempotencyKey:
+def _row(call: Call, **answered: object) -> IdempotencyKey:
     return IdempotencyKey.objects.create(
         actor=call.actor, key=call.key, call=call.what[:300], body_sha256=call.body_sha256, **answered
     )
 
 
-def _kept(answer: Answer) -> Mapping[str, Any]:
+def _kept(answer: Answer) -> Mapping[str, object]:
     return {"body": answer.body, "location": answer.location}
 
 

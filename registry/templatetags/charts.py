@@ -18,7 +18,7 @@ from registry.charts.trend import TrendChart
 
 register = template.Library()
 
-Geometry = dict[str, Any]
+Geometry = dict[str, object]
 
 
 @register.inclusion_tag("components/charts/interval.html")
@@ -126,7 +126,7 @@ def benchmark_bars(evidence: Mapping[str, Any], live: Mapping[str, float] | None
     return drawn | {"in_turn": bool(beside)}
 
 
-def _percentiles(found: Mapping[str, Any]) -> dict[str, float]:
+def _percentiles(found: Mapping[str, object]) -> dict[str, float]:
     return {p: v for p in PERCENTILES if (v := plain(found.get(f"{p}_ms"))) is not None}
 
 

@@ -164,12 +164,12 @@ def when(moment: datetime | None, missing: str = "never", exact: bool = False) -
 
 
 @register.inclusion_tag("components/timeline.html")
-def timeline(entries: Iterable[Any], empty: str = "Nothing has happened yet.") -> dict[str, Any]:
+def timeline(entries: Iterable[object], empty: str = "Nothing has happened yet.") -> dict[str, object]:
     """Entries with `kind`, `text`, `at`, `seq` and optionally `tone`, `words` and `detail`."""
     return {"entries": [{"entry": entry, **_entry_look(entry)} for entry in entries], "empty": empty}
 
 
-def _entry_look(entry: Any) -> Look:
+def _entry_look(entry: object) -> Look:
     tone = _get(entry, "tone")
     found = look(EVENTS, _get(entry, "kind"))
     if not tone:
@@ -180,7 +180,7 @@ def _entry_look(entry: Any) -> Look:
     }
 
 
-def _get(entry: Any, name: str) -> str:
+def _get(entry: object, name: str) -> str:
     value = entry.get(name, "") if isinstance(entry, dict) else getattr(entry, name, "")
     return str(value or "")
 
@@ -195,7 +195,7 @@ def field(bound: Any, hint: str = "", name: str = "") -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/pager.html", takes_context=True)
-def pager(context: template.Context, page: Any) -> dict[str, Any]:
+def pager(context: template.Context, page: object) -> dict[str, object]:
     """Links to the neighbours of a keyset page (`page.next`, `page.previous`: cursors or empty)."""
     query = context["request"].GET.copy()
     links = {}
@@ -209,8 +209,8 @@ def pager(context: template.Context, page: Any) -> dict[str, Any]:
 
 @register.inclusion_tag("components/filter.html", takes_context=True)
 def filter_bar(
-    context: template.Context, form: Any, total: Any, noun: str, anchor: str = ""
-) -> dict[str, Any]:
+    context: template.Context, form: object, total: object, noun: str, anchor: str = ""
+) -> dict[str, object]:
     """The fields by which a list is filtered, folded away until one is used, and how many rows it has."""
     return {"form": form, "total": total, "noun": noun, "anchor": anchor, "path": context["request"].path}
 
@@ -232,7 +232,7 @@ def sorted_by(
 
 
 @register.simple_block_tag
-def card(content: SafeString, title: str = "", **options: Any) -> SafeString:
+def card(content: SafeString, title: str = "", **options: object) -> SafeString:
     """A titled box. Options: `id`, `flush` (no padding), `level` (heading, default 2), `note`."""
     return render_to_string(
         "components/card.html", {"content": content, "title": title, "level": 2, **options}
@@ -240,7 +240,7 @@ def card(content: SafeString, title: str = "", **options: Any) -> SafeString:
 
 
 @register.simple_block_tag
-def notice(content: SafeString, tone: str = "info", **options: Any) -> SafeString:
+def notice(content: SafeString, tone: str = "info", **options: object) -> SafeString:
     """A message in place. Options: `focus` (takes the focus after a swap), `role`."""
     return render_to_string(
         "components/notice.html", {"content": content, "tone": tone, "icon": TONE_ICONS[tone], **options}
@@ -305,7 +305,7 @@ def shape(axes: Iterable[int] | None) -> str:
 
 
 @register.filter
-def values(found: Iterable[Any] | None) -> str:
+def values(found: Iterable[object] | None) -> str:
     """The first eight values of a row's output."""
     listed = list(found or [])
     told = ", ".join(figure(value) for value in listed[:8])
@@ -329,7 +329,7 @@ def told(facts: Mapping[str, Any] | None) -> list[tuple[str, str]]:
 
 
 @register.filter
-def pairs(facts: object) -> list[tuple[Any, Any]]:
+def pairs(facts: object) -> list[tuple[object, object]]:
     """The names and values of a mapping; nothing for anything else.
 
     A template that asked for `facts.items` would get the value of a key of that name, where there is one.

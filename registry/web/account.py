@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.conf import settings
 from django.contrib import messages
@@ -43,7 +41,7 @@ class PasswordForm(PasswordTries):
     def clean_old(self) -> str:
         return self.right_password(str(self.cleaned_data["old"]))
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         said = super().clean() or {}
         if said.get("new") and said.get("again") and said["new"] != said["again"]:
             self.add_error("again", "The two passwords differ.")
@@ -58,7 +56,7 @@ class WishesForm(forms.Form):
     returned = forms.BooleanField(required=False, label="A model that I registered went back")
 
 
-def _written(request: PersonRequest, **_: Any) -> Written:
+def _written(request: PersonRequest, **_: object) -> Written:
     return Written(reverse("account"))
 
 

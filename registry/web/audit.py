@@ -111,7 +111,7 @@ def _may_read_all(request: PersonRequest) -> bool:
 def _filtered(request: PersonRequest) -> tuple[AuditFilter, QuerySet[Any]]:
     form = AuditFilter(request.GET)
     form.is_valid()
-    wanted = dict(form.cleaned_data)
+    wanted: dict[str, Any] = dict(form.cleaned_data)
     seq = wanted.pop("seq", None)
     wanted, parts = log_words.exact(request.user, wanted)
     found = logbook.log(request.user, **{name: value for name, value in wanted.items() if value})

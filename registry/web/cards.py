@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Any
 
 import nh3
 from django.utils.safestring import SafeString
@@ -59,14 +58,14 @@ def _mark(note: int, which: int) -> str:
     return f"card-mark-{note + 1}" + (f"-{which + 1}" if which else "")
 
 
-def _render_mark(self: Any, tokens: Sequence[Token], place: int, *rest: Any) -> str:
+def _render_mark(self: object, tokens: Sequence[Token], place: int, *rest: object) -> str:
     meta = tokens[place].meta
     mark, number = _mark(meta["id"], meta["subId"]), meta["id"] + 1
     link = f'<a id="{mark}" href="#card-note-{number}" aria-label="Footnote {number}">{number}</a>'
     return f"<sup>{link}</sup>"
 
 
-def _render_way_back(self: Any, tokens: Sequence[Token], place: int, *rest: Any) -> str:
+def _render_way_back(self: object, tokens: Sequence[Token], place: int, *rest: object) -> str:
     meta = tokens[place].meta
     mark, number = _mark(meta["id"], meta["subId"]), meta["id"] + 1
     return f' <a href="#{mark}" aria-label="Back to where footnote {number} is">\u21a9</a>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SECTIONS = ("search", "releases", "nodes", "audit", "health", "tokens", "people", "account")
 
 
-def frame(request: HttpRequest) -> dict[str, Any]:
+def frame(request: HttpRequest) -> dict[str, object]:
     """`section` of the navigation and `role_names` of the person; asked for only when shown."""
     first = request.path.strip("/").split("/")[0]
     return {

@@ -59,7 +59,7 @@ def unpacked(request: HttpRequest) -> Written | None:
     return written if is_ours(request, written.place) else None
 
 
-def is_ours(request: HttpRequest, place: Any) -> bool:
+def is_ours(request: HttpRequest, place: object) -> bool:
     """Whether an address is one of this site, for going there."""
     return isinstance(place, str) and url_has_allowed_host_and_scheme(
         place, allowed_hosts={request.get_host()}, require_https=request.is_secure()

@@ -22,7 +22,7 @@ class LogInForm(AuthenticationForm):
         "invalid_login": "This name and this password do not go together."
     }
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         name = self.cleaned_data.get("username", "")
         limits = _limits(self.request, name)
         if not attempts.take(limits):

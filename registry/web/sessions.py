@@ -35,13 +35,13 @@ class LogIn(auth_views.LoginView):
     authentication_form = LogInForm
     redirect_authenticated_user = True
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         # Somebody has logged in meanwhile, in another tab.
         if request.user.is_authenticated and request.htmx:  # type: ignore[attr-defined]
             return _known_again(request)
         return super().dispatch(request, *args, **kwargs)
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
         """The words that are carried stay with the form when the password was wrong."""
         return super().get_context_data(**kwargs) | {"written": drafts.unpacked(self.request)}
 

@@ -62,7 +62,7 @@ class Names(forms.SelectMultiple):
 class Offered(forms.MultipleChoiceField):
     """Shows what can be chosen; why something else is refused is for the service to say."""
 
-    def valid_value(self, value: Any) -> bool:
+    def valid_value(self, value: object) -> bool:
         return True
 
 

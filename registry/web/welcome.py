@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
@@ -29,7 +27,7 @@ class WelcomeForm(forms.Form):
         strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), label="Once more"
     )
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         said = super().clean() or {}
         if said.get("password") and said.get("again") and said["password"] != said["again"]:
             self.add_error("again", "The two passwords differ.")

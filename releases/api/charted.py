@@ -101,7 +101,7 @@ def lines(model: str, seen: Seen, happened: Sequence[Moment]) -> dict[str, Any]:
     }
 
 
-def _line(environment: str, observed: Observed, happened: Sequence[Moment]) -> dict[str, Any]:
+def _line(environment: str, observed: Observed, happened: Sequence[Moment]) -> dict[str, object]:
     points = [
         {"at": point.at, "seconds": point.seconds, **FiguresShape(point.figures).data}
         for point in observed.points

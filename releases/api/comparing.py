@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -19,6 +19,9 @@ from registry.web.exporting import download
 from releases.api.compared import ComparisonShape, EveryRowQuery, RowsQuery, RowsShape, rows
 from releases.comparing import comparison, kept, telling
 from releases.comparing.rows import Cursor, Only, Order, each
+
+if TYPE_CHECKING:
+    from registry.models import ModelVersion
 
 
 class Comparison(APIView):
@@ -91,7 +94,9 @@ class EveryAnswer(APIView):
         return download(lines, Lines.media_type, f"{model}-{base}-{number}-answers.ndjson")
 
 
-def _readable(request: PersonRequest, model: str, number: int, base: int) -> tuple[Any, Any]:
+def _readable(
+    request: PersonRequest, model: str, number: int, base: int
+) -> tuple[ModelVersion, ModelVersion]:
     """Both versions, for who may read the rows of a held-out set."""
     of = selectors.model(model, request.user, request.auth)
     if reason := policies.refuse_download(selectors.access(request.user, request.auth, of)):
@@ -99,6 +104,6 @@ def _readable(request: PersonRequest, model: str, number: int, base: int) -> tup
     return _two(request, model, number, base)
 
 
-def _two(request: PersonRequest, model: str, number: int, base: int) -> tuple[Any, Any]:
+def _two(request: PersonRequest, model: str, number: int, base: int) -> tuple[ModelVersion, ModelVersion]:
     of = selectors.model(model, request.user, request.auth)
     return selectors.version(of, base), selectors.version(of, number)

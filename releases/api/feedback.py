@@ -69,7 +69,7 @@ def _items(data: Any) -> list[dict[str, Any]]:
     return listed
 
 
-def _judged(items: list[dict[str, Any]], request: PersonRequest) -> list[Judged]:
+def _judged(items: list[dict[str, object]], request: PersonRequest) -> list[Judged]:
     """Items about models that are not the asker's are unknown to him, whatever they are to us."""
     own = selectors.models_for(request.user, request.auth, {"feedback"}).values_list("name", flat=True)
     tags = {request_ids.model_tag(name) for name in own}
@@ -81,7 +81,7 @@ def _judged(items: list[dict[str, Any]], request: PersonRequest) -> list[Judged]
     return judged
 
 
-def _may_tell(request_id: Any, tags: set[bytes]) -> bool:
+def _may_tell(request_id: object, tags: set[bytes]) -> bool:
     try:
         return request_ids.parse(str(request_id), settings.REQUEST_KEY()).model in tags
     except BadRequestId:

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from registry.models import ModelVersion, RegisteredModel
 
-TOTALS: dict[str, Any] = {
+TOTALS: dict[str, object] = {
     "total": serializers.IntegerField(help_text="How many rows the list has in all."),
     "at_least": serializers.BooleanField(help_text="Whether nobody has counted beyond `total`."),
 }
 
 
-def _one_of(values: Mapping[str, Any], meaning: str) -> serializers.ChoiceField:
+def _one_of(values: Mapping[str, object], meaning: str) -> serializers.ChoiceField:
     named = ", ".join(values)
     return serializers.ChoiceField(
         list(values),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rest_framework import serializers
 
@@ -123,7 +123,7 @@ class PredictionSegmentShape(serializers.Serializer[object]):
         return f"/api/v1/models/{segment.model.name}/predictions/{segment.digest}"
 
 
-def arm(line: ArmFigures) -> dict[str, Any]:
+def arm(line: ArmFigures) -> dict[str, object]:
     """The values of ArmTraffic."""
     counted = FiguresShape(line.figures).data
     return {

@@ -54,7 +54,7 @@ class Traffic(APIView):
         return Response(TrafficShape({"model": of.name, "since": since, "arms": arms}).data)
 
 
-def _wanted(line: figures.ArmFigures, asked: dict[str, Any]) -> bool:
+def _wanted(line: figures.ArmFigures, asked: dict[str, object]) -> bool:
     number, environment = asked["version"], asked["environment"]
     return number in (None, line.version) and environment in ("", line.environment)
 

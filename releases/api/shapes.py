@@ -128,7 +128,7 @@ class GateShape(serializers.Serializer[object]):
     finished_at = serializers.DateTimeField(allow_null=True)
 
     @extend_schema_field(ProgressShape(allow_null=True))
-    def get_progress(self, run: GateRun) -> dict[str, Any] | None:
+    def get_progress(self, run: GateRun) -> dict[str, object] | None:
         return run.progress or None
 
 
@@ -228,11 +228,11 @@ class ReleaseShape(ReleaseLine):
         return {row.name: reason for row, reason in self._choices(release) if reason}
 
     @extend_schema_field(ReturnShape(allow_null=True))
-    def get_rolls_back_to(self, release: Release) -> dict[str, Any] | None:
+    def get_rolls_back_to(self, release: Release) -> dict[str, object] | None:
         back = returns.before(release) if release.state == State.LIVE else None
         return None if back is None else dict(ReturnShape(back).data)
 
-    def get_rollout(self, release: Release) -> dict[str, Any] | None:
+    def get_rollout(self, release: Release) -> dict[str, object] | None:
         latest = next(iter(release.rollouts.all()), None)
         return None if latest is None else dict(RolloutShape(latest).data)
 
@@ -240,7 +240,7 @@ class ReleaseShape(ReleaseLine):
         route = selectors.route(release.model, release.environment)
         return 0 if route is None else int(route.revision)
 
-    def get_timeline(self, release: Release) -> list[dict[str, Any]]:
+    def get_timeline(self, release: Release) -> list[dict[str, object]]:
         return [dict(line) for line in EventShape(selectors.timeline(release), many=True).data]
 
 

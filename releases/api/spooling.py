@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler
@@ -26,6 +26,9 @@ from registry.storage.arriving import ArrivingFile
 from registry.storage.errors import StoreFull
 from registry.stores import sync_early
 from scoring.crashpoints import crashpoint
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponseBase
 
 MANIFEST = "manifest"
 PREFIX = "upload-"
@@ -194,9 +197,9 @@ class SpoolFolder:
             self._spool = self._ending.enter_context(held_folder(PREFIX, settings.WORK_DIR))
         return self._spool
 
-    def dispatch(self, *args: Any, **kwargs: Any) -> Any:
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         with ExitStack() as self._ending:
-            return super().dispatch(*args, **kwargs)  # type: ignore[misc]
+            return super().dispatch(request, *args, **kwargs)  # type: ignore[misc, no-any-return]
 
 
 class _Counted:

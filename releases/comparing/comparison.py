@@ -50,7 +50,7 @@ class Comparison:
     changes: Sequence[facts.Change]
 
     @property
-    def paired_facts(self) -> Mapping[str, Any]:
+    def paired_facts(self) -> Mapping[str, object]:
         """The paired difference as a gate's evidence holds it."""
         return asdict(self.paired) if self.paired else {}
 

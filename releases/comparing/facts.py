@@ -82,7 +82,7 @@ def _directions(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     return told
 
 
-def _way(was: Any, now: Any, name: str, sign: int) -> str:
+def _way(was: object, now: object, name: str, sign: int) -> str:
     before, after = (side.get(name) if isinstance(side, Mapping) else None for side in (was, now))
     if not (isinstance(before, int | float) and isinstance(after, int | float)) or before == after:
         return ""

@@ -118,8 +118,8 @@ class Row:
     row: int
     base_row: int
     change: float
-    inputs: Mapping[str, Sequence[Any]]
-    truth: Sequence[Any]
+    inputs: Mapping[str, Sequence[object]]
+    truth: Sequence[object]
     base: Sequence[Any]
     head: Sequence[Any]
     base_right: bool | None
@@ -284,7 +284,7 @@ def _numbered(at: Any) -> Sequence[int]:
 
 
 def _one_by_one(
-    about: Mapping[str, Any], ours: Column, theirs: Column, at_head: Sequence[int], at_base: Sequence[int]
+    about: Mapping[str, object], ours: Column, theirs: Column, at_head: Sequence[int], at_base: Sequence[int]
 ) -> NDArray[np.float64]:
     far = []
     for head, base in zip(at_head, at_base, strict=True):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from releases.comparing.rows import Row
 
 COLUMNS = ("row", "base_row", "change", "truth", "base", "head", "base_right", "head_right", "inputs")
 
 
-def plain(row: Row) -> dict[str, Any]:
+def plain(row: Row) -> dict[str, object]:
     """One row as JSON can hold it."""
     return {
         "row": row.row,
@@ -39,7 +38,7 @@ def csv_rows(rows: Iterable[Row], neutral: Callable[[object], str]) -> Iterator[
         yield [_cell(value, neutral) for value in plain(row).values()]
 
 
-def _cell(value: Any, neutral: Callable[[object], str]) -> object:
+def _cell(value: object, neutral: Callable[[object], str]) -> object:
     if isinstance(value, list) and len(value) == 1:
         (value,) = value
     if isinstance(value, dict | list):
@@ -47,7 +46,7 @@ def _cell(value: Any, neutral: Callable[[object], str]) -> object:
     return neutral(value) if isinstance(value, str) else value
 
 
-def _sayable(value: Any) -> Any:
+def _sayable(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, list | tuple):

@@ -15,6 +15,6 @@ def changes(base: ModelVersion, head: Any, *, same_too: bool = False) -> list[fa
     return facts.changes(_document(base), _document(head), same_too=same_too)
 
 
-def _document(version: ModelVersion) -> dict[str, Any]:
+def _document(version: ModelVersion) -> dict[str, object]:
     files = {f.key: (f.artifact_id, f.artifact.size) for f in version.files.select_related("artifact")}
     return facts.document(version.manifest, files, version.signature)

@@ -76,7 +76,7 @@ class Proof:
     load_ms: float = 0.0
     peak_memory_bytes: int = 0
     scratch: Path | None = None
-    hardware: Mapping[str, Any] = field(default_factory=dict)
+    hardware: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def hopeless(self) -> str:
@@ -88,7 +88,7 @@ def prove(
     work: Path,
     subject: Subject,
     sets: Mapping[str, Path],
-    spec: Mapping[str, Any],
+    spec: Mapping[str, object],
     *,
     seconds: float,
     watch: Watch = lambda report: None,
@@ -265,7 +265,7 @@ def _order(
     }
 
 
-def _own_metric(subject: Subject | None) -> dict[str, Any] | None:
+def _own_metric(subject: Subject | None) -> dict[str, object] | None:
     if subject is None:
         return None
     return {"socket": "/judge/scoring.sock", "signature": subject.version.signature.to_json()}
@@ -273,7 +273,7 @@ def _own_metric(subject: Subject | None) -> dict[str, Any] | None:
 
 def _examine(
     lent: _Lent,
-    order: Mapping[str, Any],
+    order: Mapping[str, object],
     seconds: float,
     watch: Watch,
     room: Room | None,
@@ -367,7 +367,7 @@ def _last_words(finished: Finished) -> str:
     return f" ({words[-1][:300]})" if words else ""
 
 
-def hardware() -> dict[str, Any]:
+def hardware() -> dict[str, object]:
     """The fingerprint of the machine that measures: figures of two machines are never compared."""
     return {
         "profile": f"{platform.machine()}-{os.cpu_count()}cpu",

@@ -49,7 +49,7 @@ def latency_of(release: Release) -> dict[str, float]:
     return latency(of_gate(release, "benchmark"))
 
 
-def latency(found: Mapping[str, Any]) -> dict[str, float]:
+def latency(found: Mapping[str, object]) -> dict[str, float]:
     """Percentiles out of the benchmark's evidence; each may come with its interval."""
     return {p: v for p in PERCENTILES if (v := figure(found.get(f"{p}_ms"))) is not None}
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.utils import timezone
 
 from releases.proof.examiner.progress import Report
 
-Told = dict[str, Any]
+Told = dict[str, object]
 SURE_AFTER = timedelta(seconds=3)
 LONGEST = timedelta(days=365)
 

@@ -138,7 +138,7 @@ def _note(release: Release, job: Job, told: Told) -> None:
         raise LostLease(f"the gates of {release.subject} are measured by somebody else")
 
 
-def _kept_evidence(run: GateRun) -> Any:
+def _kept_evidence(run: GateRun) -> object:
     """As the database gives it back: that is what a verification will hold against the digest."""
     return GateRun.objects.values_list("evidence", flat=True).get(pk=run.pk)
 

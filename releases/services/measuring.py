@@ -54,7 +54,7 @@ class Bench:
         self._files: dict[str, Path] = {}
         self._data_proof: Proof | None = None
         self._champions_proof: Proof | None = None
-        self._ways: dict[str, Callable[[], Mapping[str, Any]]] = {
+        self._ways: dict[str, Callable[[], Mapping[str, object]]] = {
             "integrity": self._inspect,
             "schema": dict,
             "end_to_end": self._end_to_end,
@@ -104,7 +104,7 @@ class Bench:
         self._files = self._files or self._fetched(self.version)
         return self._files
 
-    def _inspect(self) -> Mapping[str, Any]:
+    def _inspect(self) -> Mapping[str, object]:
         files = self._own_files()
         allowed = frozenset(_operator(name) for name in self.release.policy.get("operators", ()))
         found = inspection.inspect(
@@ -117,12 +117,12 @@ class Bench:
             raise OSError(lacking[0].message)
         return {**found.to_json(), "checked": sorted(files)}
 
-    def _end_to_end(self) -> Mapping[str, Any]:
+    def _end_to_end(self) -> Mapping[str, object]:
         proof = self._data()
         found = _part(proof, "end_to_end")
         return found if "reason" in found else {**found, "answers": self._kept(proof, "answers.jsonl")}
 
-    def _confidence(self) -> Mapping[str, Any]:
+    def _confidence(self) -> Mapping[str, object]:
         proof = self._data()
         found = _part(proof, "confidence")
         return found if "reason" in found else {**found, "kept": self._kept_rows(proof)}
@@ -139,7 +139,7 @@ class Bench:
                 kept["champion"]["version"] = self.champion.version.number
         return kept
 
-    def _benchmark(self) -> Mapping[str, Any]:
+    def _benchmark(self) -> Mapping[str, object]:
         if self._data_proof is not None and self._data_proof.hopeless:
             # What could not be loaded, died or hung does so again: nobody waits for that twice.
             return {"reason": self._data_proof.hopeless}
@@ -234,14 +234,14 @@ class Bench:
         )
         return Subject(self.release.model.name, planned, {ref.sha256: self._own_files()["metric"]})
 
-    def _metric(self) -> dict[str, Any]:
+    def _metric(self) -> dict[str, object]:
         """The manifest's metric; a margin that it leaves open is that of the model's policy."""
         metric = asdict(MetricRange.from_json(self.version.manifest["metric"]))
         if metric["margin"] is None:
             metric["margin"] = self.release.policy.get("margin")
         return metric
 
-    def _kept(self, proof: Proof, name: str) -> dict[str, Any] | None:
+    def _kept(self, proof: Proof, name: str) -> dict[str, object] | None:
         """Put a file that the examiner left into the store; its reference, None where there is none."""
         path = proof.scratch / name if proof.scratch else None
         if path is None or path.is_symlink() or not path.is_file():
@@ -268,7 +268,7 @@ def _is_served(key: str) -> bool:
     return key in ("model", "extractor") or is_weights(key)
 
 
-def _part(proof: Proof, part: result.Part) -> dict[str, Any]:
+def _part(proof: Proof, part: result.Part) -> dict[str, object]:
     """One part of the examination as JSON, or the reason why there is none.
 
     Raises OSError when the examiner says that it was our trouble.

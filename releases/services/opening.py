@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from registry import model_policy
 from registry.errors import BadInput, NotAllowed
@@ -27,7 +26,7 @@ def open_release(
     version: ModelVersion,
     *,
     environment: str,
-    strategy: Mapping[str, Any],
+    strategy: Mapping[str, object],
     by: Person,
     token: ApiToken | None = None,
     submit: bool = True,
@@ -72,7 +71,7 @@ def _check_open(version: ModelVersion, where: Environment, by: Person, token: Ap
         raise AlreadyLive(policies.LIVE_ALREADY)
 
 
-def check_strategy(strategy: Mapping[str, Any]) -> None:
+def check_strategy(strategy: Mapping[str, object]) -> None:
     """A strategy says how, and nothing that would go unread. Raises BadInput naming the member."""
     offered = " or ".join(STRATEGIES)
     if "kind" not in strategy:
@@ -96,7 +95,7 @@ def submit_release(release: Release, *, by: Person, token: ApiToken | None = Non
         return advance(release, Action.SUBMIT, actor=(token or by).actor, **anew)
 
 
-def _policy_now(model: RegisteredModel) -> dict[str, Any]:
+def _policy_now(model: RegisteredModel) -> dict[str, object]:
     """Read inside the write that uses it: whoever opened the page may have seen an older one."""
     model.refresh_from_db(fields=["policy"])
     return model_policy.parse(model.policy).to_json()

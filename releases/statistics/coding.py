@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from formats.dtypes import Array
 from releases.statistics import arrays
-from releases.statistics.arrays import Array, Codes, Entries
+from releases.statistics.arrays import Codes, Entries
 
 _SPAN = 1 << 16
 _EXACT = 2**53
@@ -45,7 +45,7 @@ def _distinct(values: Array) -> Array:
     return (np.flatnonzero(counts) + low).astype(values.dtype)
 
 
-def common(found: Sequence[Array]) -> tuple[list[Any], list[Code]]:
+def common(found: Sequence[Array]) -> tuple[list[object], list[Code]]:
     """The names of all labels in their order, and each array's code; `found` is what `distinct` gave.
 
     numpy would compare whole numbers with floats as floats: 2**53 and 2**53 + 1 would be one label.

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from formats.dtypes import Array
 from registry.manifest import MetricRange
 from registry.manifest.metrics import CENTRES, IOU, SIZES
 from releases.statistics import arrays
-from releases.statistics.arrays import Array, Codes, Entries, Floats
+from releases.statistics.arrays import Codes, Entries, Floats
 from releases.statistics.ranks import Weighted, mean, thresholds
 from releases.statistics.rows import Detections, Judgement, Truths, Unmeasurable
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from formats.dtypes import Array
 from registry.manifest import METRICS, MetricRange
 from releases.statistics import bootstrap, confusion, delong, detections, metrics, ranks, sums
-from releases.statistics.arrays import Array, Codes
+from releases.statistics.arrays import Codes
 from releases.statistics.bootstrap import Interval
 from releases.statistics.proportions import clopper_pearson
 from releases.statistics.resampling import Additive, Resampled

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from formats.dtypes import Array
 from registry.manifest import METRICS, Kind, MetricRange
 from registry.manifest.fitting import Misfit
 from releases.statistics import arrays, detections, labels, numbers, scores
@@ -61,6 +62,6 @@ def _finite(entries: Entries, words: str) -> None:
         raise Unmeasurable(f"{words} is not a finite number in {rows} rows; the first is row {first}")
 
 
-def _rows(entries: Ragged | arrays.Array, start: int, stop: int) -> arrays.Codes:
+def _rows(entries: Ragged | Array, start: int, stop: int) -> arrays.Codes:
     """The row of each element."""
     return np.repeat(np.arange(start, stop), arrays.sizes(entries)[start:stop])

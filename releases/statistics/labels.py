@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
+from formats.dtypes import Array
 from registry.manifest import METRICS, MetricRange, Reading
 from registry.manifest.fitting import squeezed
 from releases.statistics import arrays, coding, places, sums
-from releases.statistics.arrays import Array, Entries, Ragged
+from releases.statistics.arrays import Entries, Ragged
 from releases.statistics.coding import Code
 from releases.statistics.places import Block
 from releases.statistics.resampling import Additive
@@ -66,7 +66,7 @@ def as_labels(metric: MetricRange, target: Entries, found: Sequence[Array]) -> t
 
 
 def _each(
-    metric: MetricRange, target: Entries, prediction: Entries, names: list[Any], truth: Code, told: Code
+    metric: MetricRange, target: Entries, prediction: Entries, names: list[object], truth: Code, told: Code
 ) -> Labels | Additive:
     positive = positive_of(metric, names) if metric.name in ONE_CLASS else None
     classes = max(len(names), 1 + (positive or 0))
@@ -86,7 +86,7 @@ def _each(
     return places.summed(made())
 
 
-def positive_of(metric: MetricRange, names: list[Any]) -> int:
+def positive_of(metric: MetricRange, names: list[object]) -> int:
     """The code of the class that counts: as the manifest says; else 1, or the second of two."""
     judged = [name for name in names if metric.ignore is None or name != metric.ignore]
     if metric.positive is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import Any, assert_never
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from releases.statistics.arrays import Codes, Floats
 from releases.statistics.rows import Labels, Numbers, Plain, Scores, Unmeasurable
 
 Weight = Array | None
+Score = Callable[..., float]
+"""One of scikit-learn's, which differ in their options."""
 
 BINS = 15
 
@@ -46,18 +48,18 @@ def meaningful(metric: MetricRange, found: float) -> float:
     return float(found)
 
 
-def _label(score: Callable[..., Any], **options: Any) -> Callable[[Labels, Weight], float]:
+def _label(score: Score, **options: object) -> Callable[[Labels, Weight], float]:
     return lambda rows, weight: score(rows.target, rows.predicted, sample_weight=weight, **options)
 
 
-def _one(score: Callable[..., Any]) -> Callable[[Labels, Weight], float]:
+def _one(score: Score) -> Callable[[Labels, Weight], float]:
     """Of the positive class alone, however many labels there are."""
     return lambda rows, weight: score(
         rows.target == rows.positive, rows.predicted == rows.positive, sample_weight=weight, zero_division=0.0
     )
 
 
-def _mean(score: Callable[..., Any], average: str) -> Callable[[Labels, Weight], float]:
+def _mean(score: Score, average: str) -> Callable[[Labels, Weight], float]:
     return _label(score, average=average, zero_division=0.0)
 
 
@@ -98,7 +100,7 @@ def _roc_auc(metric: MetricRange, rows: Scores, weight: Weight) -> float:
     return float(sk.roc_auc_score(truth, scores, sample_weight=weight)) if 0 < truth.mean() < 1 else np.nan
 
 
-def _each_class(score: Callable[..., Any]) -> Callable[[MetricRange, Scores, Weight], float]:
+def _each_class(score: Score) -> Callable[[MetricRange, Scores, Weight], float]:
     """Mean over the classes that occur, each against all others; scores need not sum to one."""
 
     def mean(metric: MetricRange, rows: Scores, weight: Weight) -> float:
@@ -176,11 +178,11 @@ SCORES: Mapping[str, Callable[[MetricRange, Scores, Weight], float]] = {
 }
 
 
-def _number(score: Callable[..., Any]) -> Callable[[MetricRange, Numbers, Weight], float]:
+def _number(score: Score) -> Callable[[MetricRange, Numbers, Weight], float]:
     return lambda metric, rows, weight: score(rows.target, rows.predicted, sample_weight=weight)
 
 
-def _explained(score: Callable[..., Any]) -> Callable[[MetricRange, Numbers, Weight], float]:
+def _explained(score: Score) -> Callable[[MetricRange, Numbers, Weight], float]:
     """A share of the target's spread: where it has none, scikit-learn's 0 or 1 would be made up."""
     plain = _number(score)
     return lambda metric, rows, weight: (

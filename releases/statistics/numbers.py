@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from formats.dtypes import Array
 from registry.manifest import MetricRange
 from registry.manifest.fitting import ORDERED, squeezed
 from releases.statistics import arrays, places, sums
-from releases.statistics.arrays import Array, Entries, Floats, Ragged
+from releases.statistics.arrays import Entries, Floats, Ragged
 from releases.statistics.places import Block
 from releases.statistics.resampling import Additive
 from releases.statistics.rows import Judged, Judgement, Numbers, Places, Unmeasurable

@@ -12,9 +12,10 @@ from typing import TypeVar
 import numpy as np
 from scipy.sparse import vstack
 
+from formats.dtypes import Array
 from registry.manifest import MetricRange, fitting
 from releases.statistics import arrays
-from releases.statistics.arrays import Array, Codes, Entries
+from releases.statistics.arrays import Codes, Entries
 from releases.statistics.resampling import Additive
 from releases.statistics.rows import Numbers, Places, Scores, Unmeasurable
 

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.sparse import csr_array
 
-from releases.statistics.arrays import Array, Codes, Floats
+from formats.dtypes import Array
+from releases.statistics.arrays import Codes, Floats
 
 Sums = Floats
 Finish = Callable[[Sums], Floats]

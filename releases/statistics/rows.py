@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from releases.statistics.arrays import Array, Codes, Floats
+from formats.dtypes import Array
+from releases.statistics.arrays import Codes, Floats
 from releases.statistics.resampling import Additive
 
 Truths = NDArray[np.bool_]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
+from formats.dtypes import Array
 from registry.manifest import MetricRange, fitting
 from registry.manifest.fitting import ORDERED
 from releases.statistics import arrays, coding, labels, places, sums
-from releases.statistics.arrays import Array, Entries, Floats
+from releases.statistics.arrays import Entries, Floats
 from releases.statistics.coding import Code
 from releases.statistics.places import Block
 from releases.statistics.resampling import Additive
@@ -59,7 +59,7 @@ def _columns(prediction: Entries, axis: int | None) -> int:
     return max(length, 2)
 
 
-def _names(metric: MetricRange, found: Array, columns: int) -> tuple[list[Any], tuple[str, ...]]:
+def _names(metric: MetricRange, found: Array, columns: int) -> tuple[list[object], tuple[str, ...]]:
     """The labels of the columns in their order, and whether that order is only assumed."""
     texts = found.dtype.kind in "US"
     if metric.classes:
@@ -81,7 +81,7 @@ def _names(metric: MetricRange, found: Array, columns: int) -> tuple[list[Any], 
     return names, (f"the columns are taken for the labels {said}, in this order: metric.classes can say it",)
 
 
-def _code(metric: MetricRange, found: Array, names: list[Any]) -> Code:
+def _code(metric: MetricRange, found: Array, names: list[object]) -> Code:
     places_of = {name: place for place, name in enumerate(names)}
     for label in found.tolist():
         if label not in places_of and (metric.ignore is None or label != metric.ignore):
@@ -90,7 +90,12 @@ def _code(metric: MetricRange, found: Array, names: list[Any]) -> Code:
 
 
 def _scores(
-    metric: MetricRange, target: Entries, prediction: Entries, axis: int | None, names: list[Any], code: Code
+    metric: MetricRange,
+    target: Entries,
+    prediction: Entries,
+    axis: int | None,
+    names: list[object],
+    code: Code,
 ) -> Scores | Places | Additive:
     one = metric.name in ONE_CLASS or metric.positive is not None
     one = one or (metric.name == "brier" and len(names) == 2)

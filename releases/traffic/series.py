@@ -74,7 +74,7 @@ def of_model(
     cut = found[MOST_ROWS].at if len(found) > MOST_ROWS else None
     whole = [row for row in found if cut is None or row.at > cut]
     arms: dict[tuple[str, int, str], Figures] = {}
-    clients: dict[str, list[Any]] = {}
+    clients: dict[str, list[object]] = {}
     for row in whole:
         place = row.environment__name
         arms.setdefault((place, row.version, row.arm), Figures()).add(row)

@@ -136,7 +136,7 @@ def _neighbours(of: Page | None) -> dict[str, str]:
     return {way: str(cursor) for way, cursor in both.items() if cursor}
 
 
-def _asked(request: PersonRequest, name: str) -> tuple[Any, Any, int | None]:
+def _asked(request: PersonRequest, name: str) -> tuple[ModelVersion, ModelVersion, int | None]:
     base, head = two(request, name)
     release = request.GET.get("release", "")
     return base, head, int(release) if release.isdecimal() and len(release) < 19 else None

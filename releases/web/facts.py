@@ -142,7 +142,7 @@ def went_back(rollout: Rollout) -> bool:
     return rollout.phase == "reverting" or "reverted" in rollout.progress
 
 
-def _stopped_in(progress: Mapping[str, Any]) -> str:
+def _stopped_in(progress: Mapping[str, object]) -> str:
     marks = (("opening", "verified_rows"), ("verifying", "committed"), ("committing", "nodes"))
     return next((phase for phase, mark in marks if mark in progress), "preparing")
 

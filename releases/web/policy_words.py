@@ -50,7 +50,7 @@ def rules(policy: ModelPolicy) -> list[Rule]:
     return [_rule(name, value) for name, value in flat(policy).items() if name != "mode"]
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
+def differences(old: Mapping[str, object], new: Mapping[str, object]) -> list[Difference]:
     """What the new policy says differently, as documents: only that."""
     return [
         Difference(
@@ -69,7 +69,7 @@ def summary(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return "; ".join(f"{each.label}: {each.old} → {each.new}" for each in differences(old, new))
 
 
-def _rule(field: str, value: Any) -> Rule:
+def _rule(field: str, value: object) -> Rule:
     section, _, name = field.partition(".")
     if section == "benchmark":
         profile, _, measure = name.rpartition(".")
@@ -109,7 +109,7 @@ def exactly(value: float) -> str:
     return repr(value).removesuffix(".0")
 
 
-def _either(yes: str, no: str) -> Callable[[Any], str]:
+def _either(yes: str, no: str) -> Callable[[object], str]:
     return lambda value: yes if value else no
 
 

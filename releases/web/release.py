@@ -254,7 +254,7 @@ def _reopen(draft: dict[str, str], slots: list[facts.Slot], choices: list[tuple[
     return wanted if wanted in open_ones else ""
 
 
-def _buttons(found: Release, choices: list[tuple[Row, str]]) -> dict[str, Any]:
+def _buttons(found: Release, choices: list[tuple[Row, str]]) -> dict[str, object]:
     """The buttons this person has, and the reasons why the others are not there."""
     mine = deeds.buttons(found, choices)
     return {

@@ -45,7 +45,7 @@ class Example:
     def size(self) -> int:
         return math.prod(self.shape)
 
-    def nested(self) -> Any:
+    def nested(self) -> object:
         found = self.value
         for axis in reversed(self.shape):
             found = [found] * axis
@@ -131,6 +131,6 @@ def _allowed(spec: Mapping[str, Any], told: Mapping[str, Any]) -> Any:
     return math.ceil(nearest) if whole else float(nearest)
 
 
-def _literal(value: Any) -> str:
+def _literal(value: object) -> str:
     """Python for a value, all of it printable; texts in the quotes that a shell leaves alone."""
     return json.dumps(value) if isinstance(value, str) and value.isascii() else ascii(value)

@@ -61,14 +61,14 @@ def _address(request: PersonRequest, span: spans.Span) -> str:
 
 def _earlier(
     request: PersonRequest, model: RegisteredModel, version: int | None, window: spans.Window
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     """When somebody last asked, and the shortest span that shows it."""
     last = series.last_asked(model, version)
     span = spans.reaching(last, window.now) if last else None
     return {"at": last, "span": span, "address": _address(request, span) if span else ""} if last else None
 
 
-def _beyond(arms: list[figures.ArmFigures]) -> list[dict[str, Any]]:
+def _beyond(arms: list[figures.ArmFigures]) -> list[dict[str, object]]:
     """A line for each input of each version that was asked beyond its limits, over all arms of clients."""
     versions: dict[int, figures.Figures] = {}
     for arm in arms:

@@ -97,7 +97,7 @@ def _version(request: PersonRequest, name: str, number: int) -> ModelVersion:
     return registry_selectors.version(registry_selectors.model(name, request.user), number)
 
 
-def _context(request: PersonRequest, name: str, number: int) -> dict[str, Any]:
+def _context(request: PersonRequest, name: str, number: int) -> dict[str, object]:
     found = _version(request, name, number)
     manifest = found.manifest
     releases = list(selectors.releases_of_version(found))
@@ -137,7 +137,7 @@ def _context(request: PersonRequest, name: str, number: int) -> dict[str, Any]:
     }
 
 
-def _doors(refused: Mapping[str, str]) -> dict[str, Any]:
+def _doors(refused: Mapping[str, str]) -> dict[str, object]:
     """Where a release may be opened, and why not elsewhere: the one reason where nowhere."""
     openable = [name for name, reason in refused.items() if not reason]
     closed = {name: reason for name, reason in refused.items() if reason}

@@ -25,7 +25,7 @@ _SENTENCE = 500
 _GZIP = b"\x1f\x8b"
 log = logging.getLogger(__name__)
 
-Method = Callable[[bytes, Any], Awaitable[bytes]]
+Method = Callable[[bytes, object], Awaitable[bytes]]
 
 
 class Service:
@@ -54,7 +54,7 @@ class Service:
         self._most_bytes, self._most_held = most_bytes, most_held
         self._running = self._held = 0
 
-    def handlers(self) -> list[Any]:
+    def handlers(self) -> list[object]:
         """What a grpc.aio server takes. Messages stay bytes, so that malformed ones get our own words."""
         methods: dict[str, Method] = {
             "ServerLive": self.server_live,
@@ -68,13 +68,13 @@ class Service:
         }
         return [_handler(oip_grpc.SERVICE, self, methods), _handler(HEALTH, self, {"Check": self.check})]
 
-    async def server_live(self, raw: bytes, context: Any) -> bytes:
+    async def server_live(self, raw: bytes, context: object) -> bytes:
         return oip_grpc.wire(messages.ServerLiveResponse(live=await self._says_yes("/v2/health/live")))
 
-    async def server_ready(self, raw: bytes, context: Any) -> bytes:
+    async def server_ready(self, raw: bytes, context: object) -> bytes:
         return oip_grpc.wire(messages.ServerReadyResponse(ready=await self._says_yes("/v2/health/ready")))
 
-    async def check(self, raw: bytes, context: Any) -> bytes:
+    async def check(self, raw: bytes, context: object) -> bytes:
         """gRPC's own health check, as Kubernetes asks it."""
         return _SERVING if await self._says_yes("/v2/health/ready") else _NOT_SERVING
 
@@ -85,7 +85,7 @@ class Service:
             await refuse_answer(context, answer)
         return oip_grpc.wire(messages.ModelReadyResponse(ready=answer.status == 200))
 
-    async def server_metadata(self, raw: bytes, context: Any) -> bytes:
+    async def server_metadata(self, raw: bytes, context: object) -> bytes:
         answer = await self._get("/v2", context)
         return oip_grpc.server_metadata(await _document(context, answer))
 
@@ -179,7 +179,7 @@ class Service:
             return False
         return answer.status == 200
 
-    async def _get(self, path: str, context: Any) -> Answer:
+    async def _get(self, path: str, context: object) -> Answer:
         return await self._ask([f"GET {path} HTTP/1.1", *_passed_on(context)], [])
 
     async def _ask(self, head: Sequence[str], body: Sequence[bytes]) -> Answer:
@@ -187,12 +187,12 @@ class Service:
         return await self._upstream.ask([lines.encode("ascii"), *body])
 
 
-async def refuse(context: Any, error: ScoringError) -> NoReturn:
+async def refuse(context: object, error: ScoringError) -> NoReturn:
     """End a call with an error of our own."""
     await _abort(context, status_of(error), str(error), {"x-assay-code": error.code})
 
 
-async def refuse_answer(context: Any, answer: Answer) -> NoReturn:
+async def refuse_answer(context: object, answer: Answer) -> NoReturn:
     """End a call with the node's refusal: its stable code, its sentence, its headers."""
     try:
         document = orjson.loads(answer.body)
@@ -213,8 +213,8 @@ async def _abort(context: Any, status: int, sentence: str, trailing: Mapping[str
     raise AssertionError("abort raises")  # for the type checker: grpc's own types are unknown here
 
 
-def _handler(service: str, served: Service, methods: Mapping[str, Method]) -> Any:
-    def bound(method: Method) -> Callable[[AsyncIterator[bytes], Any], Awaitable[bytes]]:
+def _handler(service: str, served: Service, methods: Mapping[str, Method]) -> object:
+    def bound(method: Method) -> Callable[[AsyncIterator[bytes], object], Awaitable[bytes]]:
         async def call(arriving: AsyncIterator[bytes], context: Any) -> bytes:
             return await served.take(method, arriving, context)
 
@@ -251,7 +251,7 @@ def _trailing(answer: Answer) -> tuple[tuple[str, str], ...]:
     return tuple(_headers(answer).items())
 
 
-async def _document(context: Any, answer: Answer) -> dict[str, Any]:
+async def _document(context: object, answer: Answer) -> dict[str, object]:
     if answer.status != 200:
         await refuse_answer(context, answer)
     document: dict[str, Any] = orjson.loads(answer.body)

@@ -33,7 +33,7 @@ class Facts:
     log: PredictionLog
     stale: Callable[[], bool]
 
-    def heartbeat(self) -> dict[str, Any]:
+    def heartbeat(self) -> dict[str, object]:
         """The document that Redis and `node.json` get. Times are epoch seconds."""
         meters = self.fleet.meters()
         stats = [worker.stats for worker in self.fleet.workers.values() if worker.stats is not None]
@@ -83,7 +83,7 @@ class Facts:
             models.get(name, {})["broken"] = trips
         return models
 
-    def _workers(self) -> list[dict[str, Any]]:
+    def _workers(self) -> list[dict[str, object]]:
         return [
             {
                 "slot": worker.slot,

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from formats.seals import sealed
 from scoring.node.files import write_atomically
@@ -22,7 +21,7 @@ log = logging.getLogger(__name__)
 class Heart:
     """`beat()` makes the next heartbeat come at once."""
 
-    def __init__(self, facts: Callable[[], dict[str, Any]], path: Path) -> None:
+    def __init__(self, facts: Callable[[], dict[str, object]], path: Path) -> None:
         self._facts = facts
         self._path = path
         self._events = [asyncio.Event(), asyncio.Event()]

@@ -224,7 +224,7 @@ class Node:
 
     # ---- its own life
 
-    def _heartbeat(self) -> dict[str, Any]:
+    def _heartbeat(self) -> dict[str, object]:
         return self._facts.heartbeat()
 
     def _stale(self) -> bool:

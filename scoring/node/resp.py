@@ -93,7 +93,9 @@ class Redis:
         return streams
 
 
-async def _call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *words: str | bytes | int) -> Any:
+async def _call(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *words: str | bytes | int
+) -> object:
     parts = [b"*%d\r\n" % len(words)]
     for word in words:
         raw = word if isinstance(word, bytes) else str(word).encode()
@@ -103,7 +105,7 @@ async def _call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *wor
     return await _read(reader)
 
 
-async def _read(reader: asyncio.StreamReader, depth: int = 0) -> Any:
+async def _read(reader: asyncio.StreamReader, depth: int = 0) -> object:
     line = await reader.readuntil(b"\r\n")
     kind, text = line[:1], line[1:-2]
     if kind == b"+":

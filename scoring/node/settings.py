@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from scoring import addresses
 from scoring.limits import Limits
@@ -39,7 +38,7 @@ class Settings:
     workers: int
     threads: int
     providers: tuple[str, ...]
-    provider_options: dict[str, dict[str, Any]]
+    provider_options: dict[str, dict[str, object]]
     models: str
     memory_bytes: int
     redis: str | None

@@ -26,7 +26,7 @@ _EXACT = 2**53
 """Beyond it a number written with a point need not be the one that was meant."""
 
 
-def values(spec: TensorSpec, data: msgspec.Raw) -> Any:
+def values(spec: TensorSpec, data: msgspec.Raw) -> object:
     """A tensor's JSON as plain lists. Raises BadTensor where it is none."""
     try:
         return loads(bytes(data))
@@ -48,7 +48,7 @@ def unrolled(spec: TensorSpec, shape: Sequence[int], nested: Any) -> list[Any]:
     return list(nested)
 
 
-def shown_shape(spec: TensorSpec, nested: Any) -> tuple[int, ...]:
+def shown_shape(spec: TensorSpec, nested: object) -> tuple[int, ...]:
     """The shape that nested lists show by their first entries. Raises BadTensor where they are too flat."""
     shape: list[int] = []
     level = nested
@@ -67,7 +67,7 @@ def shown_shape(spec: TensorSpec, nested: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def typed(spec: TensorSpec, shape: Sequence[int], plain: Sequence[Any]) -> list[Any]:
+def typed(spec: TensorSpec, shape: Sequence[int], plain: Sequence[object]) -> list[object]:
     """The elements as the input's datatype has them. Raises BadTensor with the place of the first mistake."""
     take = _float if spec.datatype in FLOATS else _TAKES.get(spec.datatype, _whole)
     found = []
@@ -83,7 +83,7 @@ class _No(Exception):
     """Why a value is none of the datatype."""
 
 
-def _float(spec: TensorSpec, value: Any) -> float:
+def _float(spec: TensorSpec, value: object) -> float:
     if isinstance(value, int | float):
         # Also true and false: a column of them is how tables say one or nought.
         number = _as_float(value)
@@ -107,7 +107,7 @@ def _as_float(value: float) -> float:
         raise _No("is larger than any float") from None
 
 
-def _whole(spec: TensorSpec, value: Any) -> int:
+def _whole(spec: TensorSpec, value: object) -> int:
     if isinstance(value, int) or (type(value) is float and value.is_integer() and abs(value) <= _EXACT):
         return int(value)
     if value is None or value == "NaN":
@@ -115,13 +115,13 @@ def _whole(spec: TensorSpec, value: Any) -> int:
     raise _No(f"is {_shown(value)}: this input takes {spec.datatype}")
 
 
-def _flag(spec: TensorSpec, value: Any) -> bool:
+def _flag(spec: TensorSpec, value: object) -> bool:
     if type(value) is bool:
         return value
     raise _No(f"is {_shown(value)}: this input takes true or false")
 
 
-def _text(spec: TensorSpec, value: Any) -> str:
+def _text(spec: TensorSpec, value: object) -> str:
     if isinstance(value, str):
         if not is_text(value):
             raise _No(NOT_UTF_8)

@@ -46,7 +46,7 @@ class Judged:
     """A status for every item, in order, and the facts of the accepted ones."""
 
     statuses: list[dict[str, str]]
-    accepted: list[dict[str, Any]]
+    accepted: list[dict[str, object]]
 
 
 _decode = msgspec.json.Decoder(list[dict[str, Any]] | dict[str, Any]).decode
@@ -95,7 +95,7 @@ def verdict(item: Item, *, key: bytes, now: float, window: float) -> Verdict:
     return Verdict(ACCEPTED, "", answer)
 
 
-def given(item: Item) -> dict[str, Any]:
+def given(item: Item) -> dict[str, object]:
     """The members that say something: a null says nothing."""
     return {name: item[name] for name in _MEMBERS if item.get(name) is not None}
 
@@ -120,7 +120,7 @@ def _form(item: Item) -> str:
     return _reward(reward) if label is None else _label(label)
 
 
-def _reward(value: Any) -> str:
+def _reward(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "reward must be a number"
     # Also false for NaN.
@@ -128,7 +128,7 @@ def _reward(value: Any) -> str:
     return "" if fits else f"reward must be between -{MOST_REWARD:g} and {MOST_REWARD:g}"
 
 
-def _label(value: Any) -> str:
+def _label(value: object) -> str:
     """A label is one value, or a list with one for each row of the request."""
     if not isinstance(value, list):
         return _value(value)
@@ -137,7 +137,7 @@ def _label(value: Any) -> str:
     return next((f"label {row}: {wrong}" for row, each in enumerate(value) if (wrong := _value(each))), "")
 
 
-def _rows(label: Any, rows: int) -> str:
+def _rows(label: object, rows: int) -> str:
     """What is wrong with a label for a request of so many rows; nothing where the id does not say."""
     if label is None or not rows:
         return ""
@@ -154,7 +154,7 @@ def _many(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, bool):

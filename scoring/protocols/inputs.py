@@ -109,7 +109,7 @@ class SpecReader:
                 raise self._miscounted(shape, len(values)) from None
             raise self._misfit(shape, values) from None
 
-    def _misfit(self, shape: tuple[int, ...], values: Sequence[Any]) -> BadTensor:
+    def _misfit(self, shape: tuple[int, ...], values: Sequence[object]) -> BadTensor:
         """Where the first number stands that the datatype has no room for."""
         for place, value in enumerate(values):
             try:
@@ -144,7 +144,7 @@ class SpecReader:
             raise self._bad(f"has shape {list(shape)}, which is more than any body holds")
         return shape
 
-    def _unroll(self, shape: tuple[int, ...], data: msgspec.Raw) -> list[Any]:
+    def _unroll(self, shape: tuple[int, ...], data: msgspec.Raw) -> list[object]:
         """The elements of a tensor that is not plainly a flat list of its datatype."""
         try:
             if len(shape) > 1:

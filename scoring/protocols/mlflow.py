@@ -24,8 +24,8 @@ from scoring.protocols.strict import NULL, decode, refuse_duplicates
 from scoring.protocols.texts import nested_text, row_texts
 from scoring.tensors import Block
 
-Row = dict[str, Any]
-Columns = Mapping[str, Sequence[Any]]
+Row = dict[str, object]
+Columns = Mapping[str, Sequence[object]]
 
 
 class Split(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,7 +43,7 @@ class Invocation(msgspec.Struct):
     instances: msgspec.Raw | UnsetType = UNSET
     dataframe_split: Split | None = None
     dataframe_records: list[Row] | None = None
-    params: dict[str, Any] | None = None
+    params: dict[str, object] | None = None
 
     def __post_init__(self) -> None:
         """A null is as good as nothing."""
@@ -69,7 +69,7 @@ _FORMS = ("inputs", "instances", "dataframe_split", "dataframe_records")
 _decode = msgspec.json.Decoder(Invocation).decode
 _decode_rows = msgspec.json.Decoder(list[Row]).decode
 _decode_named = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_cells = msgspec.json.Decoder(list[Any]).decode
+_decode_cells = msgspec.json.Decoder(list[object]).decode
 
 
 class Taken(NamedTuple):
@@ -206,7 +206,7 @@ def _are_features(columns: Columns, reader: InputReader) -> bool:
     return reader.readers[0].spec.name not in columns or _has_features(columns, reader)
 
 
-def _has_features(columns: Mapping[str, Any], reader: InputReader) -> bool:
+def _has_features(columns: Mapping[str, object], reader: InputReader) -> bool:
     """True where every feature of the only input is among the columns."""
     if len(reader.readers) != 1:
         return False

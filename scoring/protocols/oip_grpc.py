@@ -111,12 +111,12 @@ def model_metadata(document: Mapping[str, Any]) -> bytes:
     return wire(answer)
 
 
-def model_config(document: Mapping[str, Any]) -> bytes:
+def model_config(document: Mapping[str, object]) -> bytes:
     """The serialised ModelConfigResponse of what `GET /v2/models/{model}/config` says."""
     return wire(ParseDict({"config": document}, messages.ModelConfigResponse()))
 
 
-def model_statistics(document: Mapping[str, Any]) -> bytes:
+def model_statistics(document: Mapping[str, object]) -> bytes:
     """The serialised ModelStatisticsResponse of what `GET /v2/models/{model}/stats` says."""
     # The HTTP form has a member for batches, of which nothing is told.
     return wire(ParseDict(document, messages.ModelStatisticsResponse(), ignore_unknown_fields=True))
@@ -163,7 +163,7 @@ def _packed(tensor: _Tensor) -> bytes:
         raise _bad(tensor, f"holds a number that does not fit {tensor.datatype}") from None
 
 
-def _input(tensor: _Tensor, size: int) -> dict[str, Any]:
+def _input(tensor: _Tensor, size: int) -> dict[str, object]:
     return {
         "name": tensor.name,
         "datatype": tensor.datatype,

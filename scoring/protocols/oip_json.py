@@ -7,7 +7,6 @@ protocol does not name are not looked at, and neither are parameters that nobody
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -19,7 +18,7 @@ from scoring.protocols.oip_answers import Chosen
 from scoring.protocols.strict import NULL, decode, refuse_duplicates
 from scoring.tensors import Block
 
-Parameters = dict[str, Any] | None | UnsetType
+Parameters = dict[str, object] | None | UnsetType
 
 
 class InferInput(msgspec.Struct):

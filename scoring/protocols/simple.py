@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 import orjson
@@ -26,7 +25,7 @@ class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _decode = msgspec.json.Decoder(ScoreRequest).decode
-_Features = dict[str, Any]
+_Features = dict[str, object]
 _decode_features = msgspec.json.Decoder(list[_Features] | _Features).decode
 
 
@@ -69,7 +68,7 @@ def answer(
     )
 
 
-def _names_features_only(inputs: Mapping[str, Any], reader: InputReader) -> bool:
+def _names_features_only(inputs: Mapping[str, object], reader: InputReader) -> bool:
     """True where the inputs are the features of the only input, without the input's own name around them."""
     if len(reader.readers) != 1:
         return False
@@ -77,14 +76,14 @@ def _names_features_only(inputs: Mapping[str, Any], reader: InputReader) -> bool
     return bool(features) and reader.readers[0].spec.name not in inputs and set(inputs) <= set(features)
 
 
-def _value(reader: SpecReader, data: msgspec.Raw) -> Any:
+def _value(reader: SpecReader, data: msgspec.Raw) -> object:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadTensor(f"input {reader.spec.name!r} takes {reader.spec.datatype}: {error}") from None
 
 
-def _feature_rows(spec: TensorSpec, data: msgspec.Raw) -> list[dict[str, Any]]:
+def _feature_rows(spec: TensorSpec, data: msgspec.Raw) -> list[dict[str, object]]:
     try:
         rows = _decode_features(data)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -92,10 +91,10 @@ def _feature_rows(spec: TensorSpec, data: msgspec.Raw) -> list[dict[str, Any]]:
     return rows if isinstance(rows, list) else [rows]
 
 
-def _from_features(reader: SpecReader, rows: Sequence[Mapping[str, Any]]) -> Block:
+def _from_features(reader: SpecReader, rows: Sequence[Mapping[str, object]]) -> Block:
     spec = reader.spec
     wanted = set(spec.features)
-    values: list[Any] = []
+    values: list[object] = []
     for row in rows:
         if row.keys() != wanted:
             missing, unknown = sorted(wanted - row.keys()), sorted(row.keys() - wanted)

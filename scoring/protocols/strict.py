@@ -64,7 +64,7 @@ def is_text(value: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
-def _broken(value: Any, place: str) -> Iterator[str]:
+def _broken(value: object, place: str) -> Iterator[str]:
     if isinstance(value, str) and not is_text(value):
         yield place
     elif isinstance(value, list):
@@ -103,7 +103,7 @@ def refuse_duplicates(body: bytes) -> None:
         raise BadRequest(f"the body is not JSON that this server reads: {error}") from None
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:

@@ -13,7 +13,7 @@ NOT_CLIENTS = frozenset({"internal", "mirror"})
 _NS = 1e9
 
 
-def config(name: str, signature: Signature, *, most_rows: int, batching: bool) -> dict[str, Any]:
+def config(name: str, signature: Signature, *, most_rows: int, batching: bool) -> dict[str, object]:
     """A version's configuration. Dimensions are those of one row where a request may have many."""
     specs = (*signature.inputs, *signature.outputs)
     rows = signature.row_kind(None) == SAMPLES and all(spec.shape[:1] == (FREE,) for spec in specs)
@@ -31,12 +31,12 @@ def config(name: str, signature: Signature, *, most_rows: int, batching: bool) -
     return document | ({"dynamic_batching": {}} if batching and rows else {})
 
 
-def statistics(meters: Meters, wanted: Collection[tuple[str, int]]) -> dict[str, Any]:
+def statistics(meters: Meters, wanted: Collection[tuple[str, int]]) -> dict[str, object]:
     """What clients asked of these versions since the workers' start, by model and number."""
     return {"model_stats": [_statistics(meters, name, number) for name, number in sorted(wanted)]}
 
 
-def _statistics(meters: Meters, name: str, number: int) -> dict[str, Any]:
+def _statistics(meters: Meters, name: str, number: int) -> dict[str, object]:
     total = Meter()
     for cell, meter in meters.cells.items():
         if (cell.model, cell.version) == (name, number) and cell.arm not in NOT_CLIENTS:
@@ -69,7 +69,7 @@ def _duration(count: int, seconds: float) -> dict[str, int]:
     return {"count": count, "ns": int(seconds * _NS)}
 
 
-def _tensor(spec: TensorSpec, rows: bool) -> dict[str, Any]:
+def _tensor(spec: TensorSpec, rows: bool) -> dict[str, object]:
     kind = "STRING" if spec.datatype == "BYTES" else spec.datatype
     return {"name": spec.name, "data_type": f"TYPE_{kind}", "dims": list(spec.shape[1 if rows else 0 :])}
 

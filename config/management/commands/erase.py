@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -22,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--by", required=True, help="the admin who answers for it")
         parser.add_argument("--grounds", required=True, help="why, in at least 10 characters")
 
-    def handle(self, *, name: str, by: str, grounds: str, **options: Any) -> None:
+    def handle(self, *, name: str, by: str, grounds: str, **options: object) -> None:
         try:
             erased = erase_words(person(name, gone_too=True), by=person(by), grounds=grounds)
         except DomainError as refusal:

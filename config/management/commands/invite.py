@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -23,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("name", nargs="?")
         parser.add_argument("--url", default=f"http://localhost:{settings.WEB_PORT}")
 
-    def handle(self, *, name: str | None, url: str, **options: Any) -> None:
+    def handle(self, *, name: str | None, url: str, **options: object) -> None:
         try:
             person = selectors.person(name) if name else None
             self.stdout.write(url.rstrip("/") + reverse("welcome", args=[invitations.invite(person)]))

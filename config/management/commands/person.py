@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import sys
 from argparse import ArgumentParser
-from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -28,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--machine", action="store_true", help="owns tokens; cannot log in")
 
     def handle(
-        self, *, name: str, email: str, role: list[str], admin: bool, machine: bool, **options: Any
+        self, *, name: str, email: str, role: list[str], admin: bool, machine: bool, **options: object
     ) -> None:
         person = Person.objects.filter(username=name).first()
         if person is None:

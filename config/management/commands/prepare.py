@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -20,7 +19,7 @@ class Command(BaseCommand):
     help = "Migrate the database, make the keys, and the bucket where artifacts go to S3."
     requires_system_checks = ()
 
-    def handle(self, **options: Any) -> None:
+    def handle(self, **options: object) -> None:
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0, interactive=False)
         ensure_environment(settings.ENVIRONMENT)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -22,7 +21,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("role", choices=sorted(processes.ROLES))
 
-    def handle(self, *, role: str, **options: Any) -> None:
+    def handle(self, *, role: str, **options: object) -> None:
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         if role == "proving" and not (found := sandbox.level()).isolated:
             self.stderr.write(found.sentence)

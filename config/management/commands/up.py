@@ -9,7 +9,6 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -41,7 +40,9 @@ class Command(BaseCommand):
         parser.add_argument("--reload", action="store_true", help="restart when source files change")
         parser.add_argument("--deadline", type=float, default=90.0, help="seconds until all must be ready")
 
-    def handle(self, *, then: str | None, once: bool, reload: bool, deadline: float, **options: Any) -> None:
+    def handle(
+        self, *, then: str | None, once: bool, reload: bool, deadline: float, **options: object
+    ) -> None:
         began = time.monotonic()
         try:
             with only_one_tree(settings.DATA_DIR):

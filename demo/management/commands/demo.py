@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from argparse import ArgumentParser
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -28,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--base-url", default=f"http://127.0.0.1:{settings.WEB_PORT}")
         parser.add_argument("--scoring-url", default=settings.SCORING_URL)
 
-    def handle(self, *, once: bool, base_url: str, scoring_url: str, **options: Any) -> None:
+    def handle(self, *, once: bool, base_url: str, scoring_url: str, **options: object) -> None:
         logging.getLogger("httpx").setLevel(logging.WARNING)
         credentials = seed()
         connections.close_all()

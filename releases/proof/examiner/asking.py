@@ -9,11 +9,12 @@ from itertools import cycle
 from typing import Any
 from urllib.parse import quote
 
+from formats.dtypes import Array
 from releases.proof.examiner import tensors
 from releases.proof.examiner.connection import Answer, Connection, Raw
 from releases.proof.examiner.findings import BadAnswer, Finding, Refused, TimedOut, TooLarge
 from releases.proof.examiner.spec import Spec
-from releases.proof.examiner.tensors import Array, Tensors
+from releases.proof.examiner.tensors import Tensors
 
 MOST_JSON = 3 << 20
 """Requests with more JSON than this go as binary: the server reads 4 MiB of JSON."""

@@ -40,12 +40,12 @@ def cast(array: Array, spec: TensorSpec) -> Array:
     return made
 
 
-def json_request(inputs: Tensors, specs: Iterable[TensorSpec]) -> dict[str, Any]:
+def json_request(inputs: Tensors, specs: Iterable[TensorSpec]) -> dict[str, object]:
     """The request's JSON form, plain values only."""
     return {"inputs": [_json_input(spec, inputs[spec.name]) for spec in specs if spec.name in inputs]}
 
 
-def _json_input(spec: TensorSpec, array: Array) -> dict[str, Any]:
+def _json_input(spec: TensorSpec, array: Array) -> dict[str, object]:
     data = plain(cast(array, spec))
     return {"name": spec.name, "datatype": spec.datatype, "shape": list(array.shape), "data": data}
 
@@ -106,7 +106,7 @@ def loads(data: Raw) -> dict[str, Any]:
     return document
 
 
-def _no_constant(word: str) -> Any:
+def _no_constant(word: str) -> object:
     raise ValueError(f"{word} is no JSON")
 
 

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from time import time
-from typing import Any
 
 from scoring.node.outbox.shipping import Outbox
 from scoring.telemetry import Meters
@@ -27,12 +26,12 @@ class Flusher:
     def __init__(self, outbox: Outbox, counted: Callable[[], Meters]) -> None:
         self._outbox = outbox
         self._counted = counted
-        self._flushed: dict[str, Any] = Meters().to_json()
+        self._flushed: dict[str, object] = Meters().to_json()
         self._since = time()
-        self._segments: list[dict[str, Any]] = []
+        self._segments: list[dict[str, object]] = []
         self._one_at_a_time = asyncio.Lock()
 
-    def announce(self, segment: dict[str, Any]) -> None:
+    def announce(self, segment: dict[str, object]) -> None:
         """Say with the next flush what the prediction log has stored."""
         self._segments.append(segment)
 

@@ -116,7 +116,9 @@ class PredictionLog:
             while self._sealed:
                 segment = self._sealed[0]
                 try:
-                    facts = await self._call(self._write, segment)
+                    facts = await asyncio.get_running_loop().run_in_executor(
+                        self._thread, self._write, segment
+                    )
                 except Exception as error:
                     self.problem = f"{type(error).__name__}: {error}"[:300]
                     log.warning("a segment of the prediction log could not be stored: %s", self.problem)
@@ -127,10 +129,7 @@ class PredictionLog:
                 if facts is not None:
                     self._announce(facts)
 
-    async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
-
-    def _write(self, segment: Segment) -> dict[str, Any] | None:
+    def _write(self, segment: Segment) -> dict[str, object] | None:
         # numpy comes with the first segment: a node that keeps no log does without its memory.
         pack = import_module("scoring.node.outbox.segments").pack
         try:
@@ -142,7 +141,7 @@ class PredictionLog:
         return _facts(segment, self._store.put(content), len(content))
 
 
-def _facts(segment: Segment, digest: str, size: int) -> dict[str, Any]:
+def _facts(segment: Segment, digest: str, size: int) -> dict[str, object]:
     moments = [sample.at_ms for sample in segment.samples]
     return {
         "model": segment.model,

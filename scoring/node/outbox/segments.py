@@ -21,7 +21,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def pack(samples: Sequence[Sample], signature: Signature) -> bytes:
     return _archive(columns)
 
 
-def unpack(stream: BinaryIO) -> Iterator[tuple[dict[str, Any], dict[str, Array | None]]]:
+def unpack(stream: BinaryIO) -> Iterator[tuple[dict[str, object], dict[str, Array | None]]]:
     """Each request of an archive: its facts, and its tensors by column name, None where it sent none."""
     with np.load(stream, allow_pickle=False) as found:
         columns = {name: found[name] for name in found.files}

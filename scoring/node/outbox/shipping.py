@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 from scoring.crashpoints import crashpoint
 from scoring.node.outbox.spool import Batch, Spool
@@ -17,6 +17,8 @@ from scoring.node.resp import Redis, RedisDown, RedisRefused
 
 RESEND_SECONDS = 5.0
 _AT_ONCE = 200
+Arguments = TypeVarTuple("Arguments")
+Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 
 
@@ -28,11 +30,11 @@ class Outbox:
         self.bytes = 0
         self._thread = ThreadPoolExecutor(1, "spool")
 
-    async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    async def call(self, function: Callable[[*Arguments], Answer], *arguments: *Arguments) -> Answer:
         """Run something of the spool in the spool's own thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
-    async def append(self, body: Mapping[str, Any]) -> None:
+    async def append(self, body: Mapping[str, object]) -> None:
         """Durable when it returns. Raises OSError, and then nothing was written."""
         await self.call(self.spool.append, body)
 
@@ -42,7 +44,7 @@ class FeedbackDesk:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._waiting: list[tuple[list[dict[str, Any]], Callable[[bool], None]]] = []
+        self._waiting: list[tuple[list[dict[str, object]], Callable[[bool], None]]] = []
         self._writing = False
 
     def take(self, items: list[dict[str, Any]], done: Callable[[bool], None]) -> None:
@@ -62,7 +64,7 @@ class FeedbackDesk:
         finally:
             self._writing = False
 
-    async def _written(self, items: list[dict[str, Any]]) -> bool:
+    async def _written(self, items: list[dict[str, object]]) -> bool:
         try:
             await self._outbox.append({"items": items})
         except OSError as error:

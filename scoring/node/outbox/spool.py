@@ -44,7 +44,7 @@ class Spool:
         self._sequence = 0
         root.mkdir(parents=True, exist_ok=True)
 
-    def append(self, body: Mapping[str, Any]) -> int:
+    def append(self, body: Mapping[str, object]) -> int:
         """Write and fsync one batch; its sequence. Raises OSError (SpoolFull), and then nothing counts."""
         if self.bytes() > self._most:
             raise SpoolFull(

@@ -177,5 +177,5 @@ class Following:
             worker.link.send(self._serve)
 
 
-def _nothing(revision: int) -> dict[str, Any]:
+def _nothing(revision: int) -> dict[str, object]:
     return {"revision": revision, "ready": [], "loading": [], "failed": {}}

@@ -24,7 +24,7 @@ class Trip:
     at: float
     facts: Mapping[str, Any]
 
-    def to_json(self, digest: str) -> dict[str, Any]:
+    def to_json(self, digest: str) -> dict[str, object]:
         return {"why": self.why, "at": self.at, "digest": digest, **self.facts}
 
 

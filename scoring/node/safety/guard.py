@@ -95,7 +95,7 @@ class Guard:
     def facts(self) -> dict[str, Any]:
         return self._counts.to_json()
 
-    def trips(self) -> dict[str, dict[str, Any]]:
+    def trips(self) -> dict[str, dict[str, object]]:
         """By model and number, for the heartbeat."""
         found: dict[str, dict[str, Any]] = {}
         for (model, number, digest), trip in self._breaker.tripped.items():
