@@ -232,6 +232,7 @@ class ReleaseShape(ReleaseLine):
         back = returns.before(release) if release.state == State.LIVE else None
         return None if back is None else dict(ReturnShape(back).data)
 
+    @extend_schema_field(RolloutShape(allow_null=True))
     def get_rollout(self, release: Release) -> dict[str, object] | None:
         latest = next(iter(release.rollouts.all()), None)
         return None if latest is None else dict(RolloutShape(latest).data)
@@ -240,6 +241,7 @@ class ReleaseShape(ReleaseLine):
         route = selectors.route(release.model, release.environment)
         return 0 if route is None else int(route.revision)
 
+    @extend_schema_field(EventShape(many=True))
     def get_timeline(self, release: Release) -> list[dict[str, object]]:
         return [dict(line) for line in EventShape(selectors.timeline(release), many=True).data]
 
