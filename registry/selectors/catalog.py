@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -14,9 +14,12 @@ from registry.errors import NotAllowed, NotFound
 from registry.models import ApiToken, Beginning, ModelVersion, RegisteredModel, Tag
 from registry.selectors.rights import access, visible_models
 
+if TYPE_CHECKING:
+    from registry.models import Person
+
 
 def search_models(
-    asker: Any,
+    asker: Person,
     *,
     token: ApiToken | None = None,
     search: str = "",
@@ -59,7 +62,7 @@ def _has_digest(search: str) -> Q:
     return Q(Exists(ModelVersion.objects.filter(begins, model=OuterRef("pk"))))
 
 
-def model(name: str, asker: Any, token: ApiToken | None = None) -> RegisteredModel:
+def model(name: str, asker: Person, token: ApiToken | None = None) -> RegisteredModel:
     """The model, if the asker may see it. Raises NotFound otherwise: existence is not told.
 
     Raises NotAllowed where a token is for the model, which tells that it is there, and not for reading it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
 
@@ -12,6 +12,9 @@ from registry.errors import NotFound
 from registry.models import PolicyProposal, RegisteredModel
 from registry.principals import Access
 from registry.selectors.rights import visible_models
+
+if TYPE_CHECKING:
+    from registry.models import Person
 
 
 def policy_digest(of: RegisteredModel) -> str:
@@ -39,7 +42,7 @@ def open_policy_proposal(of: RegisteredModel) -> PolicyProposal | None:
     return policy_proposals(of).filter(decision="").first()
 
 
-def open_policy_proposals(asker: Any) -> QuerySet[PolicyProposal]:
+def open_policy_proposals(asker: Person) -> QuerySet[PolicyProposal]:
     """Those that wait for a decision, the longest waiting first, of the models that the asker may see."""
     found = PolicyProposal.objects.filter(model__in=visible_models(asker), decision="")
     return found.select_related("model", "proposed_by").order_by("pk")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.db.models import Q, QuerySet
 
@@ -11,10 +11,17 @@ from registry import policies
 from registry.models import ApiToken, Membership, RegisteredModel, Role
 from registry.principals import Access
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
 
-def access(asker: Any, token: ApiToken | None = None, model: RegisteredModel | None = None) -> Access:
+    from registry.models import Person
+
+
+def access(
+    asker: Person | AnonymousUser, token: ApiToken | None = None, model: RegisteredModel | None = None
+) -> Access:
     """What the asker may use on this model, or (no model) anywhere at all. One or two queries."""
-    if not getattr(asker, "is_authenticated", False):
+    if not asker.is_authenticated:
         return Access(username="")
     memberships = Membership.objects.filter(person=asker)
     if model is not None:
@@ -32,9 +39,9 @@ def access(asker: Any, token: ApiToken | None = None, model: RegisteredModel | N
     )
 
 
-def installation_access(asker: Any, token: ApiToken | None = None) -> Access:
+def installation_access(asker: Person | AnonymousUser, token: ApiToken | None = None) -> Access:
     """What the asker may do with the installation itself: by roles on all models, not on some of them."""
-    if not getattr(asker, "is_authenticated", False):
+    if not asker.is_authenticated:
         return Access(username="")
     roles = set(Membership.objects.filter(person=asker, model=None).values_list("role", flat=True))
     if asker.is_superuser:
@@ -48,7 +55,7 @@ def installation_access(asker: Any, token: ApiToken | None = None) -> Access:
     )
 
 
-def accesses(asker: Any, models: Collection[int]) -> dict[int, Access]:
+def accesses(asker: Person, models: Collection[int]) -> dict[int, Access]:
     """What a person may use on each of these models, by its key: one query for all of them."""
     held = Membership.objects.filter(Q(model=None) | Q(model__in=models), person=asker)
     roles: dict[int | None, set[str]] = {None: {Role.ADMIN} if asker.is_superuser else set()}
@@ -74,17 +81,17 @@ def _scopes(token: ApiToken, model: RegisteredModel | None, roles: Collection[st
     return frozenset()
 
 
-def sees_all_models(asker: Any, token: ApiToken | None = None) -> bool:
+def sees_all_models(asker: Person, token: ApiToken | None = None) -> bool:
     """Whether no model is hidden from the asker."""
     return (token is None or token.all_models) and everywhere(asker, carriers(token, policies.READING))
 
 
-def visible_models(asker: Any, token: ApiToken | None = None) -> QuerySet[RegisteredModel]:
+def visible_models(asker: Person, token: ApiToken | None = None) -> QuerySet[RegisteredModel]:
     """The models on which the asker has any role; all of them with a role for all models."""
     return models_for(asker, token, policies.READING)
 
 
-def models_for(asker: Any, token: ApiToken | None, scopes: Collection[str]) -> QuerySet[RegisteredModel]:
+def models_for(asker: Person, token: ApiToken | None, scopes: Collection[str]) -> QuerySet[RegisteredModel]:
     """The models on which one of these scopes is the asker's: by a role that carries it, and with a token
     only where the token has it too."""
     roles = carriers(token, scopes)
@@ -101,7 +108,7 @@ def carriers(token: ApiToken | None, scopes: Collection[str]) -> frozenset[str]:
     return policies.carriers(scopes if token is None else set(scopes) & set(token.scopes))
 
 
-def everywhere(asker: Any, roles: Collection[str]) -> bool:
+def everywhere(asker: Person, roles: Collection[str]) -> bool:
     """Whether the asker holds one of these roles for all models."""
     if asker.is_superuser and Role.ADMIN in roles:
         return True

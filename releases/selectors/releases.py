@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
@@ -12,6 +12,9 @@ from registry import selectors as registry_selectors
 from registry.errors import NotFound
 from registry.models import ApiToken, Event, ModelVersion, RegisteredModel
 from releases.models import Environment, GateRun, Release, Review, Rollout
+
+if TYPE_CHECKING:
+    from registry.models import Person
 
 HEAVY = ("manifest", "signature", "inspection")
 
@@ -37,7 +40,7 @@ def lines() -> QuerySet[Release]:
     )
 
 
-def release(pk: int, asker: Any, token: ApiToken | None = None) -> Release:
+def release(pk: int, asker: Person, token: ApiToken | None = None) -> Release:
     """One release with gates, reviews and rollouts, if the asker may see its model. Raises NotFound."""
     found = whole().filter(pk=pk).first()
     if found is None or registry_policies.refuse_view(registry_selectors.access(asker, token, found.model)):
@@ -58,7 +61,7 @@ def lines_of_version(version: ModelVersion) -> QuerySet[Release]:
     return lines().filter(version=version).order_by("-pk")
 
 
-def latest_releases(asker: Any, token: ApiToken | None = None) -> QuerySet[Release]:
+def latest_releases(asker: Person, token: ApiToken | None = None) -> QuerySet[Release]:
     """All releases, newest first, of the models that the asker may see."""
     rows = lines().order_by("-pk")
     if registry_selectors.sees_all_models(asker, token):
