@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -13,11 +13,6 @@ from registry.api.paging import PageQuery
 from registry.api.shapes import ModelShape, VersionLine
 from releases import selectors
 from releases.selectors import lists
-
-if TYPE_CHECKING:
-    from django_stubs_ext import WithAnnotations
-
-    from registry.models import ModelVersion, RegisteredModel
 
 TOTALS: dict[str, object] = {
     "total": serializers.IntegerField(help_text="How many rows the list has in all."),
@@ -83,7 +78,7 @@ class ListedModel(ModelShape):
 
     last_release = serializers.SerializerMethodField()
 
-    def get_last_release(self, model: WithAnnotations[RegisteredModel, lists.LastRelease]) -> int | None:
+    def get_last_release(self, model: lists.LastRelease) -> int | None:
         return model.last_release or None
 
 
@@ -94,5 +89,5 @@ class ListedVersion(VersionLine):
     state = serializers.CharField(source="newest_state", allow_null=True)
     measured = serializers.SerializerMethodField()
 
-    def get_measured(self, version: WithAnnotations[ModelVersion, lists.Measured]) -> float | None:
+    def get_measured(self, version: lists.Measured) -> float | None:
         return version.measured if abs(version.measured) < lists.LARGEST else None

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, Protocol
 
 from django.db.models import FloatField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.fields.json import KeyTextTransform
@@ -26,9 +26,6 @@ from releases.lifecycle import ON_THEIR_WAY, State
 from releases.models import GateRun, Release
 from releases.selectors.releases import HEAVY, latest_releases
 from releases.selectors.routes import environments
-
-if TYPE_CHECKING:
-    from django_stubs_ext import WithAnnotations
 
 MOST = registry_selectors.FEW
 OPEN, NOTHING = "open", "none"
@@ -106,14 +103,14 @@ def usual(orders: Orders) -> Order:
     return next(iter(orders.values()))[1]
 
 
-class LastRelease(TypedDict):
-    """What `models` adds to a row."""
+class LastRelease(Protocol):
+    """A row of `models`: what it adds."""
 
     last_release: int
 
 
-class Measured(TypedDict):
-    """What `versions` adds to a row."""
+class Measured(Protocol):
+    """A row of `versions`: what it adds."""
 
     newest: int | None
     newest_state: str | None
@@ -152,7 +149,7 @@ def newest_releases(names: list[str], most: int) -> list[Release]:
     )
 
 
-def last_releases(of: Sequence[WithAnnotations[RegisteredModel, LastRelease]]) -> dict[int, Release]:
+def last_releases(of: Sequence[LastRelease]) -> dict[int, Release]:
     """The newest releases of models that `models` found, by the model's key."""
     rows = Release.objects.filter(pk__in=[model.last_release for model in of]).defer("policy")
     return {row.model_id: row for row in rows}

@@ -12,7 +12,7 @@ from tests.architecture.source import PACKAGES, ROOT, modules
 
 GOAL = 8.0
 """For each 1,000 lines: what is left where a library's own types say it."""
-BOUNDS = {"config": 13.0, "demo": 25.0, "formats": 30.0, "registry": 22.0, "releases": 25.5, "scoring": 16.5}
+BOUNDS = {"config": 8.0, "demo": 15.0, "formats": 20.0, "registry": 12.0, "releases": 11.5, "scoring": 9.5}
 """Lower it with each name that is found."""
 
 
