@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from threadpoolctl import threadpool_limits
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 OPSET = 17
 SEED = 20261120
@@ -61,6 +64,26 @@ class Trained:
     claimed: Mapping[str, float]
 
 
+class Bunch(Protocol):
+    """One of scikit-learn's data sets."""
+
+    data: Floats
+    target: Labels
+    feature_names: Sequence[str]
+
+
+class Estimator(Protocol):
+    """One of scikit-learn's classifiers, which have no types."""
+
+    classes_: Sequence[object]
+
+    def fit(self, inputs: Floats, targets: Labels) -> Estimator: ...
+
+    def predict(self, inputs: Floats) -> Labels: ...
+
+    def predict_proba(self, inputs: Floats) -> Floats: ...
+
+
 def digits() -> Data:
     return _split("digits", datasets.load_digits(), tuple(f"p{r}{c}" for r in range(8) for c in range(8)))
 
@@ -73,7 +96,7 @@ def wine() -> Data:
     return _split("wine", datasets.load_wine())
 
 
-def _split(name: str, bunch: Any, features: tuple[str, ...] = ()) -> Data:
+def _split(name: str, bunch: Bunch, features: tuple[str, ...] = ()) -> Data:
     inputs = bunch.data.astype(np.float32)
     targets = bunch.target.astype(np.int64)
     kept, judge, kept_y, judge_y = train_test_split(
@@ -113,7 +136,7 @@ def scaled_network(data: Data, input_name: str, **settings: object) -> Trained:
     return _trained("StandardScaler + MLPClassifier", settings, graph, extractor, fitted, data)
 
 
-def _fit(estimator: Any, data: Data) -> Any:
+def _fit(estimator: Estimator, data: Data) -> Estimator:
     """One thread, so that sums are added in the same order on every machine."""
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -136,7 +159,7 @@ def _to_onnx(
     return serialised
 
 
-def _rename_output(graph: Any, name: str) -> None:
+def _rename_output(graph: ModelProto, name: str) -> None:
     before = graph.graph.output[0].name
     graph.graph.output[0].name = name
     for node in graph.graph.node:
@@ -145,10 +168,10 @@ def _rename_output(graph: Any, name: str) -> None:
 
 def _trained(
     algorithm: str,
-    settings: Mapping[str, Any],
+    settings: Mapping[str, object],
     model: bytes,
     extractor: bytes | None,
-    fitted: Any,
+    fitted: Estimator,
     data: Data,
 ) -> Trained:
     labels = fitted.predict(data.judge[0]).astype(np.int64)
@@ -163,7 +186,7 @@ def _trained(
     )
 
 
-def _claims(fitted: Any, data: Data) -> Mapping[str, float]:
+def _claims(fitted: Estimator, data: Data) -> Mapping[str, float]:
     rows, targets = data.tune
     claimed = {"accuracy": round(float((fitted.predict(rows) == targets).mean()), 4)}
     if len(fitted.classes_) == 2:

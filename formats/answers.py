@@ -6,7 +6,7 @@ Whole numbers, texts and booleans are compared exactly, floats within a toleranc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +46,7 @@ class Tolerances:
         return cls(own, {name: Tolerance(**tolerance) for name, tolerance in outputs.items()})
 
 
-def elements(datatype: str, data: Any) -> Array:
+def elements(datatype: str, data: Iterable[object]) -> Array:
     """The elements of one output's JSON data, however its lists nest, flat in row-major order.
 
     numpy would cut fractions off and make texts of numbers: the values' types are looked at first.
@@ -62,7 +62,7 @@ def elements(datatype: str, data: Any) -> Array:
         return np.array(values, dtype=np.str_ if dtype.kind == "O" else dtype)
 
 
-def _flat(data: Any) -> Iterator[Any]:
+def _flat(data: Iterable[object]) -> Iterator[object]:
     for value in data:
         if isinstance(value, list):
             yield from _flat(value)

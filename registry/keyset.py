@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 BEFORE, AFTER = "b", "a"
+Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +25,19 @@ NEWEST_FIRST = Order("pk", descending=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(Generic[Row]):
     """Rows in the order of the list, and the cursors of its neighbours (empty: none).
 
     `misled`: the cursor that was given points nowhere, so that these are the first rows.
     """
 
-    rows: list[Any]
+    rows: list[Row]
     next: str = ""
     previous: str = ""
     misled: bool = False
 
 
-def keyset(rows: QuerySet[Any], order: Order, cursor: str, size: int) -> Page:
+def keyset(rows: QuerySet[Row], order: Order, cursor: str, size: int) -> Page[Row]:
     """The part of `rows` that the cursor points to.
 
     A cursor is `a<edge>` (what comes after it) or `b<edge>` (what comes before it) as the list is read;
@@ -61,7 +62,7 @@ def keyset(rows: QuerySet[Any], order: Order, cursor: str, size: int) -> Page:
     return _with_neighbours(items, order, way, more, misled=bool(cursor) and not way)
 
 
-def _beyond(rows: QuerySet[Any], order: Order, edge: str, falling: bool) -> Q | None:
+def _beyond(rows: QuerySet[Model], order: Order, edge: str, falling: bool) -> Q | None:
     """What lies beyond the edge, or nothing where no row can have such a one."""
     past = "lt" if falling else "gt"
     key, _, value = ("", "", edge) if order.unique else edge.partition(".")
@@ -77,14 +78,14 @@ def _beyond(rows: QuerySet[Any], order: Order, edge: str, falling: bool) -> Q | 
     return Q(**{f"{order.column}__{past}e": value}) & (further | Q(**{f"pk__{past}": key}))
 
 
-def _alone(rows: QuerySet[Any]) -> QuerySet[Any]:
+def _alone(rows: QuerySet[Row]) -> QuerySet[Row]:
     """The same without conditions: beside keys, SQLite would go by the index of a condition and read all."""
     found = rows.all()
     found.query.clear_where()
     return found
 
 
-def _with_neighbours(items: list[object], order: Order, way: str, more: bool, *, misled: bool) -> Page:
+def _with_neighbours(items: list[Row], order: Order, way: str, more: bool, *, misled: bool) -> Page[Row]:
     if not items:
         return Page([], misled=misled)
     has_next = more if way != BEFORE else True
@@ -97,6 +98,6 @@ def _with_neighbours(items: list[object], order: Order, way: str, more: bool, *,
     )
 
 
-def _edge(row: Any, order: Order) -> str:
+def _edge(row: Model, order: Order) -> str:
     value = getattr(row, order.column)
     return str(value) if order.unique else f"{row.pk}.{value}"

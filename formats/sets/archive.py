@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Literal
 
 import numpy as np
 from numpy.lib import format as npy
@@ -188,7 +188,7 @@ def _map(path: Path, offset: int, member: Member) -> Array:
     )
 
 
-def _order(member: Member) -> Any:
+def _order(member: Member) -> Literal["C", "F"]:
     return "F" if member.fortran else "C"
 
 

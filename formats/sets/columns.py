@@ -25,9 +25,9 @@ class Column:
     parts: list[tuple[Sequence[int], Array]] = field(default_factory=list)
     _rows: list[int] = field(default_factory=list)
     _lines: list[int] = field(default_factory=list)
-    _values: list[Any] = field(default_factory=list)
+    _values: list[object] = field(default_factory=list)
 
-    def add(self, row: int, line: int, value: Any) -> None:
+    def add(self, row: int, line: int, value: object) -> None:
         """Raises BadSet with the line whose value is none of the datatype."""
         self._rows.append(row)
         self._lines.append(line)
@@ -69,7 +69,7 @@ class Column:
 _NO_VALUE = (TypeError, ValueError, OverflowError, RecursionError)
 
 
-def to_array(value: Any, datatype: str | None, called: str) -> Array:
+def to_array(value: object, datatype: str | None, called: str) -> Array:
     """A JSON value as an array of the protocol's datatype; None: as it comes, numbers or texts."""
     try:
         return _typed(value, datatype)
@@ -78,7 +78,7 @@ def to_array(value: Any, datatype: str | None, called: str) -> Array:
         raise BadSet(f"{called[:120]} is no {wanted}: {str(error)[:200]}.") from error
 
 
-def _typed(value: Any, datatype: str | None) -> Array:
+def _typed(value: object, datatype: str | None) -> Array:
     found = _regular(value)
     if datatype in FLOATS and found.dtype.kind in "OU":
         found = _regular(_numbers(value))
@@ -97,14 +97,14 @@ def _typed(value: Any, datatype: str | None) -> Array:
         return found.astype(wanted)
 
 
-def _regular(value: Any) -> Array:
+def _regular(value: object) -> Array:
     try:
         return np.array(value)
     except ValueError:
         raise ValueError("its lists differ in length") from None
 
 
-def _whole(value: Any, found: Array, wanted: np.dtype[np.generic]) -> Array:
+def _whole(value: object, found: Array, wanted: np.dtype[np.generic]) -> Array:
     """Whole numbers with all their digits: numpy would round, cut or wrap what does not fit."""
     if found.dtype.kind not in "biu" or (found.dtype == np.uint64 and wanted != np.uint64):
         exact = np.array(value, dtype=object)
@@ -117,16 +117,16 @@ def _whole(value: Any, found: Array, wanted: np.dtype[np.generic]) -> Array:
     return made
 
 
-def _is_rounded(found: Array, value: Any) -> bool:
+def _is_rounded(found: Array, value: object) -> bool:
     """Whether numpy has made floats of whole numbers, because no type of 64 bits holds them all."""
     return found.dtype.kind == "f" and all(isinstance(leaf, int) for leaf in _leaves(value))
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _leaves(value: Any) -> Iterator[Any]:
+def _leaves(value: object) -> Iterator[object]:
     if isinstance(value, list):
         for item in value:
             yield from _leaves(item)
@@ -134,7 +134,7 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _numbers(value: Any) -> Any:
+def _numbers(value: object) -> object:
     """Lists with the words that stand for what JSON has no number for; other texts stay texts."""
     if isinstance(value, list):
         return [_numbers(item) for item in value]

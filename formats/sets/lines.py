@@ -81,7 +81,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_once)
 
 
-def _flat(row: Mapping[str, Any], number: int) -> Iterator[tuple[str, Any]]:
+def _flat(row: Mapping[str, Any], number: int) -> Iterator[tuple[str, object]]:
     yield from ((name, row[name]) for name in COLUMNS if name in row)
     for key, prefix in OBJECTS.items():
         for name, value in row.get(key, {}).items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
@@ -84,7 +84,7 @@ def _as_sent(part: Array, spec: TensorSpec, name: str) -> Array:
 def _first(flags: Array, start: int, member: Member, row: int | None) -> Place | None:
     if not flags.any():
         return None
-    order: Any = "F" if member.fortran else "C"
+    order: Literal["C", "F"] = "F" if member.fortran else "C"
     place = np.unravel_index(start + int(flags.argmax()), member.shape or (1,), order=order)
     own = place if member.shape else ()
     if row is None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,13 +26,13 @@ class Column:
             dtype = layout.dtype(name)
             self._parts[name] = content[part.at : part.at + part.items * dtype.itemsize].view(dtype)
 
-    def values(self, rows: Any) -> Array:
+    def values(self, rows: slice | Sequence[int] | Array) -> Array:
         """Numbers of rows that have one shape: shape (rows, *shape)."""
         if self.shape is None or self.is_text:
             raise BadTable(f"the rows of {self.name!r} cannot be stacked")
         return np.asarray(self._parts["values"].reshape(-1, *self.shape)[rows])
 
-    def hashes(self, rows: Any) -> Array:
+    def hashes(self, rows: slice | Sequence[int] | Array) -> Array:
         """What stands for the rows of a column of texts; two rows with the same hash are the same."""
         return np.asarray(self._parts["hashes"][rows])
 

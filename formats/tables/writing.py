@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import IO, BinaryIO, Self
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Writer:
         self._rows, self._most = rows, most
         self._layouts: list[Layout] = []
         self._stream: BinaryIO = self._partial.open("wb")
-        self.about: dict[str, Any] = {}
+        self.about: dict[str, str | int | float | bool | None] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -159,7 +159,7 @@ def _gathered(rows: Iterable[Array]) -> Iterator[Array]:
         yield np.concatenate(held)
 
 
-def _read_back(stream: Any) -> Iterator[Array]:
+def _read_back(stream: IO[bytes]) -> Iterator[Array]:
     stream.seek(0)
     while data := stream.read(_AT_ONCE):
         yield np.frombuffer(data, "<u8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import inline_serializer
@@ -14,6 +14,10 @@ from rest_framework.utils.urls import replace_query_param
 from registry.api.asking import PersonRequest, Strict
 from registry.keyset import Order, keyset
 
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+Shape = serializers.Serializer[object]
 USUAL, MOST = 50, 200
 
 
@@ -25,7 +29,7 @@ class PageQuery(Strict):
 
 
 def paged(
-    request: PersonRequest, rows: QuerySet[Any, Any], shape: type[Any], *, order: Order, **more: Any
+    request: PersonRequest, rows: QuerySet[Model], shape: type[Shape], *, order: Order, **more: object
 ) -> Response:
     """One page of `rows` as `{next, previous, results}`, with `more` beside them.
 
@@ -43,7 +47,9 @@ def paged(
     return Response(neighbours | more | {"results": shape(page.rows, many=True).data})
 
 
-def page_of(shape: type[Any], **more: Any) -> Any:
+def page_of(
+    shape: type[Shape], **more: serializers.IntegerField | serializers.BooleanField
+) -> serializers.Serializer[object]:
     """The OpenAPI shape of such a page."""
     return inline_serializer(
         f"{shape.__name__.removesuffix('Shape')}Page",

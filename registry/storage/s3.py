@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import boto3
 from botocore.config import Config
@@ -22,6 +22,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from registry.storage.base import CountedReader, Stored
 from registry.storage.errors import DamagedArtifact, StoreFull, StoreUnavailable
 from scoring.artifacts import blob_path
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 PART_BYTES = 16 << 20
 AT_ONCE, MOST_PARTS = 4, 10_000
@@ -129,7 +132,7 @@ class S3Store:
             ThreadPoolExecutor(AT_ONCE) as pool,
         ):
 
-            def send(number: int) -> dict[str, Any]:
+            def send(number: int) -> dict[str, object]:
                 begin = (number - 1) * step
                 part = _PartOfFile(file.fileno(), begin, min(step, stored.size - begin))
                 digest = hashlib.file_digest(part, "sha256").hexdigest()
@@ -143,7 +146,7 @@ class S3Store:
 
     def _send_part(
         self, upload: dict[str, str], number: int, body: bytes | _PartOfFile, digest: str
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Refused by the store where what arrives has another digest."""
         checksum = base64.b64encode(bytes.fromhex(digest)).decode()
         answer = self._client.upload_part(**upload, PartNumber=number, Body=body, ChecksumSHA256=checksum)
@@ -176,12 +179,12 @@ class S3Store:
     @contextmanager
     def _multipart(
         self, place: dict[str, str], *, checked: bool = True, **complete: str
-    ) -> Iterator[tuple[dict[str, str], list[Any]]]:
+    ) -> Iterator[tuple[dict[str, str], list[dict[str, object]]]]:
         """An open multipart upload and its list of parts: completed at the end, aborted after an error."""
         algorithm = {"ChecksumAlgorithm": "SHA256"} if checked else {}
         opened = self._client.create_multipart_upload(**place, **algorithm)
         upload = {**place, "UploadId": opened["UploadId"]}
-        done: list[Any] = []
+        done: list[dict[str, object]] = []
         try:
             yield upload, done
             self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": done}, **complete)
@@ -244,18 +247,19 @@ class S3Store:
 class _Body(io.RawIOBase):
     """botocore's stream as an ordinary raw stream: a broken connection is an error, never an early end."""
 
-    def __init__(self, body: Any) -> None:
+    def __init__(self, body: BinaryIO) -> None:
         self._body = body
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         try:
-            chunk = self._body.read(len(buffer))
+            into = memoryview(buffer)
+            chunk = self._body.read(len(into))
         except BotoCoreError as error:
             raise StoreUnavailable("The store broke off in the middle of an artifact.") from error
-        buffer[: len(chunk)] = chunk
+        into[: len(chunk)] = chunk
         return len(chunk)
 
     def close(self) -> None:
@@ -282,7 +286,7 @@ class _PartOfFile(io.RawIOBase):
     def tell(self) -> int:
         return self._at
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         room = memoryview(buffer)[: max(self._size - self._at, 0)]
         count = os.preadv(self._file, [room], self._begin + self._at)
         self._at += count

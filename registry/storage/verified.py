@@ -6,10 +6,13 @@ import hashlib
 import io
 import os
 from contextlib import suppress
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from registry.storage.base import CHUNK_BYTES, ArtifactStore
 from registry.storage.errors import DamagedArtifact
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 AHEAD_BYTES = 4 << 20
 """What is read before anybody is told that it will come: damage to smaller artifacts is known by then."""
@@ -51,11 +54,12 @@ class _Verified(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         if not self._now and self._next:
             self._turn()
-        size = min(len(buffer), len(self._now))
-        buffer[:size], self._now = self._now[:size], self._now[size:]
+        into = memoryview(buffer)
+        size = min(len(into), len(self._now))
+        into[:size], self._now = self._now[:size], self._now[size:]
         return size
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from registry.api.shapes import ModelShape, VersionLine
 from releases import selectors
 from releases.selectors import lists
 
-TOTALS: dict[str, object] = {
+TOTALS: dict[str, serializers.IntegerField | serializers.BooleanField] = {
     "total": serializers.IntegerField(help_text="How many rows the list has in all."),
     "at_least": serializers.BooleanField(help_text="Whether nobody has counted beyond `total`."),
 }

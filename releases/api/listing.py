@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
@@ -20,15 +20,25 @@ from releases.api.listed import TOTALS, ListedModel, ListQuery, ModelsQuery, Rel
 from releases.api.shapes import ReleaseLine
 from releases.selectors import lists
 
+if TYPE_CHECKING:
+    from django.db.models import Model
+    from rest_framework.serializers import Serializer
 
-def asked(shape: type[ListQuery], request: PersonRequest, orders: lists.Orders) -> tuple[dict[str, Any], Any]:
+    from registry.keyset import Order
+
+
+def asked(
+    shape: type[ListQuery], request: PersonRequest, orders: lists.Orders
+) -> tuple[dict[str, Any], Order]:
     """What the list is narrowed to, and its order."""
     found = query(shape, request)
     order = orders[found.pop("sort")][1] if "sort" in found else lists.usual(orders)
     return {name: value for name, value in found.items() if name not in ("page", "page_size")}, order
 
 
-def counted(request: PersonRequest, rows: QuerySet[Any, Any], shape: type[Any], order: Any) -> Response:
+def counted(
+    request: PersonRequest, rows: QuerySet[Model], shape: type[Serializer[object]], order: Order
+) -> Response:
     """One page of the list, and how many rows there are in all."""
     total = lists.count(rows)
     return paged(request, rows, shape, order=order, total=total.number, at_least=total.more)

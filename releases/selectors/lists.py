@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from django.db.models import FloatField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.fields.json import KeyTextTransform
@@ -26,6 +26,9 @@ from releases.lifecycle import ON_THEIR_WAY, State
 from releases.models import GateRun, Release
 from releases.selectors.releases import HEAVY, latest_releases
 from releases.selectors.routes import environments
+
+if TYPE_CHECKING:
+    from django.db.models import Model
 
 MOST = registry_selectors.FEW
 OPEN, NOTHING = "open", "none"
@@ -117,7 +120,7 @@ class Measured(Protocol):
     measured: float
 
 
-def count(rows: QuerySet[Any]) -> Total:
+def count(rows: QuerySet[Model]) -> Total:
     """Exact up to MOST."""
     found = rows.order_by().values("pk")[: MOST + 1].count()
     return Total(min(found, MOST), found > MOST)
@@ -149,9 +152,11 @@ def newest_releases(names: list[str], most: int) -> list[Release]:
     )
 
 
-def last_releases(of: Sequence[LastRelease]) -> dict[int, Release]:
+def last_releases(of: Sequence[RegisteredModel]) -> dict[int, Release]:
     """The newest releases of models that `models` found, by the model's key."""
-    rows = Release.objects.filter(pk__in=[model.last_release for model in of]).defer("policy")
+    rows = Release.objects.filter(
+        pk__in=[model.last_release for model in of]  # type: ignore[attr-defined]
+    ).defer("policy")
     return {row.model_id: row for row in rows}
 
 

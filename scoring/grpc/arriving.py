@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import NoReturn, Protocol
 
 from scoring.addresses import Network, household, is_in
 from scoring.crowd import Crowd
@@ -24,6 +24,18 @@ class _Call:
         self._deadline.reschedule(self._since)
 
 
+class Context(Protocol):
+    """A call, as far as it is used here: grpc's own types are unknown to the type checker."""
+
+    def peer(self) -> str: ...
+
+    def invocation_metadata(self) -> Iterable[tuple[str, str | bytes]] | None: ...
+
+    def set_trailing_metadata(self, trailing: tuple[tuple[str, str], ...]) -> None: ...
+
+    async def abort(self, code: object, details: str, trailing: tuple[tuple[str, str], ...]) -> NoReturn: ...
+
+
 class Arrivals:
     """Where too many have begun and say nothing more, the one that did so first goes, of whoever has most."""
 
@@ -32,7 +44,7 @@ class Arrivals:
         self._calls: Crowd[_Call] = Crowd(most, max(1, most // 2))
         self._seconds = seconds
 
-    async def message(self, messages: AsyncIterator[bytes], context: Any) -> bytes:
+    async def message(self, messages: AsyncIterator[bytes], context: Context) -> bytes:
         """The call's message. Raises RequestTimeout, Overloaded if it had to go, BadRequest without one."""
         host = _host(context.peer())
         address, is_proxy = household(host), is_in(host, self._proxies)

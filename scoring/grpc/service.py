@@ -11,7 +11,7 @@ import grpc
 import orjson
 
 from scoring.errors import BadRequest, DeadlineExceeded, NotReady, Overloaded, ScoringError
-from scoring.grpc.arriving import Arrivals
+from scoring.grpc.arriving import Arrivals, Context
 from scoring.grpc.statuses import RETRY_MS, code_of
 from scoring.grpc.upstream import Answer, NodeGone, Upstream
 from scoring.inflating import Inflating
@@ -25,7 +25,7 @@ _SENTENCE = 500
 _GZIP = b"\x1f\x8b"
 log = logging.getLogger(__name__)
 
-Method = Callable[[bytes, object], Awaitable[bytes]]
+Method = Callable[[bytes, Context], Awaitable[bytes]]
 
 
 class Service:
@@ -68,44 +68,44 @@ class Service:
         }
         return [_handler(oip_grpc.SERVICE, self, methods), _handler(HEALTH, self, {"Check": self.check})]
 
-    async def server_live(self, raw: bytes, context: object) -> bytes:
+    async def server_live(self, raw: bytes, context: Context) -> bytes:
         return oip_grpc.wire(messages.ServerLiveResponse(live=await self._says_yes("/v2/health/live")))
 
-    async def server_ready(self, raw: bytes, context: object) -> bytes:
+    async def server_ready(self, raw: bytes, context: Context) -> bytes:
         return oip_grpc.wire(messages.ServerReadyResponse(ready=await self._says_yes("/v2/health/ready")))
 
-    async def check(self, raw: bytes, context: object) -> bytes:
+    async def check(self, raw: bytes, context: Context) -> bytes:
         """gRPC's own health check, as Kubernetes asks it."""
         return _SERVING if await self._says_yes("/v2/health/ready") else _NOT_SERVING
 
-    async def model_ready(self, raw: bytes, context: Any) -> bytes:
+    async def model_ready(self, raw: bytes, context: Context) -> bytes:
         request = oip_grpc.parse(messages.ModelReadyRequest, raw)
         answer = await self._get(oip_grpc.model_path(request.name, request.version) + "/ready", context)
         if answer.status not in {200, 404, 503}:
             await refuse_answer(context, answer)
         return oip_grpc.wire(messages.ModelReadyResponse(ready=answer.status == 200))
 
-    async def server_metadata(self, raw: bytes, context: object) -> bytes:
+    async def server_metadata(self, raw: bytes, context: Context) -> bytes:
         answer = await self._get("/v2", context)
         return oip_grpc.server_metadata(await _document(context, answer))
 
-    async def model_metadata(self, raw: bytes, context: Any) -> bytes:
+    async def model_metadata(self, raw: bytes, context: Context) -> bytes:
         request = oip_grpc.parse(messages.ModelMetadataRequest, raw)
         answer = await self._get(oip_grpc.model_path(request.name, request.version), context)
         return oip_grpc.model_metadata(await _document(context, answer))
 
-    async def model_config(self, raw: bytes, context: Any) -> bytes:
+    async def model_config(self, raw: bytes, context: Context) -> bytes:
         request = oip_grpc.parse(messages.ModelConfigRequest, raw)
         answer = await self._get(oip_grpc.model_path(request.name, request.version) + "/config", context)
         return oip_grpc.model_config(await _document(context, answer))
 
-    async def model_statistics(self, raw: bytes, context: Any) -> bytes:
+    async def model_statistics(self, raw: bytes, context: Context) -> bytes:
         request = oip_grpc.parse(messages.ModelStatisticsRequest, raw)
         one = request.name or request.version
         path = oip_grpc.model_path(request.name, request.version) if one else "/v2/models"
         return oip_grpc.model_statistics(await _document(context, await self._get(f"{path}/stats", context)))
 
-    async def model_infer(self, raw: bytes, context: Any) -> bytes:
+    async def model_infer(self, raw: bytes, context: Context) -> bytes:
         request = oip_grpc.infer_request(raw)
         length = len(request.header)
         head = [
@@ -124,7 +124,7 @@ class Service:
             answer.body[:length], memoryview(answer.body)[length:], typed=request.typed
         )
 
-    async def take(self, method: Method, arriving: AsyncIterator[bytes], context: Any) -> bytes:
+    async def take(self, method: Method, arriving: AsyncIterator[bytes], context: Context) -> bytes:
         """One call, whose message need not have come yet."""
         try:
             raw = await self._arrivals.message(arriving, context)
@@ -132,7 +132,7 @@ class Service:
             await refuse(context, error)
         return await self.call(method, raw, context)
 
-    async def call(self, method: Method, raw: bytes, context: Any) -> bytes:
+    async def call(self, method: Method, raw: bytes, context: Context) -> bytes:
         """One call with its bounds and its errors."""
         # A busy server is alive: who asks for its health is not sent away.
         if self._running >= self._concurrency and method == self.model_infer:
@@ -179,7 +179,7 @@ class Service:
             return False
         return answer.status == 200
 
-    async def _get(self, path: str, context: object) -> Answer:
+    async def _get(self, path: str, context: Context) -> Answer:
         return await self._ask([f"GET {path} HTTP/1.1", *_passed_on(context)], [])
 
     async def _ask(self, head: Sequence[str], body: Sequence[bytes]) -> Answer:
@@ -187,12 +187,12 @@ class Service:
         return await self._upstream.ask([lines.encode("ascii"), *body])
 
 
-async def refuse(context: object, error: ScoringError) -> NoReturn:
+async def refuse(context: Context, error: ScoringError) -> NoReturn:
     """End a call with an error of our own."""
     await _abort(context, status_of(error), str(error), {"x-assay-code": error.code})
 
 
-async def refuse_answer(context: object, answer: Answer) -> NoReturn:
+async def refuse_answer(context: Context, answer: Answer) -> NoReturn:
     """End a call with the node's refusal: its stable code, its sentence, its headers."""
     try:
         document = orjson.loads(answer.body)
@@ -202,7 +202,7 @@ async def refuse_answer(context: object, answer: Answer) -> NoReturn:
     await _abort(context, answer.status, sentence, {**_headers(answer), "x-assay-code": code})
 
 
-async def _abort(context: Any, status: int, sentence: str, trailing: Mapping[str, str]) -> NoReturn:
+async def _abort(context: Context, status: int, sentence: str, trailing: Mapping[str, str]) -> NoReturn:
     fields = dict(trailing)
     if status in {429, 503}:
         after = fields.get("retry-after", "")
@@ -210,12 +210,11 @@ async def _abort(context: Any, status: int, sentence: str, trailing: Mapping[str
         fields |= {"retry-after": str(pushback // 1000), "grpc-retry-pushback-ms": str(pushback)}
     # A client takes 8 KiB of trailing metadata, and a sentence of ours may quote what it sent.
     await context.abort(code_of(status), sentence[:_SENTENCE], tuple(fields.items()))
-    raise AssertionError("abort raises")  # for the type checker: grpc's own types are unknown here
 
 
 def _handler(service: str, served: Service, methods: Mapping[str, Method]) -> object:
-    def bound(method: Method) -> Callable[[AsyncIterator[bytes], object], Awaitable[bytes]]:
-        async def call(arriving: AsyncIterator[bytes], context: Any) -> bytes:
+    def bound(method: Method) -> Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]:
+        async def call(arriving: AsyncIterator[bytes], context: Context) -> bytes:
             return await served.take(method, arriving, context)
 
         return call
@@ -227,7 +226,7 @@ def _handler(service: str, served: Service, methods: Mapping[str, Method]) -> ob
     )
 
 
-def _passed_on(context: Any) -> list[str]:
+def _passed_on(context: Context) -> list[str]:
     """The caller's metadata that means something to the node, as header lines. Raises BadRequest."""
     lines = []
     for name, value in context.invocation_metadata() or ():
@@ -251,7 +250,7 @@ def _trailing(answer: Answer) -> tuple[tuple[str, str], ...]:
     return tuple(_headers(answer).items())
 
 
-async def _document(context: object, answer: Answer) -> dict[str, object]:
+async def _document(context: Context, answer: Answer) -> dict[str, object]:
     if answer.status != 200:
         await refuse_answer(context, answer)
     document: dict[str, Any] = orjson.loads(answer.body)

@@ -53,6 +53,18 @@ class _Run(Protocol):
     ) -> list[Array]: ...
 
 
+Axes = Sequence[int | str | None]
+"""A length, the graph's own name of an axis, or nothing."""
+
+
+class _Node(Protocol):
+    """An input or output, as onnxruntime tells of it."""
+
+    name: str
+    type: str
+    shape: Axes | None
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a session is made: as the node can, and as the policy says. One thread and no spinning: the default
@@ -60,15 +72,15 @@ class Options:
 
     threads: int = 1
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
-    provider_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    provider_options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     serving: Serving = field(default_factory=Serving)
 
-    def session_providers(self) -> list[Any]:
+    def session_providers(self) -> list[str | tuple[str, dict[str, object]]]:
         """The providers in order, with their options, as a session takes them."""
         options = self.provider_options
         return [(name, dict(options[name])) if name in options else name for name in self.providers]
 
-    def session_options(self, folder: Path | None = None) -> Any:
+    def session_options(self, folder: Path | None = None) -> object:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
@@ -143,13 +155,13 @@ def load(path: Path, digest: str, options: Options | None = None, folder: Path |
 
     Raises CorruptArtifact when the bytes are others, BadModel when onnxruntime refuses them.
     """
-    source: Any
+    source: str | bytes
     if folder is None and path.stat().st_size > MAPPED_BYTES:
         found = _digest(path)
         source = str(path)
     else:
-        source = path.read_bytes()
-        found = hashlib.sha256(source).hexdigest()
+        source = content = path.read_bytes()
+        found = hashlib.sha256(content).hexdigest()
     if found != digest:
         raise CorruptArtifact(f"{path.name[:12]} on this node has digest {found[:12]}: fetch it again")
     wanted = options or Options()
@@ -173,7 +185,7 @@ def run_options() -> RunOptions:
     return options
 
 
-def _input_spec(node: Any, *, optional: bool = False) -> TensorSpec:
+def _input_spec(node: _Node, *, optional: bool = False) -> TensorSpec:
     match = _TENSOR.fullmatch(node.type)
     if match is None or match[2] not in ELEMENTS:
         raise BadModel(f"input {node.name!r} is a {node.type}: only tensors can be sent")
@@ -186,7 +198,7 @@ def _input_spec(node: Any, *, optional: bool = False) -> TensorSpec:
     )
 
 
-def _output_specs(node: Any) -> tuple[TensorSpec, ...]:
+def _output_specs(node: _Node) -> tuple[TensorSpec, ...]:
     if match := _TENSOR.fullmatch(node.type):
         if match[2] in ELEMENTS:
             return (TensorSpec(node.name, ELEMENTS[match[2]], _shape(node.shape)),)
@@ -201,11 +213,11 @@ def _output_specs(node: Any) -> tuple[TensorSpec, ...]:
     )
 
 
-def _shape(axes: Sequence[Any] | None) -> tuple[int, ...]:
+def _shape(axes: Axes | None) -> tuple[int, ...]:
     return tuple(axis if isinstance(axis, int) and axis >= 0 else -1 for axis in axes or ())
 
 
-def _symbols(axes: Sequence[Any] | None) -> tuple[str, ...]:
+def _symbols(axes: Axes | None) -> tuple[str, ...]:
     """The graph's names of its axes, as long as they are names."""
     named = tuple(axis[:_SYMBOL] if isinstance(axis, str) else "" for axis in axes or ())
     return named if any(named) else ()
