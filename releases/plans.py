@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -16,6 +16,10 @@ from formats.documents import Hex
 from formats.plan import INTERVAL, WHOLE, Arm, ArtifactRef, ModelPlan, PlannedVersion
 from formats.serving import Serving
 from formats.types import HASHED, OMITTED, Signature
+from registry.manifest.stored import StoredSignature
+
+if TYPE_CHECKING:
+    from registry.manifest.stored import StoredManifest, StoredSpec, StoredTensor
 
 
 def planned_version(
@@ -46,17 +50,20 @@ def planned_version(
     )
 
 
-def with_sensitivity(signature: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
+def with_sensitivity(
+    signature: Mapping[str, Sequence[StoredSpec]], manifest: StoredManifest
+) -> dict[str, list[dict[str, object]]]:
     """A stored signature with what the manifest says about sensitive tensors, for the prediction log."""
-    told = manifest.get("signature") or {}
+    signed = manifest.get("signature") or StoredSignature()
+    told = {"inputs": signed.get("inputs") or {}, "outputs": signed.get("outputs") or {}}
     return {
-        side: [{**spec, "sensitive": _sensitivity(told.get(side) or {}, spec["name"])} for spec in specs]
+        side: [{**spec, "sensitive": _sensitivity(told[side].get(spec["name"]))} for spec in specs]
         for side, specs in signature.items()
     }
 
 
-def _sensitivity(facts: Mapping[str, Any], name: str) -> str:
-    word = (facts.get(name) or {}).get("sensitive", False)
+def _sensitivity(facts: StoredTensor | None) -> str:
+    word = facts.get("sensitive", False) if facts else False
     return HASHED if word == HASHED else OMITTED if word else ""
 
 

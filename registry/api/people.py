@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -169,7 +169,7 @@ class Reactivation(APIView):
         return _stand(request, name, accounts.reactivate)
 
 
-def _stand(request: PersonRequest, name: str, deed: Any) -> Response:
+def _stand(request: PersonRequest, name: str, deed: Callable[..., object]) -> Response:
     _require_grantor(request)
     _require_sight(request)
     found = selectors.person(name, gone_too=True)
@@ -217,7 +217,7 @@ class PersonRoles(APIView):
         """Revoke a role, with grounds, in a body like that of a grant. Not having it is fine."""
         return self._change(request, name, people.revoke)
 
-    def _change(self, request: PersonRequest, name: str, deed: Any) -> Response:
+    def _change(self, request: PersonRequest, name: str, deed: Callable[..., object]) -> Response:
         _require_grantor(request)
         asked = body(RoleChange, request)
         model = selectors.model(asked["model"], request.user) if asked["model"] else None

@@ -4,52 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from formats.dtypes import FLOATS
 from formats.types import FREE, Signature, TensorSpec, Tolerance
 from registry.inspection.refusals import Refusal
+from registry.manifest.stored import StoredSignature, StoredTensor
+
+if TYPE_CHECKING:
+    from registry.manifest.stored import StoredManifest, StoredMetric
 
 CODE = "signature_mismatch"
 LONGEST_NAME = 200
 
 
 def merged(
-    own: Signature, manifest: Mapping[str, Any], weights: Collection[str] = ()
+    own: Signature, manifest: StoredManifest, weights: Collection[str] = ()
 ) -> tuple[Signature, list[Refusal]]:
     """The graphs' signature with the manifest's words, and everything that the two disagree on.
 
     weights   inputs that the graph itself fills: callers may replace them only where the manifest
               calls them optional, else they are no part of the signature.
     """
-    facts: Mapping[str, Any] = manifest.get("signature") or {}
-    inputs, outputs = (facts.get(side) or {} for side in ("inputs", "outputs"))
+    facts = manifest.get("signature") or StoredSignature()
+    inputs, outputs = facts.get("inputs") or {}, facts.get("outputs") or {}
     own = Signature(tuple(_offered(own.inputs, inputs, weights)), own.outputs)
     refusals = [
         *_named(own.inputs, inputs, "inputs"),
         *_named(own.outputs, outputs, "outputs"),
-        *_metric(own, manifest.get("metric") or {}),
+        *_metric(own, manifest.get("metric")),
     ]
     signature = Signature(
-        tuple(_input(spec, inputs.get(spec.name) or {}) for spec in own.inputs),
-        tuple(_output(spec, outputs.get(spec.name) or {}) for spec in own.outputs),
+        tuple(_input(spec, inputs.get(spec.name) or StoredTensor()) for spec in own.inputs),
+        tuple(_output(spec, outputs.get(spec.name) or StoredTensor()) for spec in own.outputs),
     )
     return signature, refusals
 
 
 def with_gaps(
-    signature: Signature, manifest: Mapping[str, Any], missing: Collection[str], infinite: Collection[str]
+    signature: Signature, manifest: StoredManifest, missing: Collection[str], infinite: Collection[str]
 ) -> Signature:
     """`signature` with what its sets show: inputs that hold NaN or infinities there take them.
 
     Where the manifest says otherwise its word counts, and the set is what has to change.
     """
-    told: Mapping[str, Any] = (manifest.get("signature") or {}).get("inputs") or {}
+    told = (manifest.get("signature") or StoredSignature()).get("inputs") or {}
 
     def shown(spec: TensorSpec) -> TensorSpec:
-        facts = told.get(spec.name) or {}
+        facts = told.get(spec.name) or StoredTensor()
         return replace(
             spec,
             missing=spec.missing or (_said(facts, "missing") is None and spec.name in missing),
@@ -60,14 +64,14 @@ def with_gaps(
 
 
 def _offered(
-    specs: tuple[TensorSpec, ...], facts: Mapping[str, Any], weights: Collection[str]
+    specs: tuple[TensorSpec, ...], facts: Mapping[str, StoredTensor], weights: Collection[str]
 ) -> Iterator[TensorSpec]:
     for spec in specs:
-        if spec.name not in weights or (facts.get(spec.name) or {}).get("optional"):
+        if spec.name not in weights or (facts.get(spec.name) or StoredTensor()).get("optional"):
             yield spec
 
 
-def _input(spec: TensorSpec, facts: Mapping[str, Any]) -> TensorSpec:
+def _input(spec: TensorSpec, facts: StoredTensor) -> TensorSpec:
     limits = facts.get("range")
     return replace(
         spec,
@@ -80,7 +84,7 @@ def _input(spec: TensorSpec, facts: Mapping[str, Any]) -> TensorSpec:
     )
 
 
-def _output(spec: TensorSpec, facts: Mapping[str, Any]) -> TensorSpec:
+def _output(spec: TensorSpec, facts: StoredTensor) -> TensorSpec:
     tolerance = facts.get("tolerance")
     return replace(
         spec,
@@ -90,7 +94,7 @@ def _output(spec: TensorSpec, facts: Mapping[str, Any]) -> TensorSpec:
     )
 
 
-def _said(facts: Mapping[str, Any], word: str) -> bool | None:
+def _said(facts: StoredTensor, word: str) -> bool | None:
     """Whether an input takes NaN (`missing`) or infinities; `finite` speaks of both."""
     own, finite = facts.get(word), facts.get("finite")
     if own is not None:
@@ -98,12 +102,12 @@ def _said(facts: Mapping[str, Any], word: str) -> bool | None:
     return None if finite is None else not finite
 
 
-def _named(specs: tuple[TensorSpec, ...], facts: Mapping[str, Any], side: str) -> Iterator[Refusal]:
+def _named(specs: tuple[TensorSpec, ...], facts: Mapping[str, StoredTensor], side: str) -> Iterator[Refusal]:
     own = {spec.name: spec for spec in specs}
     for name, spec in own.items():
         if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
             yield Refusal(CODE, "files.model", f"A tensor has a name that nobody can type: {name[:60]!r}.")
-        yield from _of_tensor(spec, facts.get(name) or {}, f"signature.{side}.{name[:80]}")
+        yield from _of_tensor(spec, facts.get(name) or StoredTensor(), f"signature.{side}.{name[:80]}")
     for name in facts:
         if name not in own:
             near = get_close_matches(name, own, 1)
@@ -111,7 +115,7 @@ def _named(specs: tuple[TensorSpec, ...], facts: Mapping[str, Any], side: str) -
             yield Refusal(CODE, f"signature.{side}.{name[:80]}", f"The graph has no such tensor: {hint}")
 
 
-def _of_tensor(spec: TensorSpec, facts: Mapping[str, Any], field: str) -> Iterator[Refusal]:
+def _of_tensor(spec: TensorSpec, facts: StoredTensor, field: str) -> Iterator[Refusal]:
     features = facts.get("features") or ()
     last = spec.shape[-1] if spec.shape else 0
     if features and last not in (FREE, len(features)):
@@ -124,7 +128,7 @@ def _of_tensor(spec: TensorSpec, facts: Mapping[str, Any], field: str) -> Iterat
     yield from _of_values(spec, facts, field)
 
 
-def _of_values(spec: TensorSpec, facts: Mapping[str, Any], field: str) -> Iterator[Refusal]:
+def _of_values(spec: TensorSpec, facts: StoredTensor, field: str) -> Iterator[Refusal]:
     strange = [choice for choice in facts.get("choices") or () if not _is_choice(choice, spec.datatype)]
     if spec.datatype == "BYTES" and facts.get("range"):
         yield Refusal(CODE, f"{field}.range", f"{spec.name} holds texts, which have choices and no range.")
@@ -148,8 +152,8 @@ def _is_choice(choice: object, datatype: str) -> bool:
     return datatype in FLOATS or choice == int(choice)
 
 
-def _metric(own: Signature, metric: Mapping[str, object]) -> Iterator[Refusal]:
+def _metric(own: Signature, metric: StoredMetric | None) -> Iterator[Refusal]:
     names = [spec.name for spec in own.outputs]
-    output = metric.get("output")
+    output = metric.get("output") if metric else None
     if output is not None and output not in names:
         yield Refusal(CODE, "metric.output", f"The version has no output {output!r}: it has {names}.")

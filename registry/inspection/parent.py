@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from formats.sets import SetLimits
 from formats.weights import beside
@@ -21,6 +21,9 @@ from registry.inspection.written import MOST_BYTES, TEXTS
 from registry.sandbox import Finished, Limits, Mount
 from registry.sandbox.folders import private_folder
 from registry.sandbox.limits import GIB, MIB, patience
+
+if TYPE_CHECKING:
+    from registry.manifest.stored import StoredManifest
 
 KEYS = ("model", "extractor", "metric", *SETS, *TEXTS)
 INSIDE = "/run/assay"
@@ -37,7 +40,7 @@ _TURNS = threading.BoundedSemaphore(2)
 def inspect(
     files: Mapping[str, Path],
     *,
-    manifest: Mapping[str, Any],
+    manifest: StoredManifest,
     policy: Policy | None = None,
     sets: SetLimits | None = None,
     limits: Limits | None = None,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from formats.types import Signature
 from registry.inspection.refusals import Refusal, Refused
 from registry.manifest import MetricRange
 from registry.manifest.fitting import Misfit, Truth, settled
+
+if TYPE_CHECKING:
+    from registry.manifest.stored import StoredManifest, StoredMetric
 
 SETS: tuple[SetName, ...] = (END_TO_END, CONFIDENCE)
 
@@ -57,7 +60,7 @@ class Read:
 
 
 def read_sets(
-    files: Mapping[str, Path], manifest: Mapping[str, Any], signature: Signature, limits: SetLimits
+    files: Mapping[str, Path], manifest: StoredManifest, signature: Signature, limits: SetLimits
 ) -> Read:
     """The sets that there are.
 
@@ -86,7 +89,7 @@ def read_sets(
 
 def refuse_other_outputs(
     files: Mapping[str, Path],
-    manifest: Mapping[str, Any],
+    manifest: StoredManifest,
     signature: Signature,
     limits: SetLimits,
     graph: Signature | None = None,
@@ -104,7 +107,7 @@ def refuse_other_outputs(
 
 
 def _refuse_metric(
-    opened: OpenSet, metric: Mapping[str, object], signature: Signature, graph: Signature | None
+    opened: OpenSet, metric: StoredMetric, signature: Signature, graph: Signature | None
 ) -> None:
     with _refusing(CONFIDENCE):
         target = opened.target()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -27,6 +27,9 @@ from scoring.errors import BadModel
 from scoring.runtime import onnx as runtime
 from scoring.runtime.pipe import signature_of
 
+if TYPE_CHECKING:
+    from registry.manifest.stored import StoredManifest
+
 METRIC = "metric"
 GRAPHS = ("extractor", "model", METRIC)
 TEXT = 200
@@ -40,7 +43,7 @@ class Order:
     """
 
     files: Mapping[str, Path]
-    manifest: Mapping[str, Any]
+    manifest: StoredManifest
     policy: Policy
     sets: SetLimits
     folder: Path | None = None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.manifest import sections
 from registry.manifest.errors import BadManifest, Problem
@@ -16,6 +16,9 @@ from registry.manifest.fields import Section
 from registry.manifest.metric import metric
 from registry.manifest.reading import read
 
+if TYPE_CHECKING:
+    from registry.manifest.stored import StoredManifest
+
 OUTSIDE_IDENTITY = frozenset({"tags", "aliases", "release"})
 
 
@@ -23,10 +26,10 @@ OUTSIDE_IDENTITY = frozenset({"tags", "aliases", "release"})
 class Manifest(Facts):
     """One manifest, checked as far as it can be without the files beside it."""
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> StoredManifest:
         """The manifest as JSON would say it, without the declared bytes; what was not given is left out."""
-        kept = {key: value for key, value in _plain(self).items() if value not in (None, {}, [])}
-        return {key: value for key, value in kept.items() if key != "declared"}
+        kept: StoredManifest = _plain(replace(self, declared={}))
+        return kept
 
     def normalised(self) -> dict[str, object]:
         """The facts that make up the version's identity: no tags, aliases or release wishes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import template
 from django.template.defaultfilters import filesizeformat
@@ -14,6 +14,9 @@ from django.utils.safestring import SafeString
 
 from registry.charts.numbers import DASH, figure, rough
 from registry.web import cards
+
+if TYPE_CHECKING:
+    from django.forms import BoundField
 
 register = template.Library()
 register.filter(figure)
@@ -151,14 +154,14 @@ def verdict(value: object) -> Look:
 
 
 @register.inclusion_tag("components/digest.html")
-def digest(value: str | None, length: int = 12, what: str = "digest") -> dict[str, Any]:
+def digest(value: str | None, length: int = 12, what: str = "digest") -> dict[str, object]:
     """A digest cut to `length` characters, the whole one on hover and on the clipboard."""
     text = value or ""
     return {"value": text, "short": text[:length], "cut": len(text) > length, "what": what}
 
 
 @register.inclusion_tag("components/when.html")
-def when(moment: datetime | None, missing: str = "never", exact: bool = False) -> dict[str, Any]:
+def when(moment: datetime | None, missing: str = "never", exact: bool = False) -> dict[str, object]:
     """A moment in UTC; the browser makes "3 minutes ago" of it where it can, unless it is to be `exact`."""
     return {"moment": moment.astimezone(UTC) if moment else None, "missing": missing, "exact": exact}
 
@@ -186,7 +189,7 @@ def _get(entry: object, name: str) -> str:
 
 
 @register.inclusion_tag("components/field.html")
-def field(bound: Any, hint: str = "", name: str = "") -> dict[str, Any]:
+def field(bound: BoundField, hint: str = "", name: str = "") -> dict[str, object]:
     """One field of a form with its label, hint and errors tied to it for screen readers.
 
     `name` is what the API calls it.
@@ -218,7 +221,7 @@ def filter_bar(
 @register.inclusion_tag("components/heading.html", takes_context=True)
 def sorted_by(
     context: template.Context, form: Any, column: str, label: str, numeric: bool = False
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The heading of a column by which a list can be ordered; a second use turns the order round."""
     rising, falling = column, f"-{column}"
     ways = {rising: "ascending", falling: "descending"}
@@ -338,7 +341,7 @@ def pairs(facts: object) -> list[tuple[object, object]]:
 
 
 @register.filter
-def item(mapping: dict[str, Any] | None, key: object) -> Any:
+def item(mapping: Mapping[str, object] | None, key: object) -> object:
     """The value of a key that a template cannot spell."""
     return (mapping or {}).get(str(key), "")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.db.models import QuerySet
@@ -16,6 +16,9 @@ from registry.errors import NotAllowed
 from registry.keyset import Order, keyset
 from registry.web.exporting import csv_line, download, neutral
 from registry.web.pages import PersonRequest, page
+
+if TYPE_CHECKING:
+    from registry.models import Event
 
 PAGE_SIZE = 50
 COLUMNS = ("seq", "at", "kind", "subject", "model", "actor", "facts", "previous", "digest")
@@ -83,7 +86,7 @@ def export(request: PersonRequest) -> HttpResponseBase:
     return download(json_lines(rows), "application/x-ndjson", "events.jsonl")
 
 
-def csv_lines(rows: Iterable[Any]) -> Iterator[str]:
+def csv_lines(rows: Iterable[Event]) -> Iterator[str]:
     """The header and one line for each event."""
     yield csv_line(COLUMNS)
     for event in rows:
@@ -92,7 +95,7 @@ def csv_lines(rows: Iterable[Any]) -> Iterator[str]:
         yield csv_line([neutral(value) for value in (*values, event.previous, event.digest)])
 
 
-def json_lines(rows: Iterable[Any]) -> Iterator[str]:
+def json_lines(rows: Iterable[Event]) -> Iterator[str]:
     """One event a line: `payload` is the text that was hashed, so the chain can be checked elsewhere."""
     for event in rows:
         line = {
@@ -108,7 +111,7 @@ def _may_read_all(request: PersonRequest) -> bool:
     return not policies.refuse_log(selectors.installation_access(request.user))
 
 
-def _filtered(request: PersonRequest) -> tuple[AuditFilter, QuerySet[Any]]:
+def _filtered(request: PersonRequest) -> tuple[AuditFilter, QuerySet[Event]]:
     form = AuditFilter(request.GET)
     form.is_valid()
     wanted: dict[str, Any] = dict(form.cleaned_data)

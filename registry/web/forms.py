@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
@@ -11,6 +11,9 @@ from django.http import HttpRequest
 
 from registry.services import attempts
 from registry.web import devices, freshness
+
+if TYPE_CHECKING:
+    from registry.models import Person
 
 WAIT = "Too many wrong passwords from here. Wait five minutes, then try again."
 
@@ -33,7 +36,7 @@ class LogInForm(AuthenticationForm):
             devices.remember(self.request, name)
         return dict(cleaned or {})
 
-    def confirm_login_allowed(self, user: Any) -> None:
+    def confirm_login_allowed(self, user: Person) -> None:
         super().confirm_login_allowed(user)
         if user.is_machine:
             raise ValidationError("Machine accounts use tokens and cannot log in.", code="machine")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import messages
@@ -159,7 +159,7 @@ def _erased(request: PersonRequest, found: Person, why: str) -> str:
 
 
 def _confirmed(
-    request: PersonRequest, name: str, verb: str, deed: Callable[[Any, str], str]
+    request: PersonRequest, name: str, verb: str, deed: Callable[[Person, str], str]
 ) -> HttpResponseBase:
     """What cannot be undone wants a fresh password, the name typed, and grounds."""
     if not freshness.is_fresh(request):
@@ -189,7 +189,7 @@ def _list(request: PersonRequest, form: AccountForm, status: int = 200) -> HttpR
 
 
 def _one(
-    request: PersonRequest, name: str, draft: dict[str, str], *, status: int = 200, **more: Any
+    request: PersonRequest, name: str, draft: dict[str, str], *, status: int = 200, **more: object
 ) -> HttpResponse:
     found = selectors.person(name, gone_too=True)
     context = {

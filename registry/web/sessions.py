@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -22,6 +22,9 @@ from registry.web import drafts, freshness
 from registry.web.forms import LogInForm, PasswordAgainForm
 from registry.web.pages import form_page, log_in_first, written_by
 from scoring.crashpoints import crashpoint
+
+if TYPE_CHECKING:
+    from django.contrib.auth.forms import AuthenticationForm
 
 THEMES = ("auto", "light", "dark")
 AGAIN = "registry/_log_in_again.html"
@@ -45,7 +48,7 @@ class LogIn(auth_views.LoginView):
         """The words that are carried stay with the form when the password was wrong."""
         return super().get_context_data(**kwargs) | {"written": drafts.unpacked(self.request)}
 
-    def form_valid(self, form: Any) -> HttpResponse:
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)
         freshness.mark(self.request)
         crashpoint("login.taken")
@@ -56,7 +59,7 @@ class LogIn(auth_views.LoginView):
             return redirect(written.place)
         return response
 
-    def form_invalid(self, form: Any) -> HttpResponse:
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         if self.request.htmx:  # type: ignore[attr-defined]
             return render(self.request, AGAIN, {"form": form}, status=422)
         response: HttpResponse = super().form_invalid(form)

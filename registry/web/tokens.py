@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,9 @@ from registry.web.drafts import Written
 from registry.web.pages import PersonRequest, action, form_page
 
 if TYPE_CHECKING:
-    from registry.models import Person
+    from django.forms.renderers import BaseRenderer
+
+    from registry.models import Person, RegisteredModel
 
 SCOPES = [
     ("upload", "upload: register versions and their files"),
@@ -48,7 +51,13 @@ class Names(forms.SelectMultiple):
     """A choice among many names, each its own label: a template for every option would take the most of
     the page's time."""
 
-    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+    def render(
+        self,
+        name: str,
+        value: Iterable[object] | None,
+        attrs: dict[str, object] | None = None,
+        renderer: BaseRenderer | None = None,
+    ) -> SafeString:
         chosen = {str(one) for one in value or ()}
         options = format_html_join(
             "\n",
@@ -79,7 +88,7 @@ class TokenForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one."},
     )
-    models: forms.ModelMultipleChoiceField[Any] = forms.ModelMultipleChoiceField(
+    models: forms.ModelMultipleChoiceField[RegisteredModel] = forms.ModelMultipleChoiceField(
         queryset=None,
         required=False,
         widget=Names,
@@ -137,6 +146,6 @@ def revoke(request: PersonRequest, pk: int) -> HttpResponseBase:
     return redirect("tokens")
 
 
-def _show(request: PersonRequest, form: TokenForm, status: int = 200, **more: Any) -> HttpResponse:
+def _show(request: PersonRequest, form: TokenForm, status: int = 200, **more: object) -> HttpResponse:
     context = {"form": form, "tokens": selectors.tokens_of(request.user), "now": timezone.now(), **more}
     return render(request, "registry/tokens.html", context, status=status)

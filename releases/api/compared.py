@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -10,6 +10,10 @@ from rest_framework import serializers
 from registry.api.asking import Strict
 from releases.comparing.rows import Only, Order
 from releases.comparing.telling import plain
+
+if TYPE_CHECKING:
+    from releases.comparing.comparison import Comparison
+    from releases.comparing.kept import Told
 
 TONES = ("better", "worse", "")
 
@@ -139,18 +143,19 @@ class ComparisonShape(serializers.Serializer[object]):
     changes = ChangeShape(many=True)
 
     @extend_schema_field(AnswersShape)
-    def get_answers(self, found: Any) -> Any:
+    def get_answers(self, found: Comparison) -> object:
         return AnswersShape(counts(found.answers)).data
 
 
-def counts(told: Any) -> dict[str, Any]:
+def counts(told: Told) -> dict[str, object]:
     """The values of AnswersShape."""
-    page, judged = told.page, bool(told.page and told.page.judged)
+    page = told.page
+    judged = page if page and page.judged else None
     return {
         "compared": page.compared if page else None,
         "changed": page.counts[Only.CHANGED] if page else None,
-        "head_right": page.counts[Only.HEAD_RIGHT] if judged else None,
-        "base_right": page.counts[Only.BASE_RIGHT] if judged else None,
+        "head_right": judged.counts[Only.HEAD_RIGHT] if judged else None,
+        "base_right": judged.counts[Only.BASE_RIGHT] if judged else None,
         "how": told.how,
         "why_not": told.why_not,
     }
@@ -193,7 +198,7 @@ class RowsShape(AnswersShape):
     results = RowShape(many=True)
 
 
-def rows(told: Any) -> dict[str, Any]:
+def rows(told: Told) -> dict[str, object]:
     """The values of RowsShape."""
     page = told.page
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
@@ -20,6 +20,9 @@ from registry.keyset import NEWEST_FIRST
 from releases import policies, selectors
 from releases.api.observed import NodesShape, PredictionSegmentShape, TrafficQuery, TrafficShape, arm
 from releases.traffic import figures, fleet, predictions
+
+if TYPE_CHECKING:
+    from registry.models import RegisteredModel
 
 
 class Nodes(APIView):
@@ -96,7 +99,7 @@ class PredictionSegment(APIView):
         return response
 
 
-def _readable(request: PersonRequest, model: str) -> Any:
+def _readable(request: PersonRequest, model: str) -> RegisteredModel:
     of = registry_selectors.model(model, request.user, request.auth)
     if reason := policies.refuse_predictions(registry_selectors.access(request.user, request.auth, of)):
         raise NotAllowed(reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -17,7 +17,7 @@ from releases.services.opening import STRATEGIES
 from scoring.protocols.feedback import MOST_REWARD
 
 if TYPE_CHECKING:
-    from releases.models import GateRun, Release, Review, Rollout
+    from releases.models import GateRun, Release, Review, Rollout, Route
 
 SHARE_OF = 2**53
 
@@ -82,7 +82,7 @@ class ReturnShape(serializers.Serializer[object]):
     refusal = serializers.CharField()
     warnings = serializers.ListField(child=serializers.CharField())
 
-    def get_metric(self, back: Any) -> dict[str, Any] | None:
+    def get_metric(self, back: returns.Return) -> dict[str, str | float] | None:
         found = evidence.quality_of(back.release)
         return {"name": found.metric, "value": found.value} if found else None
 
@@ -314,7 +314,7 @@ class FeedbackCounts(serializers.Serializer[object]):
     versions = VersionFeedback(many=True)
 
 
-def standing(model: str, environment: str, route: Any, given_up: str | None) -> dict[str, Any]:
+def standing(model: str, environment: str, route: Route | None, given_up: str | None) -> dict[str, object]:
     """The JSON of StandingShape; without a route nothing ever answered."""
     if route is None:
         return {

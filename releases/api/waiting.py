@@ -6,9 +6,8 @@ import asyncio
 import functools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from hashlib import sha256
-from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -24,6 +23,7 @@ from releases.api.shapes import GateShape, GatesShape, WaitQuery
 
 ASK_EVERY_S = 0.4
 LONGEST_WAIT_S = 60.0
+View = Callable[..., HttpResponseBase]
 
 
 class Gates(APIView):
@@ -45,23 +45,22 @@ class Gates(APIView):
         return answer
 
 
-def _seen(state: str, gates: Any) -> str:
+def _seen(state: str, gates: Iterable[Mapping[str, object]]) -> str:
     told = [[gate["name"], gate["outcome"], gate["running"]] for gate in gates]
     return sha256(json.dumps([state, told]).encode()).hexdigest()[:16]
 
 
-def _asked_once(view: Callable[..., Any], request: HttpRequest, pk: int) -> HttpResponseBase:
+def _asked_once(view: View, request: HttpRequest, pk: int) -> HttpResponseBase:
     """One plain answer; no database connection is held until the next one."""
     try:
-        answer: HttpResponseBase = view(request, pk=pk)
-        return answer
+        return view(request, pk=pk)
     finally:
         for connection in connections.all(initialized_only=True):
             if not connection.in_atomic_block:
                 connection.close()
 
 
-def waiting(view: Callable[..., Any]) -> Callable[..., Any]:
+def waiting(view: View) -> Callable[..., Coroutine[object, object, HttpResponseBase]]:
     """Ask the view again and again, until its answer needs no more waiting or the time is over."""
 
     @functools.wraps(view)

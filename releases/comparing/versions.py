@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from releases.comparing import facts
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from registry.models import ModelVersion
 
 
-def changes(base: ModelVersion, head: Any, *, same_too: bool = False) -> list[facts.Change]:
+def changes(base: ModelVersion, head: ModelVersion, *, same_too: bool = False) -> list[facts.Change]:
     """What differs between two versions; one query for the files of each."""
     return facts.changes(_document(base), _document(head), same_too=same_too)
 

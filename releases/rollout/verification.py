@@ -10,7 +10,7 @@ import http.client
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from formats.answers import Tolerances, elements, first_difference
@@ -21,12 +21,38 @@ TIMEOUT_S = 15.0
 ATTEMPTS, LATE = 3, 504
 
 
+class Output(TypedDict):
+    """One output in the protocol's JSON."""
+
+    name: str
+    datatype: str
+    shape: Sequence[int]
+    data: Sequence[object]
+
+
+class Answered(TypedDict, total=False):
+    """A node's answer, or its refusal."""
+
+    model_version: str
+    outputs: Sequence[Output]
+    error: str
+
+
+class Reference(TypedDict):
+    """One row of a set with what it must be answered."""
+
+    set: str
+    row: int
+    request: Mapping[str, object]
+    outputs: Sequence[Output]
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Reference answers: their tolerances and rows of {"set", "row", "request", "outputs"}."""
+    """Reference answers with their tolerances."""
 
     tolerances: Tolerances
-    rows: tuple[Mapping[str, Any], ...]
+    rows: tuple[Reference, ...]
 
     @classmethod
     def parse(cls, lines: Sequence[bytes]) -> Answers:
@@ -84,7 +110,7 @@ def _verify_worker(target: Target, answers: Answers, seen: set[str]) -> str:
 
 
 def _ask(
-    connection: http.client.HTTPConnection, target: Target, answers: Answers, row: Mapping[str, Any] | None
+    connection: http.client.HTTPConnection, target: Target, answers: Answers, row: Reference | None
 ) -> tuple[str, str]:
     if row is None:
         return "", "there are no reference answers to compare with"
@@ -98,22 +124,20 @@ def _ask(
 
 
 def _answer(
-    connection: http.client.HTTPConnection, target: Target, row: Mapping[str, Any]
-) -> tuple[int, str, dict[str, Any]]:
+    connection: http.client.HTTPConnection, target: Target, row: Reference
+) -> tuple[int, str, Answered]:
     """Status, worker and body; a row that is late is asked again, for the node may have been busy."""
     headers = {"Authorization": f"Bearer {target.token}", "Content-Type": "application/json"}
     for attempt in range(1, ATTEMPTS + 1):
         connection.request("POST", target.path, json.dumps(row["request"]), headers)
         response = connection.getresponse()
-        body: dict[str, Any] = json.loads(response.read())
+        body: Answered = json.loads(response.read())
         if response.status != LATE or attempt == ATTEMPTS:
             break
     return response.status, response.getheader("X-Assay-Worker", ""), body
 
 
-def _differences(
-    expected: Sequence[Mapping[str, Any]], got: Sequence[Mapping[str, Any]], answers: Answers
-) -> Iterator[str]:
+def _differences(expected: Sequence[Output], got: Sequence[Output], answers: Answers) -> Iterator[str]:
     by_name = {output["name"]: output for output in got}
     for output in expected:
         answer = by_name.get(output["name"])

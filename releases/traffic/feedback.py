@@ -7,11 +7,11 @@ by `scoring.protocols.feedback`, as nodes do it: what one door refuses, the othe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
@@ -24,6 +24,9 @@ from releases.models import Environment, FeedbackBatch, FeedbackShipment, Reward
 from releases.traffic import intake, owners
 from scoring.limits import Limits
 from scoring.protocols import feedback
+
+if TYPE_CHECKING:
+    from scoring.protocols.feedback import Item
 
 WINDOW_S = Limits().reward_window_seconds
 ACTOR = "system/feedback"
@@ -46,7 +49,7 @@ class Judged:
     status: Status
     reason: str = ""
 
-    def told(self, item: Mapping[str, Any]) -> dict[str, str]:
+    def told(self, item: Item) -> dict[str, str]:
         """The item's line of the answer."""
         return feedback.told(item, self.status, self.reason)
 
@@ -62,7 +65,7 @@ class Shipped:
 UNKNOWN = Judged(Status.UNKNOWN, _UNKNOWN)
 
 
-def take(items: Sequence[Mapping[str, Any]], *, actor: str) -> list[Judged]:
+def take(items: Sequence[Item], *, actor: str) -> list[Judged]:
     """Count feedback that came over REST; a judgement per item, in order."""
     with write():
         judged, counted = _count(items)
@@ -115,7 +118,7 @@ def _take_batch(environment: Environment, batch: Batch) -> None:
 STREAM = intake.Stream("feedback", FeedbackShipment, _take, _holds)
 
 
-def _count(items: Sequence[Mapping[str, Any]], shipped: Shipped | None = None) -> tuple[list[Judged], int]:
+def _count(items: Sequence[Item], shipped: Shipped | None = None) -> tuple[list[Judged], int]:
     key, now = settings.REQUEST_KEY(), time()
     verdicts = [_verdict(item, shipped, key, now) for item in items]
     rows = _rows(items, verdicts, shipped)
@@ -138,7 +141,7 @@ def _count(items: Sequence[Mapping[str, Any]], shipped: Shipped | None = None) -
     return told, len(fresh)
 
 
-def _verdict(item: Mapping[str, Any], shipped: Shipped | None, key: bytes, now: float) -> feedback.Verdict:
+def _verdict(item: Item, shipped: Shipped | None, key: bytes, now: float) -> feedback.Verdict:
     """What a node has taken in time stays in time, however long it was under way."""
     given = feedback.given(item) if shipped else item
     at = float(item.get("at", now)) if shipped else now
@@ -146,7 +149,7 @@ def _verdict(item: Mapping[str, Any], shipped: Shipped | None, key: bytes, now: 
 
 
 def _rows(
-    items: Sequence[Mapping[str, Any]], verdicts: Sequence[feedback.Verdict], shipped: Shipped | None
+    items: Sequence[Item], verdicts: Sequence[feedback.Verdict], shipped: Shipped | None
 ) -> list[Reward | None]:
     """The row of each item that may count: None where it may not, or where its model is nobody's."""
     said = [v.answer if v.status == Status.ACCEPTED else None for v in verdicts]
@@ -175,7 +178,7 @@ def _rows(
     ]
 
 
-def _summary(items: Sequence[Mapping[str, Any]], judged: Sequence[Judged], counted: int) -> dict[str, Any]:
+def _summary(items: Sequence[Item], judged: Sequence[Judged], counted: int) -> dict[str, Any]:
     """What was there, and the digest of all that had a form: what has none may hold what no JSON holds."""
     formed = [item for item, one in zip(items, judged, strict=True) if one.status != Status.INVALID]
     return {

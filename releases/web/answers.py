@@ -21,6 +21,7 @@ from releases.comparing.rows import each as each_row
 from releases.web.choosing import two
 
 if TYPE_CHECKING:
+    from registry.manifest.stored import StoredSpec
     from registry.models import ModelVersion
 
 PAGE_SIZE = 50
@@ -122,7 +123,7 @@ def file(request: PersonRequest, name: str, form: str) -> HttpResponseBase:
     return download(lines, FORMS[form], f"{name}-{base.number}-{head.number}-answers.{form}")
 
 
-def shown(base: ModelVersion, head: Any, told: kept.Told, release: int | None = None) -> Answers:
+def shown(base: ModelVersion, head: ModelVersion, told: kept.Told, release: int | None = None) -> Answers:
     """Rows of two versions as a page shows them, or the sentence on why there are none."""
     query = {"base": base.number, "head": head.number, **({"release": release} if release else {})}
     address = f"{reverse('answers', args=[head.model.name])}?{urlencode(query)}"
@@ -146,7 +147,7 @@ def _one_of(kind: Any, text: str | None) -> Any:
     return kind(text) if text in set(kind) else next(iter(kind))
 
 
-def _kinds(found: Answers, base: ModelVersion, head: Any, only: Only, order: Order) -> list[Choice]:
+def _kinds(found: Answers, base: ModelVersion, head: ModelVersion, only: Only, order: Order) -> list[Choice]:
     if found.page is None:
         return []
     labels = {Only.CHANGED: "Answered differently"}
@@ -161,7 +162,7 @@ def _kinds(found: Answers, base: ModelVersion, head: Any, only: Only, order: Ord
     ]
 
 
-def _shown(row: Row, signature: Mapping[str, Any]) -> Shown:
+def _shown(row: Row, signature: Mapping[str, Sequence[StoredSpec]]) -> Shown:
     pairs: list[tuple[str, str]] = []
     features = {spec["name"]: spec.get("features") or () for spec in signature.get("inputs", ())}
     for name, values in row.inputs.items():

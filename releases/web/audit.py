@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django import forms
 from django.http import HttpResponseBase
@@ -20,7 +20,7 @@ from releases.web import sentences
 
 if TYPE_CHECKING:
     from registry.models import Event, Person, RegisteredModel
-    from releases.models import Environment, Release
+    from releases.models import Environment, Release, Review
 
 MOST_OFFERED = 300
 
@@ -53,7 +53,7 @@ class Then:
     since: datetime | None = None
     by: str = ""
     release: Release | None = None
-    signed: tuple[Any, ...] = ()
+    signed: tuple[Review, ...] = ()
 
 
 @page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from registry import selectors as registry_selectors
 from registry.errors import NotFound
@@ -32,7 +32,7 @@ def _newest(model: RegisteredModel) -> ModelVersion:
     return registry_selectors.version(model, newest.number)
 
 
-def _other(model: RegisteredModel, head: Any) -> ModelVersion:
+def _other(model: RegisteredModel, head: ModelVersion) -> ModelVersion:
     champions = selectors.champions([model]).get(model.pk, [])
     number = next((c.version.number for c in champions if c.version_id != head.pk), None)
     if number is None:

@@ -11,6 +11,8 @@ from releases import selectors
 from releases.selectors import lists
 
 if TYPE_CHECKING:
+    from django.http import QueryDict
+
     from registry.models import Person, RegisteredModel
 
 ANY = ("", "any")
@@ -29,7 +31,7 @@ class ListFilter(forms.Form):
 
     orders: lists.Orders
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: QueryDict) -> None:
         super().__init__(data)
         self.order = lists.usual(self.orders)
         choices = [(value, words) for value, (words, _) in self.orders.items()]
@@ -76,7 +78,7 @@ class ModelFilter(ListFilter):
         widget=forms.TextInput(attrs={"placeholder": "team=vision"}),
     )
 
-    def __init__(self, data: object, asker: Person) -> None:
+    def __init__(self, data: QueryDict, asker: Person) -> None:
         super().__init__(data)
         for name, found in (("owner", lists.owners(asker)), ("task", lists.tasks(asker))):
             self.fields[name].choices = _choices(found)  # type: ignore[attr-defined]
@@ -92,7 +94,7 @@ class VersionFilter(ListFilter):
     metric_from = forms.FloatField(required=False, label="Metric from")
     metric_to = forms.FloatField(required=False, label="Metric to")
 
-    def __init__(self, data: object, model: RegisteredModel) -> None:
+    def __init__(self, data: QueryDict, model: RegisteredModel) -> None:
         super().__init__(data)
         self.fields["author"].choices = _choices(lists.authors(model))  # type: ignore[attr-defined]
         for name in ("metric_from", "metric_to"):
@@ -109,7 +111,7 @@ class ReleaseFilter(ListFilter):
     environment = forms.ChoiceField(required=False, label="Environment")
     mine = forms.BooleanField(required=False, label="Only those that I opened")
 
-    def __init__(self, data: object) -> None:
+    def __init__(self, data: QueryDict) -> None:
         super().__init__(data)
         names = selectors.environments().values_list("name", flat=True)
         self.fields["environment"].choices = _choices(names)  # type: ignore[attr-defined]

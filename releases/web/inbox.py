@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.http import HttpResponseBase
 from django.shortcuts import render
@@ -31,7 +31,7 @@ MOST_TOLD = 8
 MOST_WAITING = 25
 MOST_FOUND = 1000
 
-_found: dict[Any, tuple[str, Inbox]] = {}
+_found: dict[int, tuple[str, Inbox]] = {}
 """Per person: the log's head when somebody looked, and what waited."""
 
 

@@ -25,7 +25,7 @@ from releases.web.policy_form import PolicyForm
 from releases.web.roster import Member, members, names_with
 
 if TYPE_CHECKING:
-    from registry.models import RegisteredModel
+    from registry.models import Person, PolicyProposal, RegisteredModel
 
 TOLD_CHANGES = 50
 
@@ -56,7 +56,7 @@ BUTTONS = (
 class Proposed:
     """The open proposal as one reader sees it: what differs, their buttons, who decides and why not they."""
 
-    row: Any
+    row: PolicyProposal
     differences: list[policy_words.Difference]
     buttons: list[Button]
     deciders: list[str]
@@ -122,7 +122,7 @@ def decide(request: PersonRequest, name: str, pk: int, verb: str) -> HttpRespons
     return redirect("policy", name=name)
 
 
-def _propose(found: RegisteredModel, form: PolicyForm, by: Any) -> None:
+def _propose(found: RegisteredModel, form: PolicyForm, by: Person) -> None:
     if not form.is_valid():
         raise BadInput("Something that you wrote cannot be taken: it is said beside it.")
     policy_changes.propose_policy(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count, takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 
@@ -12,6 +12,9 @@ from formats.serving import SWITCHES, Switch
 from registry.errors import BadInput
 from registry.model_policy import MOST_PROOF_MINUTES, SLOTS, WEIGHTS, ModelPolicy
 from releases.web.policy_words import ANY_HARDWARE, MEASURES, TOLD, exactly
+
+if TYPE_CHECKING:
+    from django.http import QueryDict
 
 ALWAYS = "approval"
 BLANK_ROWS = 2
@@ -75,7 +78,7 @@ class PolicyForm(forms.Form):
         widget=forms.Textarea(attrs={"required": True, "minlength": 10, "maxlength": 10_000, "rows": 4}),
     )
 
-    def __init__(self, policy: ModelPolicy, based_on: str, data: Any = None) -> None:
+    def __init__(self, policy: ModelPolicy, based_on: str, data: QueryDict | None = None) -> None:
         super().__init__(data, initial=_initial(policy) | {"based_on": based_on})
         self.fields |= {each.name: _field_of(each) for each in SWITCHES}
         self._add_rows(policy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from registry import selectors
 
@@ -21,7 +21,7 @@ class Member:
 
 def members(model: RegisteredModel) -> list[Member]:
     """Everybody with a role on this model, by name."""
-    people: dict[str, Any] = {}
+    people: dict[str, Person] = {}
     roles: dict[str, set[str]] = {}
     for membership in selectors.members(model):
         name = membership.person.get_username()

@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from formats.types import Choice
+from registry.manifest.stored import StoredTensor
+
+if TYPE_CHECKING:
+    from registry.manifest.stored import StoredSpec
 
 NUMPY = {
     "BOOL": "bool_",
@@ -39,14 +45,14 @@ class Example:
     name: str
     datatype: str
     shape: tuple[int, ...]
-    value: Any
+    value: Choice
 
     @property
     def size(self) -> int:
         return math.prod(self.shape)
 
     def nested(self) -> object:
-        found = self.value
+        found: object = self.value
         for axis in reversed(self.shape):
             found = [found] * axis
         return found
@@ -59,14 +65,16 @@ class Example:
         return text
 
 
-def examples(signature: Mapping[str, Any], told: Mapping[str, Any]) -> list[Example]:
+def examples(
+    signature: Mapping[str, Sequence[StoredSpec]], told: Mapping[str, StoredTensor]
+) -> list[Example]:
     """Every input that must be sent. `told` is what the manifest says of the inputs, by name."""
     return [
         Example(
             spec["name"],
             spec["datatype"],
             tuple(1 if axis == -1 else int(axis) for axis in spec.get("shape", [])),
-            _allowed(spec, told.get(spec["name"]) or {}),
+            _allowed(spec, told.get(spec["name"]) or StoredTensor()),
         )
         for spec in signature.get("inputs", [])
         if not spec.get("optional")
@@ -119,7 +127,7 @@ def _token(door: Door) -> list[str]:
     return [] if door.public else ['-H "Authorization: Bearer $ASSAY_TOKEN"']
 
 
-def _allowed(spec: Mapping[str, Any], told: Mapping[str, Any]) -> Any:
+def _allowed(spec: StoredSpec, told: StoredTensor) -> Choice:
     """A value that the signature allows: the first choice, or zero, or what lies in the range."""
     datatype, whole = spec["datatype"], not spec["datatype"].startswith("FP")
     if choices := told.get("choices") or spec.get("choices"):

@@ -70,7 +70,7 @@ def _is_close(evidence: Evidence) -> bool:
     return bool(low <= value <= high and (lower < low or upper > high))  # type: ignore[operator]
 
 
-def _settling(comparison: Evidence, rows: Any) -> str:
+def _settling(comparison: Evidence, rows: object) -> str:
     """How many rows it would take, as far as anybody can say."""
     if comparison["decision"] == "cannot_tell":
         more = _more(comparison.get("rows_needed"), rows)
@@ -81,7 +81,7 @@ def _settling(comparison: Evidence, rows: Any) -> str:
     return f"{more} more rows would settle it" if more else "the difference is too small for these rows"
 
 
-def _more(needed: Any, rows: Any) -> str:
+def _more(needed: object, rows: object) -> str:
     if not isinstance(needed, int) or not isinstance(rows, int) or needed <= rows:
         return ""
     return f"{needed - rows:,}"

@@ -29,6 +29,7 @@ from releases.services.opening import open_release
 from releases.web.lineage import Part, drawing
 
 if TYPE_CHECKING:
+    from registry.manifest.stored import StoredTensor
     from registry.models import ModelVersion, VersionFile
 
 SHOWN_BYTES = 200_000
@@ -45,7 +46,7 @@ class Tensor:
     name: str
     datatype: str
     shape: Sequence[int]
-    facts: Mapping[str, Any]
+    facts: StoredTensor
     features: Sequence[str]
     allowed: Sequence[str] = ()
 
@@ -158,7 +159,7 @@ def tensors(version: ModelVersion, side: str) -> list[Tensor]:
     return found
 
 
-def _taken(spec: TensorSpec, facts: Mapping[str, Any]) -> list[str]:
+def _taken(spec: TensorSpec, facts: StoredTensor) -> list[str]:
     """What an input takes, and what becomes of the rest. What is told and not held says so."""
     words = []
     if choices := spec.choices or facts.get("choices"):
@@ -174,7 +175,7 @@ def _taken(spec: TensorSpec, facts: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def _given(spec: TensorSpec, facts: Mapping[str, Any]) -> list[str]:
+def _given(spec: TensorSpec, facts: StoredTensor) -> list[str]:
     """What an output promises."""
     words = []
     if choices := facts.get("choices"):

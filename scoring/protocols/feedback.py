@@ -26,6 +26,7 @@ LONGEST_TEXT = 1000
 _FROM_THE_FUTURE_MS = 60_000
 _MEMBERS = ("request_id", "reward", "label")
 Item = Mapping[str, Any]
+"""One item as it came; `verdict` says whether it is one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from struct import pack, unpack_from
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -38,6 +38,24 @@ def cast(array: Array, spec: TensorSpec) -> Array:
     if wanted.kind in "iub" and not np.array_equal(made, array):
         raise BadSet(f"input {spec.name!r} has numbers that do not fit {spec.datatype}")
     return made
+
+
+class Parameters(TypedDict, total=False):
+    binary_data_size: int
+
+
+class Output(TypedDict, total=False):
+    """One output as a server should write it; whoever reads one minds KeyError and TypeError."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: list[object]
+    parameters: Parameters
+
+
+class Answered(TypedDict, total=False):
+    outputs: list[Output]
 
 
 def json_request(inputs: Tensors, specs: Iterable[TensorSpec]) -> dict[str, object]:
@@ -81,7 +99,7 @@ def binary_request(
             }
         )
         parts.append(raw)
-    request: dict[str, Any] = {"inputs": heads, "parameters": {"binary_data_output": True}}
+    request: dict[str, object] = {"inputs": heads, "parameters": {"binary_data_output": True}}
     if outputs:
         request["outputs"] = [{"name": name, "parameters": {"binary_data": True}} for name in outputs]
     return json.dumps(request).encode(), parts
@@ -95,7 +113,7 @@ def _raw(array: Array) -> Raw:
     return flat.view(np.uint8).data if flat.size else b""
 
 
-def loads(data: Raw) -> dict[str, Any]:
+def loads(data: Raw) -> Any:
     """A JSON object that the server wrote. Raises BadAnswer."""
     try:
         document = json.loads(bytes(data), parse_constant=_no_constant)
@@ -110,7 +128,7 @@ def _no_constant(word: str) -> object:
     raise ValueError(f"{word} is no JSON")
 
 
-def json_outputs(answer: Mapping[str, Any]) -> dict[str, Array]:
+def json_outputs(answer: Answered) -> dict[str, Array]:
     """The outputs of a JSON answer, by name. Raises BadAnswer."""
     try:
         return {str(output["name"]): _from_json(output) for output in answer["outputs"]}
@@ -118,21 +136,21 @@ def json_outputs(answer: Mapping[str, Any]) -> dict[str, Array]:
         raise BadAnswer(f"the server's answer is malformed: {str(error)[:200]}") from error
 
 
-def _from_json(output: Mapping[str, Any]) -> Array:
+def _from_json(output: Output) -> Array:
     try:
         return elements(output["datatype"], output["data"]).reshape(_shape(output))
     except ValueError as error:
         raise ValueError(f"output {output['name']!r}: {error}") from error
 
 
-def _shape(output: Mapping[str, Any]) -> tuple[int, ...]:
+def _shape(output: Output) -> tuple[int, ...]:
     shape = tuple(output["shape"])
     if not all(isinstance(axis, int) and axis >= 0 for axis in shape):
         raise ValueError(f"output {output['name']!r} has shape {list(shape)}")
     return shape
 
 
-def binary_outputs(header: Mapping[str, Any], tail: memoryview) -> dict[str, Array]:
+def binary_outputs(header: Answered, tail: memoryview) -> dict[str, Array]:
     """The outputs behind a binary answer's header, by name; numbers are views of `tail`. Raises BadAnswer."""
     found, used = {}, 0
     try:
@@ -150,7 +168,7 @@ def binary_outputs(header: Mapping[str, Any], tail: memoryview) -> dict[str, Arr
     return found
 
 
-def _from_binary(output: Mapping[str, Any], raw: memoryview) -> Array:
+def _from_binary(output: Output, raw: memoryview) -> Array:
     if output["datatype"] == "BYTES":
         return np.array(_texts(raw), dtype=np.str_).reshape(_shape(output))
     return np.frombuffer(raw, dtype=DTYPES[output["datatype"]]).reshape(_shape(output))

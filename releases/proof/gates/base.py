@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from formats.types import Signature, VersionRef
+from registry.manifest.stored import StoredManifest
 
 
 class Outcome(StrEnum):
@@ -23,7 +24,8 @@ class Outcome(StrEnum):
 class Candidate:
     """All that a gate may look at. Gates never reach for the database.
 
-    `measured` is what the sandbox found for this gate: the inspection, or the examiner's part.
+    `measured` is what the sandbox found for this gate: the inspection, or the examiner's part, as JSON.
+    Each gate says by its own type what of it it reads.
     """
 
     ref: VersionRef
@@ -31,9 +33,9 @@ class Candidate:
     champion: Signature | None = None
     champion_number: int | None = None
     intended_break: str = ""
-    manifest: Mapping[str, Any] = field(default_factory=dict)
+    manifest: StoredManifest = field(default_factory=StoredManifest)
     policy: Mapping[str, Any] = field(default_factory=dict)
-    measured: Mapping[str, Any] = field(default_factory=dict)
+    measured: Any = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Verdict:
 
     outcome: Outcome
     summary: str
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, object] = field(default_factory=dict)
 
 
 class Gate(Protocol):

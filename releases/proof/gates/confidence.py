@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from registry import model_policy
 from registry.manifest import MetricRange
 from releases.proof.gates.base import Candidate, Outcome, Verdict
-from releases.proof.gates.findings import findings, sentences
+from releases.proof.gates.findings import ConfidenceFound, findings, sentences
+
+if TYPE_CHECKING:
+    from registry.manifest.stored import StoredMetric
 
 
 class Confidence:
@@ -22,7 +24,7 @@ class Confidence:
     name = "confidence"
 
     def check(self, candidate: Candidate) -> Verdict:
-        found = candidate.measured
+        found: ConfidenceFound = candidate.measured
         metric = candidate.manifest["metric"]
         evidence = {**found, "metric": metric["name"], "range": list(metric["range"])}
         if reason := found.get("reason"):
@@ -43,7 +45,7 @@ class Confidence:
         return Verdict(Outcome.PASSED, words + advice, evidence)
 
 
-def _problem(found: Mapping[str, Any], metric: Mapping[str, Any]) -> str:
+def _problem(found: ConfidenceFound, metric: StoredMetric) -> str:
     low, high = metric["range"]
     if MetricRange.from_json(metric).sign > 0:
         if found["lower"] < low:
@@ -65,7 +67,7 @@ def _against_champion(candidate: Candidate) -> str:
     return ""
 
 
-def _said(found: Mapping[str, Any], metric: Mapping[str, Any]) -> str:
+def _said(found: ConfidenceFound, metric: StoredMetric) -> str:
     name = metric["name"].replace("_", " ").capitalize()
     return (
         f"{name} {found['value']:.4g} on {found['rows']:,} rows, "

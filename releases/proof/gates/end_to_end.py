@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 from releases.proof.gates.base import Candidate, Outcome, Verdict
+
+
+class Miss(TypedDict):
+    """One row that did not come back right, as far as it is told."""
+
+    row: int
+    problem: str
+
+
+class EndToEndFound(TypedDict, total=False):
+    """What this gate reads of the examiner's part."""
+
+    reason: str
+    rows: int
+    wrong: int
+    unanswered: int
+    batchable: bool | None
+    failures: Sequence[Miss]
 
 
 class EndToEnd:
@@ -14,8 +32,8 @@ class EndToEnd:
     name = "end_to_end"
 
     def check(self, candidate: Candidate) -> Verdict:
-        found = candidate.measured
-        evidence = dict(found)
+        found: EndToEndFound = candidate.measured
+        evidence = dict[str, object](**found)
         if reason := found.get("reason"):
             return Verdict(Outcome.FAILED, str(reason), evidence)
         rows, wrong = found["rows"], found["wrong"]
@@ -27,7 +45,7 @@ class EndToEnd:
         return Verdict(Outcome.PASSED, f"All {rows} rows came back right, {alone}.", evidence)
 
 
-def _words(rows: int, wrong: int, found: Mapping[str, Any]) -> str:
+def _words(rows: int, wrong: int, found: EndToEndFound) -> str:
     """A row that got no answer did not come back wrong: there is nothing to compare."""
     first, unanswered = found["failures"][0], found.get("unanswered", 0)
     if unanswered == wrong:

@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import ceil
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from registry.manifest import MetricRange
 from registry.model_policy import ModelPolicy
+
+if TYPE_CHECKING:
+    from registry.manifest.stored import StoredMetric
 
 CONFIDENCE = 0.95
 MOST_NAMED = 3
 LONGEST_SHOWN = 60
 MOST_ADVISED = 10**9
 SAYS = {"decide": "decides", "advise": "advises"}
+
+
+class Part(TypedDict):
+    """One slice, as the examiner tells it."""
+
+    name: str
+    label: str
+    rows: int
+    value: float
+    lower: float
+    upper: float
+    outside: bool
+
+
+class Compared(TypedDict, total=False):
+    """The comparison with the champion, as far as it decides."""
+
+    decision: str
+    margin: float
+    power: float | None
+
+
+class ConfidenceFound(TypedDict, total=False):
+    """What the confidence gate reads of the examiner's part."""
+
+    reason: str
+    rows: int
+    value: float
+    lower: float
+    upper: float
+    slices: Sequence[Part]
+    comparison: Compared | None
+    no_comparison: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +67,7 @@ class Found:
 
 
 def findings(
-    found: Mapping[str, Any], metric: Mapping[str, Any], policy: ModelPolicy, champion: int | None
+    found: ConfidenceFound, metric: StoredMetric, policy: ModelPolicy, champion: int | None
 ) -> list[Found]:
     """All that the policy wants to hear of, slices first, the farthest from the range leading."""
     told = [("slice", policy.slices, sentence) for sentence in _slices(found, metric)]
@@ -46,7 +82,7 @@ def sentences(told: Sequence[Found]) -> str:
     return f"{named} And {more} more." if more > 0 else named
 
 
-def _slices(found: Mapping[str, Any], metric: Mapping[str, Any]) -> Iterator[str]:
+def _slices(found: ConfidenceFound, metric: StoredMetric) -> Iterator[str]:
     low, high = metric["range"]
     higher = MetricRange.from_json(metric).sign > 0
     outside = [part for part in found.get("slices", ()) if part["outside"]]
@@ -62,9 +98,9 @@ def _slices(found: Mapping[str, Any], metric: Mapping[str, Any]) -> Iterator[str
         )
 
 
-def _power(found: Mapping[str, Any], least: float, champion: int | None) -> Iterator[str]:
+def _power(found: ConfidenceFound, least: float, champion: int | None) -> Iterator[str]:
     """A comparison that shows neither a loss nor that there is none, and that was too small to."""
-    beside = found.get("comparison") or {}
+    beside = found.get("comparison") or Compared()
     if found.get("no_comparison"):
         yield f"A loss against version {champion} could not have been seen: {found['no_comparison']}."
     chance = beside.get("power")
