@@ -38,9 +38,9 @@ def _declared(rng: Dice, runs: int, name: str, certify: bool, every: int = 1) ->
     pulls, rate = Pulls.none(runs, 2), np.array([0.05, 0.05])
     ever: dict[str, np.ndarray] = {}
     for look in range(HORIZON // LOOK):
-        pulls += _batch(rng, pulls, rate, _drawn(rng, pulls) if name == "earning" else None)
+        pulls += batch(rng, pulls, rate, _drawn(rng, pulls) if name == "earning" else None)
         if look % every == 0:
-            now = _certified(pulls) if certify else _usual(pulls)
+            now = _certified(pulls) if certify else usual(pulls)
             ever = {rule: ever.get(rule, np.zeros(runs, bool)) | said for rule, said in now.items()}
     return {f"{name}_{rule}": float(said.mean()) for rule, said in ever.items()}
 
@@ -49,7 +49,7 @@ def _certified(pulls: Pulls) -> dict[str, np.ndarray]:
     return {str(delta): winner.winners(pulls, delta) != winner.NOBODY for delta in (0.05, 0.01)}
 
 
-def _usual(pulls: Pulls) -> dict[str, np.ndarray]:
+def usual(pulls: Pulls) -> dict[str, np.ndarray]:
     """P(best) above 95 %; a z-test of 5 % at every look."""
     units, means = np.maximum(pulls.units, 1), pulls.means
     error = np.sqrt((means * (1 - means) / units).sum(axis=1))
@@ -65,7 +65,7 @@ def _drawn(rng: Dice, pulls: Pulls) -> Floats:
     return np.stack([first, LOOK - first], axis=1).astype(float)
 
 
-def _batch(rng: Dice, pulls: Pulls, means: Floats, units: Floats | None = None) -> Pulls:
+def batch(rng: Dice, pulls: Pulls, means: Floats, units: Floats | None = None) -> Pulls:
     """The next requests, a hundred of them evenly where nobody says how many each arm gets."""
     if units is None:
         even = np.full(len(means), 1 / len(means))
@@ -97,7 +97,7 @@ def _decided(rng: Dice, means: Floats, runs: int, tick: int, delta: float = 0.05
         some = _rows(pulls, open_)
         shares = wanted(some, deciding=True)
         units = rng.multinomial(tick, shares / shares.sum(axis=1, keepdims=True)).astype(float)
-        some += _batch(rng, some, means, units)
+        some += batch(rng, some, means, units)
         pulls = _put(pulls, open_, some)
         named[open_] = winner.winners(some, delta)
         at[open_[named[open_] != winner.NOBODY]] = look * tick
