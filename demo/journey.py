@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -15,6 +15,9 @@ from demo.people import SIGNATURES
 from demo.rest import Rest
 from demo.scoring import Load
 from demo.telling import Teller
+
+if TYPE_CHECKING:
+    from demo.rest import Gate
 
 ENVIRONMENT = "production"
 PROOF_DEADLINE_S = 240.0
@@ -79,7 +82,7 @@ class Journey:
         self.tell.say(f"{folder}", version.about)
         failed = []
 
-        def told(gate: dict[str, Any]) -> None:
+        def told(gate: Gate) -> None:
             if gate["outcome"] != "passed":
                 failed.append(gate["name"])
             self.tell.say(f"  {gate['name']}", f"{gate['outcome']:<8} {gate['summary']}")

@@ -5,12 +5,33 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import httpx
 import yaml
 
 TIMEOUT = httpx.Timeout(90.0, connect=10.0)
+
+
+class Gate(TypedDict):
+    """One gate of a release, as far as the journey tells of it."""
+
+    name: str
+    outcome: str
+    summary: str
+
+
+class Arm(TypedDict):
+    """One version that answers."""
+
+    version: int
+
+
+class Standing(TypedDict):
+    """What answers for a model."""
+
+    arms: list[Arm]
+    revision: int
 
 
 class Rest:
@@ -27,7 +48,7 @@ class Rest:
     def close(self) -> None:
         self._http.close()
 
-    def get(self, address: str, **query: Any) -> Any:
+    def get(self, address: str, **query: str | int) -> Any:
         """The JSON of an answer. Raises httpx.HTTPStatusError when it is a refusal."""
         answer = self._http.get(address, params=query)
         answer.raise_for_status()
@@ -49,7 +70,7 @@ class Rest:
         """A multipart call; parts are (file name, bytes)."""
         return self._http.post(address, files=parts)
 
-    def wait_for_gates(self, release: int, tell: Callable[[dict[str, Any]], None], deadline_s: float) -> str:
+    def wait_for_gates(self, release: int, tell: Callable[[Gate], None], deadline_s: float) -> str:
         """Long-poll until the gates are through; `tell` gets each one once. The release's state then."""
         deadline, told, seen = time.monotonic() + deadline_s, set(), ""
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -15,6 +15,9 @@ from demo.journey import ENVIRONMENT, Journey, short
 from demo.people import PEOPLE
 from demo.scoring import Tally, infer, score
 from demo.telling import Stopped, milliseconds
+
+if TYPE_CHECKING:
+    from demo.rest import Standing
 
 ROLLED_BACK_WITHIN_S = 5.0
 AFTER_SWITCH_S = 1.0
@@ -216,7 +219,7 @@ def roll_back(journey: Journey) -> None:
     )
 
 
-def _only(standing: dict[str, Any]) -> int | None:
+def _only(standing: Standing) -> int | None:
     arms = standing["arms"]
     return int(arms[0]["version"]) if len(arms) == 1 else None
 

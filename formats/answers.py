@@ -35,7 +35,7 @@ class Tolerances:
     def on(self, output: str) -> Tolerance:
         return self.outputs.get(output, self.own)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         outputs = {name: tolerance.to_json() for name, tolerance in self.outputs.items()}
         return {**self.own.to_json(), **({"outputs": outputs} if outputs else {})}
 

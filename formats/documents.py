@@ -27,15 +27,11 @@ class Document(msgspec.Struct, frozen=True):
 
     def to_json(self) -> dict[str, Any]:
         """The document as JSON has it: lists, keys that are texts, sets in order."""
-        document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self.built()))
-        return document
+        return msgspec.json.decode(msgspec.json.encode(self.built()), type=dict)
 
     def built(self) -> dict[str, Any]:
         """What is to be encoded: the same, but that tuples are no lists yet."""
-        document: dict[str, Any] = msgspec.to_builtins(
-            self, str_keys=True, order="deterministic", enc_hook=_written
-        )
-        return document
+        return dict(msgspec.to_builtins(self, str_keys=True, order="deterministic", enc_hook=_written))
 
     @classmethod
     def from_json(cls, document: object) -> Self:
@@ -43,7 +39,7 @@ class Document(msgspec.Struct, frozen=True):
         return msgspec.convert(document, cls, str_keys=True, dec_hook=_read)
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     if isinstance(value, Hex):
         return value.hex()
     raise NotImplementedError(f"{type(value).__name__} has no form in JSON")

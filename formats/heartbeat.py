@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, TypeVar
+from typing import TypeVar
 
 ALIVE_WITHIN_S = 10.0
 LONGEST_TEXT = 500
@@ -31,7 +31,7 @@ class Trip:
     why: str = ""
     at: float = 0.0
     digest: str = ""
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +129,11 @@ def read(node: str, said: bytes) -> Heartbeat:
 class _Told:
     """One part of a heartbeat and its place there; what is not understood is noted in `strange`."""
 
-    facts: Mapping[str, Any]
+    facts: Mapping[str, object]
     place: str
     strange: list[str]
 
-    def get(self, name: str, form: Callable[[Any], T], default: T) -> T:
+    def get(self, name: str, form: Callable[[object], T], default: T) -> T:
         """The fact of that name in its form; the default where it is absent, null or not understood."""
         said = self.facts.get(name)
         try:
@@ -155,7 +155,7 @@ class _Told:
         return ((name, self.part(name)) for name in self.facts)
 
     def rows(self, name: str) -> Iterator[_Told]:
-        rows: list[Any] = self.get(name, _list, [])
+        rows: list[object] = self.get(name, _list, [])
         named = {str(row): said for row, said in enumerate(rows)}
         return (row for _, row in _Told(named, f"{self.place}{name}.", self.strange).parts())
 
@@ -232,7 +232,7 @@ def _mapping(said: object) -> dict[str, object]:
     return said
 
 
-def _list(said: Any) -> list[Any]:
+def _list(said: object) -> list[object]:
     if not isinstance(said, list):
         raise TypeError
     return said

@@ -7,7 +7,7 @@ node and worker carry the value as it is; what acts on a switch reads it from th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 from msgspec import Meta
 from msgspec.structs import fields, replace
@@ -73,7 +73,7 @@ class Switch:
         return str((self.words.extra or {}).get("hint", ""))
 
 
-def _switch(name: str, annotated: Any) -> Switch:
+def _switch(name: str, annotated: object) -> Switch:
     kind, words = get_args(annotated)
     return Switch(name, kind, words)
 

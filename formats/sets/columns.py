@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from formats.dtypes import DTYPES, FLOATS, Array
 from formats.sets.errors import BadSet
 
 BLOCK = 1024
-_WORDS: Mapping[Any, float] = {None: np.nan, **WORDS}
+_WORDS: Mapping[object, float] = dict(((None, np.nan), *WORDS.items()))
 
 
 @dataclass(slots=True)
