@@ -108,8 +108,8 @@ class Change:
     """One thing that differs between two policies, by its dotted name; None: the policy does not say it."""
 
     field: str
-    old: Any
-    new: Any
+    old: object
+    new: object
 
 
 def changes(old: ModelPolicy, new: ModelPolicy) -> list[Change]:

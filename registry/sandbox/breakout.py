@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TypedDict
 
 MEMORY_BYTES = 1 << 26
 PROCESSES = 16
@@ -23,7 +23,17 @@ _NEW_USER_NAMESPACE = 0x10000000
 _READ_ONLY = ("/", "/usr", "/dev", "/assay")
 
 
-def starts_a_program(target: dict[str, object]) -> bool:
+class Target(TypedDict):
+    """What an attempt is made on, all of it outside of the cell."""
+
+    secret: str
+    folder: str
+    port: int
+    name: str
+    pid: int
+
+
+def starts_a_program(target: Target) -> bool:
     """Any that is to be found: our own interpreter is always there."""
     for program in (sys.executable, "/bin/sh", "/usr/bin/env"):
         child = os.fork()
@@ -36,21 +46,21 @@ def starts_a_program(target: dict[str, object]) -> bool:
     return False
 
 
-def finds_a_shell(target: dict[str, object]) -> bool:
+def finds_a_shell(target: Target) -> bool:
     folders = ("/bin", "/usr/bin", "/usr/local/bin", os.path.dirname(sys.executable))
     return any(os.path.exists(f"{folder}/{name}") for folder in folders for name in ("sh", "bash", "busybox"))
 
 
-def reads_outside(target: dict[str, Any]) -> bool:
+def reads_outside(target: Target) -> bool:
     return _opens(target["secret"], os.O_RDONLY) or _opens("/etc/passwd", os.O_RDONLY)
 
 
-def writes_outside(target: dict[str, object]) -> bool:
+def writes_outside(target: Target) -> bool:
     places = (target["folder"], *_READ_ONLY, sys.prefix, os.path.dirname(os.__file__))
     return any(_opens(f"{place}/breakout", os.O_WRONLY | os.O_CREAT) for place in places)
 
 
-def reaches_the_network(target: dict[str, Any]) -> bool:
+def reaches_the_network(target: Target) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", target["port"]), timeout=2):
         return True
     with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
@@ -59,21 +69,21 @@ def reaches_the_network(target: dict[str, Any]) -> bool:
     return False
 
 
-def sees_processes(target: dict[str, Any]) -> bool:
+def sees_processes(target: Target) -> bool:
     with suppress(OSError):
         os.kill(target["pid"], 0)
         return bool(target["pid"] != os.getpid())
     return sum(name.isdigit() for name in os.listdir("/proc")) > PROCESSES
 
 
-def has_privileges(target: dict[str, object]) -> bool:
+def has_privileges(target: Target) -> bool:
     with open("/proc/self/status") as lines:
         fields = dict(line.split(":", 1) for line in lines if ":" in line)
     held = any(int(fields[name], 16) for name in ("CapPrm", "CapEff", "CapBnd"))
     return held or os.getuid() == 0 or ctypes.CDLL(None).unshare(_NEW_USER_NAMESPACE) == 0
 
 
-def multiplies(target: dict[str, object]) -> bool:
+def multiplies(target: Target) -> bool:
     """Children wait for the end of a pipe that only this process holds open for writing."""
     waits, ends = os.pipe()
     children = []
@@ -91,14 +101,14 @@ def multiplies(target: dict[str, object]) -> bool:
     return len(children) > PROCESSES
 
 
-def takes_memory(target: dict[str, object]) -> bool:
+def takes_memory(target: Target) -> bool:
     with suppress(OSError, ValueError):
         mmap.mmap(-1, BEYOND_MEMORY_BYTES).close()
         return True
     return False
 
 
-ATTEMPTS: dict[str, Callable[[dict[str, object]], bool]] = {
+ATTEMPTS: dict[str, Callable[[Target], bool]] = {
     "start another program": starts_a_program,
     "find a shell": finds_a_shell,
     "read a file outside": reads_outside,
@@ -119,7 +129,7 @@ def _opens(path: str, flags: int) -> bool:
     return True
 
 
-def _got(target: dict[str, object]) -> Iterator[str]:
+def _got(target: Target) -> Iterator[str]:
     for name, attempt in ATTEMPTS.items():
         if attempt(target):
             yield name

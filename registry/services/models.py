@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
 
@@ -14,6 +14,9 @@ from registry.selectors import access
 from registry.services.tags import tag_of
 from registry.transactions import write
 
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
 
 def create_model(
     name: str,
@@ -23,7 +26,7 @@ def create_model(
     slug: str = "",
     description: str = "",
     task: str = "",
-    policy: Any = None,
+    policy: object = None,
 ) -> RegisteredModel:
     """Register a model; its maker becomes its contributor. Without a slug it gets that of its name.
 
@@ -120,7 +123,7 @@ def _columns(title: str, slug: str) -> dict[str, Any]:
     return {"title": title, "title_key": names.folded(title)}
 
 
-def _known_by(title: str) -> Any:
+def _known_by(title: str) -> QuerySet[RegisteredModel]:
     """The models that somebody who reads this could mean, by slug or by name."""
     key = names.folded(title)
     return RegisteredModel.objects.filter(Q(name=key) | Q(title_key=key))

@@ -6,8 +6,6 @@ the new one counts for those that are submitted after the confirmation.
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.utils import timezone
 
 from registry import model_policy, policies, selectors
@@ -27,7 +25,7 @@ DECISIONS = {"confirm": Decision.CONFIRMED, "reject": Decision.REJECTED, "withdr
 def propose_policy(
     model: RegisteredModel,
     *,
-    policy: Any,
+    policy: object,
     based_on: str,
     grounds: str,
     by: Person,

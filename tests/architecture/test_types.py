@@ -33,4 +33,4 @@ def names(text: str) -> Iterator[tokenize.TokenInfo]:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_any_is_said_seldom(package):
     found = mentions(package)
-    assert found <= MOST, "name what it is: a model, a frozen value, a protocol, Json"
+    assert found <= MOST, "name what it is: a model, a frozen value, a protocol; else `object`"
