@@ -130,7 +130,8 @@ def _known_by(title: str) -> QuerySet[RegisteredModel]:
 
 
 def _refuse_twin(title: str, model: RegisteredModel | None = None) -> None:
-    twin = _known_by(title).exclude(pk=model and model.pk).first()
+    known = _known_by(title)
+    twin = (known.exclude(pk=model.pk) if model else known).first()
     if twin is None:
         return
     if twin.called == title:
