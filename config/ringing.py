@@ -15,6 +15,7 @@ from typing import Any
 from celery import Celery
 
 MOST_ON_THE_WAY = 32
+"""A message only wakes a worker up: more than there are workers wake nobody."""
 DISPATCHER = "control"
 log = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 ALIVE_WITHIN_S = 10.0
+"""Ten beats: one or two may be late under load without the node being called silent."""
 LONGEST_TEXT = 500
 _MOST_EVIDENCE = 4000
 _MOST_STRANGE = 10

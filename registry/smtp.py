@@ -12,7 +12,9 @@ from threading import Timer
 from urllib.parse import unquote, urlsplit
 
 SILENT_S = 10.0
+"""A server that is there answers within a second; this waits out a busy one."""
 ALTOGETHER_S = 30.0
+"""For a server that says a byte now and then: a letter takes less, and the job is tried again."""
 TEMPORARY, PERMANENT = 400, 500
 SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 HINT = "write smtp://host:port, smtp+starttls://user:password@host:port or smtps://user:password@host:port"

@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Generic, Protocol, TypeVar
 
 _SHARE = 64
+"""One in so many is sent away at a time, so that a full house is not searched for each newcomer."""
 
 
 class Guest(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 CORES_PER_PROOF = 2
+"""A server and who asks it: a core each, or they measure one another."""
 BYTES_PER_PROOF = 4 << 30
 
 

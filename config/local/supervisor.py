@@ -26,6 +26,7 @@ from registry import disk
 
 GRACE_S = 3.5
 CRASHES, CRASH_WINDOW_S = 5, 60.0
+"""Then the whole command ends, with the child's last words: chosen, not measured."""
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 STEP_S = 0.05
 ASK_EVERY_S = 0.2

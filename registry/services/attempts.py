@@ -18,11 +18,16 @@ from registry.models import Attempts
 from scoring.addresses import household
 
 WINDOW_S = 300
+"""How long somebody who mistyped five times waits at most."""
 FORGOTTEN_AFTER_S = 3600
 PER_PERSON_AND_ADDRESS = 5
+"""A person mistypes a few times; a list of passwords needs thousands of tries."""
 PER_DEVICE = 5
+"""The same for a browser on which this person has logged in, which has a count of its own."""
 PER_PERSON = 30
+"""Against guesses from many addresses: well above what one household mistypes."""
 PER_ADDRESS = 50
+"""Many people share an office's address; beyond it somebody tries names."""
 
 _COUNT_ONE = """INSERT INTO registry_attempts (key, tries, since) VALUES (%s, 1, %s)
     ON CONFLICT (key) DO UPDATE SET

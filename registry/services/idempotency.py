@@ -23,6 +23,7 @@ from registry.services.leases import renewed
 LONGEST_KEY = 200
 GIVEN_UP_AFTER = timedelta(seconds=15)
 RENEW_EVERY_S = 4.0
+"""As a job's lease is renewed."""
 FORGOTTEN_AFTER = timedelta(days=1)
 
 

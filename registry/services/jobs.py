@@ -16,7 +16,9 @@ from registry.services.leases import renewed
 
 LEASE = timedelta(seconds=15)
 RENEW_EVERY_S = 4.0
+"""Three times within a lease: two may fail before a job that runs is given to another worker."""
 MOST_ATTEMPTS = 3
+"""A job that has ended two workers is likely to end a third; then people look."""
 
 
 class LostLease(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from registry.errors import BadInput
 
 FEWEST_CHARACTERS = 10
+"""Refuses `ok` and `test`; what is a reason people judge."""
 MOST_CHARACTERS = 10_000
 
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 COOKIE = "__Host-device" if settings.HTTPS else "device"
 SALT = "assay.device"
 KNOWN_FOR_S = 180 * 24 * 3600
+"""Half a year: who comes back after holidays is known, a browser that was sold is not for ever."""
 
 
 def device(request: HttpRequest | None, username: str) -> str:

@@ -23,6 +23,7 @@ from releases.api.shapes import GateShape, GatesShape, WaitQuery
 
 ASK_EVERY_S = 0.4
 LONGEST_WAIT_S = 60.0
+"""Proxies end a silent connection after a minute or more; who waits longer asks again."""
 View = Callable[..., HttpResponseBase]
 
 

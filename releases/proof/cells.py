@@ -38,6 +38,7 @@ SERVER_LIMITS = Limits(memory_bytes=4 * GIB, processes=128, file_bytes=GIB, prog
 EXAMINER_LIMITS = Limits(memory_bytes=4 * GIB, processes=128, file_bytes=4 * GIB)
 LOOK_EVERY_S = 1.0
 STALLS_AFTER_S = 900.0
+"""Chosen, not measured: many times what any one call of an examination may take."""
 _SERVER_OUTLIVES_S = 60.0
 _CORES_OF_A_PROCESS = 2
 _NOT_LOADED = "%s could not be loaded: the runtime refuses it, or it kills the process that loads it."

@@ -21,6 +21,7 @@ Score = Callable[..., float]
 """One of scikit-learn's, which differ in their options."""
 
 BINS = 15
+"""As in Guo et al., On Calibration of Modern Neural Networks (2017), whose figures people compare with."""
 
 
 def value(metric: MetricRange, rows: Plain, weight: Weight = None) -> float:

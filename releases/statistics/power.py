@@ -11,6 +11,7 @@ from registry.manifest import MetricRange
 from releases.statistics.estimates import CONFIDENCE
 
 POWER = 0.8
+"""Cohen's convention: four of five real differences are found."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from releases.statistics.rows import (
 PROBABILITIES = frozenset({"log_loss", "brier", "ece"})
 ONE_CLASS = frozenset({"roc_auc", "average_precision"})
 _SUM = 1e-3
+"""What rounding to three digits and half precision make of probabilities that sum to one."""
 _SHOWN = 12
 
 

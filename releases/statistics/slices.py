@@ -14,6 +14,7 @@ from releases.statistics.rows import Judged, Unmeasurable
 
 MOST = 100
 LEAST_ROWS = 5
+"""Fewer rows say nothing about a slice; they are named, not judged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from scoring.node.files import write_atomically
 from scoring.node.resp import Redis, RedisDown, RedisRefused
 
 BEAT_SECONDS = 1.0
+"""A node that is gone is to be known within seconds (`ALIVE_WITHIN_S`), after ten beats that failed."""
 REMEMBERED_SECONDS = 60
+"""Long enough for a page to say of a node that it fell silent; then its key goes by itself."""
 log = logging.getLogger(__name__)
 
 

@@ -41,6 +41,7 @@ from scoring.node.workers.launching import Launcher
 from scoring.protocols import triton
 
 STALE_AFTER_SECONDS = 10.0
+"""As `ALIVE_WITHIN_S`: after so long without a word of the source a node says that its plan may be old."""
 log = logging.getLogger(__name__)
 
 

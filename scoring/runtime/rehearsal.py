@@ -26,6 +26,7 @@ FORMAT = 1
 END_TO_END = "end_to_end"
 MOST_ROWS = 1000
 _WARM_UPS = 3
+"""First runs allocate and lay out weights; they are not what a run takes."""
 
 
 class Header(msgspec.Struct):

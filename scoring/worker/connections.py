@@ -16,6 +16,7 @@ from scoring.worker.turns import Turns
 
 _REMEMBERED = 512
 _LATELY_SECONDS = 1.0
+"""Who asked within the last second is taken to be asking now."""
 
 
 class Client(Guest, Protocol):

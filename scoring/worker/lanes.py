@@ -23,13 +23,21 @@ from scoring.worker.batching import Batcher, Ran
 from scoring.worker.exchange import Exchange
 
 _WATCH_SECONDS = 0.05
+"""How late a run past its deadline may be ended: small beside any deadline, and no load on a core."""
 _SAMPLED = 8
+"""Every eighth run is timed: a look at the thread's clock costs 3 microseconds, at the wall's 0.2."""
 _ALWAYS_JOINED = 64
+"""Rows; below this a run's first row costs more than all others."""
 _THREAD_RUNS = 32
+"""How many times longer a run may take in a thread than in the loop, where neighbours wait for it."""
 _MEMORY = 1 / 16
+"""Weight of the newest run: one slow run among sixteen moves no version out of the loop."""
 _CLIP = 4.0
+"""One run counts for at most so many bounds, so that a single pause of the machine decides nothing."""
 _AT_ONCE = 30.0
+"""So many bounds are no pause: the version is slow, and the next run would hold the loop again."""
 _BACK_TO_FAST = 1 / 3
+"""Well below the bound, so that a version at the bound does not go to and fro."""
 _OWN = 0.1
 """Share of the deadline for which a run must have had a core, for its time-out to be the version's fault."""
 _POISON = "this very request has ended two workers of this version: it is not run again for some minutes"

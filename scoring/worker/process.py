@@ -65,7 +65,9 @@ from scoring.worker.switch import Maker
 LOADING, SLOW, MIRRORS = 12, 15, 19
 """Niceness beyond the loop's own: about 6, 3 and 1 % of a core that the loop keeps busy."""
 STATS_SECONDS = 0.5
+"""What the node knows of a worker's counters and faults is at most so old."""
 OOM_SCORE = 500
+"""Above the node's own 0: where memory runs out a worker dies, which is started again, not its parent."""
 _BACKLOG = 1024
 log = logging.getLogger(__name__)
 

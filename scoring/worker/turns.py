@@ -10,6 +10,7 @@ from time import perf_counter
 from scoring.worker.exchange import Exchange
 
 _REST = 2.0
+"""Twice as long: two of three small requests meet a loop that is free."""
 
 
 class Turns:

@@ -26,14 +26,19 @@ from releases.proof.examiner.spec import Timing
 from releases.statistics import percentiles
 
 QUESTIONS = 64
+"""Different rows in turn, so that no cache answers; each is kept as bytes, so not all of them."""
 STEADY = 0.02
+"""Three blocks in a row within two per cent: the machine has settled."""
 WARM_UP_SHARE = 0.1
+"""Of the time given; first calls load pages and lay out weights."""
 LEAST_WARM_UP_QUERIES = 8
 OFFLINE_SHARE = 0.15
 OFFLINE_SAMPLES = 24_576
 OFFLINE_ROWS = 1024
 MOST_CALL_SECONDS = 2.0
+"""A call of Offline that takes longer might meet a deadline instead of an answer."""
 MOST_LATE = 3
+"""A server that was late three times is too slow to be measured: that is what is found."""
 
 
 @dataclass(slots=True)

@@ -20,10 +20,13 @@ from releases.proof.examiner.progress import Progress
 from releases.proof.examiner.wanted import Wanted
 
 CALL_SECONDS = 0.5
+"""Well below a request's usual deadline, and long enough that the call itself costs little."""
 GROWTH = 8
+"""From one row to thousands in four calls, and no step that could take minutes."""
 BYTES_PER_CALL = 8 << 20
 MOST_ROWS_PER_CALL = 4096
 ATTEMPTS = 3
+"""A call that fails three times fails by itself, not by the moment."""
 
 
 class Pace:

@@ -11,8 +11,11 @@ from scoring.node.outbox.shipping import Outbox
 from scoring.telemetry import Meters
 
 FLUSH_SECONDS = 5.0
+"""What is counted since the last flush goes with the machine: five seconds of counters may."""
 BEHIND_SECONDS = 60.0
+"""While nobody takes flushes, one a minute: a day fills a spool 1,440 times, not 17,280 times."""
 SPOOL_BYTES = 64 << 20
+"""Bounds the disk that a node takes while nobody takes its counters; chosen, not measured."""
 log = logging.getLogger(__name__)
 
 

@@ -20,9 +20,12 @@ from scoring.control import Sample, Sampled
 from scoring.node.stores import NodeStore
 
 SEGMENT_SECONDS = 60.0
+"""How long a logged answer may take until it can be read; less would make archives of a few rows."""
 SEGMENT_BYTES = 4 << 20
 SEGMENT_SAMPLES = 10_000
+"""A segment is read whole: bounded by rows where rows are small, and by bytes where they are large."""
 MOST_BYTES = 32 << 20
+"""What may wait in memory while the store takes nothing; beyond it samples are dropped and counted."""
 _RETRY_SECONDS = 5.0
 log = logging.getLogger(__name__)
 

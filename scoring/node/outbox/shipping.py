@@ -16,6 +16,7 @@ from scoring.node.outbox.spool import Batch, Spool
 from scoring.node.resp import Redis, RedisDown, RedisRefused
 
 RESEND_SECONDS = 5.0
+"""As long as a flush: what is not acknowledged by the next one is sent again."""
 _AT_ONCE = 200
 Arguments = TypeVarTuple("Arguments")
 Answer = TypeVar("Answer")

@@ -11,9 +11,13 @@ from formats.plan import Key
 from scoring.node.workers.crashes import Crash
 
 WINDOW_SECONDS = 60.0
+"""Deaths and faults further apart than a minute are counted as unrelated: chosen, not measured."""
 CRASHES = 3
+"""A body that kills is refused after its second death (poison.py): a third is not that body's alone."""
 FAULTS = 20
+"""Fewer say too little about a share of one half: chosen, not measured."""
 SHARE = 0.5
+"""At half of all requests a version does more harm than good; below it people decide."""
 
 
 @dataclass(frozen=True, slots=True)

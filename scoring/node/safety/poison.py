@@ -11,7 +11,9 @@ from __future__ import annotations
 from scoring.node.workers.crashes import Crash
 
 BLOCKED_SECONDS = 600.0
+"""Long enough for whoever sends it again and again to give up or look; a mended version may run it then."""
 MOST = 1000
+"""Bounds what somebody can make a node remember; whoever sends more kinds of poison trips the breaker."""
 _NO_BODY = hash(b"")
 
 

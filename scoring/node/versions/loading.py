@@ -18,7 +18,9 @@ from scoring.node.workers.crashes import Crash
 from scoring.node.workers.fleet import Fleet, Worker
 
 FETCHES_AT_ONCE = 2
+"""One large version does not keep a small one waiting."""
 DEATHS = 2
+"""The first may have been somebody else's fault; the second and last try is the heir's, without clients."""
 NOT_FETCHED = "its artifacts cannot be fetched: "
 _CANNOT = "version %s of %s cannot be served here: %s"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0

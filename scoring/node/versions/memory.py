@@ -9,6 +9,7 @@ from formats.plan import PlannedVersion
 from scoring.node.workers.fleet import Worker
 
 SHARE = 0.8
+"""A fifth stays for what requests take while they run, which nobody has measured of a new version."""
 COPIES = 2
 """Bytes in memory per byte of a graph's files: the weights, and the copies that kernels lay out for speed."""
 _IDLE_BYTES = 60 << 20

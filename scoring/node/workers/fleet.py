@@ -33,9 +33,12 @@ from scoring.node.workers.launching import Launcher
 from scoring.telemetry import Cell, Meters
 
 _STARTS_WITHIN_SECONDS = 30
+"""Chosen, not measured: a loaded machine takes many times what an idle one does."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
+"""Doubled with each death: at once after the first, and no busy loop of starts after many."""
 _AGAIN_SECONDS = 1.0
 _STEADY_SECONDS = 60.0
+"""Who has lived so long starts again without a pause when it dies; as the breaker's window."""
 log = logging.getLogger(__name__)
 
 
