@@ -6,9 +6,11 @@ import json
 import shutil
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from formats.sets import SetLimits
 from formats.weights import beside
@@ -159,6 +161,8 @@ def _broken_off(finished: Finished, reports: list[Inspection]) -> Inspection:
     last = reports[-1]
     if len(reports) == 1:
         sentence = f"The sets could not be read: the process that read them {finished.sentence}."
-        return replace(last, refusals=(*last.refusals, Refusal("unreadable", "files.confidence", sentence)))
+        return structs.replace(
+            last, refusals=(*last.refusals, Refusal("unreadable", "files.confidence", sentence))
+        )
     sentence = f"The model does not load: the process that loaded it {finished.sentence}."
-    return replace(last, findings=(*last.findings, Finding("does_not_load", sentence)))
+    return structs.replace(last, findings=(*last.findings, Finding("does_not_load", sentence)))

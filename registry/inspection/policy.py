@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
-
+from formats.documents import Document
 from registry.inspection.operators import ALLOWED, DEFAULT_DOMAINS
 
 Operator = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Document, frozen=True):
     """Bounds of one graph file. `allowed` are operators beyond the default, as (domain, name).
 
     file_bytes      on disk, looked at before anything is read
@@ -41,18 +37,10 @@ class Policy:
     scan_depth: int = 2
     scan_steps: int = 1_000_000
     rows: int = 8_192
-    allowed: frozenset[Operator] = field(default_factory=frozenset)
+    allowed: frozenset[Operator] = frozenset()
 
     def allows(self, operator: Operator) -> bool:
         return operator in ALLOWED or operator in self.allowed
-
-    def to_json(self) -> dict[str, object]:
-        return {**asdict(self), "allowed": sorted(list(operator) for operator in self.allowed)}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Policy:
-        allowed = frozenset((domain, name) for domain, name in document["allowed"])
-        return cls(**{**document, "allowed": allowed})
 
 
 def operator(domain: str, name: str) -> Operator:

@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from formats.documents import Document
 
 LONGEST_SENTENCE = 500
 NO_LOCALE = "no_locale"
 """The one finding that is no fault of the model: the machine that inspects lacks something."""
+Sentence = Annotated[str, Meta(max_length=LONGEST_SENTENCE)]
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class _Told(Document, frozen=True):
+    def built(self) -> dict[str, Any]:
+        """Its texts are cut, however much a graph has made them say."""
+        return {name: text[:LONGEST_SENTENCE] for name, text in super().built().items()}
+
+
+class Refusal(_Told, frozen=True):
     """Why these files make no version. `field` is the manifest's name for the place, `files.model`."""
 
-    code: str
-    field: str
-    message: str
-
-    def to_json(self) -> dict[str, str]:
-        return {key: value[:LONGEST_SENTENCE] for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Refusal:
-        return cls(**{name: _text(document[name]) for name in ("code", "field", "message")})
+    code: Sentence
+    field: Sentence
+    message: Sentence
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(_Told, frozen=True):
     """What policy holds against a version that can be made: its integrity gate fails."""
 
-    code: str
-    message: str
-
-    def to_json(self) -> dict[str, str]:
-        return {key: value[:LONGEST_SENTENCE] for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Finding:
-        return cls(**{name: _text(document[name]) for name in ("code", "message")})
+    code: Sentence
+    message: Sentence
 
 
 class Refused(Exception):
@@ -48,9 +41,3 @@ class Refused(Exception):
     def __init__(self, code: str, field: str, message: str) -> None:
         super().__init__(message)
         self.refusal = Refusal(code, field, message)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or len(value) > LONGEST_SENTENCE:
-        raise ValueError("a text is missing or too long")
-    return value

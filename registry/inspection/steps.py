@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -62,9 +62,9 @@ def inspect(order: Order) -> Iterator[Inspection]:
         try:
             found = step(order, found)
         except Refused as refused:
-            found = replace(found, refusals=(*found.refusals, refused.refusal))
+            found = structs.replace(found, refusals=(*found.refusals, refused.refusal))
         except Exception as error:
-            found = replace(found, refusals=(*found.refusals, _surprise(WORK[step.__name__], error)))
+            found = structs.replace(found, refusals=(*found.refusals, _surprise(WORK[step.__name__], error)))
         yield found
         if found.refusals:
             return
@@ -109,7 +109,7 @@ def _read_graphs(order: Order, found: Inspection) -> Inspection:
     except BadModel as error:
         raise Refused("signature_mismatch", "files.model", str(error)) from error
     signature, refusals = agreement.merged(own, order.manifest, _weights(described))
-    return replace(
+    return structs.replace(
         found, findings=tuple(findings), graphs=graphs, signature=signature, refusals=tuple(refusals)
     )
 
@@ -119,7 +119,7 @@ def _read_sets(order: Order, found: Inspection) -> Inspection:
     assert found.signature is not None  # noqa: S101 - the step before refuses without one
     read = read_sets(order.files, order.manifest, found.signature, order.sets)
     signature = agreement.with_gaps(found.signature, order.manifest, read.missing, read.infinite)
-    return replace(
+    return structs.replace(
         found,
         signature=signature,
         sets={which: SetFacts(one.rows, one.kind) for which, one in read.sets.items()},
@@ -135,12 +135,12 @@ def _load(order: Order, found: Inspection) -> Inspection:
         own = signature_of(loaded.get("extractor"), loaded["model"])
         metric = signature_of(None, loaded[METRIC]) if METRIC in loaded else None
     except BadModel as error:
-        return replace(found, findings=(Finding("does_not_load", str(error)),))
+        return structs.replace(found, findings=(Finding("does_not_load", str(error)),))
     seconds = perf_counter() - began
     signature, _ = agreement.merged(own, order.manifest, _weights(loaded))
     signature = _same_inputs(signature, found.signature)
     refuse_other_outputs(order.files, order.manifest, signature, order.sets, metric)
-    return replace(found, signature=signature, metric=metric, loaded=True, load_seconds=seconds)
+    return structs.replace(found, signature=signature, metric=metric, loaded=True, load_seconds=seconds)
 
 
 def _loaded(order: Order, key: str) -> runtime.Graph:
