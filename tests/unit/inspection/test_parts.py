@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from formats.types import TensorSpec
 from registry import sandbox
-from registry.inspection import inspect, tensors, trees
+from registry.inspection import inspect, report, tensors, trees
 from registry.inspection.declared import declared
 from scoring.errors import BadModel
 from tests.unit.inspection import graphs
@@ -140,3 +140,53 @@ def test_a_child_that_breaks_off_is_told_by_how_far_it_came(version, examined, m
     assert [one.code for one in (*found.refusals, *found.findings)] == [code]
     assert "crashed (SIGABRT: " in (*found.refusals, *found.findings)[0].message
     assert bool(found.refusals) == (reports < 2)
+
+
+def _beyond(document, *path, value):
+    """The report with another value in one place."""
+    document = json.loads(json.dumps(document))
+    place = document
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    return json.dumps(document).encode()
+
+
+def test_a_report_says_all_of_its_members_and_no_other(examined, version):
+    whole = examined(version()).to_json()
+    assert report.parse(json.dumps(whole).encode()).to_json() == whole
+
+    for name in whole:
+        with pytest.raises(ValueError, match="members are missing"):
+            report.parse(json.dumps({key: value for key, value in whole.items() if key != name}).encode())
+    for said in (b"", b"[]", b"{}", b"null", json.dumps(whole | {"more": 1}).encode(), b"[" * 100_000):
+        with pytest.raises(ValueError, match="malformed"):
+            report.parse(said)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["loaded"], 1),
+        (["load_seconds"], 1e6),
+        (["load_seconds"], float("nan")),
+        (["refusals"], [{"code": "c", "field": "f", "message": "m"}] * (report.MOST + 1)),
+        (["refusals"], [{"code": "c", "field": "f", "message": "m" * 501}]),
+        (["findings"], [{"code": "c", "message": "half \ud800"}]),
+        (["sets", "confidence", "kind"], "batches"),
+        (["sets", "elsewhere"], {"rows": 1, "kind": "samples"}),
+        (["graphs", "model", "nodes"], -1),
+        (["graphs", "model", "nodes"], 1 << 62),
+        (["graphs", "model", "nodes"], True),
+        (["graphs", "model", "producer"], "p" * 201),
+        (["graphs", "model", "operators"], [["", "Add"]] * 1001),
+        (["graphs", "model", "opsets"], {"": "13"}),
+        (["graphs", "other"], {}),
+        (["signature", "inputs", 0, "datatype"], "FP128"),
+        (["signature", "inputs"], [{"name": "x", "datatype": "FP32", "shape": [-1]}] * 1000),
+    ],
+)
+def test_a_report_beyond_its_bounds_is_none(examined, version, path, value):
+    whole = examined(version()).to_json()
+    with pytest.raises(ValueError, match=r"malformed|too many"):
+        report.parse(_beyond(whole, *path, value=value))
