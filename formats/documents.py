@@ -13,6 +13,8 @@ import msgspec
 
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 """A SHA-256 in hexadecimal digits. It names files, so nothing else is taken for one."""
+Json = dict[str, Any]
+"""An object as JSON has it."""
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -25,11 +27,11 @@ class Hex(bytes):
 class Document(msgspec.Struct, frozen=True):
     """A value with one form in JSON, the same for all its kinds."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """The document as JSON has it: lists, keys that are texts, sets in order."""
         return msgspec.json.decode(msgspec.json.encode(self.built()), type=dict)
 
-    def built(self) -> dict[str, Any]:
+    def built(self) -> Json:
         """What is to be encoded: the same, but that tuples are no lists yet."""
         return dict(msgspec.to_builtins(self, str_keys=True, order="deterministic", enc_hook=_written))
 
@@ -45,7 +47,7 @@ def _written(value: object) -> str:
     raise NotImplementedError(f"{type(value).__name__} has no form in JSON")
 
 
-def _read(kind: type, said: Any) -> Any:
-    if kind is Hex:
+def _read(kind: type, said: object) -> object:
+    if kind is Hex and isinstance(said, str):
         return Hex.fromhex(said)
-    raise NotImplementedError(f"{kind.__name__} has no form in JSON")
+    raise TypeError(f"{kind.__name__} is not read from a {type(said).__name__}")

@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 import msgspec
 
 from formats import plan_before as before
-from formats.documents import Count, Digest, Document, Hex
+from formats.documents import Count, Digest, Document, Hex, Json
 from formats.serving import Serving
 from formats.types import SAMPLES, Signature
 from formats.weights import checked
@@ -137,7 +137,7 @@ class ModelPlan(Document, frozen=True):
         """Its versions by number, as a node knows them. `name` is the model's."""
         return {number: (name, number, version.digest) for number, version in self.versions.items()}
 
-    def built(self) -> dict[str, Any]:
+    def built(self) -> Json:
         return before.also_as_before(super().built())
 
     @classmethod
@@ -172,7 +172,7 @@ class RoutingPlan(Document, frozen=True, tag_field="format", tag=FORMAT):
     installation: str = ""
     log_digest: str = ""
 
-    def built(self) -> dict[str, Any]:
+    def built(self) -> Json:
         document = super().built()
         for entry in document["models"].values():
             before.also_as_before(entry)
@@ -233,7 +233,7 @@ def unsigned(envelope: str | bytes) -> str:
     return str(_read_envelope(envelope)["payload"])
 
 
-def _read_envelope(envelope: str | bytes) -> dict[str, Any]:
+def _read_envelope(envelope: str | bytes) -> Json:
     try:
         document = _decoded(envelope)
     except BadPlan:

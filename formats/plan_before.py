@@ -6,12 +6,12 @@ deleted in the next release but one; until then rows and plan files of both are 
 
 from __future__ import annotations
 
-from typing import Any
+from formats.documents import Json
 
 _MIB_BITS = 20
 
 
-def also_as_before(entry: dict[str, Any]) -> dict[str, Any]:
+def also_as_before(entry: Json) -> Json:
     """The entry's document, with what nodes and web processes of the release before look for."""
     for version in entry["versions"].values():
         serving = version["serving"]
@@ -22,15 +22,14 @@ def also_as_before(entry: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def renewed(entry: Any) -> Any:
+def renewed(entry: object) -> object:
     """The entry's document as it is written now, whoever has written it. What is none is left as it is."""
-    versions = entry.get("versions") if isinstance(entry, dict) else None
-    if not isinstance(versions, dict):
+    if not isinstance(entry, dict) or not isinstance(versions := entry.get("versions"), dict):
         return entry
     return {**entry, "versions": {number: _version(number, each) for number, each in versions.items()}}
 
 
-def _version(number: str, document: Any) -> Any:
+def _version(number: str, document: object) -> object:
     if not isinstance(document, dict) or "serving" in document:
         return document
     serving = {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta
 
-from formats.documents import Document
+from formats.documents import Document, Json
 
 LONGEST_SENTENCE = 500
 NO_LOCALE = "no_locale"
@@ -15,7 +15,7 @@ Sentence = Annotated[str, Meta(max_length=LONGEST_SENTENCE)]
 
 
 class _Told(Document, frozen=True):
-    def built(self) -> dict[str, Any]:
+    def built(self) -> Json:
         """Its texts are cut, however much a graph has made them say."""
         return {name: text[:LONGEST_SENTENCE] for name, text in super().built().items()}
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from formats.documents import Document
+from formats.documents import Document, Json
 from formats.types import Signature
 from registry.inspection.refusals import Finding, Refusal
 
@@ -60,7 +60,7 @@ class Inspection(Document, frozen=True):
     load_seconds: Seconds | None = None
     metric: Signature | None = None
 
-    def built(self) -> dict[str, Any]:
+    def built(self) -> Json:
         told = {"refusals": self.refusals, "findings": self.findings}
         return super().built() | {name: [one.built() for one in all_[:MOST]] for name, all_ in told.items()}
 
