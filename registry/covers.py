@@ -18,6 +18,7 @@ from registry.models import Event, Grounds, Membership, ModelVersion, Registered
 
 Check = Callable[[], Iterator[str]]
 _BATCH = 2000
+"""Rows in memory at a time."""
 MOST = 50
 
 

@@ -25,6 +25,7 @@ from formats.plan import RoutingPlan
 
 Unreachable = redis.RedisError
 READ_BATCHES = 100
+"""Bounds what one tick holds in memory; what is left is read by the next."""
 _LONGEST_NODE, _LONGEST_BOOT, _MOST = 120, 64, 2**63
 _INSTALLATIONS = "assay:installations"
 _HERE_WITHIN_S, _FORGOTTEN_AFTER_S = 180.0, 86_400.0

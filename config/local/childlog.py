@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 LIMIT_BYTES = 10 * 2**20
+"""Two files of this size for each child: a disk is not filled by a log."""
 _LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
 _LOUD = {"WARNING", "ERROR", "CRITICAL"}
 _BURST_LINES, _BURST_S = 20, 10.0
+"""A child that fails in a loop must not push all others off the terminal."""
 
 
 class ChildLog:

@@ -25,6 +25,7 @@ AHEAD_BYTES = 2 << 20
 PIECE_BYTES = 1 << 18
 SPOOLED_BYTES = 1 << 20
 READ_TIMEOUT_S = 120
+"""A client silent for two minutes in the middle of a body has gone, whatever its connection says."""
 
 
 class Response:

@@ -35,6 +35,7 @@ SMALL_BODY_BYTES = 1 << 20
 STRANGERS_BODY_BYTES = 256 << 10
 UNKNOWN_LENGTH = str(2**62)  # Django reads no body without a length, and no further than its end
 MOST_WAITING = 200
+"""Beyond this a caller is told at once; who waited longer would have given up: chosen, not measured."""
 STRANGERS_ARRIVING = (512, 64)
 """Bodies of strangers that come in several pieces: in all, and of one address."""
 WAITS, INSPECTS, ANSWERS = "waits", "inspects", "answers"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from config.serving.pools import Full, Pool
 
 REMEMBERED_S = 300.0
+"""It decides about queues alone: who was locked out since keeps a better place for five minutes."""
 _MOST = 4096
 
 

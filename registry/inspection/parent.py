@@ -33,6 +33,7 @@ WEIGHTS = f"{INSIDE}/weights"
 READABLE_BY_ALL = 0o444
 MOST_MEMORY_BYTES = 16 * GIB
 CPU_SHARE = 0.8
+"""Below one, so that who only computes is told of the processor and not of the clock."""
 BEHIND_PAGES = 10
 """Niceness: who uploads waits for a cell anyway, who reads a page for nothing else. A tenth of the weight
 of a page's process: less would let other work on the machine keep a cell from ending in its time."""

@@ -12,6 +12,7 @@ from scoring.runtime.locales import LOCALE, has
 MOST_EXPRESSION = 2_000
 """Characters of a Tokenizer's expressions: they run in time proportional to them and to the text (RE2)."""
 MOST_PADDING = 64
+"""A pad repeats for each missing character: a text of one megabyte would make a gigabyte of a tensor."""
 
 
 def trouble(node: onnx.NodeProto) -> str:

@@ -19,11 +19,14 @@ from registry.sandbox.limits import Limits
 from registry.sandbox.meter import Meter, family
 
 TICK_SECONDS = 0.02
+"""How long a cell may be over a limit before it is seen: memory is the kernel's to hold, this is not."""
 PIPE_BYTES = 1 << 16
 FOLDERS_EVERY_TICKS = 10
+"""Counting files costs more than reading meters: five times a second is enough for a disk."""
 LAST_WORDS_SECONDS = 1.0
 BUBBLEWRAP_SIGNAL_BASE = 128
 LAUNCHERS = 2
+"""Bubblewrap's own two processes, which are no fault of the cell."""
 
 
 class Watch:

@@ -23,6 +23,7 @@ from registry.stores import artifact_store
 from registry.witness import append
 
 EVERY_S, EVERY_EVENTS = 60.0, 1000
+"""What may be lost unwitnessed with the database: a minute, or a thousand events."""
 _TAIL_BYTES = 4096
 MOST_ASKED = 1000
 """Heads of the store that one verification fetches."""

@@ -22,6 +22,7 @@ from releases import selectors
 from releases.comparing.rows import Cursor, Only, Order, Page, Pair, matched, page
 
 MOST_LENT_BYTES = 8 << 30
+"""A cache on the web process's disk; tables come from the store again: chosen, not measured."""
 UNREADABLE = "The kept answers cannot be read."
 
 Evidence = Mapping[str, Any]

@@ -23,6 +23,7 @@ from formats.types import Tolerance
 BLOCK = 1 << 16
 BATCH = 1 << 12
 SHOWN = 64
+"""As many elements of a row as an examination keeps (`keeping.MOST_ELEMENTS`)."""
 INPUT = "input/"
 _BACK = "before_"
 

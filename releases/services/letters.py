@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 LONGEST_SUBJECT = 140
 LONGEST_NAME = 80
 MOST_LINES = 50
+"""A letter is read on a phone; what is left is a link away."""
 WHY = {
     Notice.Why.WAITS: "These wait for you, because of your roles:",
     Notice.Why.RETURNED: "These are models that you registered, and they went back:",

@@ -23,6 +23,7 @@ from scoring.limits import Limits
 _ENVELOPE_BYTES = 1 << 20
 _CONNECTIONS = 4096
 _IDLE_MS = 60_000
+"""A minute without a call: the client opens a new connection when it has one."""
 _IDENTITY_AND_GZIP = 1 << 0 | 1 << 2
 
 

@@ -12,7 +12,9 @@ from time import monotonic
 from scoring.node.resp import Redis, RedisDown
 
 FILE_POLL_SECONDS = 0.1
+"""A look at a file's time costs microseconds, and a switch waits for it."""
 REDIS_POLL_SECONDS = 0.5
+"""Only where a wake-up got lost: plans are announced."""
 Offer = Callable[[bytes], None]
 log = logging.getLogger(__name__)
 

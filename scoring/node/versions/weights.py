@@ -16,6 +16,7 @@ from scoring.artifacts import file_digest
 from scoring.runtime.external import Malformed, Piece, split
 
 LARGE_BYTES = 32 << 20
+"""Below this, copies in all workers cost less memory than the second file is worth: chosen, not measured."""
 APART = "apart"
 """The folder of such copies below a node's artifacts."""
 _GRAPH, _WEIGHTS, _DIGESTS = "model.onnx", "weights.bin", "digests.json"
