@@ -268,9 +268,8 @@ def _releases(
         Rollout,
         [
             Rollout(
-                pk=number(), release=row, previous=before, model_id=1, environment=production, phase="done",
-                reason="opened to all", progress={"prepared": 1, "nodes": {"node-1": "ready"}, "opened": 3},
-                opened_at=now, closed_at=now,
+                pk=number(), release=row, previous=before, model_id=1, environment=production,
+                reason="opened to all", opened_at=now, closed_at=now,
             )
             for before, row in zip([None, *served], served, strict=False)
         ],

@@ -20,7 +20,17 @@ from registry.models import (
     PolicyProposal,
     RegisteredModel,
 )
-from releases.models import Environment, FeedbackBatch, GateRun, Release, Review, Reward, Rollout, Route
+from releases.models import (
+    Environment,
+    FeedbackBatch,
+    GateRun,
+    Release,
+    Review,
+    Reward,
+    Rollout,
+    Route,
+    Switch,
+)
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -108,9 +118,16 @@ class ReviewAdmin(ReadOnly):
 @admin.register(Rollout)
 class RolloutAdmin(ReadOnly):
     of_model = "release__model"
-    list_display = ("id", "release", "phase", "reason", "opened_at", "closed_at")
-    list_filter = ("phase",)
+    list_display = ("id", "release", "reason", "opened_at", "closed_at")
     list_select_related = ("release",)
+
+
+@admin.register(Switch)
+class SwitchAdmin(ReadOnly):
+    of_model = "rollout__release__model"
+    list_display = ("id", "rollout", "phase", "decided_by", "reason", "begun_at", "ended_at")
+    list_filter = ("phase",)
+    list_select_related = ("rollout",)
 
 
 @admin.register(Route)

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -90,13 +90,21 @@ def others_here(client: redis.Redis, installation: str, now: float) -> list[str]
     return [name for name in (each.decode() for each in found) if name != installation]
 
 
-def heartbeats(client: redis.Redis, environment: str, seal: bytes) -> list[Heartbeat]:
+def heartbeats(
+    client: redis.Redis, environment: str, seal: bytes, nodes: Collection[str] | None = None
+) -> list[Heartbeat]:
     """What every known node last said, by node name; whatever else lies under such a key is a strange one.
+
+    Without `nodes` all keys of Redis are walked to find them: once a tick, not in a loop.
 
     `seal` is the key that our nodes have: nobody is believed, or called, for being able to write to Redis.
     """
     start = f"assay:{environment}:node:"
-    keys = sorted(client.scan_iter(f"{start}*", count=500))
+    keys = (
+        sorted(client.scan_iter(f"{start}*", count=500))
+        if nodes is None
+        else [f"{start}{name}".encode() for name in sorted(nodes)]
+    )
     said: Any = client.mget(keys) if keys else []
     places = [key.decode(errors="replace") for key in keys]
     return [

@@ -131,33 +131,46 @@ def alone(
     )
 
 
-def prepared(before: ModelPlan | None, version: PlannedVersion, *, revision: int, salt: bytes) -> ModelPlan:
-    """Clients notice nothing: the version is loaded and checked everywhere, and newly addressable by nobody.
+def opened_to_all(before: ModelPlan | None, version: PlannedVersion, *, salt: bytes) -> ModelPlan:
+    """Where a release goes all at once: all traffic goes to `version`; what answers before stays loaded for
+    an instant return.
 
-    One that has traffic already keeps it.
+    The one that answered most of it answers again at once on a node that has to give `version` up.
     """
-    before = before or nothing(revision=revision, salt=salt)
-    return _beside(before, version, _by_name(before) - {version.number}, revision)
+    until_now = sorted(before.arms, key=attrgetter("weight"), reverse=True) if before else []
+    warm = [before.versions[arm.version] for arm in until_now if before and arm.version != version.number]
+    return alone(version, revision=0, salt=salt, warm=warm)
 
 
-def committed_closed(before: ModelPlan, number: int, *, revision: int) -> ModelPlan:
-    """The loaded version answers by name, to whom the scope `score-version` is given, and no client."""
-    return _beside(before, before.versions[number], _by_name(before) | {number}, revision)
+def prepared(now: ModelPlan | None, aim: ModelPlan, *, revision: int) -> ModelPlan:
+    """Clients notice nothing: what `aim` names is loaded and checked everywhere, and addressable by nobody.
 
-
-def opened_to_all(before: ModelPlan, number: int, *, revision: int) -> ModelPlan:
-    """All traffic goes to `number`; what answered until now stays loaded for an instant return.
-
-    The one that answered most of it answers again at once on a node that has to give `number` up.
+    A version that has traffic already keeps it.
     """
-    until_now = sorted(before.arms, key=attrgetter("weight"), reverse=True)
-    warm = [before.versions[arm.version] for arm in until_now if arm.version != number]
-    return alone(before.versions[number], revision=revision, salt=before.salt, warm=warm)
+    now = now or nothing(revision=revision, salt=aim.salt)
+    return _beside(now, aim, _by_name(now) - aim.versions.keys(), revision)
 
 
-def reverted(before: ModelPlan | None, now: ModelPlan, *, revision: int) -> ModelPlan:
-    """What answered before a rollout answers again, under the next revision; nothing, if nothing did."""
-    return replace(before, revision=revision) if before else nothing(revision=revision, salt=now.salt)
+def committed_closed(now: ModelPlan, aim: ModelPlan, *, revision: int) -> ModelPlan:
+    """What `aim` opens answers by name, to whom the scope `score-version` is given, and no client yet."""
+    return _beside(now, aim, _by_name(now) | _by_name(aim), revision)
+
+
+def opened(aim: ModelPlan, *, revision: int) -> ModelPlan:
+    """Clients are answered as `aim` says."""
+    return replace(aim, revision=revision)
+
+
+def arriving(before: ModelPlan | None, aim: ModelPlan) -> list[PlannedVersion]:
+    """What `aim` opens and nobody was answered by before: what is to be verified on the way."""
+    known = _by_name(before) if before else set()
+    return [aim.versions[number] for number in sorted(_by_name(aim) - known)]
+
+
+def reverted(before: ModelPlan | None, now: ModelPlan | None, *, revision: int) -> ModelPlan:
+    """What answered before a switch answers again, under the next revision; nothing, if nothing did."""
+    standing = before or nothing(revision=revision, salt=now.salt if now else bytes(16))
+    return replace(standing, revision=revision)
 
 
 def returned_to(version: PlannedVersion, now: ModelPlan, *, revision: int) -> ModelPlan:
@@ -170,17 +183,17 @@ def taken_offline(now: ModelPlan, *, revision: int) -> ModelPlan:
     return nothing(revision=revision, salt=now.salt)
 
 
-def _beside(before: ModelPlan, version: PlannedVersion, by_name: Collection[int], revision: int) -> ModelPlan:
-    """What stands, with one more version loaded."""
+def _beside(now: ModelPlan, aim: ModelPlan, by_name: Collection[int], revision: int) -> ModelPlan:
+    """What stands, with all loaded that `aim` names."""
     return routing(
         revision=revision,
-        salt=before.salt,
-        arms=before.arms,
-        mirrors=before.mirrors,
-        hashing=before.hashing,
+        salt=now.salt,
+        arms=now.arms,
+        mirrors=now.mirrors,
+        hashing=now.hashing,
         by_name=by_name,
-        loaded={**before.versions, version.number: version},
-        fallback=before.fallback,
+        loaded={**now.versions, **aim.versions},
+        fallback=now.fallback,
     )
 
 

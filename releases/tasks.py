@@ -6,12 +6,14 @@ A message only wakes a worker up; `tick` finds every job whose message was lost.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 
 from celery import shared_task
+from django.utils import timezone
 
+from formats.heartbeat import Heartbeat
 from registry import disk
 from registry.errors import DomainError
 from registry.models import Event, Job
@@ -22,8 +24,8 @@ from registry.wakeups import ring_queue
 from releases import selectors
 from releases.events import Kind
 from releases.models import Environment
-from releases.rollout import publishing
-from releases.services import breaking, gating, mailing, saga, telling
+from releases.rollout import before, publishing, switching
+from releases.services import advancing, breaking, gating, mailing, telling
 from releases.traffic import counters, feedback, owners, predictions
 
 log = logging.getLogger(__name__)
@@ -84,7 +86,7 @@ def _prove(job: Job) -> None:
 
 
 def _advance_rollout(job: Job) -> None:
-    saga.advance_rollout(_number(job))
+    advancing.advance_rollout(_number(job))
 
 
 def _publish_plan(job: Job) -> None:
@@ -102,8 +104,9 @@ WORK: dict[str, Callable[[Job], None]] = {
     "publish_plan": _publish_plan,
     "tell": _tell,
 }
+HEARD: tuple[Callable[[Environment, Sequence[Heartbeat]], object], ...] = (breaking.watch, switching.hasten)
+"""What every tick does in each environment with what its nodes say, which is read once for all of them."""
 WATCHED: tuple[Callable[[Environment], object], ...] = (
-    breaking.watch,
     feedback.ingest,
     publishing.ensure_published,
     counters.ingest,
@@ -129,6 +132,8 @@ def work(queue: str) -> None:
             jobs.finish(job)
     except jobs.LostLease as lost:
         log.warning("%s", lost)
+    except jobs.NotYet as wait:
+        jobs.postpone(job, wait.until - timezone.now())
     except Exception as error:
         if (refusal := _of_a_disk(error)) is not None:
             log.warning("job %s (%s) waits: %s", job.pk, job, refusal)
@@ -170,7 +175,7 @@ def _give_up(job: Job, sentence: str) -> bool:
         gating.give_up(_number(job), sentence)
         return True
     if job.kind == "advance_rollout":
-        return saga.give_up(_number(job), sentence)
+        return advancing.give_up(_number(job), sentence)
     return False
 
 
@@ -185,7 +190,12 @@ def tick() -> None:
     """Once a second: nothing stays undone because a message, a worker or Redis was lost."""
     _apart(partial(dispatch, REACTIONS), _ring_waiting, tell_head)
     for environment in selectors.environments():
-        _apart(*(partial(part, environment) for part in WATCHED))
+        _apart(partial(_hear, environment), *(partial(part, environment) for part in WATCHED))
+
+
+def _hear(environment: Environment) -> None:
+    beats = publishing.heartbeats(environment)
+    _apart(*(partial(part, environment, beats) for part in HEARD))
 
 
 def _ring_waiting() -> None:
@@ -208,7 +218,12 @@ def roll_up() -> None:
     whoever shares this Redis by mistake is found out.
     """
     _apart(
-        counters.forget_old, predictions.forget_old, owners.complete, mailing.forget_old, publishing.say_here
+        counters.forget_old,
+        predictions.forget_old,
+        owners.complete,
+        before.complete,
+        mailing.forget_old,
+        publishing.say_here,
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from registry import witness
 from registry.guards import GUARDS as REGISTRY_GUARDS
@@ -33,7 +35,7 @@ from registry.services.builders import stand_behind
 from registry.services.models import create_model
 from releases.guards import GUARDS as RELEASE_GUARDS
 from releases.lifecycle import Action, State
-from releases.models import Environment, GateRun, Release
+from releases.models import Environment, GateRun, Release, Rollout, Switch
 from releases.services import gating, opening, reviews
 from releases.services.transitions import advance
 
@@ -135,6 +137,30 @@ def prove(of: Release, **evidence: Any) -> Release:
     gating.conclude(of)
     of.refresh_from_db()
     return of
+
+
+def rollout(
+    of: Release, previous: Release | None = None, reason: str = "opened to all", **switch: Any
+) -> Rollout:
+    """A rollout of the release with one switch: over, unless `switch` says in which phase it is."""
+    ended = None if "phase" in switch else timezone.now()
+    row = Rollout.objects.create(
+        release=of,
+        previous=previous,
+        model=of.model,
+        environment=of.environment,
+        reason=reason,
+        closed_at=ended,
+    )
+    told = {"phase": "done", "decided_by": "system/test", "reason": reason} | switch
+    Switch.objects.create(rollout=row, ended_at=ended, **told)
+    return row
+
+
+def close(rollouts: QuerySet[Rollout]) -> None:
+    """These rollouts are over."""
+    Switch.objects.filter(rollout__in=rollouts).update(phase="done", ended_at=timezone.now())
+    rollouts.update(closed_at=timezone.now())
 
 
 def approve(of: Release) -> Release:

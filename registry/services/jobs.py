@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -23,6 +23,14 @@ MOST_ATTEMPTS = 3
 
 class LostLease(Exception):
     """Somebody else holds this job now; what this attempt did must not count."""
+
+
+class NotYet(Exception):
+    """The work has to wait for something that is under way: until then, or until `hasten`."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"it goes on at {until:%H:%M:%S} UTC at the latest")
+        self.until = until
 
 
 def enqueue(
@@ -100,6 +108,17 @@ def postpone(job: Job, delay: timedelta, *, error: str = "", waits: bool = False
     Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, attempt=job.attempt).update(
         state=Job.State.QUEUED, lease_until=None, not_before=Now() + delay, error=error[:2000], **changes
     )
+
+
+def hasten(kind: str, subject: str) -> None:
+    """What a job waits for that was put back is there: it is due now. One that failed keeps its pause."""
+    held = Job.objects.filter(
+        kind=kind, subject=subject, state=Job.State.QUEUED, error="", finished_at=None, not_before__gt=Now()
+    )
+    queues = list(held.values_list("queue", flat=True).distinct())
+    if held.update(not_before=None):
+        for queue in queues:
+            wakeups.ring_queue(queue)
 
 
 def waiting() -> list[str]:

@@ -152,14 +152,35 @@ class ReviewShape(serializers.Serializer[object]):
         return bool(review.evidence_digest == review.release.evidence_digest)
 
 
+class StageShape(serializers.Serializer[object]):
+    """One part of a rollout. `shares` maps a version's number to its share of units."""
+
+    place = serializers.IntegerField()
+    kind = serializers.CharField()
+    shares = serializers.DictField(child=serializers.FloatField())
+    pair_share = serializers.FloatField()
+    min_dwell_s = serializers.IntegerField()
+    max_dwell_s = serializers.IntegerField(allow_null=True)
+    begun_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    end = serializers.CharField(help_text="`passed`, `turned_back`, or empty while it lasts.")
+
+
 class RolloutShape(serializers.Serializer[object]):
+    """`phase` is that of the switch that leads into its newest stage."""
+
     id = serializers.IntegerField(source="pk")
-    phase = serializers.CharField()
+    phase = serializers.CharField(source="switch.phase")
     reason = serializers.CharField()
     replaces = serializers.SerializerMethodField()
     returns_to = serializers.SerializerMethodField(
         help_text="The version that a live release goes back to by this; null for a way forward."
     )
+    stages = StageShape(many=True, source="stages.all")
+    nodes = serializers.DictField(
+        source="switch.nodes", help_text="What each node said when it was asked to load it: ready or silent."
+    )
+    verified_rows = serializers.IntegerField(source="switch.verified_rows", allow_null=True)
     opened_at = serializers.DateTimeField()
     closed_at = serializers.DateTimeField(allow_null=True)
 

@@ -2,7 +2,7 @@
 
 from releases.models.environments import Environment
 from releases.models.releases import GateRun, Release, Review
-from releases.models.rollouts import Rollout, Route
+from releases.models.rollouts import Arm, Rollout, Route, Stage, Switch
 from releases.models.traffic import (
     CounterShipment,
     FeedbackBatch,
@@ -10,10 +10,12 @@ from releases.models.traffic import (
     NodeTraffic,
     PredictionSegment,
     Reward,
+    StageTraffic,
     Traffic,
 )
 
 __all__ = [
+    "Arm",
     "CounterShipment",
     "Environment",
     "FeedbackBatch",
@@ -26,5 +28,8 @@ __all__ = [
     "Reward",
     "Rollout",
     "Route",
+    "Stage",
+    "StageTraffic",
+    "Switch",
     "Traffic",
 ]

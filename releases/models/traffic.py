@@ -82,21 +82,29 @@ class Reward(models.Model):
         return f"feedback on {self.model_id} {self.version}"
 
 
-class Counted(models.Model):
-    """What was counted in the `span` seconds from `at` on: additive, so any rows may be summed.
+class Counts(models.Model):
+    """What was counted of requests: additive, so any rows may be summed.
 
     `codes` maps an error's code to a count; `buckets` lists [place in telemetry.FINE_S, count];
     `seconds` is the sum of the latencies.
     """
 
-    environment = models.ForeignKey("releases.Environment", models.CASCADE, related_name="+")
-    at = models.DateTimeField()
-    span = models.PositiveIntegerField(default=60)
     requests = models.PositiveBigIntegerField(default=0)
     rows = models.PositiveBigIntegerField(default=0)
     seconds = models.FloatField(default=0.0)
     codes = models.JSONField(default=dict)
     buckets = models.JSONField(default=list)
+
+    class Meta:
+        abstract = True
+
+
+class Counted(Counts):
+    """What was counted in the `span` seconds from `at` on."""
+
+    environment = models.ForeignKey("releases.Environment", models.CASCADE, related_name="+")
+    at = models.DateTimeField()
+    span = models.PositiveIntegerField(default=60)
 
     class Meta:
         abstract = True
@@ -128,6 +136,29 @@ class Traffic(Counted):
             models.Index(fields=["model", "span", "at"], name="traffic_by_model"),
             models.Index(fields=["span", "at"], name="traffic_by_age"),
         ]
+
+
+class StageTraffic(Counts):
+    """One arm of one version under one revision of a stage of a rollout, from its beginning on.
+
+    So what a stage has counted is exact however often its weights change, and grows with these, not with
+    time. Which revision chose the arm stands in each request, and is counted with it by the nodes.
+    """
+
+    stage = models.ForeignKey("releases.Stage", models.CASCADE, related_name="traffic")
+    revision = models.PositiveIntegerField()
+    version = models.PositiveIntegerField()
+    arm = models.CharField(max_length=40)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stage", "revision", "version", "arm"], name="one_row_per_stage_and_arm"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.requests} requests of stage {self.stage_id} at revision {self.revision}"
 
 
 class NodeTraffic(Counted):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from django.conf import settings
 
@@ -30,17 +30,24 @@ from registry.services.installation import installation_name
 from registry.transactions import write
 from releases import dataplane, plans, selectors
 from releases.events import Kind
-from releases.models import Environment, GateRun, Release, Route
+from releases.models import Environment, GateRun, Release, Route, Stage
 
 Revise = Callable[[ModelPlan | None, int], ModelPlan]
 
 
 def revise_route(
-    model: RegisteredModel, environment: Environment, revise: Revise, *, actor: str, why: str
+    model: RegisteredModel,
+    environment: Environment,
+    revise: Revise,
+    *,
+    actor: str,
+    why: str,
+    stage: Stage | None = None,
 ) -> Route:
     """Write the next revision of a model's route, inside the surrounding write.
 
-    `revise` gets the entry that stands (None at first) and the next revision's number.
+    `revise` gets the entry that stands (None at first) and the next revision's number; `stage` is the part of
+    a rollout whose weights it has.
     """
     with write():
         now = selectors.route(model, environment)
@@ -62,6 +69,7 @@ def revise_route(
             revision=entry.revision,
             entry=entry.to_json(),
             event=event,
+            stage=stage,
         )
 
 
@@ -131,9 +139,9 @@ def say_here() -> None:
     dataplane.say_here(dataplane.client(), installation_name(), time.time())
 
 
-def heartbeats(environment: Environment) -> list[Heartbeat]:
-    """What the nodes of an environment last said."""
-    return dataplane.heartbeats(dataplane.client(), environment.name, settings.REQUEST_KEY())
+def heartbeats(environment: Environment, nodes: Collection[str] | None = None) -> list[Heartbeat]:
+    """What the nodes of an environment last said; of these nodes alone, which spares looking for others."""
+    return dataplane.heartbeats(dataplane.client(), environment.name, settings.REQUEST_KEY(), nodes)
 
 
 def internal_token() -> str:

@@ -11,12 +11,18 @@ from registry import policies as registry_policies
 from registry import selectors as registry_selectors
 from registry.errors import NotFound
 from registry.models import ApiToken, Event, ModelVersion, RegisteredModel
-from releases.models import Environment, GateRun, Release, Review, Rollout
+from releases.models import Environment, GateRun, Release, Review, Rollout, Switch
 
 if TYPE_CHECKING:
     from registry.models import Person
 
 HEAVY = ("manifest", "signature", "inspection")
+
+
+def rollouts() -> QuerySet[Rollout]:
+    """Rollouts with what a page tells of them, without the entries that their switches led to."""
+    rows = Rollout.objects.select_related("returns_to__version", "previous__version").order_by("-pk")
+    return rows.prefetch_related("stages", Prefetch("switches", Switch.objects.defer("aim")))
 
 
 def whole() -> QuerySet[Release]:
@@ -26,7 +32,7 @@ def whole() -> QuerySet[Release]:
     ).prefetch_related(
         "gate_runs",
         Prefetch("reviews", Review.objects.select_related("person", "grounds")),
-        Prefetch("rollouts", Rollout.objects.select_related("returns_to__version").order_by("-pk")),
+        Prefetch("rollouts", rollouts()),
         "version__uploaders__person",
     )
 

@@ -7,7 +7,7 @@ So it does not matter how often a heartbeat is read, nor by how many workers.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,8 @@ from releases import selectors
 from releases.events import Kind
 from releases.lifecycle import State
 from releases.models import Environment, Release, Rollout
-from releases.rollout.publishing import heartbeats
-from releases.services.rollouts import begin_reverting, restore
+from releases.rollout import before, switching
+from releases.services.rollouts import restore
 
 ACTOR = "system/breaker"
 
@@ -41,10 +41,10 @@ class Trip:
         return f"Node {self.node} gave up version {self.number}: {self.why}."
 
 
-def watch(environment: Environment) -> None:
+def watch(environment: Environment, beats: Iterable[Heartbeat]) -> None:
     """React to every trip that a live node tells of."""
     now = time.time()
-    for node in heartbeats(environment):
+    for node in beats:
         if node.alive(now):
             for trip in trips(node):
                 react(environment, trip)
@@ -88,7 +88,7 @@ def react(environment: Environment, trip: Trip) -> bool:
         )
         if release.state == State.ROLLING_OUT:
             for rollout in Rollout.objects.filter(release=release, closed_at=None):
-                begin_reverting(rollout, trip.sentence(), actor=ACTOR)
+                switching.turn_back(before.adopt(rollout), trip.sentence(), actor=ACTOR)
         elif previous is not None:
             restore(release, previous, actor=ACTOR, reason=trip.sentence())
     return True

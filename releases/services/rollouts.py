@@ -1,8 +1,8 @@
-"""Decisions about traffic: start a rollout, roll back, retire. What follows is work for the saga."""
+"""Decisions about traffic: start a rollout, roll back, retire. What follows is work for `advancing`."""
 
 from __future__ import annotations
 
-from django.utils import timezone
+import secrets
 
 from formats.plan import ModelPlan
 from registry.errors import BadInput, NotAllowed
@@ -15,7 +15,8 @@ from releases import plans, policies, returns, selectors
 from releases.errors import CannotReturn, NothingToRestore, RolloutOpen
 from releases.events import Kind
 from releases.lifecycle import Action, State, target
-from releases.models import Release, Rollout
+from releases.models import Arm, Release, Rollout, Stage
+from releases.rollout import before, switches, switching
 from releases.rollout.publishing import entry_of, planned, revise_route
 from releases.services.transitions import advance
 
@@ -32,14 +33,8 @@ def start_rollout(
         ).exists():
             raise RolloutOpen(policies.ANOTHER_ROLLOUT)
         previous = selectors.champion(release.model, release.environment)
-        before = entry_of(selectors.route(release.model, release.environment))
-        rollout = Rollout.objects.create(
-            release=release,
-            previous=previous,
-            model=release.model,
-            environment=release.environment,
-            progress={"before": before.to_json() if before and before.arms else None},
-        )
+        said = _said(grounds, by)
+        rollout = _begin(release, release, previous, (token or by).actor, said)
         record(
             Kind.ROLLOUT_STARTED,
             release.subject,
@@ -49,7 +44,7 @@ def start_rollout(
             strategy=release.strategy,
             replaces=previous.version.number if previous else None,
         )
-        return advance(release, Action.START_ROLLOUT, actor=(token or by).actor, **_said(grounds, by))
+        return advance(release, Action.START_ROLLOUT, actor=(token or by).actor, **said)
 
 
 def roll_back(
@@ -60,7 +55,7 @@ def roll_back(
     to  the number of a version that was live here before; without it the one just before.
 
     What the nodes have loaded answers again at once: the decision is one transaction, and the plan that
-    carries it out follows within a second. Any other is loaded and verified first, by the saga.
+    carries it out follows within a second. Any other is loaded and verified first, by a switch.
     Raises IllegalTransition, NothingToRestore, CannotReturn, RolloutOpen, NotAllowed.
     """
     release = selectors.release(release.pk, by, token)
@@ -104,30 +99,40 @@ def _way_back(release: Release, to: int | None) -> returns.Return | None:
 
 def _start_return(release: Release, back: Release, actor: str, said: dict[str, str]) -> Release:
     """The way back as a rollout of its own: the live release stays live until the other has arrived."""
-    before = entry_of(selectors.route(release.model, release.environment))
-    rollout = Rollout.objects.create(
-        release=release,
-        previous=release,
-        returns_to=back,
-        model=release.model,
-        environment=release.environment,
-        progress={
-            "before": before.to_json() if before and before.arms else None,
-            "asked": {"by": actor, "said": said},
-        },
-    )
-    record(
+    rollout = _begin(release, back, release, actor, said)
+    switches.tell(
+        rollout,
         Kind.ROLLOUT_STARTED,
-        release.subject,
         actor=actor,
-        model=release.model.name,
-        rollout=rollout.pk,
         strategy=release.strategy,
         replaces=release.version.number,
-        returns_to=back.version.number,
         **said,
     )
     return release
+
+
+def _begin(
+    release: Release, arriving: Release, previous: Release | None, actor: str, said: dict[str, str]
+) -> Rollout:
+    """A rollout of one stage, in which all units come to what arrives, and the switch that leads there."""
+    standing = selectors.route(release.model, release.environment)
+    salt, number = secrets.token_bytes(16), arriving.version.number
+    rollout = Rollout.objects.create(
+        release=release,
+        previous=previous,
+        returns_to=None if arriving == release else arriving,
+        model=release.model,
+        environment=release.environment,
+        salt=salt.hex(),
+        before_progress=before.progress(standing),
+    )
+    stage = Stage.objects.create(rollout=rollout, place=0, kind=Stage.Kind.SPLIT, shares={str(number): 1.0})
+    Arm.objects.create(rollout=rollout, release=arriving, role=Arm.Role.CHALLENGER)
+    if previous is not None:
+        Arm.objects.create(rollout=rollout, release=previous, role=Arm.Role.CHAMPION)
+    aim = plans.opened_to_all(entry_of(standing), planned(arriving), salt=salt)
+    switching.begin(rollout, aim, stage=stage, decided_by=actor, grounds=said.get("grounds", ""))
+    return rollout
 
 
 def restore(release: Release, back: Release, *, actor: str, **facts: object) -> Release:
@@ -168,37 +173,9 @@ def retire(release: Release, *, by: Person, token: ApiToken | None = None, groun
 
 def _turn_back(release: Release, actor: str, said: dict[str, str]) -> Release:
     rollout = Rollout.objects.filter(release=release, closed_at=None).first()
-    if rollout is None or rollout.phase == Rollout.Phase.REVERTING:
-        return release
-    begin_reverting(rollout, "rolled back by hand", actor=actor, **said)
+    if rollout is not None:
+        switching.turn_back(before.adopt(rollout), "rolled back by hand", actor=actor, **said)
     return release
-
-
-def begin_reverting(rollout: Rollout, reason: str, *, actor: str, **facts: object) -> bool:
-    """Turn an open rollout back; False when it has ended or turns back already. Safe to repeat."""
-    with write():
-        turned = (
-            Rollout.objects.filter(pk=rollout.pk, closed_at=None)
-            .exclude(phase=Rollout.Phase.REVERTING)
-            .update(phase=Rollout.Phase.REVERTING, phase_since=timezone.now(), reason=reason)
-        )
-        if turned:
-            record(
-                Kind.ROLLOUT_REVERTING,
-                rollout.release.subject,
-                actor=actor,
-                model=rollout.model.name,
-                rollout=rollout.pk,
-                reason=reason,
-                **told_of(rollout),
-                **facts,
-            )
-        return bool(turned)
-
-
-def told_of(rollout: Rollout) -> dict[str, int]:
-    """What every event of a way back says besides: where to."""
-    return {"returns_to": rollout.returns_to.version.number} if rollout.returns_to else {}
 
 
 def _said(grounds: str, by: Person) -> dict[str, str]:

@@ -124,10 +124,9 @@ def steps(rollout: Rollout | None) -> list[Step]:
     if rollout is None:
         return []
     names = [phase for phase, _, _ in PHASES]
-    back = went_back(rollout)
-    at = names.index(_stopped_in(rollout.progress)) if back else len(names)
-    if not back and rollout.phase in names:
-        at = names.index(rollout.phase)
+    switch = rollout.switch
+    back, phase = switch.went_back, switch.turned_in or switch.phase
+    at = names.index(phase) if phase in names else len(names)
     told = []
     for index, (_, label, what) in enumerate(PHASES):
         state = "done" if index < at else "ahead"
@@ -135,16 +134,6 @@ def steps(rollout: Rollout | None) -> list[Step]:
             state = "failed" if back else "now"
         told.append(Step(label, what, state))
     return told
-
-
-def went_back(rollout: Rollout) -> bool:
-    """Whether the rollout has turned, or is turning back."""
-    return rollout.phase == "reverting" or "reverted" in rollout.progress
-
-
-def _stopped_in(progress: Mapping[str, object]) -> str:
-    marks = (("opening", "verified_rows"), ("verifying", "committed"), ("committing", "nodes"))
-    return next((phase for phase, mark in marks if mark in progress), "preparing")
 
 
 def tell(
@@ -168,8 +157,8 @@ def tell(
             open_slots={s.name: you_first(s.people, reader) for s in shown_slots if s.review is None},
             slots=len(shown_slots),
             refused=refused,
-            rollout_phase=str(rollout.phase) if rollout else "",
-            rollout_reason=str(rollout.reason) if rollout and went_back(rollout) else "",
+            rollout_phase=str(rollout.switch.phase) if rollout else "",
+            rollout_reason=str(rollout.reason) if rollout and rollout.switch.went_back else "",
             returns_to=rollout.returns_to.version.number if rollout and rollout.returns_to else 0,
             start_refusal=start_refusal,
             ended=ended,

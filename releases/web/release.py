@@ -137,7 +137,8 @@ def _answer(
 
 def stamp(found: Release) -> str:
     """Changes whenever something that the panel shows does."""
-    rollouts = [(r.pk, r.phase, r.progress, r.closed_at) for r in found.rollouts.all()]
+    moved = [(r, r.switch) for r in found.rollouts.all()]
+    rollouts = [(r.pk, s.phase, s.phase_since, s.opened, r.closed_at) for r, s in moved]
     runs = [
         (g.gate, g.outcome, g.attempt, g.started_at, g.finished_at, g.progress) for g in found.gate_runs.all()
     ]
@@ -193,7 +194,7 @@ def context(request: PersonRequest, found: Release, draft: dict[str, str] | None
         "timeline_entries": sentences.entries(
             events, _words(events), log_words.names(event.actor for event in events)
         ),
-        "rolled_away": rollout is not None and facts.went_back(rollout),
+        "rolled_away": rollout is not None and rollout.switch.went_back,
         "version_text": str(found.version.number),
         "model": found.model,
         **traffic.shown(request, found.model, found.version.number),

@@ -14,8 +14,8 @@ from releases import selectors
 from releases.events import Kind
 from releases.lifecycle import State
 from releases.models import Release, Route
+from releases.rollout import switching
 from releases.services import gating
-from releases.services.rollouts import begin_reverting
 from tests import makers
 from tests.api.conftest import Caller
 
@@ -258,7 +258,7 @@ def test_who_decided_is_told_and_not_what_carried_it_out(manager, production, ro
 
     opened = carried_out(1)
     by = [manager.get(address).json()["by"]]
-    begin_reverting(rollout, "rolled back by hand", actor="person/rosa")
+    switching.turn_back(rollout.switches.get(), "rolled back by hand", actor="person/rosa")
     carried_out(2)
     by.append(manager.get(address).json()["by"])
 

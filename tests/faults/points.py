@@ -4,14 +4,14 @@ from __future__ import annotations
 
 PROVING = ("gate.started", "gate.finished")
 ROLLING_OUT = (
-    "saga.prepared",
-    "saga.committed",
-    "saga.verified",
-    "saga.opened",
-    "saga.promoting",
-    "saga.moved",
+    "switch.prepared",
+    "switch.committed",
+    "switch.verified",
+    "switch.opened",
+    "rollout.promoting",
+    "switch.moved",
 )
-REVERTING = ("saga.reverted",)
+REVERTING = ("switch.reverted",)
 INGESTING = ("feedback.ingested",)
 COUNTING = ("counters.ingested",)
 

@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -20,11 +20,12 @@ from django.conf import settings as configured
 
 from formats.plan import ArtifactRef
 from registry.models import Event, Role
+from registry.services import jobs
 from releases import dataplane
 from releases.lifecycle import State
-from releases.models import Rollout
-from releases.rollout import publishing
-from releases.services import breaking, opening, rollouts, saga
+from releases.models import Rollout, Switch
+from releases.rollout import publishing, switches, switching
+from releases.services import advancing, breaking, opening, rollouts
 from tests import makers
 from tests.scoring import models
 from tests.scoring.nodes import REQUEST_KEY, Node, Store, wait_for
@@ -79,12 +80,18 @@ class Stage:
 
     def roll_out(self, release):
         rollouts.start_rollout(release, by=self.chloe)
-        saga.advance_rollout(release.pk)
+        self.advance(release)
         release.refresh_from_db()
         return release
 
+    def advance(self, release):
+        """As workers do: what waits for nodes is taken up again."""
+        while True:
+            with suppress(jobs.NotYet):
+                return advancing.advance_rollout(release.pk)
+
     def tick(self):
-        breaking.watch(self.environment)
+        breaking.watch(self.environment, publishing.heartbeats(self.environment))
         publishing.ensure_published(self.environment)
 
 
@@ -198,14 +205,13 @@ def back(first, second):
 
 
 def test_a_version_that_dies_when_it_is_verified_turns_its_rollout_back(stage):
-    """The reference rows themselves kill: the saga hears of it before any client is moved."""
+    """The reference rows themselves kill: the switch hears of it before any client is moved."""
     first = stage.roll_out(stage.release(models.divides_safely()))
     release = stage.release(models.divides())
     rollouts.start_rollout(release, by=stage.chloe)
-    rollout = Rollout.objects.get(release=release)
-    saga._prepare(rollout)
-    rollout.refresh_from_db()
-    saga._commit_closed(rollout)
+    switch = Switch.objects.get(rollout__release=release)
+    for phase in (switching._prepare, switching._commit_closed):
+        phase(switches.as_it_stands(switch), advancing.ENDS)
     path = f"/v2/models/deadly/versions/{release.version.number}/infer"
     headers = {"Authorization": f"Bearer {publishing.internal_token()}"}
     for deaths in (1, 2, 3):
@@ -218,7 +224,7 @@ def test_a_version_that_dies_when_it_is_verified_turns_its_rollout_back(stage):
             lambda deaths=deaths: stage.node.facts()["restarts"] >= deaths and stage.node.all_joined(), "heir"
         )
     wait_for(lambda: "broken" in stage.node.facts()["models"]["deadly"], "the breaker")
-    saga.advance_rollout(release.pk)
+    stage.advance(release)
 
     release.refresh_from_db()
     first.refresh_from_db()

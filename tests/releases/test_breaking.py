@@ -17,9 +17,10 @@ from registry.models import Event, Role
 from releases import dataplane, selectors
 from releases.errors import NodesFailed
 from releases.lifecycle import Action, State
-from releases.models import Rollout
-from releases.rollout import publishing
-from releases.services import breaking, rollouts, saga
+from releases.models import Rollout, Switch
+from releases.rollout import nodes as asking
+from releases.rollout import publishing, quorum, switches
+from releases.services import breaking, rollouts
 from releases.services.transitions import advance
 from tests import makers, spoken
 
@@ -58,14 +59,14 @@ class Nodes:
         spoken.say(self._client, self.environment.name, node, json.dumps(beat))
 
     def watch(self):
-        breaking.watch(self.environment)
+        breaking.watch(self.environment, publishing.heartbeats(self.environment))
 
 
 def replaced(nodes, chloe):
     """A first release, superseded by a second that is live."""
     first = makers.release(state=State.LIVE, environment=nodes.environment.name)
     second = rolling(nodes, chloe, first)
-    Rollout.objects.filter(release=second).update(phase="done", closed_at="2026-01-01T00:00Z")
+    makers.close(Rollout.objects.filter(release=second))
     advance(first, Action.SUPERSEDE, actor="system/test")
     advance(second, Action.PROMOTE, actor="system/test")
     return first, second
@@ -113,7 +114,7 @@ def test_a_rollout_turns_back_once_whoever_looks(nodes, chloe):
         nodes.watch()
 
     rollout = Rollout.objects.get()
-    assert rollout.phase == Rollout.Phase.REVERTING
+    assert rollout.switch.phase == "reverting"
     assert "Node n1 gave up version 2" in rollout.reason
     assert Event.objects.filter(kind="rollout.reverting").count() == 1
     assert [event.facts["node"] for event in tripped()] == ["n1", "n2"]
@@ -152,23 +153,24 @@ def test_while_another_version_is_on_its_way_the_live_one_waits_for_it(nodes, ch
     nodes.watch()
     assert states(second) == [State.LIVE]
 
-    Rollout.objects.filter(release=third).update(phase="done", closed_at="2026-01-01T00:00Z")
+    makers.close(Rollout.objects.filter(release=third))
     advance(third, Action.ROLL_BACK, actor="system/test")
     nodes.watch()
     assert states(first, second) == [State.LIVE, State.ROLLED_BACK]
 
 
-def test_the_saga_goes_no_further_with_what_a_node_gave_up(nodes, chloe):
+def test_a_switch_goes_no_further_with_what_a_node_gave_up(nodes, chloe):
     first = makers.release(state=State.LIVE, environment=nodes.environment.name)
     second = rolling(nodes, chloe, first)
     nodes.say(second)
     beats = publishing.heartbeats(nodes.environment)
-    rollout = Rollout.objects.get()
+    Switch.objects.update(prepared=9, due="2026-01-01T00:00Z")
+    switch = switches.as_it_stands(Switch.objects.get())
 
     with pytest.raises(NodesFailed, match="n1 gave up version 2: 3 workers died"):
-        saga._refuse_broken(rollout, beats)
-    rollout.phase = Rollout.Phase.REVERTING
-    saga._refuse_broken(rollout, beats)
+        quorum.judge(asking.wanted_of(switch), beats, time.time())
+    switch.phase, switch.reverted = Switch.Phase.REVERTING, 1
+    assert quorum.judge(asking.wanted_of(switch), beats, time.time()) == {"n1": "ready"}
 
 
 @pytest.mark.django_db(transaction=True)

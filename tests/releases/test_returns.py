@@ -9,16 +9,15 @@ import uuid
 import pytest
 import redis
 
-from formats.plan import ModelPlan
 from registry.errors import BadInput, NotAllowed
 from registry.models import Event, Role
 from registry.transactions import write
 from releases import covers, plans, returns, selectors
 from releases.errors import CannotReturn, NothingToRestore, RolloutOpen
 from releases.lifecycle import Action, State
-from releases.models import GateRun, Rollout
-from releases.rollout import publishing
-from releases.services import breaking, rollouts, saga
+from releases.models import GateRun, Rollout, Switch
+from releases.rollout import publishing, switches, switching
+from releases.services import advancing, breaking, rollouts
 from releases.services.transitions import advance
 from releases.tasks import REACTIONS
 from releases.web import sentences
@@ -54,16 +53,9 @@ def stored(monkeypatch):
 
 
 def take_over(release, before=None):
-    """As the saga does when the nodes have answered: the release is live, and what was so stays loaded."""
+    """As a switch does when the nodes have answered: the release is live, and what was so stays loaded."""
     with write():
-        rollout = Rollout.objects.create(
-            release=release,
-            previous=before,
-            model=release.model,
-            environment=release.environment,
-            phase="done",
-            closed_at="2026-01-01T00:00Z",
-        )
+        rollout = makers.rollout(release, before)
         advance(release, Action.START_ROLLOUT, actor="system/test")
         if before:
             advance(before, Action.SUPERSEDE, actor="system/test")
@@ -79,9 +71,8 @@ def take_over(release, before=None):
 
 
 def opened(now, release, revision):
-    version = publishing.planned(release)
-    prepared = plans.prepared(now, version, revision=revision, salt=bytes(16))
-    return plans.opened_to_all(prepared, version.number, revision=revision)
+    aim = plans.opened_to_all(now, publishing.planned(release), salt=bytes(16))
+    return plans.opened(aim, revision=revision)
 
 
 @pytest.fixture
@@ -111,12 +102,12 @@ def answering(release):
 
 
 def arrive(release):
-    """What the saga does at the end of the way back."""
-    rollout = saga._open_rollout(release.pk)
-    Rollout.objects.filter(pk=rollout.pk).update(phase="opening")
+    """What a switch does at the end of the way back."""
+    Switch.objects.filter(rollout__release=release, ended_at=None).update(phase="opening")
+    switch = switches.as_it_stands(Switch.objects.get(rollout__release=release, ended_at=None))
     with write():
-        saga._close(rollout, Rollout.Phase.OPENING, "opened to all")
-        saga._arrived(rollout, 9)
+        switches.end(switch)
+        advancing.ENDS.opened(switch, 9)
 
 
 def test_one_step_back_is_what_the_nodes_have_loaded_and_happens_at_once(three, chloe):
@@ -140,7 +131,7 @@ def test_two_steps_back_are_a_rollout_that_leaves_the_live_one_live_until_it_has
 
     assert states(*three) == ["superseded", "superseded", "live"]
     rollout = Rollout.objects.get(closed_at=None)
-    assert (rollout.release, rollout.arriving, rollout.phase) == (third, first, "preparing")
+    assert (rollout.release, rollout.arriving, rollout.switch.phase) == (third, first, "preparing")
     started = Event.objects.filter(kind="rollout.started").latest("seq")
     assert (started.actor, started.facts["returns_to"], started.facts["replaces"]) == ("person/chloe", 1, 3)
     assert REACTIONS["rollout.started"](started)[0].subject == third.subject
@@ -165,23 +156,15 @@ def test_a_rollout_forward_is_started_by_its_release_alone(three):
     assert REACTIONS["rollout.started"](forward) == []
 
 
-def test_a_way_back_that_fails_leaves_the_live_one_live_and_says_so(three, chloe):
+def test_a_way_back_that_fails_leaves_the_live_one_live_and_says_so(three, chloe, settings, monkeypatch):
     third = three[-1]
     before = answering(third)
     rollouts.roll_back(third, by=chloe, to=1)
-    rollouts.begin_reverting(saga._open_rollout(third.pk), "n1 could not load version 1", actor=saga.ACTOR)
-    rollout = saga._open_rollout(third.pk)
-    saga._revise_once(
-        rollout,
-        "reverted",
-        lambda now, next_: plans.reverted(
-            ModelPlan.from_json(rollout.progress["before"]), now, revision=next_
-        ),
-        "it failed",
-    )
-    with write():
-        saga._close(rollout, Rollout.Phase.REVERTING, rollout.reason)
-        saga._ended(rollout, 9)
+    (switch,) = Switch.objects.filter(ended_at=None)
+    switching.turn_back(switch, "n1 could not load version 1", actor=switches.ACTOR)
+    monkeypatch.setattr(switches, "publish", lambda environment: 0)
+    settings.SWITCH_TIMEOUT_S = -1  # no node is there to wait for
+    advancing.advance_rollout(third.pk)
 
     assert states(*three) == ["superseded", "superseded", "live"]
     assert answering(third) == before
@@ -333,7 +316,7 @@ def test_while_another_version_comes_the_live_one_is_neither_rolled_back_nor_ret
     with pytest.raises(BadInput, match="goes back to what answers now"):
         rollouts.roll_back(coming, by=chloe, to=1)
     rollouts.roll_back(coming, by=chloe)
-    assert Rollout.objects.get(closed_at=None).phase == "reverting"
+    assert Rollout.objects.get(closed_at=None).switch.phase == "reverting"
 
 
 def test_who_may_not_roll_back_chooses_nothing(three):

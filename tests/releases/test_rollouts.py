@@ -7,7 +7,8 @@ from registry.models import Event, Role
 from releases.errors import IllegalTransition, NothingToRestore, RolloutOpen
 from releases.lifecycle import State
 from releases.models import Rollout, Route
-from releases.services import rollouts, saga
+from releases.rollout import nodes
+from releases.services import advancing, rollouts
 from tests import makers
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +25,7 @@ def test_a_rollout_remembers_what_it_replaces(chloe):
     rollouts.start_rollout(second, by=chloe)
     rollout = Rollout.objects.get()
     assert rollout.previous == first
-    assert rollout.phase == Rollout.Phase.PREPARING
+    assert rollout.switch.phase == "preparing"
     second.refresh_from_db()
     assert second.state == State.ROLLING_OUT
 
@@ -57,17 +58,17 @@ def test_the_only_release_a_model_ever_had_is_not_rolled_back(chloe):
 def test_a_slow_version_gets_the_time_that_its_rehearsal_needs():
     release = makers.release(state=State.APPROVED)
     rows = release.version.end_to_end_set.rows
-    assert saga.rehearsal_s(release, workers=2) == 0
+    assert nodes.rehearsal_s(release, workers=2) == 0
     with makers.unguarded("releases_gaterun"):
         release.gate_runs.filter(gate="benchmark").update(evidence={"p50_ms": {"value": 2000.0}})
-    assert saga.rehearsal_s(release, workers=2) == saga.REHEARSAL_SLACK * rows * 2 * 2
+    assert nodes.rehearsal_s(release, workers=2) == nodes.REHEARSAL_SLACK * rows * 2 * 2
 
 
 def test_a_rollback_during_a_rollout_turns_it_back(chloe):
     release = makers.release(state=State.APPROVED)
     rollouts.start_rollout(release, by=chloe)
     rollouts.roll_back(release, by=chloe)
-    assert Rollout.objects.get().phase == Rollout.Phase.REVERTING
+    assert Rollout.objects.get().switch.phase == "reverting"
     rollouts.roll_back(release, by=chloe)
     assert Event.objects.filter(kind="rollout.reverting").count() == 1
 
@@ -96,8 +97,8 @@ def test_the_version_that_is_live_is_not_rolled_out_again(chloe):
 def test_a_rollout_whose_step_fails_again_and_again_turns_back_by_itself(chloe):
     release = makers.release(state=State.APPROVED)
     rollouts.start_rollout(release, by=chloe)
-    assert saga.give_up(release.pk, "BadPlan: nobody foresaw it")
+    assert advancing.give_up(release.pk, "BadPlan: nobody foresaw it")
     rollout = Rollout.objects.get()
-    assert rollout.phase == Rollout.Phase.REVERTING
+    assert rollout.switch.phase == "reverting"
     assert "nobody foresaw it" in rollout.reason
-    assert not saga.give_up(release.pk, "and turning back has no alternative")
+    assert not advancing.give_up(release.pk, "and turning back has no alternative")

@@ -34,8 +34,17 @@ def version(number):
 @pytest.fixture
 def live() -> ModelPlan:
     """Version 1 answers everybody."""
-    first = plans.prepared(None, version(1), revision=1, salt=bytes(16))
-    return plans.opened_to_all(plans.committed_closed(first, 1, revision=2), 1, revision=3)
+    return plans.opened(to(None, 1), revision=3)
+
+
+def to(before, number):
+    """Where version `number` goes all at once."""
+    return plans.opened_to_all(before, version(number), salt=b"r" * 16)
+
+
+def closed(before, number):
+    aim = to(before, number)
+    return plans.committed_closed(plans.prepared(before, aim, revision=4), aim, revision=5)
 
 
 def served(entry):
@@ -47,41 +56,42 @@ def addressable(entry):
 
 
 def test_preparing_changes_nothing_for_clients(live):
-    entry = plans.prepared(live, version(2), revision=4, salt=bytes(16))
+    entry = plans.prepared(live, to(live, 2), revision=4)
     assert served(entry) == {1: WHOLE}
     assert addressable(entry) == {1}
     assert entry.versions[2].staged
 
 
 def test_committing_closed_makes_the_version_answer_by_name_and_to_no_client(live):
-    prepared = plans.prepared(live, version(2), revision=4, salt=bytes(16))
-    entry = plans.committed_closed(prepared, 2, revision=5)
+    entry = closed(live, 2)
     assert served(entry) == {1: WHOLE}
     assert addressable(entry) == {1, 2}
 
 
 def test_opening_moves_all_traffic_and_keeps_the_old_version_warm(live):
-    prepared = plans.prepared(live, version(2), revision=4, salt=bytes(16))
-    entry = plans.opened_to_all(plans.committed_closed(prepared, 2, revision=5), 2, revision=6)
+    entry = plans.opened(to(live, 2), revision=6)
     assert served(entry) == {2: WHOLE}
     assert addressable(entry) == {2}
     assert set(entry.versions) == {1, 2}
     assert (live.fallback, entry.fallback) == (None, 1)
 
 
-def test_the_fallback_is_what_answered_most_and_never_the_new_version_itself(live):
-    both = plans.committed_closed(plans.prepared(live, version(2), revision=4, salt=b""), 2, revision=5)
-    arms = (Arm(2, WHOLE // 4, "canary:0.25"), Arm(1, WHOLE - WHOLE // 4, "champion"))
-    split = replace(both, arms=arms)
+def test_the_salt_is_the_one_of_the_rollout_from_when_it_opens(live):
+    before = replace(live, salt=b"b" * 16)
+    assert closed(before, 2).salt == b"b" * 16
+    assert plans.opened(to(before, 2), revision=6).salt == b"r" * 16
 
-    assert plans.opened_to_all(split, 2, revision=6).fallback == 1
-    three = plans.committed_closed(plans.prepared(split, version(3), revision=6, salt=b""), 3, revision=7)
-    assert plans.opened_to_all(three, 3, revision=8).fallback == 1
+
+def test_the_fallback_is_what_answered_most_and_never_the_new_version_itself(live):
+    arms = (Arm(2, WHOLE // 4, "canary:0.25"), Arm(1, WHOLE - WHOLE // 4, "champion"))
+    split = replace(closed(live, 2), arms=arms)
+
+    assert to(split, 2).fallback == 1
+    assert to(split, 3).fallback == 1
 
 
 def test_a_fallback_goes_with_the_version_that_it_stood_behind(live):
-    both = plans.committed_closed(plans.prepared(live, version(2), revision=4, salt=b""), 2, revision=5)
-    entry = plans.opened_to_all(both, 2, revision=6)
+    entry = plans.opened(to(live, 2), revision=6)
 
     assert plans.returned_to(version(1), entry, revision=7).fallback is None
     assert plans.taken_offline(entry, revision=7).fallback is None
@@ -89,16 +99,14 @@ def test_a_fallback_goes_with_the_version_that_it_stood_behind(live):
 
 
 def test_reverting_brings_back_what_answered_before_under_a_higher_revision(live):
-    prepared = plans.prepared(live, version(2), revision=4, salt=bytes(16))
-    entry = plans.reverted(live, prepared, revision=7)
+    entry = plans.reverted(live, plans.prepared(live, to(live, 2), revision=4), revision=7)
     assert served(entry) == served(live)
     assert set(entry.versions) == set(live.versions)
     assert entry.revision == 7
 
 
 def test_reverting_a_first_release_leaves_nothing():
-    prepared = plans.prepared(None, version(1), revision=1, salt=bytes(16))
-    entry = plans.reverted(None, prepared, revision=2)
+    entry = plans.reverted(None, plans.prepared(None, to(None, 1), revision=1), revision=2)
     assert entry.arms == ()
     assert not entry.versions
 
@@ -110,8 +118,7 @@ def test_a_rollback_serves_the_earlier_version_alone(live):
 
 
 def test_every_entry_survives_its_json_form(live):
-    both = plans.committed_closed(plans.prepared(live, version(2), revision=4, salt=b""), 2, revision=5)
-    for entry in (live, both, plans.opened_to_all(both, 2, revision=6)):
+    for entry in (live, closed(live, 2), plans.opened(to(live, 2), revision=6)):
         assert ModelPlan.from_json(entry.to_json()) == entry
 
 
@@ -181,19 +188,30 @@ def test_returning_works_from_wherever_one_is_and_leaves_nothing_behind(entry, n
 
 @given(entries(), st.integers(1, 7))
 def test_a_release_goes_through_from_wherever_one_is(entry, number):
-    prepared = plans.prepared(entry, version(number), revision=8, salt=bytes(16))
-    assert (prepared.arms, prepared.mirrors, prepared.hashing) == (entry.arms, entry.mirrors, entry.hashing)
-    assert addressable(prepared) - {number} == addressable(entry) - {number}
-    asked = {*served(entry), *entry.mirrors}
-    assert (number in addressable(prepared)) == (number in asked)
-
-    closed = plans.committed_closed(prepared, number, revision=9)
-    assert closed.arms == entry.arms
-    assert addressable(closed) == addressable(entry) | {number}
-
-    opened = plans.opened_to_all(closed, number, revision=10)
+    opened = goes_through(entry, to(entry, number))
     assert is_one_version_alone(opened, number)
     assert set(opened.versions) == {number, *served(entry)}
 
+
+@given(entries(), entries())
+def test_any_entry_is_reached_from_any_other(entry, aim):
+    assert goes_through(entry, aim) == replace(aim, revision=10)
+
+
+def goes_through(entry, aim):
+    """What every switch keeps to; where it ends."""
+    prepared = plans.prepared(entry, aim, revision=8)
+    assert (prepared.arms, prepared.mirrors, prepared.hashing) == (entry.arms, entry.mirrors, entry.hashing)
+    assert set(prepared.versions) == {*entry.versions, *aim.versions}
+    asked = {*served(entry), *entry.mirrors}
+    new = set(aim.versions) - asked
+    assert addressable(prepared) == addressable(entry) - new
+
+    closed = plans.committed_closed(prepared, aim, revision=9)
+    assert (closed.arms, closed.mirrors) == (entry.arms, entry.mirrors)
+    assert addressable(closed) == (addressable(entry) - new) | addressable(aim)
+
+    opened = plans.opened(aim, revision=10)
     for turned in (prepared, closed, opened):
         assert plans.reverted(entry, turned, revision=11) == replace(entry, revision=11)
+    return opened

@@ -51,7 +51,8 @@ def build(of: worlds.World) -> Hostile:
         worlds.version(model, people, 1)
     first = worlds.approved(version(models[0], people, 1), people, 0.957, 0.944)
     worlds.roll_out(first, None, people["chloe"])
-    first.rollouts.update(progress={"nodes": {**dict.fromkeys(NAMES, "ready"), "items": MARKUP}})
+    switches = first.rollouts.get().switches
+    switches.update(nodes={**dict.fromkeys(NAMES, "ready"), "items": MARKUP})
     review = worlds.in_review(version(models[0], people, 2), people, 0.95, 0.94)
     for run in review.gate_runs.all():
         run.summary, run.evidence = TEXTS[2], run.evidence | {"items": FACTS, "keys": [*NAMES]}

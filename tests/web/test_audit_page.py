@@ -32,7 +32,7 @@ def shown(client, **query: str) -> set[str]:
 
 
 def live(world, number: int, at: datetime) -> None:
-    """A route that stood from then on, with the event that the saga would leave."""
+    """A route that stood from then on, with the event that a switch would leave."""
     last = Event.objects.latest("seq")
     revision = Route.objects.count() + 1
     entry = {"arms": [{"version": number, "weight": 2**53, "reason": "champion"}]}

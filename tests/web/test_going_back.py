@@ -6,7 +6,7 @@ import pytest
 
 from releases import selectors
 from releases.models import Release, Rollout
-from releases.services import rollouts, saga
+from releases.services import advancing, rollouts
 from tests import makers
 from tests.web import world as worlds
 
@@ -71,9 +71,9 @@ def test_a_version_is_chosen_on_its_page_and_the_release_says_where_it_is(world,
     assert "This release is on its way back already." in html
     assert "do-roll_back" not in html
 
-    rollouts.begin_reverting(saga._open_rollout(world.live.pk), "n1 fell silent", actor=saga.ACTOR)
+    advancing.give_up(world.live.pk, "n1 fell silent")
     html = page(chloe, f"/releases/{world.live.pk}/")
-    assert "The way back to version 1 was given up: n1 fell silent" in html
+    assert "The way back to version 1 was given up: A step failed again and again: n1 fell silent" in html
     assert "Clients are answered as before, by version 2." in html
 
 

@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from releases.models import Rollout
 from releases.services import gating, reviews
 from releases.web import inbox
 from tests import makers
@@ -202,14 +201,8 @@ def test_what_changed_against_the_live_version_is_shown(world, as_):
 
 
 def test_a_rollout_that_went_back_says_why_and_where_it_stopped(world, as_):
-    Rollout.objects.create(
-        release=world.review,
-        previous=world.live,
-        model=world.model,
-        environment=world.review.environment,
-        phase="reverting",
-        reason="node-1 could not load version 3: out of memory",
-    )
+    why = "node-1 could not load version 3: out of memory"
+    makers.rollout(world.review, world.live, phase="reverting", turned_in="preparing", reason=why)
     html = page(as_("chloe"), world.review)
     assert "It goes back: node-1 could not load version 3: out of memory" in html
     assert "step--failed" in html

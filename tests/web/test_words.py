@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -167,20 +168,21 @@ def test_a_snippet_for_a_hostile_tensor_name_stays_one_argument():
     assert (curl + triton).isascii()
 
 
-class Saga:
-    def __init__(self, phase, reason="", **progress):
-        self.phase, self.reason, self.progress = phase, reason, progress
+def rolling(phase, turned_in=""):
+    return SimpleNamespace(
+        reason="", switch=SimpleNamespace(phase=phase, turned_in=turned_in, went_back=bool(turned_in))
+    )
 
 
 @pytest.mark.parametrize(
     ("rollout", "states"),
     [
         (None, []),
-        (Saga("preparing"), ["now", "ahead", "ahead", "ahead"]),
-        (Saga("verifying", nodes={}, committed=3), ["done", "done", "now", "ahead"]),
-        (Saga("done", opened=4), ["done"] * 4),
-        (Saga("reverting"), ["failed", "ahead", "ahead", "ahead"]),
-        (Saga("done", nodes={}, committed=3, reverted=5), ["done", "done", "failed", "ahead"]),
+        (rolling("preparing"), ["now", "ahead", "ahead", "ahead"]),
+        (rolling("verifying"), ["done", "done", "now", "ahead"]),
+        (rolling("done"), ["done"] * 4),
+        (rolling("reverting", "preparing"), ["failed", "ahead", "ahead", "ahead"]),
+        (rolling("done", "verifying"), ["done", "done", "failed", "ahead"]),
     ],
 )
 def test_a_rollout_shows_where_it_is_and_where_it_stopped(rollout, states):

@@ -26,7 +26,7 @@ from registry.models import (
 from registry.stores import artifact_store
 from registry.transactions import write
 from releases.lifecycle import Action, State
-from releases.models import Release, Rollout
+from releases.models import Release
 from releases.services import gating, opening, reviews
 from releases.services.transitions import advance
 from tests import makers
@@ -316,13 +316,11 @@ def approved(of: ModelVersion, people: dict[str, Person], estimate: float, bound
 
 
 def roll_out(release: Release, previous: Release | None, by: Person) -> None:
-    """As the saga leaves it when all went well, without nodes."""
+    """As a switch leaves it when all went well, without nodes."""
     with write():
-        rollout = Rollout.objects.create(
-            release=release, previous=previous, model=release.model, environment=release.environment,
-            phase="done", reason="opened to all", closed_at=datetime.now(UTC),
-            progress={"prepared": 1, "nodes": {"node-1": "ready"}, "committed": 2, "verified_rows": 240,
-                      "verified_in_s": 0.41, "opened": 3},
+        rollout = makers.rollout(
+            release, previous, prepared=1, nodes={"node-1": "ready"}, committed=2, verified_rows=240,
+            verified_in_s=0.41, opened=3,
         )  # fmt: skip
         advance(release, Action.START_ROLLOUT, actor=by.actor)
         if previous is not None:
