@@ -122,13 +122,15 @@ class Following(msgspec.Struct, tag=True):
 class Stats(msgspec.Struct, tag=True):
     """Counters since the worker's start, and its memory. Sent every second; silence means that it hangs.
 
-    `faults` are the requests of each version that failed by its own fault.
+    `faults` are the requests of each version that failed by its own fault, `ended` the last rows of what
+    `meters` has no more.
     """
 
     meters: dict[str, Any]
     memory_bytes: int
     connections: int
     faults: list[tuple[Key, int]] = []
+    ended: list[list[Any]] = []
 
 
 class Cleared(msgspec.Struct, tag=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 BOUNDS_S = (
@@ -16,6 +16,8 @@ BOUNDS_S = (
 STEPS = 16
 _LOWEST_S = 0.00001
 _FOLD = 4096
+OVER_AFTER_S = 120.0
+"""No request is under way for so long: its deadline is ten seconds after its last byte has come."""
 
 
 def _fine() -> Iterator[float]:
@@ -33,14 +35,16 @@ coarse bounds are exact and a quantile is known within 6 % (11 % below 50 micros
 
 
 class Cell(NamedTuple):
-    """What is counted apart: one arm of one version.
+    """What is counted apart: one arm of one version, under one revision of the model's entry.
 
-    `arm` is the plan's reason, or `named`, `internal`, `mirror` or `fallback`.
+    `arm` is the plan's reason, or `named`, `internal`, `mirror` or `fallback`. `revision` is of the entry
+    that chose the arm, 0 where none was chosen, or where that is long over and its counts have been told.
     """
 
     model: str
     version: int
     arm: str
+    revision: int = 0
 
 
 class Meter:
@@ -207,26 +211,70 @@ def count(exchanges: Sequence[Timed], now: float, rows: int) -> None:
         exchange.target.meter.answered([now - exchange.arrived], exchange.rows)
 
 
+Rows = list[list[Any]]
+"""Cells as they travel: model, version, arm, and the meter in which the revision stands too. So who knows
+of no revisions adds those of one arm."""
+
+
 class Meters:
     """All counters of one process, or the sum over several."""
 
     def __init__(self) -> None:
         self.cells: dict[Cell, Meter] = {}
         self.refused: Counter[str] = Counter()
+        self._left: dict[Cell, float] = {}
 
     def cell(self, cell: Cell) -> Meter:
         return self.cells.setdefault(cell, Meter())
 
     def to_json(self) -> dict[str, object]:
         """Only what has counted anything: most versions of a large plan are asked by nobody."""
-        cells = [[*cell, meter.to_json()] for cell, meter in self.cells.items() if meter.requests]
+        cells = self._rows([cell for cell, meter in self.cells.items() if meter.requests])
         return {"cells": cells, "refused": {code: n for code, n in self.refused.items() if n}}
 
     def add(self, document: Mapping[str, Any], times: int = 1) -> None:
-        for model, version, arm, meter in document["cells"]:
-            self.cell(Cell(model, version, arm)).add(meter, times)
+        self.add_rows(document["cells"], times)
         for code, count in document["refused"].items():
             self.refused[code] += times * count
+
+    def add_rows(self, rows: Rows, times: int = 1) -> None:
+        for model, version, arm, meter in rows:
+            self.cell(Cell(model, version, arm, meter.get("revision", 0))).add(meter, times)
+
+    def by_arm(self) -> Meters:
+        """The sums over revisions."""
+        total = Meters()
+        total.add(self.to_json())
+        for cell in [cell for cell in total.cells if cell.revision]:
+            total.settle(cell)
+        return total
+
+    # ---- revisions come and go
+
+    def follow(self, revisions: Mapping[str, int], now: float) -> None:
+        """These revisions are in force from now on, by model: what was chosen by others comes to its end."""
+        for cell in self.cells:
+            if cell.revision and revisions.get(cell.model) != cell.revision:
+                self._left.setdefault(cell, now)
+            else:
+                self._left.pop(cell, None)
+
+    def ended(self, now: float) -> Rows:
+        """The last rows of what was chosen by a revision that is over, and by which nobody is answered any
+        more; they are forgotten here."""
+        over = [cell for cell, since in self._left.items() if now - since > OVER_AFTER_S]
+        rows = self._rows([cell for cell in over if self.cells[cell].requests])
+        for cell in over:
+            del self.cells[cell], self._left[cell]
+        return rows
+
+    def settle(self, cell: Cell) -> None:
+        """Keep what a revision has counted with what was counted before it, under none."""
+        if (meter := self.cells.pop(cell, None)) is not None:
+            self.cell(cell._replace(revision=0)).add(meter.to_json())
+
+    def _rows(self, cells: Iterable[Cell]) -> Rows:
+        return [[*cell[:3], {**self.cells[cell].to_json(), "revision": cell.revision}] for cell in cells]
 
     def requests(self) -> int:
         return sum(meter.requests for meter in self.cells.values()) + sum(self.refused.values())

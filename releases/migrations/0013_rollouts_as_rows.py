@@ -107,6 +107,7 @@ class Migration(migrations.Migration):
                 ('stage', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='switches', to='releases.stage')),
             ],
             options={
+                'verbose_name_plural': 'switches',
                 'ordering': ['-pk'],
             },
         ),

@@ -178,6 +178,7 @@ class Switch(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name_plural = "switches"
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(fields=["rollout"], condition=Q(ended_at=None), name="one_open_switch"),

@@ -14,7 +14,15 @@ from registry.models import RegisteredModel
 from registry.names import is_slug
 from registry.transactions import write
 from releases.dataplane import Batch
-from releases.models import CounterShipment, Environment, FeedbackShipment, NodeTraffic, Traffic
+from releases.models import (
+    CounterShipment,
+    Environment,
+    FeedbackShipment,
+    NodeTraffic,
+    Route,
+    StageTraffic,
+    Traffic,
+)
 from releases.traffic import intake, predictions
 from releases.traffic.figures import NOT_CLIENTS
 from releases.traffic.spans import DAY, HOUR, MINUTE
@@ -27,14 +35,17 @@ SPANS: dict[Any, tuple[int, ...]] = {Traffic: (MINUTE, HOUR, DAY), NodeTraffic: 
 COUNTED = {
     Traffic: ("requests", "rows", "seconds", "codes", "buckets", "outside", "beyond"),
     NodeTraffic: ("requests", "rows", "seconds", "codes", "buckets"),
+    StageTraffic: ("requests", "rows", "seconds", "codes", "buckets"),
 }
+OF_A_STAGE = timedelta(days=1)
+"""So long after its end a stage is still counted for, by when the requests were; what it opened goes on."""
 _METERED = {"codes": "errors"}
 """Columns that have another name in a meter."""
 FORGOTTEN_AT_ONCE = 5000
 _OLDEST_FLUSH = timedelta(days=7)
 log = logging.getLogger(__name__)
 
-Row = Traffic | NodeTraffic
+Row = Traffic | NodeTraffic | StageTraffic
 
 
 def ingest(environment: Environment) -> int:
@@ -53,11 +64,15 @@ STREAM = intake.Stream("counters", CounterShipment, _take)
 def _add(environment: Environment, batches: Iterable[Batch]) -> None:
     versions: dict[tuple[Any, ...], Meter] = {}
     nodes: dict[tuple[Any, ...], Meter] = {}
+    chosen: dict[tuple[Any, ...], Meter] = {}
     flushes = [(batch, *read) for batch in batches if (read := _read(batch)) is not None]
     models = _by_name({cell.model for _, _, counted in flushes for cell in counted.cells})
     for batch, at, counted in flushes:
         for cell, meter in counted.cells.items():
             _merge(versions, (models.get(cell.model), cell.version, _arm(cell), at), meter)
+            if cell.revision:
+                key = (models.get(cell.model), cell.revision, at), cell.version, _arm(cell)
+                _merge(chosen, key, meter)
             if _arm(cell) not in NOT_CLIENTS:
                 _merge(nodes, (batch.node, at), meter)
         if counted.refused:
@@ -65,6 +80,7 @@ def _add(environment: Environment, batches: Iterable[Batch]) -> None:
     known = {key: meter for key, meter in versions.items() if key[0] is not None}
     _upsert(Traffic, environment, ("model_id", "version", "arm", "at"), known)
     _upsert(NodeTraffic, environment, ("node", "at"), nodes)
+    _add_to_stages(environment, chosen)
 
 
 def _by_name(said: Collection[str]) -> dict[str, int]:
@@ -134,13 +150,23 @@ def _upsert_span(
 ) -> None:
     """Serial, because the caller holds the log's head."""
     narrowed = {f"{names[0]}__in": {key[0] for key in found}, "at__in": {key[-1] for key in found}}
-    stored = kind.objects.filter(environment=environment, span=span, **narrowed)
+    common = {"environment": environment, "span": span}
+    _write(kind, names, found, kind.objects.filter(**common, **narrowed), common)
+
+
+def _write(
+    kind: Any,
+    names: tuple[str, ...],
+    found: Mapping[tuple[Any, ...], Meter],
+    stored: Iterable[Any],
+    common: Mapping[str, Any],
+) -> None:
     rows = {tuple(getattr(row, name) for name in names): row for row in stored}
     fresh, changed = [], []
     for key, meter in found.items():
         row = rows.get(key)
         if row is None:
-            row = kind(environment=environment, span=span, **dict(zip(names, key, strict=True)))
+            row = kind(**common, **dict(zip(names, key, strict=True)))
             fresh.append(row)
         else:
             meter.add(as_counted(row))
@@ -161,6 +187,28 @@ def _fill(row: Row, meter: Meter) -> None:
         setattr(row, name, counted[_METERED.get(name, name)])
 
 
+def _add_to_stages(environment: Environment, chosen: Mapping[tuple[Any, ...], Meter]) -> None:
+    """What was counted under a revision belongs to the stage whose weights it had, however late it comes."""
+    asked = {key[0][:2] for key in chosen}
+    routes = Route.objects.filter(
+        environment=environment,
+        stage__isnull=False,
+        model__in={model for model, _ in asked},
+        revision__in={revision for _, revision in asked},
+    ).values_list("model_id", "revision", "stage_id", "stage__ended_at")
+    stages = {(model, revision): (stage, ended) for model, revision, stage, ended in routes}
+    found: dict[tuple[Any, ...], Meter] = {}
+    for ((model, revision, at), version, arm), meter in chosen.items():
+        stage, ended = stages.get((model, revision), (None, None))
+        if stage is not None and (ended is None or at <= ended + OF_A_STAGE):
+            _merge(found, (stage, revision, version, arm), meter)
+    if found:
+        stored = StageTraffic.objects.filter(
+            stage__in={key[0] for key in found}, revision__in={key[1] for key in found}
+        )
+        _write(StageTraffic, ("stage_id", "revision", "version", "arm"), found, stored, {})
+
+
 # ---- what keeps the tables bounded
 
 
@@ -175,6 +223,10 @@ def forget_old(now: datetime | None = None) -> int:
                 keys = list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
                 gone += kind.objects.filter(pk__in=keys).delete()[0]
     with write():
+        over = StageTraffic.objects.filter(stage__ended_at__lt=moment - KEPT[DAY])
+        gone += StageTraffic.objects.filter(
+            pk__in=list(over.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+        ).delete()[0]
         for marks in (CounterShipment, FeedbackShipment):
             marks.objects.filter(at__lt=moment - KEPT[HOUR]).delete()
     return gone

@@ -47,7 +47,7 @@ def render(meters: Meters, samples: Iterable[Sample]) -> str:
 
 
 def _counted(meters: Meters) -> Iterable[Sample]:
-    for cell, meter in sorted(meters.cells.items()):
+    for cell, meter in sorted(meters.by_arm().cells.items()):
         labels = {"model": cell.model, "version": cell.version, "arm": cell.arm}
         yield "assay_requests_total", labels, meter.requests
         yield "assay_rows_total", labels, meter.rows

@@ -74,7 +74,7 @@ class Node:
         self._feedback = Outbox(Spool(settings.data / "spool", self._boot, settings.limits.spool_bytes))
         self._desk = FeedbackDesk(self._feedback)
         self._counters = Outbox(Spool(settings.data / "counters", self._boot, SPOOL_BYTES))
-        self._flusher = Flusher(self._counters, self._fleet.meters)
+        self._flusher = Flusher(self._counters, self._fleet.meters, self._fleet.settle)
         self._log = PredictionLog(store, self._flusher.announce, self._following.signature_of)
         self._follower: RedisFollower | None = None
         self._facts = Facts(

@@ -113,13 +113,15 @@ class Worker:
         self._orders[type(order)](order)
 
     def _serve(self, order: Serve) -> None:
+        plan = parse(order.payload)
         self._engine.serving = self._maker.serving(
-            parse(order.payload),
+            plan,
             waiting=order.waiting,
             ready=order.ready,
             broken=dict(order.broken),
             fallbacks=order.fallbacks,
         )
+        self._meters.follow({name: model.revision for name, model in plan.models.items()}, perf_counter())
         self._connections.forget_routes()
         crashpoint("worker.serving")
         self._link.send(Following(order.round, list(self._maker.cells)))
@@ -236,8 +238,8 @@ class Worker:
     async def _report(self) -> None:
         while True:
             self._connections.sweep(perf_counter())
-            count = len(self._connections.open)
-            self._link.send(Stats(self._meters.to_json(), _memory_bytes(), count, self._faults()))
+            count, ended = len(self._connections.open), self._meters.ended(perf_counter())
+            self._link.send(Stats(self._meters.to_json(), _memory_bytes(), count, self._faults(), ended))
             await asyncio.sleep(STATS_SECONDS)
 
     def _faults(self) -> list[tuple[Key, int]]:

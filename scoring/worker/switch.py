@@ -20,6 +20,9 @@ from scoring.worker.serving import BrokenVersion, Endpoint, ModelView, Serving
 
 FALLBACK = "fallback"
 """Arm of what is counted where one version answered in place of another."""
+NAMED, OURS = "named", "internal"
+UNCHOSEN = (NAMED, OURS)
+"""Arms of requests for which no revision has chosen."""
 NOTHING: Mapping[Key, str] = MappingProxyType({})
 
 
@@ -81,7 +84,7 @@ class Maker:
                 self._target(name, model, arm.version, place, arm.reason)
                 for place, arm in enumerate(self._answering(name, model))
             ]
-            internal = [self._target(name, model, arm.version, INTERNAL, "internal") for arm in model.arms]
+            internal = [self._target(name, model, arm.version, INTERNAL, OURS) for arm in model.arms]
             mirrors = self._mirrors(name, model)
             doors = (
                 (path + b"/infer", OIP),
@@ -129,8 +132,8 @@ class Maker:
         ]
 
     def _by_name(self, name: str, model: ModelPlan, number: int) -> Endpoint:
-        named = self._target(name, model, number, BY_NAME, "named")
-        internal = self._target(name, model, number, INTERNAL, "internal")
+        named = self._target(name, model, number, BY_NAME, NAMED)
+        internal = self._target(name, model, number, INTERNAL, OURS)
         return Endpoint(name, "score-version", OIP, [named], [internal], salt=model.salt)
 
     def _target(self, name: str, model: ModelPlan, number: int, arm: int, reason: str) -> Target:
@@ -138,7 +141,8 @@ class Maker:
         issuer = Issuer(self.key, model_tag(name), number, model.revision, arm)
         cell = Cell(name, number, reason)
         place = self.cells.setdefault(cell, len(self.cells))
-        return Target(name, version, issuer, self.meters.cell(cell), place, reason)
+        chosen = cell if reason in UNCHOSEN else cell._replace(revision=model.revision)
+        return Target(name, version, issuer, self.meters.cell(chosen), place, reason)
 
     def _instruct(self, name: str, model: ModelPlan) -> None:
         """Tell each loaded version how it is to be served from now on."""

@@ -10,7 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import redis
 
-from releases.models import CounterShipment, NodeTraffic, Traffic
+from registry.events import record
+from registry.transactions import write
+from releases.events import Kind
+from releases.models import CounterShipment, NodeTraffic, Route, Stage, Traffic
 from releases.traffic import counters, feedback, figures, series, spans
 from scoring.telemetry import Cell, Meters
 from tests import makers
@@ -324,3 +327,69 @@ def test_batches_that_a_node_has_deleted_are_not_waited_for(stream):
         stream.client.xadd(name, {"batch": json.dumps(told)})
     feedback.ingest(stream.environment)
     assert stream.client.hgetall(f"{name}:acked") == {b"n:b1": b"4"}
+
+
+# ---- stages of rollouts
+
+
+@pytest.fixture
+def stage(model, stream):
+    """A stage that is open, with two revisions; the third is of no stage."""
+    release = makers.release(makers.version(model), environment=stream.environment.name)
+    made = Stage.objects.create(rollout=makers.rollout(release), place=0, kind="split")
+    with write():
+        for revision, of in ((5, made), (6, made), (7, None)):
+            event = record(Kind.ROUTE_REVISED, "route/x/m", actor="system/test")
+            Route.objects.create(
+                model=model,
+                environment=stream.environment,
+                revision=revision,
+                entry={},
+                event=event,
+                stage=of,
+            )
+    return made
+
+
+def chosen(*counts, arm="canary:0.05"):
+    meters = Meters()
+    for revision, times in counts:
+        meters.cell(Cell("m", 2, arm, revision)).answered([0.002] * times, times)
+    return meters.to_json()
+
+
+def of_stage(stage):
+    return {(row.revision, row.version, row.arm): row.requests for row in stage.traffic.all()}
+
+
+def test_counts_belong_to_the_stage_whose_weights_chose_the_arm(stream, stage):
+    stream.send(1, **chosen((5, 3), (6, 2), (7, 9), (0, 1)))
+    stream.send(2, **chosen((5, 1), (6, 2)))
+    stream.ingest()
+    assert of_stage(stage) == {(5, 2, "canary"): 4, (6, 2, "canary"): 4}
+    assert requests() == 18, "charts know no revisions"
+
+
+def test_what_is_sent_again_counts_once_for_its_stage_too(stream, stage):
+    for _ in range(3):
+        stream.send(1, **chosen((5, 3)))
+        stream.ingest()
+    assert of_stage(stage) == {(5, 2, "canary"): 3}
+
+
+def test_a_stage_that_is_over_takes_what_comes_late_and_not_what_is_asked_later(stream, stage):
+    Stage.objects.update(ended_at=datetime.now(UTC) - timedelta(days=2))
+    stream.send(1, at=time.time() - 2.5 * 86400, **chosen((5, 3)))
+    stream.send(2, **chosen((5, 50)))
+    stream.ingest()
+    assert of_stage(stage) == {(5, 2, "canary"): 3}
+
+
+def test_counts_of_stages_go_two_years_after_these(stream, stage):
+    stream.send(1, **chosen((5, 3)))
+    stream.ingest()
+    counters.forget_old()
+    assert of_stage(stage)
+    Stage.objects.update(ended_at=datetime.now(UTC) - timedelta(days=732))
+    counters.forget_old()
+    assert not of_stage(stage)

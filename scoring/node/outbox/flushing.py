@@ -22,14 +22,19 @@ log = logging.getLogger(__name__)
 class Flusher:
     """Cuts the growth of the counters into flushes: {from, to, cells, refused, segments}, epoch seconds.
 
+    `settle` may forget revisions of which all has been told, in what is counted and what was flushed alike.
+
     A flush that is on disk is counted exactly once, whoever dies; what was counted since the last
     one goes with the machine. While nobody takes the flushes, they come once a minute.
     """
 
-    def __init__(self, outbox: Outbox, counted: Callable[[], Meters]) -> None:
+    def __init__(
+        self, outbox: Outbox, counted: Callable[[], Meters], settle: Callable[[Meters], object]
+    ) -> None:
         self._outbox = outbox
         self._counted = counted
-        self._flushed: dict[str, object] = Meters().to_json()
+        self._settle = settle
+        self._flushed = Meters()
         self._since = time()
         self._segments: list[dict[str, object]] = []
         self._one_at_a_time = asyncio.Lock()
@@ -56,10 +61,10 @@ class Flusher:
             await self._write()
 
     async def _write(self) -> None:
-        total, now = self._counted().to_json(), time()
+        total, now = self._counted(), time()
         growth = Meters()
-        growth.add(total)
-        growth.add(self._flushed, times=-1)
+        growth.add(total.to_json())
+        growth.add(self._flushed.to_json(), times=-1)
         grown = growth.to_json()
         told = list(self._segments)
         if grown["cells"] or grown["refused"] or told:
@@ -69,4 +74,5 @@ class Flusher:
                 log.error("the counters could not be written, they stay for the next flush: %s", error)
                 return
         self._flushed, self._since = total, now
+        self._settle(total)
         del self._segments[: len(told)]

@@ -127,9 +127,10 @@ class CrashCounts:
 
     def samples(self) -> Iterable[tuple[str, Mapping[str, object], float]]:
         for cell, count in sorted(self.by_cell.items()):
-            yield "assay_crashes_total", cell._asdict(), count
+            labels = {"model": cell.model, "version": cell.version, "arm": cell.arm}
+            yield "assay_crashes_total", labels, count
         yield "assay_crashes_unattributed_total", {}, self.unattributed
 
     def to_json(self) -> dict[str, object]:
-        cells = [[*cell, count] for cell, count in sorted(self.by_cell.items())]
+        cells = [[*cell[:3], count] for cell, count in sorted(self.by_cell.items())]
         return {"cells": cells, "unattributed": self.unattributed}

@@ -156,6 +156,25 @@ class Fleet:
                 total.add(worker.stats.meters)
         return total
 
+    def settle(self, told: Meters) -> None:
+        """Forget the revisions that no worker knows any more, where all that they counted has been told:
+        `told` is what has been, and follows."""
+        over = [cell for cell in self.departed.cells if cell.revision]
+        for cell in set(over) - self._counting() if over else ():
+            counted = told.cells.get(cell)
+            if counted is not None and counted.requests == self.departed.cells[cell].requests:
+                self.departed.settle(cell)
+                told.settle(cell)
+
+    def _counting(self) -> set[Cell]:
+        """What workers that live have counted under."""
+        return {
+            Cell(model, version, arm, meter["revision"])
+            for worker in self.workers.values()
+            if worker.stats is not None
+            for model, version, arm, meter in worker.stats.meters["cells"]
+        }
+
     # ---- one worker's life
 
     async def _spawn(self, slot: int) -> None:
@@ -174,6 +193,7 @@ class Fleet:
         match message:
             case Stats():
                 worker.stats = message
+                self.departed.add_rows(message.ended)
                 self._events.counted(worker, message)
             case Sampled():
                 self._events.sampled(worker, message)

@@ -11,6 +11,7 @@ import pytest
 from scoring.telemetry import (
     BOUNDS_S,
     FINE_S,
+    OVER_AFTER_S,
     STEPS,
     Cell,
     Meter,
@@ -100,3 +101,58 @@ def test_what_has_counted_nothing_is_not_sent():
     meters.cell(Cell("m", 2, "named")).failed("bad_tensor")
 
     assert [cell[:3] for cell in meters.to_json()["cells"]] == [["m", 2, "named"]]
+
+
+# ---- revisions come and go
+
+
+def counted(meters, revision, times=1, arm="champion"):
+    for _ in range(times):
+        meters.cell(Cell("m", 1, arm, revision)).answered([0.001], 1)
+
+
+def test_the_revision_that_chose_the_arm_travels_with_its_counts():
+    meters = Meters()
+    counted(meters, 5, 2)
+    counted(meters, 6, 3)
+    read = Meters()
+    read.add(json.loads(json.dumps(meters.to_json())))
+    assert {cell.revision: meter.requests for cell, meter in read.cells.items()} == {5: 2, 6: 3}
+    assert {cell: meter.requests for cell, meter in read.by_arm().cells.items()} == {
+        Cell("m", 1, "champion"): 5
+    }
+
+
+def test_who_knows_of_no_revisions_adds_and_is_added():
+    """A control plane or a node of the release before."""
+    meters = Meters()
+    counted(meters, 5, 2)
+    counted(meters, 6, 3)
+    rows = meters.to_json()["cells"]
+    assert [row[:3] for row in rows] == [["m", 1, "champion"]] * 2
+    for row in rows:
+        del row[3]["revision"]
+    read = Meters()
+    read.add({"cells": rows, "refused": {}})
+    assert read.cells[Cell("m", 1, "champion")].requests == 5
+
+
+def test_a_revision_is_over_when_nobody_can_be_under_way_by_it():
+    meters = Meters()
+    counted(meters, 5)
+    meters.cell(Cell("m", 1, "named")).answered([0.001], 1)
+    meters.follow({"m": 5}, now=0.0)
+    meters.follow({"m": 6}, now=10.0)
+    counted(meters, 5)  # what was chosen before comes to its end
+    assert meters.ended(10.0 + OVER_AFTER_S) == []
+    (row,) = meters.ended(10.1 + OVER_AFTER_S)
+    assert (row[:3], row[3]["revision"], row[3]["requests"]) == (["m", 1, "champion"], 5, 2)
+    assert list(meters.cells) == [Cell("m", 1, "named")]
+
+
+def test_a_revision_that_comes_back_is_not_over():
+    meters = Meters()
+    counted(meters, 5)
+    meters.follow({"m": 6}, now=0.0)
+    meters.follow({"m": 5}, now=1.0)
+    assert meters.ended(1000.0) == []
