@@ -29,6 +29,7 @@ test: setup-dev ## the whole suite with real servers and browser; T=tests/journe
 check: setup-dev ## what CI runs: format, lint, types, imports, migrations, docs, tests on both databases
 	@deploy/system-tools.sh bwrap chromium caddy en_US.UTF-8 || true
 	$(VENV)/bin/ruff format --check .
+	$(PY) -m deploy.pages --check templates
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
@@ -48,8 +49,8 @@ soak: setup-dev ## the long figures: crash points, races, loads, hostile bytes; 
 		$(if $(SECONDS),--seconds $(SECONDS)) $(T)
 
 ##@ Work
-fmt: setup-dev ## put the source into its one format
-	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
+fmt: setup-dev ## put the source and the templates into their one format
+	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix . && $(PY) -m deploy.pages templates
 
 docs: setup-dev ## compare the tables in docs/ with the code
 	@$(PY) -m pytest -q tests/architecture -k "docs or glossary"

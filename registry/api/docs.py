@@ -58,7 +58,7 @@ def page(request: HttpRequest) -> HttpResponse:
         if (calls := [call for call in all_calls if all(word in call["words"] for word in words)])
     }
     shown = {"section": "docs", "groups": found, "search": " ".join(words)}
-    return render(request, "api/docs.html", shown)
+    return render(request, "api/docs/page.html", shown)
 
 
 @cache

@@ -30,3 +30,8 @@ def rough(value: float | None) -> str:
         return f"{value:.2g}"
     places = max(1 - math.floor(math.log10(abs(value))), 0)
     return figure(float(round(value, places))) if abs(value) < 100 else figure(round(value))
+
+
+def percent(value: float | None) -> str:
+    """A share between 0 and 1 as a percentage."""
+    return DASH if value is None else f"{value * 100:.3g} %"

@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import template
+from django.template.defaultfilters import capfirst
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from registry.charts.lines import Hit, LineChart
+from registry.charts.numbers import figure, percent
 from registry.charts.scales import Scale, anchor, around
 from registry.charts.trend import TrendChart
 
@@ -48,6 +50,7 @@ def interval_bar(
     marks = [(v, domain.place(v)) for v in (range_low, range_high) if v is not None]
     return {
         "label": label,
+        "told": _told_interval(f"{label} {figure(estimate)}", low, range_low, range_high),
         "x": x,
         "x_anchor": anchor(x),
         "from": ends[0],
@@ -62,11 +65,28 @@ def interval_bar(
     }
 
 
+def _told_interval(
+    estimate: str, low: float | None, range_low: float | None, range_high: float | None
+) -> str:
+    """The drawing for those who do not see it."""
+    bound = "" if low is None else f", bound {figure(low)}"
+    if range_low is None and range_high is None:
+        return estimate + bound
+    return f"{estimate}{bound}, acceptable from {figure(range_low)} to {figure(range_high)}"
+
+
 def _reach(domain: Scale, low: float | None, high: float | None) -> tuple[float, float]:
     """From where to where, to the ends of the drawing where it is open."""
     return domain.place(domain.low if low is None else low), domain.place(
         domain.high if high is None else high
     )
+
+
+@register.inclusion_tag("components/charts/interval.html")
+def quality_bar(quality: Any, claimed: float | None) -> Geometry:
+    """A measured metric against its acceptable range, beside what training claimed."""
+    ends = quality.lower, quality.upper, quality.low, quality.high
+    return interval_bar(quality.value, *ends, label=quality.metric, other=claimed)
 
 
 PERCENTILES = ("p50", "p90", "p99")
@@ -162,7 +182,8 @@ def share_bar(shares: Sequence[tuple[str, float]], label: str = "share of reques
             }
         )
         x += width
-    return {"parts": parts, "label": label}
+    told = ", ".join(f"{name} {percent(part / total)}" for name, part in shares)
+    return {"parts": parts, "label": label, "told": f"{label}: {told}"}
 
 
 HIT = (
@@ -174,7 +195,8 @@ HIT = (
 @register.inclusion_tag("components/charts/line.html")
 def line_plot(chart: LineChart, *key: object) -> Geometry:
     """A line over time; `key` tells it from the others on its page."""
-    return {"chart": chart, "key": "-".join(map(str, key))}
+    name = "-".join(map(str, key))
+    return {"chart": chart, "key": name, "name": chart.label, "heading": chart.label, "along": chart.times}
 
 
 @register.filter
@@ -192,4 +214,5 @@ def _dot(hit: Hit) -> SafeString:
 @register.inclusion_tag("components/charts/trend.html")
 def trend_plot(chart: TrendChart) -> Geometry:
     """A metric over versions."""
-    return {"chart": chart}
+    told = {"name": f"{chart.label} by version", "heading": capfirst(chart.label), "along": chart.names}
+    return {"chart": chart, "key": "trend", "kind": "trend", **told}

@@ -12,7 +12,7 @@ from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from registry.charts.numbers import DASH, figure, rough
+from registry.charts.numbers import DASH, figure, percent, rough
 from registry.web import cards
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 register = template.Library()
 register.filter(figure)
 register.filter(rough)
+register.filter(percent)
 
 TIMES = "\u00d7"
 
@@ -70,6 +71,12 @@ VERDICTS: dict[str, tuple[str, str]] = {
     "approve": ("check", "positive"),
     "reject": ("cross", "danger"),
     "void": ("ban", "neutral"),
+}
+
+CHANGES: dict[str, tuple[str, str]] = {
+    "better": ("check", "positive"),
+    "worse": ("cross", "danger"),
+    "grave": ("warning", "caution"),
 }
 
 TONE_ICONS: dict[str, str] = {
@@ -122,6 +129,32 @@ def icon(name: str, tone: str = "", label: str = "") -> Look:
     return {"name": name, "tone": tone, "label": label}
 
 
+@register.inclusion_tag("components/icon.html")
+def tone_icon(tone: str, shape: str = "", **others: str) -> Look:
+    """The icon of a tone; `others` names those for which a place has its own."""
+    return {"name": others.get(tone) or TONE_ICONS[tone], "tone": tone, "shape": shape}
+
+
+@register.inclusion_tag("components/icon.html")
+def gate_icon(gate: str, outcome: str) -> Look:
+    """How a gate ended, small enough for a row of a list."""
+    name, tone = OUTCOMES["pending" if outcome == "running" else outcome]
+    return {"name": name, "tone": tone, "label": f"{words(gate)} {outcome}"}
+
+
+@register.inclusion_tag("components/icon.html")
+def rightness(value: bool | None) -> Look:
+    """Whether a version has a row right; nothing where nobody knows."""
+    looks = {True: ("check", "positive", "right"), False: ("cross", "danger", "wrong")}
+    return {} if value is None else dict(zip(("name", "tone", "label"), looks[value], strict=True))
+
+
+@register.inclusion_tag("components/arrow.html")
+def arrow() -> Look:
+    """What turns where something folds open."""
+    return {}
+
+
 @register.inclusion_tag("components/chip.html")
 def chip(label: object, tone: str = "neutral", icon: str = "") -> Look:
     """A word with an icon on a coloured ground: never colour alone."""
@@ -151,6 +184,12 @@ def verdict(value: object) -> Look:
     """The one place where a review's verdict turns into a word, an icon and a colour."""
     words = {"approve": "approved", "reject": "rejected", "void": "void"}
     return look(VERDICTS, value, words.get(str(value), ""))
+
+
+@register.inclusion_tag("components/chip.html")
+def change(value: object) -> Look:
+    """The one place where what a difference means turns into a word, an icon and a colour."""
+    return look(CHANGES, value, {"grave": "exchanged"}.get(str(value), "")) if value else {}
 
 
 @register.inclusion_tag("components/digest.html")
@@ -186,6 +225,12 @@ def _entry_look(entry: object) -> Look:
 def _get(entry: object, name: str) -> str:
     value = entry.get(name, "") if isinstance(entry, dict) else getattr(entry, name, "")
     return str(value or "")
+
+
+@register.inclusion_tag("components/snippet.html")
+def snippet(text: str, label: str) -> dict[str, str]:
+    """Code to read and to copy."""
+    return {"text": text, "label": label}
 
 
 @register.inclusion_tag("components/field.html")
@@ -290,9 +335,9 @@ def signed(value: float | None) -> str:
 
 
 @register.filter
-def percent(value: float | None) -> str:
-    """A share between 0 and 1 as a percentage."""
-    return DASH if value is None else f"{value * 100:.3g} %"
+def moved(value: float) -> str:
+    """A difference between two metrics, with its sign, to four places."""
+    return f"{value:+.4f}" if value > 0 else f"{value:.4f}"
 
 
 @register.filter

@@ -116,4 +116,4 @@ def _show(request: PersonRequest, form: PasswordForm, status: int = 200) -> Http
         "sessions": logins.sessions(request.user),
         "here": request.session.session_key,
     }
-    return render(request, "registry/account.html", context, status=status)
+    return render(request, "registry/account/page.html", context, status=status)

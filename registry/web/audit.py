@@ -72,7 +72,7 @@ def verify(request: PersonRequest) -> HttpResponseBase:
     """Walk the whole chain now and say what was found; a fragment for htmx, else a page of its own."""
     if not _may_read_all(request):
         raise NotAllowed("Verifying the whole log needs the role auditor or admin on all models.")
-    template = "registry/_chain.html" if request.htmx else "registry/chain.html"
+    template = "registry/audit/chain.html" if request.htmx else "registry/audit/chain_page.html"
     return render(request, template, {"report": events.verify(), "not_covered": events.NOT_COVERED})
 
 

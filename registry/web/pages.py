@@ -73,7 +73,7 @@ def log_in_first(request: HttpRequest, written: Written | None) -> HttpResponse:
     if written.is_empty:
         return redirect_to_login(written.place)
     context = {"form": LogInForm(request), "next": written.place, "written": written}
-    return render(request, "registry/login.html", context, status=401)
+    return render(request, "registry/sessions/log_in.html", context, status=401)
 
 
 def _known(view: View, written: Reader | None) -> View:

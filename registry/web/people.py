@@ -185,7 +185,7 @@ def _list(request: PersonRequest, form: AccountForm, status: int = 200) -> HttpR
     found = selectors.people(request.GET.get("search", "").strip())
     part = keyset(found, Order("username"), request.GET.get("cursor", ""), PAGE_SIZE)
     context = {"people": part.rows, "page": part, "count": found.count(), "form": form, **_may(request)}
-    return render(request, "registry/people.html", context, status=status)
+    return render(request, "registry/people/page.html", context, status=status)
 
 
 def _one(
@@ -202,7 +202,7 @@ def _one(
         **_may(request),
         **more,
     }
-    return render(request, "registry/person.html", context, status=status)
+    return render(request, "registry/person/page.html", context, status=status)
 
 
 def _may(request: PersonRequest) -> dict[str, str]:

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from django.contrib.auth.forms import AuthenticationForm
 
 THEMES = ("auto", "light", "dark")
-AGAIN = "registry/_log_in_again.html"
+AGAIN = "registry/sessions/log_in_again.html"
 KEPT = "The page was open too long, so nothing was changed. What you wrote is kept: send it again."
 
 
 class LogIn(auth_views.LoginView):
     """The log-in page, and the dialog of a page whose session has ended; throttled by its form."""
 
-    template_name = "registry/login.html"
+    template_name = "registry/sessions/log_in.html"
     authentication_form = LogInForm
     redirect_authenticated_user = True
 
@@ -108,7 +108,10 @@ def reauthenticate(request: HttpRequest) -> HttpResponse:
         return redirect(next_page(request))
     status = 422 if form.errors else 200
     return render(
-        request, "registry/reauthenticate.html", {"form": form, "next": next_page(request)}, status=status
+        request,
+        "registry/sessions/reauthenticate.html",
+        {"form": form, "next": next_page(request)},
+        status=status,
     )
 
 

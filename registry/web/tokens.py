@@ -148,4 +148,4 @@ def revoke(request: PersonRequest, pk: int) -> HttpResponseBase:
 
 def _show(request: PersonRequest, form: TokenForm, status: int = 200, **more: object) -> HttpResponse:
     context = {"form": form, "tokens": selectors.tokens_of(request.user), "now": timezone.now(), **more}
-    return render(request, "registry/tokens.html", context, status=status)
+    return render(request, "registry/tokens/page.html", context, status=status)

@@ -53,7 +53,7 @@ def welcome(request: HttpRequest, secret: str) -> HttpResponse:
     except DomainError as refusal:
         form.add_error("name", str(refusal))
     context = {"form": form, "person": invitation.person}
-    response = render(request, "registry/welcome.html", context, status=422 if form.errors else 200)
+    response = render(request, "registry/sessions/welcome.html", context, status=422 if form.errors else 200)
     response["Cache-Control"] = "no-store"
     response["Referrer-Policy"] = "no-referrer"
     return response

@@ -103,7 +103,7 @@ def rows(request: PersonRequest, name: str) -> HttpResponseBase:
             form: f"{found.to(only)}&order={order}".replace("/rows?", f"/rows.{form}?", 1) for form in FORMS
         },
     }
-    return render(request, "releases/answers.html", context)
+    return render(request, "releases/answers/page.html", context)
 
 
 @page

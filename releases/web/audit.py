@@ -72,7 +72,7 @@ def audit(request: PersonRequest) -> HttpResponseBase:
         "then": _then(request.user, moment) if asked and moment.is_valid() else None,
     }
     refused = not context["form"].is_valid() or (asked and bool(moment.errors))
-    return render(request, "registry/audit.html", context, status=422 if refused else 200)
+    return render(request, "registry/audit/page.html", context, status=422 if refused else 200)
 
 
 def _offered(asker: Person) -> list[str]:

@@ -32,4 +32,4 @@ def compare(request: PersonRequest, name: str) -> HttpResponseBase:
         "everything": everything,
         "changes": versions.changes(base, head, same_too=True) if everything else found.changes,
     }
-    return render(request, "releases/compare.html", context)
+    return render(request, "releases/comparison/page.html", context)

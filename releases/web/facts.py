@@ -95,7 +95,7 @@ def gates(release: Release) -> list[Gate]:
         )
         name = run.gate if run.gate in EVIDENCE else "other"
         waits = "It waits for a worker." if release.state == State.VALIDATING else "It was not run."
-        found.append(Gate(run, outcome, took, f"releases/evidence/{name}.html", waits))
+        found.append(Gate(run, outcome, took, f"releases/release/evidence/{name}.html", waits))
     return found
 
 

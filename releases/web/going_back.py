@@ -86,4 +86,4 @@ def choose(request: PersonRequest, pk: int) -> HttpResponseBase:
         "typed": actions.asks_for_the_name(row, found),
         "draft": drafts.take(request, reverse("release-back", args=[pk])),
     }
-    return render(request, "releases/back.html", context)
+    return render(request, "releases/going_back/page.html", context)

@@ -54,7 +54,7 @@ def health(request: PersonRequest) -> HttpResponseBase:
         "titles": selectors.titles(model.name for node in nodes for model in node.models),
         "queues": sorted(selectors.queue_lengths().items()),
     }
-    template = "releases/_health.html" if request.htmx else "releases/health.html"
+    template = "releases/health/parts.html" if request.htmx else "releases/health/page.html"
     return render(request, template, context)
 
 

@@ -166,4 +166,4 @@ def releases(request: PersonRequest) -> HttpResponseBase:
         "page": keyset(rows, form.order, request.GET.get("cursor", ""), PAGE_SIZE),
         "total": lists.count(rows),
     }
-    return render(request, "releases/releases.html", context, status=form.status)
+    return render(request, "releases/inbox/page.html", context, status=form.status)

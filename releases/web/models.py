@@ -74,7 +74,7 @@ def models(request: PersonRequest) -> HttpResponseBase:
         "rows": [(model, live.get(model.pk, []), last.get(model.pk)) for model in rows.rows],
         "may_register": not registry_policies.refuse_model_creation(access(request.user)),
     }
-    return render(request, "releases/models.html", context, status=form.status)
+    return render(request, "releases/models/page.html", context, status=form.status)
 
 
 @page
@@ -107,7 +107,7 @@ def model(request: PersonRequest, name: str) -> HttpResponseBase:
         "aliases": found.aliases.filter(version__in=versions.rows),
         **(_snippets(found.name, shown) if shown else {}),
     }
-    return render(request, "releases/model.html", context, status=form.status)
+    return render(request, "releases/model/page.html", context, status=form.status)
 
 
 def _snippets(model: str, version: ModelVersion) -> dict[str, str]:

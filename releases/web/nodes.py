@@ -63,7 +63,7 @@ def nodes(request: PersonRequest) -> HttpResponseBase:
         "chosen": chosen,
         "here": request.get_full_path(),
     }
-    template = "releases/_nodes.html" if request.htmx else "releases/nodes.html"
+    template = "releases/nodes/nodes.html" if request.htmx else "releases/nodes/page.html"
     return render(request, template, context)
 
 

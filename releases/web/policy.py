@@ -69,7 +69,7 @@ def policy(request: PersonRequest, name: str) -> HttpResponseBase:
     found = registry_selectors.model(name, request.user)
     draft = drafts.take(request, reverse("policy", args=[name]))
     form = _form(found, QueryDict(draft["form"])) if "form" in draft else None
-    return render(request, "releases/policy.html", context(request, found, form, draft))
+    return render(request, "releases/policy/page.html", context(request, found, form, draft))
 
 
 DECIDED = {
@@ -147,7 +147,7 @@ def _again(
     wrong = [field for field in form if field.errors] if form else []
     shown = context(request, found, form, draft or {}) | {"refusal": refusal, "wrong": wrong}
     status = 422 if isinstance(refusal, BadInput) else 409
-    return render(request, "releases/policy.html", shown, status=status)
+    return render(request, "releases/policy/page.html", shown, status=status)
 
 
 def _form(found: RegisteredModel, data: QueryDict | None = None) -> PolicyForm:

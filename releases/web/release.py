@@ -46,7 +46,7 @@ MOVING = (State.VALIDATING, State.ROLLING_OUT)
 def release(request: PersonRequest, pk: int) -> HttpResponseBase:
     """The whole page."""
     found = selectors.release(pk, request.user)
-    return render(request, "releases/release.html", context(request, found))
+    return render(request, "releases/release/page.html", context(request, found))
 
 
 @page
@@ -55,7 +55,7 @@ def panel(request: PersonRequest, pk: int) -> HttpResponseBase:
     found = selectors.release(pk, request.user)
     if request.GET.get("seen") == stamp(found):
         return HttpResponse(status=204)
-    return render(request, "releases/_panel.html", context(request, found, {}))
+    return render(request, "releases/release/panel.html", context(request, found, {}))
 
 
 def _reviewed(request: PersonRequest, pk: int) -> Written:
@@ -130,7 +130,7 @@ def _answer(
     if refusal is None and not request.htmx:
         messages.info(request, f"Done. {shown['standing'].headline}")
         return redirect("release", pk=pk)
-    template = "releases/_panel.html" if request.htmx else "releases/release.html"
+    template = "releases/release/panel.html" if request.htmx else "releases/release/page.html"
     status = 200 if refusal is None else 422 if isinstance(refusal, BadInput) else 409
     return render(request, template, shown, status=status)
 

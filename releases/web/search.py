@@ -54,7 +54,7 @@ def search(request: PersonRequest) -> HttpResponseBase:
     words = request.GET.get("q", "").strip()[:MOST_CHARACTERS]
     groups = found(request.user, words) if words else []
     context = {"words": words, "groups": groups, "total": sum(len(group.rows) for group in groups)}
-    template = "releases/_found.html" if request.htmx else "releases/search.html"
+    template = "releases/search/found.html" if request.htmx else "releases/search/page.html"
     return render(request, template, context)
 
 

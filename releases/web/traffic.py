@@ -22,7 +22,9 @@ def traffic(request: PersonRequest, name: str) -> HttpResponseBase:
     model = registry_selectors.model(name, request.user)
     number = request.GET.get("version", "")
     version = int(number) if number.isdecimal() and len(number) < 9 else None
-    return render(request, "releases/_traffic.html", {"model": model, **shown(request, model, version)})
+    return render(
+        request, "releases/traffic/traffic.html", {"model": model, **shown(request, model, version)}
+    )
 
 
 def shown(request: PersonRequest, model: RegisteredModel, version: int | None = None) -> dict[str, Any]:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from registry.models import ModelVersion, VersionFile
 
 SHOWN_BYTES = 200_000
+# About two screens of text: a longer card pushes inputs, figures and files out of sight.
+LONG_CARD_CHARACTERS = 4_000
+LONG_CARD_LINES = 80
 OPENED = ("card", "requirements", "scoring_code")
 
 
@@ -54,7 +57,7 @@ class Tensor:
 @page
 def version(request: PersonRequest, name: str, number: int) -> HttpResponseBase:
     """The whole page."""
-    return render(request, "releases/version.html", _context(request, name, number))
+    return render(request, "releases/version/page.html", _context(request, name, number))
 
 
 @page
@@ -89,7 +92,7 @@ def open_for(request: PersonRequest, name: str, number: int) -> HttpResponseBase
         )
     except DomainError as refusal:
         shown = _context(request, name, number) | {"refusal": refusal}
-        return render(request, "releases/version.html", shown, status=409)
+        return render(request, "releases/version/page.html", shown, status=409)
     messages.info(request, f"Release {release.pk} is opened and handed to its gates.")
     return redirect("release", pk=release.pk)
 
@@ -110,6 +113,7 @@ def _context(request: PersonRequest, name: str, number: int) -> dict[str, object
     lineage = registry_selectors.lineage(found)
     files = {f.key: f for f in found.files.all()}
     parts = triple(found, lineage, files, _digests(base))
+    texts = {key: _text(files[key]) for key in OPENED if key in files}
     return {
         "version": found,
         "model": found.model,
@@ -121,7 +125,8 @@ def _context(request: PersonRequest, name: str, number: int) -> dict[str, object
         "drawing": drawing(parts),
         "inputs": tensors(found, "inputs"),
         "outputs": tensors(found, "outputs"),
-        "texts": {key: _text(files[key]) for key in OPENED if key in files},
+        "texts": texts,
+        "long_card": is_long(texts.get("card", "")),
         "releases": releases,
         "proven": proven,
         "quality": evidence.quality_of(proven) if proven else None,
@@ -136,6 +141,11 @@ def _context(request: PersonRequest, name: str, number: int) -> dict[str, object
         "builders": registry_selectors.builders(found),
         "uploaders": [u.person.get_username() for u in found.uploaders.all()],
     }
+
+
+def is_long(card: str) -> bool:
+    """Whether a card is shown by its beginning at first."""
+    return len(card) > LONG_CARD_CHARACTERS or card.count("\n") > LONG_CARD_LINES
 
 
 def _doors(refused: Mapping[str, str]) -> dict[str, object]:

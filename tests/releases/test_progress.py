@@ -18,6 +18,7 @@ from releases.services import forecasting, gating
 from releases.services.forecasting import Forecast
 from releases.web.progress import sentence
 from tests import makers
+from tests.web import reading
 
 pytestmark = pytest.mark.django_db
 TOLD = {"part": "confidence", "version": 7, "done": 12_000, "of": 50_200, "expected_end": None}
@@ -69,7 +70,7 @@ def test_the_page_tells_it(proving, client):
     release, job, _ = proving
     client.force_login(release.opened_by)
     gating._note(release, job, TOLD)
-    page = client.get(f"/releases/{release.pk}/").content.decode()
+    page = reading.html(client.get(f"/releases/{release.pk}/"))
     assert "Confidence set of version 7: 12,000 of 50,200 rows." in page
     assert '<progress value="12000" max="50200"' in page
 

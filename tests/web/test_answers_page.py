@@ -33,7 +33,7 @@ def proven(world, tmp_path):
 
 
 def numbers(html: str) -> list[int]:
-    return [int(row) for row in re.findall(r'<th scope="row" class="number">(\d+)', html)]
+    return [int(row) for row in re.findall(r'<th scope="row" class="number">\s*(\d+)', html)]
 
 
 def get(client, address: str) -> str:

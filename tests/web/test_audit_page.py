@@ -17,13 +17,14 @@ from registry.services import people
 from releases.events import Kind as ReleaseKind
 from releases.models import Environment, Route
 from tests import makers
+from tests.web import reading
 
 pytestmark = pytest.mark.django_db
 
 
 def text(response, status: int = 200) -> str:
     assert response.status_code == status, response.content.decode()[:400]
-    return response.content.decode()
+    return reading.html(response)
 
 
 def shown(client, **query: str) -> set[str]:

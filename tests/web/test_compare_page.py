@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from registry.services.tokens import create_token
 from tests import makers
-from tests.web import kept
+from tests.web import kept, reading
 from tests.web import world as worlds
 
 PAGE = "/models/digits/compare/"
@@ -20,7 +20,7 @@ REST = "/api/v1/models/digits/versions/3/compare/2"
 def page(client, query: str) -> str:
     response = client.get(f"{PAGE}?{query}")
     assert response.status_code == 200
-    return " ".join(response.content.decode().split())
+    return reading.html(response)
 
 
 @pytest.fixture(autouse=True)

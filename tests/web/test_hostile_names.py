@@ -13,6 +13,7 @@ from registry.events import record
 from registry.transactions import write
 from tests import makers, spoken
 from tests.web import hostile as hostiles
+from tests.web import reading
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_every_page_is_shown_whatever_things_are_called(world, hostile, nodes, a
 
 
 def test_a_fact_of_any_name_is_shown_with_all_others(world, hostile, as_):
-    html = as_("dara").get("/models/items/versions/1/").content.decode()
+    html = reading.html(as_("dara").get("/models/items/versions/1/"))
     facts = html.partition("<h3>Hyperparameters</h3>")[2].partition("</dl>")[0]
     for name in hostiles.METHODS:
         assert f"<dt><code>{name}</code></dt><dd><code>{name}</code></dd>" in facts
@@ -54,7 +55,7 @@ def test_the_audit_page_shows_a_batch_of_feedback(world, as_):
         record("feedback.ingested", "node/a", actor="node/a", items=7, keys={"values": 1})
     response = as_("dara").get("/audit/")
     assert response.status_code == 200
-    assert "<dt>items</dt><dd>7</dd>" in response.content.decode()
+    assert "<dt>items</dt><dd>7</dd>" in reading.html(response)
 
 
 @pytest.mark.parametrize("facts", [{}, None, [("a", 1)], "items", 7])

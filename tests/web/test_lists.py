@@ -13,13 +13,14 @@ from registry.services import people
 from releases.models import Release
 from releases.selectors import lists
 from tests import makers
+from tests.web import reading
 
 pytestmark = pytest.mark.django_db
 
 
 def text(response) -> str:
     assert response.status_code == 200, response.content.decode()[:400]
-    return response.content.decode()
+    return reading.html(response)
 
 
 def named(html: str, path: str) -> list[str]:

@@ -11,6 +11,7 @@ from registry.services.tokens import create_token
 from registry.web import devices
 from tests import makers
 from tests.makers import PASSWORD
+from tests.web import reading
 
 
 @pytest.fixture
@@ -182,6 +183,6 @@ def test_the_theme_is_kept_and_rendered_by_the_server(edda):
     client, _ = log_in()
     response = client.post("/theme", {"theme": "dark", "next": "/tokens/"})
     assert response["Location"] == "/tokens/"
-    assert '<html lang="en" data-theme="dark">' in client.get("/tokens/").content.decode()
+    assert '<html lang="en" data-theme="dark">' in reading.html(client.get("/tokens/"))
     client.post("/theme", {"theme": '"><script>'})
-    assert '<html lang="en" data-theme="dark">' in client.get("/tokens/").content.decode()
+    assert '<html lang="en" data-theme="dark">' in reading.html(client.get("/tokens/"))

@@ -17,6 +17,7 @@ from releases.events import Kind
 from releases.models import Route
 from releases.traffic import counters
 from tests import makers, spoken
+from tests.web import reading
 from tests.web.conftest import HTMX
 
 GOOD = {"digits": {"revision": 9, "ready": [1, 2], "loading": [], "failed": {}}}
@@ -218,7 +219,7 @@ def test_versions_that_went_live_are_marked_with_their_number(place, world, as_)
     client, environment = place
     spoken.flush(client, environment.name, "alpha", 1, {("digits", 2, "champion"): [0.002]})
     counters.ingest(environment)
-    html = as_("vera").get("/models/digits/?span=24h").content.decode()
+    html = reading.html(as_("vera").get("/models/digits/?span=24h"))
     assert re.search(r'<text class="c-mark-word"[^>]*>v2</text>', html)
     assert "version 1 live, version 2 live" in html
 

@@ -19,13 +19,14 @@ from releases import dataplane
 from releases.models import FeedbackBatch, Reward
 from scoring.runtime import locales
 from tests import makers
+from tests.web import reading
 from tests.web import world as worlds
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 
 
 def text(response) -> str:
-    return response.content.decode()
+    return reading.html(response)
 
 
 def streamed(response) -> str:

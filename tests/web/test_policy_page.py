@@ -16,13 +16,14 @@ from registry.services.tokens import create_token
 from releases.web import policy_words
 from tests import makers
 from tests.makers import PASSWORD
+from tests.web import reading
 
 HERE = "/models/digits/policy/"
 WHY = "The night batch needs more room than we thought."
 
 
 def text(response) -> str:
-    return html.unescape(response.content.decode())
+    return html.unescape(reading.html(response))
 
 
 def form(model, **changes):

@@ -10,6 +10,7 @@ from releases.services import gating, reviews
 from releases.web import inbox
 from tests import makers
 from tests.makers import PASSWORD
+from tests.web import reading
 from tests.web import world as worlds
 from tests.web.conftest import HTMX
 
@@ -17,7 +18,7 @@ WORDS = "Looked at the evidence and the card; both hold."
 
 
 def page(client, release) -> str:
-    return client.get(f"/releases/{release.pk}/").content.decode()
+    return reading.html(client.get(f"/releases/{release.pk}/"))
 
 
 def sign(client, release, slot="approval", verdict="approve", grounds=WORDS, **more):
@@ -67,9 +68,9 @@ def test_the_last_signature_approves(world, as_):
 
 def test_htmx_gets_the_panel_alone(world, as_):
     response = sign(as_("edda"), world.review, headers=HTMX)
-    html = response.content.decode()
+    html = reading.html(response)
     assert response.status_code == 200
-    assert html.lstrip().startswith('<div id="release-panel"')
+    assert html.startswith('<div id="release-panel"')
     assert "2 of 4" in html
 
 
@@ -274,7 +275,7 @@ def test_the_comparison_page_says_of_the_facts_what_the_release_page_says(world,
     def table(html):
         return html[html.index(start) : html.index(end, html.index(start))]
 
-    there = as_("vera").get("/models/digits/compare/?base=2&head=3").content.decode()
+    there = reading.html(as_("vera").get("/models/digits/compare/?base=2&head=3"))
     assert table(there) == table(page(as_("vera"), world.review))
 
 

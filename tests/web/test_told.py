@@ -12,6 +12,7 @@ from registry.smtp import Server
 from releases.services import telling
 from tests import makers
 from tests.makers import Role
+from tests.web import reading
 from tests.web.test_accounts import rest
 
 
@@ -122,11 +123,11 @@ def test_asking_for_news_is_cheap_and_so_is_the_list(world, as_, django_assert_m
 
 
 def test_the_title_has_the_number_of_what_waits(world, as_):
-    page = as_("edda").get("/").content.decode()
+    page = reading.html(as_("edda").get("/"))
     count = page.partition("data-waiting>")[2].partition("<")[0]
     assert count
     assert f"<title>({count}) " in page
-    quiet = as_("vera").get("/").content.decode()
+    quiet = reading.html(as_("vera").get("/"))
     assert "<title>(" not in quiet
     assert 'id="waiting" hidden' in quiet
 
