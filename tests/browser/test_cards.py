@@ -52,3 +52,29 @@ def test_a_card_of_long_words_tables_code_and_footnotes_fits(world, visit, width
     page.get_by_role("link", name="Back to where footnote 2 is").click()
     expect(page.locator("#card-mark-2")).to_be_in_viewport()
     assert page.locator("#palette").count() == 1, "no id of the page was taken"
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_a_long_card_unfolds_by_hand_and_for_what_a_link_leads_to(world, visit, script):
+    with write():
+        made = worlds.version(world.model, world.people, 7, CARD)
+    page = visit("vera", java_script_enabled=script)
+    page.goto(f"/models/digits/versions/{made.number}/")
+    card = page.locator("#card .prose")
+    folded = card.bounding_box()["height"]
+    assert folded < 700
+    page.get_by_text("Show the whole card").click()
+    assert card.bounding_box()["height"] > 2 * folded
+    page.get_by_text("Show its beginning only").click()
+    assert card.bounding_box()["height"] == folded
+
+    page.goto(f"/models/digits/versions/{made.number}/#card-note-2")
+    expect(page.locator("#card-note-2")).to_be_in_viewport()
+    expect(page.get_by_text("Show the whole card")).to_be_hidden()
+
+
+def test_a_short_card_is_shown_whole(world, visit):
+    page = visit("vera")
+    page.goto("/models/digits/versions/2/")
+    expect(page.locator("#card")).to_be_visible()
+    assert page.get_by_text("Show the whole card").count() == 0
