@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,20 @@ def test_the_choice_is_the_one_in_the_case_file(case):
         expected["reason"],
         expected["propensity"],
     )
+
+
+def test_in_the_cases_of_moving_weights_units_go_only_where_more_was_gained():
+    """Each unit's cases are one story: whom it leaves has gained less, in proportion, than whom it joins."""
+    told = json.loads((CASES / "weights_change.json").read_text())
+    moves = 0
+    for before, after in pairwise(told):
+        left, joined = before["expected"]["version"], after["expected"]["version"]
+        if before["unit"] != after["unit"] or before["hashing"] != after["hashing"] or left == joined:
+            continue
+        old, new = ({arm["version"]: arm["weight"] for arm in case["arms"]} for case in (before, after))
+        assert new[left] * old[joined] < new[joined] * old[left]
+        moves += 1
+    assert moves > 5
 
 
 def unit_hash(unit):
