@@ -32,7 +32,8 @@ FROZEN = (
 class Guard:
     """One trigger. `condition` is SQL over NEW and OLD, alike on SQLite and PostgreSQL where possible.
 
-    `reads` names a table that the condition asks and that is younger than the guarded one.
+    `reads` names a table that is younger than the guarded one, and without which there is no guard: because
+    the condition asks it, or because it came with a column that the condition asks.
     """
 
     name: str

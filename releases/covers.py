@@ -82,10 +82,20 @@ def states() -> Iterator[str]:
             yield f"release/{pk} is {state}, and the log says {last.replace('_', ' ')}"
 
 
+def retirements() -> Iterator[str]:
+    """Whoever stands there as the one who asked to take a model offline has asked. Where a request is
+    missing, one asks once more."""
+    asked = {(event.subject, event.actor) for event in said(Kind.RETIREMENT_ASKED)}
+    rows = Release.objects.exclude(retire_asked_by=None).values_list("pk", "retire_asked_by__username")
+    kept = {(f"release/{pk}", f"person/{person}") for pk, person in rows}
+    for subject, person in sorted(kept - asked):
+        yield f"{subject} says that {person} asked to retire it, and no event does"
+
+
 def guards() -> Iterator[str]:
     """What the database is to refuse by itself, it refuses."""
     return unguarded(GUARDS)
 
 
 LED_TO = {"opened": "draft", "restored": "live", "trial_ended": "approved"}
-CHECKS = [gates, reviews, states, guards]
+CHECKS = [gates, reviews, states, retirements, guards]

@@ -40,6 +40,11 @@ _UNSIGNED = """EXISTS (SELECT 1 FROM {slots} WHERE NOT EXISTS (SELECT 1 FROM rel
     AND w.evidence_digest = NEW.evidence_digest))"""
 _CONDEMNED = f"""EXISTS (SELECT 1 FROM releases_gaterun g JOIN releases_release r ON r.id = g.release_id
     WHERE r.version_id = NEW.version_id AND g.outcome = 'failed' AND g.gate IN {DATA_GATES})"""  # noqa: S608 - constants of this file
+_NOT_ASKED = """coalesce(NEW.retire_asked_by_id, 0) <> coalesce(OLD.retire_asked_by_id, 0) AND (
+    OLD.retire_asked_by_id IS NOT NULL OR NOT EXISTS (
+        SELECT 1 FROM registry_event e JOIN registry_person p ON e.actor = 'person/' || p.username
+        WHERE p.id = NEW.retire_asked_by_id AND e.kind = 'retirement.asked'
+        AND e.subject = 'release/' || NEW.id))"""
 _GOES_FORWARD = "OLD.state <> NEW.state AND NEW.state IN ('validating', 'rolling_out')"
 _REWRITTEN = """OLD.outcome IN ('passed', 'failed') AND (NEW.outcome <> OLD.outcome OR NEW.gate <> OLD.gate
     OR NEW.release_id <> OLD.release_id OR NEW.summary <> OLD.summary OR NEW.attempt <> OLD.attempt
@@ -100,6 +105,14 @@ GUARDS = [
         "INSERT",
         "a release begins as draft",
         "NEW.state <> 'draft'",
+    ),
+    Guard(
+        "who_asked_to_retire_is_said_by_the_log",
+        "releases_release",
+        "UPDATE",
+        "no event says that they asked to retire it",
+        _NOT_ASKED,
+        reads="releases_trip",
     ),
     Guard(
         "no_release_of_a_condemned_version",

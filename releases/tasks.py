@@ -137,7 +137,7 @@ def work(queue: str) -> None:
     except Exception as error:
         if (refusal := _of_a_disk(error)) is not None:
             log.warning("job %s (%s) waits: %s", job.pk, job, refusal)
-            told = f"{Job.WAITS}{disk.cause(refusal)}. It goes on by itself when that is mended."
+            told = f"Waits: {disk.cause(refusal)}. It goes on by itself when that is mended."
             jobs.postpone(job, WAIT_FOR_ROOM, error=told, waits=True)
             return
         log.exception("job %s (%s) failed", job.pk, job)

@@ -20,9 +20,6 @@ class Job(models.Model):
         DONE = "done"
         FAILED = "failed"
 
-    WAITS = "Waits: "
-    """How the error of a job begins that waits for something which is not its own."""
-
     kind = models.CharField(max_length=48)
     subject = models.CharField(max_length=120)
     queue = models.CharField(max_length=16)
@@ -34,6 +31,8 @@ class Job(models.Model):
     not_before = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     error = models.TextField(blank=True)
+    waits = models.BooleanField(default=False, db_default=False)
+    """It was put back for want of something that is not its own; `error` says what."""
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
 

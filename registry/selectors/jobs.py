@@ -9,7 +9,7 @@ from registry.models import Job
 
 def reason_to_wait(subject: str) -> str:
     """Why the work on a subject waits, where something is missing that is not its own; else empty."""
-    back = Job.objects.filter(subject=subject, state=Job.State.QUEUED, error__startswith=Job.WAITS)
+    back = Job.objects.filter(subject=subject, state=Job.State.QUEUED, waits=True)
     return back.values_list("error", flat=True).first() or ""
 
 

@@ -104,9 +104,13 @@ def finish(job: Job, *, error: str = "") -> None:
 def postpone(job: Job, delay: timedelta, *, error: str = "", waits: bool = False) -> None:
     """Put the job back, to be taken again after `delay`; an error counts as a used attempt, unless it `waits`
     for something that is not the job's."""
-    changes = {"attempt": job.attempt if error and not waits else job.attempt - 1}
     Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, attempt=job.attempt).update(
-        state=Job.State.QUEUED, lease_until=None, not_before=Now() + delay, error=error[:2000], **changes
+        state=Job.State.QUEUED,
+        lease_until=None,
+        not_before=Now() + delay,
+        attempt=job.attempt if error and not waits else job.attempt - 1,
+        error=error[:2000],
+        waits=waits,
     )
 
 

@@ -1,7 +1,7 @@
 """The rows of the release side, by noun."""
 
 from releases.models.environments import Environment
-from releases.models.releases import GateRun, Release, Review
+from releases.models.releases import GateRun, Release, Review, Trip
 from releases.models.rollouts import Arm, Rollout, Route, Stage, Switch
 from releases.models.traffic import (
     CounterShipment,
@@ -32,4 +32,5 @@ __all__ = [
     "StageTraffic",
     "Switch",
     "Traffic",
+    "Trip",
 ]

@@ -24,6 +24,10 @@ class Release(models.Model):
     opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     opened_at = models.DateTimeField(auto_now_add=True)
     state_since = models.DateTimeField(auto_now_add=True)
+    retire_asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, default=None, related_name="+"
+    )
+    """Who asked to take the model offline while this release is live: a second person must agree."""
 
     class Meta:
         ordering = ["-pk"]
@@ -40,6 +44,11 @@ class Release(models.Model):
             models.Index(fields=["model", "-id"], name="releases_by_model"),
             models.Index(fields=["environment", "state", "-id"], name="releases_by_place"),
             models.Index(fields=["opened_by", "state", "-id"], name="releases_by_opener"),
+            models.Index(
+                fields=["state", "state_since"],
+                condition=Q(retire_asked_by__isnull=False),
+                name="releases_to_be_retired",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -114,3 +123,19 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"{self.slot} review of {self.release_id}"
+
+
+class Trip(models.Model):
+    """A node gave up the version of a release. `name` tells it from every other trip, so it is told once."""
+
+    release = models.ForeignKey(Release, models.PROTECT, related_name="trips")
+    name = models.CharField(max_length=500)
+    stays = models.BooleanField()
+    """Nothing could take the version's place: it is still what clients should be answered by."""
+    event = models.OneToOneField("registry.Event", models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["release", "name"], name="one_event_per_trip")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from registry import selectors as registry_selectors
 from registry.builders import counted, keys
-from registry.models import Event, ModelVersion, Person
+from registry.models import ModelVersion, Person
 from registry.principals import Access
 from releases import policies
 from releases.guards import DATA_GATES
@@ -102,7 +102,5 @@ def _builder_refused(of: Release) -> bool:
 
 
 def _retirement_asked_by(of: Release) -> str:
-    if of.state != State.LIVE:
-        return ""
-    asked = Event.objects.filter(kind="retirement.asked", subject=of.subject).order_by("-seq").first()
-    return asked.actor.removeprefix("person/") if asked else ""
+    asked = of.retire_asked_by if of.state == State.LIVE else None
+    return asked.username if asked else ""

@@ -11,7 +11,7 @@ from registry import policies as registry_policies
 from registry import selectors as registry_selectors
 from registry.errors import NotFound
 from registry.models import ApiToken, Event, ModelVersion, RegisteredModel
-from releases.models import Environment, GateRun, Release, Review, Rollout, Switch
+from releases.models import Environment, GateRun, Release, Review, Rollout, Switch, Trip
 
 if TYPE_CHECKING:
     from registry.models import Person
@@ -28,7 +28,7 @@ def rollouts() -> QuerySet[Rollout]:
 def whole() -> QuerySet[Release]:
     """Releases with all that belongs to them."""
     return Release.objects.select_related(
-        "version__model", "model", "environment", "opened_by"
+        "version__model", "model", "environment", "opened_by", "retire_asked_by"
     ).prefetch_related(
         "gate_runs",
         Prefetch("reviews", Review.objects.select_related("person", "grounds")),
@@ -40,7 +40,7 @@ def whole() -> QuerySet[Release]:
 def lines() -> QuerySet[Release]:
     """Releases as a list shows them: with their gates' outcomes, without documents and evidence."""
     return (
-        Release.objects.select_related("version", "model", "environment", "opened_by")
+        Release.objects.select_related("version", "model", "environment", "opened_by", "retire_asked_by")
         .defer("model__description", "model__policy", *(f"version__{name}" for name in HEAVY))
         .prefetch_related(Prefetch("gate_runs", GateRun.objects.defer("evidence", "summary")))
     )
@@ -91,5 +91,5 @@ def timeline(of: Release) -> QuerySet[Event]:
 
 def given_up(of: Release) -> Event | None:
     """A node runs the release's version no more, and nothing could take its place."""
-    tripped = Event.objects.filter(kind="breaker.tripped", subject=of.subject).order_by("-seq")
-    return next((event for event in tripped if event.facts.get("stays")), None)
+    last = Trip.objects.filter(release=of, stays=True).select_related("event").order_by("-event").first()
+    return last.event if last else None

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef, Prefetch, Q
 
-from registry.models import BuilderKey, Event, Membership, PersonKey, VersionUploader
+from registry.models import BuilderKey, Membership, PersonKey, VersionUploader
 from registry.principals import Access
 from releases import policies
-from releases.events import Kind
 from releases.guards import DATA_GATES
 from releases.lifecycle import Action, State
 from releases.models import GateRun, Release, Review, Rollout
@@ -89,8 +88,8 @@ def _steps_open_to(person: Person, held: Mapping[str, list[int | None]]) -> Iter
             model=OuterRef("model"), environment=OuterRef("environment"), closed_at=None
         )
         yield State.APPROVED, models & Q(~Exists(taken)) & ~_in_vain()
-    if (models := where("release_manager", "approver")) is not None and (asked := _to_be_retired()):
-        yield State.LIVE, models & Q(pk__in=asked)
+    if (models := where("release_manager", "approver")) is not None:
+        yield State.LIVE, models & Q(retire_asked_by__isnull=False)
     if (models := where("contributor", "release_manager")) is not None:
         errored = GateRun.objects.filter(release=OuterRef("pk"), outcome=GateRun.Outcome.ERRORED)
         yield State.VALIDATING, models & Q(Exists(errored))
@@ -105,12 +104,6 @@ def _in_vain() -> Q:
         release__version=OuterRef("version"), gate__in=DATA_GATES, outcome=GateRun.Outcome.FAILED
     )
     return Q(Exists(same.filter(state=State.LIVE))) | Q(Exists(failed))
-
-
-def _to_be_retired() -> list[int]:
-    """The releases that somebody has asked to take offline: a second person must agree."""
-    asked = Event.objects.filter(kind=Kind.RETIREMENT_ASKED).values_list("subject", flat=True)
-    return [int(subject.partition("/")[2]) for subject in asked]
 
 
 def _unsigned(slot: str) -> Q:

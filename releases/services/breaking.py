@@ -13,7 +13,6 @@ from typing import Any
 
 from formats.heartbeat import Heartbeat
 from registry.events import record
-from registry.models import Event
 from registry.transactions import write
 from releases import selectors
 from releases.events import Kind
@@ -74,7 +73,8 @@ def react(environment: Environment, trip: Trip) -> bool:
         if release is None or _other_rollout(release):
             return False
         previous = selectors.restorable(release) if release.state == State.LIVE else None
-        record(
+        stays = release.state == State.LIVE and previous is None
+        event = record(
             Kind.BREAKER_TRIPPED,
             release.subject,
             actor=ACTOR,
@@ -83,9 +83,10 @@ def react(environment: Environment, trip: Trip) -> bool:
             node=trip.node,
             why=trip.why,
             trip=trip.name,
-            stays=release.state == State.LIVE and previous is None,
+            stays=stays,
             **trip.evidence,
         )
+        release.trips.create(name=trip.name, stays=stays, event=event)
         if release.state == State.ROLLING_OUT:
             for rollout in Rollout.objects.filter(release=release, closed_at=None):
                 switching.turn_back(before.adopt(rollout), trip.sentence(), actor=ACTOR)
@@ -109,8 +110,7 @@ def _served(environment: Environment, trip: Trip) -> Release | None:
     )
     if release is None:
         return None
-    told = Event.objects.filter(kind=Kind.BREAKER_TRIPPED, subject=release.subject, facts__trip=trip.name)
-    return None if told.exists() else release
+    return None if release.trips.filter(name=trip.name).exists() else release
 
 
 def _other_rollout(release: Release) -> bool:

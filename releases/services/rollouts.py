@@ -159,6 +159,8 @@ def retire(release: Release, *, by: Person, token: ApiToken | None = None, groun
         said = _said(grounds, by)
         if not selectors.facts(release).retire_asked_by:
             record(Kind.RETIREMENT_ASKED, release.subject, actor=by.actor, model=release.model.name, **said)
+            release.retire_asked_by = by
+            release.save(update_fields=["retire_asked_by"])
             return release
         retired = advance(release, Action.RETIRE, actor=by.actor, **said)
         revise_route(

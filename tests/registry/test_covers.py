@@ -61,6 +61,7 @@ def test_every_check_takes_part_in_a_verification():
         release_covers.gates,
         release_covers.reviews,
         release_covers.states,
+        release_covers.retirements,
         release_covers.guards,
     ] == covers.CHECKS
 
@@ -86,6 +87,15 @@ def test_a_role_that_no_event_gave_or_took_is_found(root):
     assert list(covers.memberships()) == [
         "person/vera has the role approver on all models, and no event gave it",
         "person/vera lost the role viewer on all models, and no event took it",
+    ]
+
+
+def test_a_request_to_retire_that_no_event_made_is_found():
+    release = makers.release()
+    with makers.unguarded("releases_release"):
+        Release.objects.filter(pk=release.pk).update(retire_asked_by=makers.person("mallory"))
+    assert list(release_covers.retirements()) == [
+        f"release/{release.pk} says that person/mallory asked to retire it, and no event does"
     ]
 
 

@@ -220,6 +220,11 @@ def _born_approved() -> Deed:
     return _opened(makers.release(), State.APPROVED)
 
 
+def _never_asked() -> Deed:
+    rows, somebody = Release.objects.filter(pk=makers.release().pk), makers.person("rita")
+    return lambda: rows.update(retire_asked_by=somebody)
+
+
 def _condemned() -> Release:
     release = makers.release(makers.version(), State.VALIDATING, environment="elsewhere")
     release.gate_runs.filter(gate="confidence").update(outcome="failed")
@@ -281,6 +286,7 @@ PREPARED: dict[str, Callable[[], Deed]] = {
     "no_review_of_other_evidence": _other_evidence,
     "only_proven_and_approved_serves": _unsigned_serves,
     "a_release_begins_as_draft": _born_approved,
+    "who_asked_to_retire_is_said_by_the_log": _never_asked,
     "no_release_of_a_condemned_version": _condemned_opens,
     "no_condemned_version_goes_on": _condemned_goes_on,
     "a_verdict_is_kept_as_it_was_found": lambda: _verdict(summary="all is well"),
