@@ -74,6 +74,6 @@ def top_two(best: Floats, pulls: Pulls) -> Floats:
 
 
 def _divergence(one: Floats, other: Floats) -> Floats:
-    """kl of two coins; zero and one are coins too."""
-    one, other = np.clip(one, 0.0, 1.0), np.clip(other, 0.0, 1.0)
+    """kl of two coins; zero and one are coins too, as the means of arms that few have seen often are."""
+    one, other = np.clip(one, 0.0, 1.0), np.clip(other, _TIE, 1 - _TIE)
     return np.asarray(rel_entr(one, other) + rel_entr(1 - one, 1 - other))

@@ -41,6 +41,16 @@ def test_arms_that_nobody_played_and_arms_that_are_equal_win_nothing():
         assert winner.winners(counted(*arms), 0.05) == winner.NOBODY
 
 
+def test_an_arm_that_nobody_saw_beside_one_that_always_paid():
+    """Zero units times an infinite divergence is zero, not "not a number"."""
+    arms = counted((20, 20), (0, 0), (20, 9))
+
+    assert np.isfinite(winner.costs(arms)).all()
+    assert winner.costs(arms)[0, 1] == pytest.approx(0, abs=1e-9)
+    assert winner.top_two(np.array([0.8, 0.1, 0.1]), arms).sum() == pytest.approx(1)
+    assert winner.winners(arms, 0.05) == winner.NOBODY
+
+
 def test_a_clear_winner_is_named_and_a_smaller_error_asks_more():
     arms = counted((3000, 200), (3000, 265), (3000, 150))
 
