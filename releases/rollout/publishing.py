@@ -128,9 +128,8 @@ def publish(environment: Environment) -> int:
 
 def ensure_published(environment: Environment) -> None:
     """Publish where Redis has no plan or an older one than the newest route: after a loss, or a lost job."""
-    newest = max((row.event_id for row in selectors.current_routes(environment)), default=0)
     known = dataplane.published_sequence(dataplane.client(), environment.name, installation_name())
-    if known == 0 or known < newest:
+    if known == 0 or known < selectors.last_revised(environment):
         publish(environment)
 
 

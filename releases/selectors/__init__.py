@@ -22,6 +22,7 @@ from releases.selectors.routes import (
     decided_by,
     environment,
     environments,
+    last_revised,
     route,
 )
 
@@ -44,6 +45,7 @@ __all__ = [
     "given_up",
     "is_live",
     "kept_answers",
+    "last_revised",
     "latest_releases",
     "lines",
     "lines_of",

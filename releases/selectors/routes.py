@@ -55,6 +55,12 @@ def decided_by(route: Route) -> str:
     return str(last.actor if last else route.event.actor)
 
 
+def last_revised(of: Environment) -> int:
+    """The event of the newest route of any model in the environment, 0 where there is none: one row."""
+    events = Route.objects.filter(environment=of).order_by("-event_id").values_list("event_id", flat=True)
+    return events.first() or 0
+
+
 def current_routes(of: Environment) -> list[Route]:
     """The newest route of every model in the environment, by the model's name."""
     mine = Route.objects.filter(model=OuterRef("pk"), environment=of).order_by("-revision")

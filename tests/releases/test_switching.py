@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import pytest
 import redis
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from registry.models import Job, Role
@@ -213,6 +214,28 @@ def test_the_weights_of_a_stage_are_a_route_that_says_so(there, started, monkeyp
     route = selectors.route(started.model, started.environment)
     assert route.stage == switch.stage
     assert route.entry["salt"] == Rollout.objects.get().salt
+
+
+def test_a_tick_that_finds_the_plan_published_reads_no_entry_of_any_model(there, started, monkeypatch):
+    advanced_to_its_plan(started)
+    monkeypatch.setattr(publishing, "publish", lambda environment: pytest.fail("it is published"))
+    with CaptureQueriesContext(connection) as asked:
+        publishing.ensure_published(there.environment)
+    assert not [query["sql"] for query in asked if '"entry"' in query["sql"]]
+
+
+def test_a_plan_older_than_the_newest_route_of_any_model_is_published(there, started):
+    advanced_to_its_plan(started)
+    switching.turn_back(Switch.objects.get(), "a drill", actor="person/chloe")
+    key = f"assay:{there.environment.name}:plan:sequence"
+    there.client.set(key, selectors.last_revised(there.environment) - 1)
+    publishing.ensure_published(there.environment)
+    assert int(there.client.get(key)) >= selectors.last_revised(there.environment)
+
+
+def advanced_to_its_plan(release):
+    with pytest.raises(jobs.NotYet):
+        advancing.advance_rollout(release.pk)
 
 
 def test_a_rollout_has_one_open_switch_and_what_is_done_has_ended(started):

@@ -157,23 +157,13 @@ class Fleet:
         return total
 
     def settle(self, told: Meters) -> None:
-        """Forget the revisions that no worker knows any more, where all that they counted has been told:
-        `told` is what has been, and follows."""
-        over = [cell for cell in self.departed.cells if cell.revision]
-        for cell in set(over) - self._counting() if over else ():
+        """Forget the revisions that no worker counts under any more, where all that they counted was told:
+        `told` is what has been told, of all workers, and follows."""
+        for cell in [cell for cell in self.departed.cells if cell.revision]:
             counted = told.cells.get(cell)
             if counted is not None and counted.requests == self.departed.cells[cell].requests:
                 self.departed.settle(cell)
                 told.settle(cell)
-
-    def _counting(self) -> set[Cell]:
-        """What workers that live have counted under."""
-        return {
-            Cell(model, version, arm, meter["revision"])
-            for worker in self.workers.values()
-            if worker.stats is not None
-            for model, version, arm, meter in worker.stats.meters["cells"]
-        }
 
     # ---- one worker's life
 

@@ -40,9 +40,15 @@ class Node:
             self.workers[slot].cell(Cell("m", 1, "champion", revision)).answered([0.001], 1)
 
     def tick(self, now):
-        for slot, meters in enumerate(self.workers):
-            told = Stats(ended=meters.ended(now), meters=meters.to_json(), memory_bytes=0, connections=0)
-            self.fleet._hear(self.fleet.workers[slot], told)
+        for slot in range(len(self.workers)):
+            self.hear(slot, now)
+        self.flush()
+
+    def hear(self, slot, now):
+        ended, meters = self.workers[slot].ended(now), self.workers[slot].to_json()
+        self.fleet._hear(self.fleet.workers[slot], Stats(meters, 0, 0, ended=ended))
+
+    def flush(self):
         asyncio.run(self.flusher.flush())
 
     def told(self):
@@ -103,3 +109,25 @@ def test_memory_does_not_grow_with_revisions():
     assert all(requests == 2 for revision, requests in node.told().items())
     assert max(len(meters.cells) for meters in node.workers) <= 3
     assert len(node.fleet.departed.cells) + len(node.flusher._flushed.cells) <= 8
+
+
+def test_what_a_worker_counted_that_died_while_it_was_told_is_told_next():
+    node = Node()
+    node.answer(0, 5, 3)
+    node.answer(1, 6)
+    node.tick(0.0)
+    node.answer(0, 5)
+    node.answer(1, 6)
+    node.hear(1, 1.0)
+    keep = node.outbox.append
+
+    async def dies_meanwhile(body):
+        await keep(body)
+        node.fleet.departed.add(node.workers[0].to_json())
+        del node.fleet.workers[0]
+
+    node.outbox.append = dies_meanwhile
+    node.flush()
+    node.outbox.append = keep
+    node.flush()
+    assert node.told() == {5: 4, 6: 2}
