@@ -53,7 +53,7 @@ def write(rows: Iterable[dict[str, Any]]) -> None:
     before = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     merged = {row["number"]: row for row in (*before, *rows)}
     document = {"rows": [merged[number] for number in sorted(merged)]}
-    RESULTS.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    RESULTS.write_text(json.dumps(document, indent=1, ensure_ascii=False, default=float) + "\n")
     PAGE.write_text(table.between_markers(PAGE.read_text(), table.markdown(document)))
 
 

@@ -42,7 +42,14 @@ def kept(row: Row, found: Found, *, seed: int, quick: bool, seconds: float) -> d
     words = {name: value for name, value in asdict(row).items() if name != "run"}
     form = " --quick" if quick else ""
     command = f"python -m benchmarks.decisions{form} --rows {row.number} --seed {seed}"
-    return {**words, **asdict(found), "command": command, "quick": quick, "seconds": round(seconds, 1)}
+    return {
+        **words,
+        **asdict(found),
+        "reached": bool(found.reached),
+        "command": command,
+        "quick": quick,
+        "seconds": round(seconds, 1),
+    }
 
 
 def median(values: np.ndarray, censored: float = float("inf")) -> float:

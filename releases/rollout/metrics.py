@@ -91,8 +91,6 @@ GUARDRAILS = (
 """What every rollout is judged by. Slower is not broken: latency holds unless a policy says more."""
 
 
-def alphas(metrics: Iterable[Metric], total: float) -> dict[str, float]:
-    """Metric -> its part of alpha, by weight (Bonferroni): together at most `total`."""
-    listed = list(metrics)
-    whole = sum(metric.weight for metric in listed)
-    return {metric.name: total * metric.weight / whole for metric in listed}
+def alpha_of(metric: Metric, metrics: Iterable[Metric], total: float) -> float:
+    """The metric's part of alpha, by weight (Bonferroni): of all together at most `total`."""
+    return total * metric.weight / sum(each.weight for each in metrics)

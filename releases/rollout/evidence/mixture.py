@@ -17,12 +17,8 @@ Array = NDArray[np.float64]
 def log_mean(logs: ArrayLike, weights: ArrayLike | None = None) -> Array:
     """Log of the (weighted) mean of exp(logs) over the last axis; weights sum to 1."""
     given = np.asarray(logs, np.float64)
-    top = given.max(axis=-1, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
-    parts = np.exp(given - top)
-    mean = parts.mean(axis=-1) if weights is None else parts @ np.asarray(weights, np.float64)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(mean) + top[..., 0])
+    parts = -log(given.shape[-1]) if weights is None else np.log(np.asarray(weights, np.float64))
+    return np.asarray(np.logaddexp.reduce(given + parts, axis=-1))
 
 
 def threshold(alpha: float) -> float:

@@ -40,7 +40,7 @@ def log_likelihoods(new: ArrayLike, old: ArrayLike, shares: ArrayLike, log_ratio
     logs = np.asarray(log_ratios, np.float64)
     bad, both = np.asarray(new, np.float64), np.add(new, old, dtype=np.float64)
     per_event = np.log1p(np.expm1(logs) * np.asarray(shares, np.float64)[..., None])
-    return np.asarray(bad.sum(axis=-1)[..., None] * logs - np.einsum("...s,...sr->...r", both, per_event))
+    return np.asarray(bad.sum(axis=-1)[..., None] * logs - both @ per_event)
 
 
 def log_ratios_per_tick(new: ArrayLike, old: ArrayLike, shares: ArrayLike) -> Array:

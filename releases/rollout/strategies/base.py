@@ -42,6 +42,11 @@ class Aim(StrEnum):
     UNBALANCED = "unbalanced"
 
 
+def key(aim: Aim, metric: str, arm: str) -> str:
+    """What a finding is kept by from tick to tick."""
+    return f"{aim}/{metric}/{arm}"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One e-process: `log_e` is the log of its evidence now, `peak` the highest it was at any tick.
@@ -60,7 +65,7 @@ class Finding:
 
     @property
     def key(self) -> str:
-        return f"{self.aim}/{self.metric}/{self.arm}"
+        return key(self.aim, self.metric, self.arm)
 
     @property
     def reached(self) -> bool:

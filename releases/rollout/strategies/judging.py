@@ -17,7 +17,7 @@ from releases.rollout.counts import Counts, Sums, Tally
 from releases.rollout.design import Design, StageKind
 from releases.rollout.evidence import balance, bounded, latency, paired, rates, split
 from releases.rollout.evidence.mixture import Array, threshold
-from releases.rollout.metrics import Action, Direction, Metric, MetricKind, alphas
+from releases.rollout.metrics import Action, Direction, Metric, MetricKind, alpha_of
 from releases.rollout.strategies.base import Aim, Finding
 
 CHANNELS = {Aim.WORSE: 0.6, Aim.WORSE_IN_PAIRS: 0.3, Aim.ONSET: 0.1, Aim.OBSERVED: 0.1}
@@ -58,7 +58,7 @@ def findings(design: Design, counts: Counts) -> tuple[Finding, ...]:
 
 def worse_threshold(design: Design, metric: Metric, aim: Aim) -> float:
     """ln(1/alpha) of one channel of one metric of one challenger."""
-    part = alphas(design.metrics, design.alpha_roll_back)[metric.name]
+    part = alpha_of(metric, design.metrics, design.alpha_roll_back)
     return threshold(part * CHANNELS[aim] / len(design.challengers))
 
 
@@ -186,12 +186,13 @@ def _over_limits(design: Design, counts: Counts) -> Iterator[Finding]:
 
 def _unbalanced(design: Design, counts: Counts) -> Iterator[Finding]:
     """Of all units, and of those whose answers differ: a slow arm that loses its mirrors selects."""
-    for name in ("units", "triggered"):
-        total = 0.0
-        for spell in counts.spells():
-            arms = [(arm, spell.share(arm)) for arm, weight in spell.weights if weight]
-            if len(arms) > 1:
-                units = [getattr(counts.tally(spell, arm), name) for arm, _ in arms]
-                total += float(balance.log_unbalanced(units, [share for _, share in arms]))
-        bound = threshold(design.alpha_balance) + log(2)
-        yield Finding("", name, Aim.UNBALANCED, total, total, bound, Action.HOLD)
+    total = np.zeros(2)
+    for spell in counts.spells():
+        arms = [(arm, spell.share(arm)) for arm, weight in spell.weights if weight]
+        if len(arms) > 1:
+            tallies = [counts.tally(spell, arm) for arm, _ in arms]
+            units = [[tally.units for tally in tallies], [tally.triggered for tally in tallies]]
+            total += balance.log_unbalanced(units, [share for _, share in arms])
+    bound = threshold(design.alpha_balance) + log(2)
+    for name, log_e in zip(("units", "triggered"), total.tolist(), strict=True):
+        yield Finding("", name, Aim.UNBALANCED, log_e, log_e, bound, Action.HOLD)

@@ -87,12 +87,15 @@ def _acts(decision: Decision, before: Standing) -> bool:
 def looked(design: Design, counts: Counts, standing: Standing, now: float) -> Look:
     """Judge everything once, and keep the highest evidence that was ever seen: the latch."""
     late, standing = watching.watched(design, counts, standing)
-    found = tuple(
-        replace(each, peak=max(each.log_e, standing.peaks.get(each.key, each.log_e)))
-        for each in (*judging.findings(design, counts), *late)
-    )
-    peaks = {**standing.peaks, **{each.key: each.peak for each in found}}
+    peaks = dict(standing.peaks)
+    found = tuple(_latched(each, peaks) for each in (*judging.findings(design, counts), *late))
     return Look(design, counts, replace(standing, peaks=peaks), now, found)
+
+
+def _latched(finding: Finding, peaks: dict[str, float]) -> Finding:
+    key = finding.key
+    peak = peaks[key] = max(finding.log_e, peaks.get(key, finding.log_e))
+    return finding if peak == finding.peak else replace(finding, peak=peak)
 
 
 # --- how presets begin --------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from releases.rollout.evidence import onset, rates, split
 from releases.rollout.evidence.mixture import Array
 from releases.rollout.metrics import Metric, MetricKind
 from releases.rollout.strategies import judging
-from releases.rollout.strategies.base import Aim, Finding, Standing
+from releases.rollout.strategies.base import Aim, Finding, Standing, key
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,15 @@ class _Total:
 def watched(design: Design, counts: Counts, standing: Standing) -> tuple[tuple[Finding, ...], Standing]:
     """The findings of the detectors after this tick, and the standing with their new states."""
     found, states = [], dict(standing.onset)
-    for finding, total in _totals(design, counts):
-        state = _stepped(states.get(finding.key), total)
+    for arm, metric, aim, total in _totals(design, counts):
+        name = key(aim, metric.name, arm)
+        state = _stepped(states.get(name), total)
         if state is None:
             continue
-        states[finding.key] = state
+        states[name] = state
         log_e = float(onset.log_alarm(_detector(state), design.onset_ticks))
-        found.append(replace(finding, log_e=log_e, peak=log_e))
+        bound = judging.worse_threshold(design, metric, aim)
+        found.append(Finding(arm, metric.name, aim, log_e, log_e, bound, metric.action, metric.own))
     return tuple(found), replace(standing, onset=states)
 
 
@@ -56,22 +58,18 @@ def _detector(state: tuple[float, ...]) -> Array:
     return np.array(state[1 + (len(state) - 1) // 2 :])
 
 
-def _totals(design: Design, counts: Counts) -> Iterator[tuple[Finding, _Total]]:
-    for metric in design.metrics:
-        if not (metric.guardrail and metric.kind is MetricKind.BAD_EVENT):
-            continue
-        bound = judging.worse_threshold(design, metric, Aim.ONSET)
-        for arm in design.challengers:
-            finding = Finding(arm, metric.name, Aim.ONSET, 0.0, 0.0, bound, metric.action, metric.own)
-            yield finding, _concurrent(design, counts, arm, metric)
+def _totals(design: Design, counts: Counts) -> Iterator[tuple[str, Metric, Aim, _Total]]:
+    watched = [m for m in design.metrics if m.guardrail and m.kind is MetricKind.BAD_EVENT]
+    for arm in design.challengers:
+        both = judging.beside(design, counts, arm)
+        for metric in watched:
+            yield arm, metric, Aim.ONSET, _concurrent(both, metric)
             before = counts.before.get(metric.name, Seen())
             if before.units > before.hit:
-                observed = replace(finding, aim=Aim.OBSERVED)
-                yield observed, _observed(design, counts, arm, metric, before)
+                yield arm, metric, Aim.OBSERVED, _observed(design, counts, arm, metric, before)
 
 
-def _concurrent(design: Design, counts: Counts, arm: str, metric: Metric) -> _Total:
-    both = judging.beside(design, counts, arm)
+def _concurrent(both: judging.Beside, metric: Metric) -> _Total:
     new, old = (judging.hits(tallies, metric.name) for tallies in (both.new, both.old))
     return _Total(int(new.sum() + old.sum()), split.log_ratios_per_tick(new, old, both.shares))
 
