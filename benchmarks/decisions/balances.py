@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.decisions.rows import Dice, Found, Row, median, percent, shares_of
+from benchmarks.decisions.streams import holds
 from releases.rollout.counts import Counts, Spell, Tally
 from releases.rollout.design import weights
 from releases.rollout.evidence import diagnosis
@@ -35,7 +36,7 @@ def ratio(rng: Dice, quick: bool) -> Found:
     middle = median(np.concatenate(times))
     return Found(
         f"{shares_of(false, runs)}; median {middle:,.0f}; chi-square at every look {percent(usual / runs)}",
-        false / runs <= 0.001 and middle <= 33_000,
+        holds(false, runs, 0.001) and middle <= 33_000,
         {"false": false, "runs": runs, "median": middle, "chi_square": usual / runs},
     )
 

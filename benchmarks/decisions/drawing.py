@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from math import ceil, floor
 
-from registry.charts.scales import Axis, axis
+from registry.charts.scales import Axis, Scale, Tick, axis
 
 _WIDTH, _HEIGHT = 760, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 170, 40, 40
@@ -44,25 +45,39 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the lines lie in: `low` to `high`, with `unit` behind the numbers."""
+    """What the lines lie in: `low` to `high`, with `unit` behind the numbers.
+
+    tenfold_across, tenfold   values are powers of ten, 3 for a thousand, across and upwards
+    """
 
     title: str
     across: str
     unit: str
     low: float
     high: float
+    tenfold_across: bool = False
+    tenfold: bool = False
 
 
 def draw(frame: Frame, lines: Sequence[Line], described: str) -> str:
     """An SVG document. `described` says in words what is to be seen, for those who see no pictures."""
-    upwards = axis([frame.low, frame.high])
-    along = axis([0.0, *(max(line.xs) for line in lines)])
+    upwards = (powers if frame.tenfold else axis)([frame.low, frame.high])
+    ends = [min(min(line.xs) for line in lines), max(max(line.xs) for line in lines)]
+    along = powers(ends) if frame.tenfold_across else axis([0.0, *ends])
     parts = (*_ground(frame, along, upwards), *_lines(frame, lines, along, upwards))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
         f'height="{_HEIGHT}" role="img" aria-label="{escape(described)}">\n<style>{_STYLE}</style>\n'
         f'<text class="title" x="0" y="16">{escape(frame.title)}</text>\n' + "\n".join(parts) + "\n</svg>\n"
     )
+
+
+def powers(exponents: Sequence[float]) -> Axis:
+    """An axis that names every power of ten, and a part of one as 1/100."""
+    scale = Scale(min(exponents), max(exponents))
+    whole = range(ceil(scale.low), floor(scale.high) + 1)
+    named = ((n, f"{10**n:,}" if n >= 0 else f"1/{10**-n:,}") for n in whole)
+    return Axis(scale, tuple(Tick(round(100 - scale.place(n), 3), label) for n, label in named))
 
 
 def _ground(frame: Frame, along: Axis, upwards: Axis) -> Iterator[str]:

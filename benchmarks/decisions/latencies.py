@@ -8,7 +8,7 @@ from math import log
 import numpy as np
 
 from benchmarks.decisions.rows import Dice, Found, Row, median, shares_of
-from benchmarks.decisions.streams import BAR, counted, first
+from benchmarks.decisions.streams import BAR, counted, first, holds
 from releases.rollout.evidence import latency
 from releases.rollout.evidence.mixture import Array
 
@@ -74,7 +74,7 @@ def speeds(rng: Dice, quick: bool) -> Found:
     halfway = [median(_times(rng, min(runs, 400), requests, law)) for law, requests in laws]
     return Found(
         f"{shares_of(false, 4 * runs)}; " + "; ".join(f"{each:,.0f}" for each in halfway),
-        false / (4 * runs) <= 0.01 and all(a <= b for a, b in zip(halfway, (14e3, 4e3, 6e4), strict=True)),
+        holds(false, 4 * runs) and all(a <= b for a, b in zip(halfway, (14e3, 4e3, 6e4), strict=True)),
         {"false": false, "runs": 4 * runs, "medians": halfway},
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
-from benchmarks.decisions import adjusting, certifying
+from benchmarks.decisions import adjusting, certifying, curves
 from benchmarks.decisions.drawing import Frame, Line, draw
 from benchmarks.decisions.rows import Dice
 from benchmarks.servers import ROOT
@@ -102,7 +102,14 @@ def intervals(rng: Dice) -> str:
     return draw(frame, lines, "Both intervals close in on no difference; the adjusted one is narrower.")
 
 
-DRAWN = {"watching": watching, "bandit": bandits, "interval": intervals}
+DRAWN = {
+    "evidence": curves.evidence,
+    "peeking": curves.peeking,
+    "shadow": curves.shadow,
+    "watching": watching,
+    "bandit": bandits,
+    "interval": intervals,
+}
 
 
 def drawn(name: str) -> str:

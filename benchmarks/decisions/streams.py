@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.decisions.rows import Dice
 from releases.rollout.evidence.mixture import Array
+from releases.statistics.proportions import clopper_pearson
 
 ALPHA = 0.01
 BAR = -log(ALPHA)
@@ -77,6 +78,15 @@ def least(share: float, new: float, old: float, alpha: float = ALPHA) -> float:
 def divergence(p: float, q: float) -> float:
     """Kullback and Leibler's, of two coins."""
     return p * log(p / q) + (1 - p) * log((1 - p) / (1 - q))
+
+
+def holds(hits: int, runs: int, alpha: float = ALPHA) -> bool:
+    """Is the chance at most alpha, as far as so many runs can tell?
+
+    No if they speak against it; and of 4,000 and more the upper 95 % bound is to be below 1.3 alpha.
+    """
+    low, high = clopper_pearson(hits, runs)
+    return low <= alpha and (runs < 4000 or high <= 1.3 * alpha)
 
 
 def counted(hit: NDArray[np.bool_] | Array) -> int:

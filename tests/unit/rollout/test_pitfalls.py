@@ -119,6 +119,15 @@ def test_a_clean_version_is_promoted_by_its_clean_units():
     assert enough.verdict is Verdict.PROMOTE
 
 
+def test_what_is_rare_is_safe_only_where_less_of_it_is_better():
+    """A version that sells nothing is not as good as one without faults."""
+    bought = replace(BOUGHT, action=Action.HOLD)
+    made = decide(canary(metrics=(*GUARDRAILS, bought)), split_counts(canary(), 3, 20_000), at(3), 3600.0)
+    assert finding(made, Aim.SAFE).reached
+    assert not finding(made, Aim.SAFE, "bought").reached
+    assert made.verdict is Verdict.HOLD
+
+
 def test_one_unsafe_metric_keeps_a_version_from_being_promoted():
     plan = canary()
     made = decide(
