@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from registry.charts.numbers import DASH, figure, percent, rough
+from registry.looks import EVENTS
 from registry.web import cards
 
 if TYPE_CHECKING:
@@ -27,28 +28,6 @@ TIMES = "\u00d7"
 
 Look = dict[str, str]
 
-STATES: dict[str, tuple[str, str]] = {
-    "draft": ("pen", "neutral"),
-    "validating": ("spin", "info"),
-    "in_review": ("eye", "caution"),
-    "approved": ("check", "positive"),
-    "rolling_out": ("upload", "info"),
-    "live": ("live", "positive"),
-    "superseded": ("archive", "neutral"),
-    "rejected": ("cross", "danger"),
-    "rolled_back": ("undo", "danger"),
-    "withdrawn": ("ban", "neutral"),
-    "retired": ("archive", "neutral"),
-}
-
-OUTCOMES: dict[str, tuple[str, str]] = {
-    "passed": ("check", "positive"),
-    "failed": ("cross", "danger"),
-    "pending": ("clock", "neutral"),
-    "running": ("spin", "info"),
-    "errored": ("warning", "caution"),
-}
-
 NODES: dict[str, tuple[str, str]] = {
     "ready": ("check", "positive"),
     "starting": ("spin", "info"),
@@ -60,25 +39,6 @@ NODES: dict[str, tuple[str, str]] = {
     "unreadable": ("warning", "caution"),
     "gone": ("ban", "neutral"),
 }
-NODE_WORDS = {
-    "failed": "a version failed",
-    "given_up": "gave up a version",
-    "stale": "stale plan",
-    "unreadable": "not understood",
-}
-
-VERDICTS: dict[str, tuple[str, str]] = {
-    "approve": ("check", "positive"),
-    "reject": ("cross", "danger"),
-    "void": ("ban", "neutral"),
-}
-
-CHANGES: dict[str, tuple[str, str]] = {
-    "better": ("check", "positive"),
-    "worse": ("cross", "danger"),
-    "grave": ("warning", "caution"),
-}
-
 TONE_ICONS: dict[str, str] = {
     "info": "info",
     "positive": "check",
@@ -87,37 +47,8 @@ TONE_ICONS: dict[str, str] = {
     "neutral": "dot",
 }
 
-# What a reader of a timeline should notice at a glance; any other event is a plain dot.
-EVENTS: dict[str, tuple[str, str]] = {
-    "version.uploaded": ("upload", "info"),
-    "model.created": ("model", "info"),
-    "policy.proposed": ("pen", "info"),
-    "policy.confirmed": ("check", "positive"),
-    "policy.rejected": ("cross", "danger"),
-    "policy.withdrawn": ("ban", "neutral"),
-    "gate.finished": ("check", "positive"),
-    "review.given": ("pen", "info"),
-    "release.approved": ("check", "positive"),
-    "release.rejected": ("cross", "danger"),
-    "release.rolling_out": ("upload", "info"),
-    "release.live": ("live", "positive"),
-    "release.superseded": ("archive", "neutral"),
-    "release.rolled_back": ("undo", "danger"),
-    "release.withdrawn": ("ban", "neutral"),
-    "token.created": ("key", "info"),
-    "token.revoked": ("key", "caution"),
-    "role.granted": ("user", "info"),
-    "role.revoked": ("user", "caution"),
-    "person.deactivated": ("ban", "caution"),
-    "person.reactivated": ("user", "info"),
-    "password.changed": ("key", "info"),
-    "grounds.erased": ("ban", "caution"),
-    "witness.asked": ("dot", "danger"),
-    "witness.begun": ("dot", "danger"),
-}
 
-
-def look(table: dict[str, tuple[str, str]], value: object, label: str = "") -> Look:
+def look(table: Mapping[str, tuple[str, str]], value: object, label: str = "") -> Look:
     """The words, icon and tone of a value; an unknown value is shown as it is, neutral."""
     icon_name, tone = table.get(str(value), ("dot", "neutral"))
     return {"label": label or str(value).replace("_", " "), "icon": icon_name, "tone": tone}
@@ -135,20 +66,6 @@ def tone_icon(tone: str, shape: str = "", **others: str) -> Look:
     return {"name": others.get(tone) or TONE_ICONS[tone], "tone": tone, "shape": shape}
 
 
-@register.inclusion_tag("components/icon.html")
-def gate_icon(gate: str, outcome: str) -> Look:
-    """How a gate ended, small enough for a row of a list."""
-    name, tone = OUTCOMES["pending" if outcome == "running" else outcome]
-    return {"name": name, "tone": tone, "label": f"{words(gate)} {outcome}"}
-
-
-@register.inclusion_tag("components/icon.html")
-def rightness(value: bool | None) -> Look:
-    """Whether a version has a row right; nothing where nobody knows."""
-    looks = {True: ("check", "positive", "right"), False: ("cross", "danger", "wrong")}
-    return {} if value is None else dict(zip(("name", "tone", "label"), looks[value], strict=True))
-
-
 @register.inclusion_tag("components/arrow.html")
 def arrow() -> Look:
     """What turns where something folds open."""
@@ -159,37 +76,6 @@ def arrow() -> Look:
 def chip(label: object, tone: str = "neutral", icon: str = "") -> Look:
     """A word with an icon on a coloured ground: never colour alone."""
     return {"label": str(label), "tone": tone, "icon": icon or TONE_ICONS.get(tone, "dot")}
-
-
-@register.inclusion_tag("components/chip.html")
-def state(value: object) -> Look:
-    """The one place where a release state turns into a word, an icon and a colour."""
-    return look(STATES, value)
-
-
-@register.inclusion_tag("components/chip.html")
-def outcome(value: object) -> Look:
-    """The one place where a gate's outcome turns into a word, an icon and a colour."""
-    return look(OUTCOMES, value)
-
-
-@register.inclusion_tag("components/chip.html")
-def node_state(value: object) -> Look:
-    """The one place where the state of a scoring node turns into a word, an icon and a colour."""
-    return look(NODES, value, NODE_WORDS.get(str(value), ""))
-
-
-@register.inclusion_tag("components/chip.html")
-def verdict(value: object) -> Look:
-    """The one place where a review's verdict turns into a word, an icon and a colour."""
-    words = {"approve": "approved", "reject": "rejected", "void": "void"}
-    return look(VERDICTS, value, words.get(str(value), ""))
-
-
-@register.inclusion_tag("components/chip.html")
-def change(value: object) -> Look:
-    """The one place where what a difference means turns into a word, an icon and a colour."""
-    return look(CHANGES, value, {"grave": "exchanged"}.get(str(value), "")) if value else {}
 
 
 @register.inclusion_tag("components/digest.html")

@@ -9,6 +9,7 @@ import pytest
 from django.template import Context, Template
 
 from registry.templatetags import charts, ui
+from releases import looks
 from releases.api import observed
 from releases.lifecycle import State
 from releases.models import GateRun, Review
@@ -20,17 +21,17 @@ ICONS = Path(__file__).parents[2] / "static" / "icons.svg"
 
 
 def test_every_state_has_a_look_and_no_other_has():
-    assert list(ui.STATES) == [str(state) for state in State]
+    assert list(looks.STATES) == [str(state) for state in State]
 
 
 def test_every_outcome_and_verdict_has_a_look():
-    assert set(ui.OUTCOMES) == {*GateRun.Outcome.values, "running"}
-    assert set(ui.VERDICTS) >= set(Review.Verdict.values)
+    assert set(looks.OUTCOMES) == {*GateRun.Outcome.values, "running"}
+    assert set(looks.VERDICTS) >= set(Review.Verdict.values)
 
 
 def test_every_icon_that_is_asked_for_is_drawn():
     drawn = set(re.findall(r'<symbol id="([a-z]+)"', ICONS.read_text()))
-    tables = (ui.STATES, ui.OUTCOMES, ui.VERDICTS, ui.EVENTS)
+    tables = (looks.STATES, looks.OUTCOMES, looks.NODES, looks.VERDICTS, looks.CHANGES, ui.EVENTS)
     asked = {icon for table in tables for icon, _ in table.values()} | set(ui.TONE_ICONS.values())
     templates = Path(__file__).parents[2] / "templates"
     for page in templates.rglob("*.html"):
@@ -40,7 +41,7 @@ def test_every_icon_that_is_asked_for_is_drawn():
 
 
 def test_a_chip_says_its_word_beside_its_colour():
-    html = Template("{% load ui %}{% state 'in_review' %}{% outcome 'errored' %}").render(Context())
+    html = Template("{% load looks %}{% state 'in_review' %}{% outcome 'errored' %}").render(Context())
     assert "in review" in html
     assert "errored" in html
     assert html.count("<svg") == 2
@@ -169,9 +170,9 @@ def test_a_measured_number_claims_two_digits(value, said):
 
 
 def test_every_state_of_a_node_has_a_look_and_a_place():
-    assert set(ui.NODES) == set(nodes.WORST_FIRST)
+    assert set(looks.NODES) == set(nodes.WORST_FIRST)
     shape = observed.NodeShape().fields["state"]
-    assert set(shape.choices) == set(ui.NODES)
+    assert set(shape.choices) == set(looks.NODES)
 
 
 @pytest.mark.parametrize(
