@@ -27,7 +27,7 @@ def of_equals(rng: Dice, quick: bool) -> Found:
     }
     worst5, worst1 = (max(found[f"{name}_{d}"] for name in ("even", "earning")) for d in (0.05, 0.01))
     return Found(
-        f"{worst5:.1%} at delta 5 %, {worst1:.1%} at 1 %".replace("%,", " %,").replace("% at", " % at"),
+        f"{100 * worst5:.1f} % at delta 5 %, {100 * worst1:.1f} % at 1 %",
         worst5 <= 0.05 and worst1 <= 0.01,
         found,
     )
