@@ -65,7 +65,7 @@ def test_the_two_directions_mirror():
 def test_without_labels_nothing_is_known():
     found = judged(0, 0)
 
-    assert found.log_better == found.log_worse == 0
+    assert (found.log_better, found.log_worse) == pytest.approx((0, 0))
     assert (found.low, found.high) == (0, 1)
 
 
