@@ -106,3 +106,14 @@ def free(name, symbol=""):
 )
 def test_a_row_is_a_sample_where_one_axis_runs_through_all_inputs(inputs, said, kind):
     assert Signature(inputs, ()).row_kind(said) == kind
+
+
+def test_specs_are_the_same_whatever_their_graph_calls_the_axes_and_differ_in_all_else():
+    plain = TensorSpec("x", "FP32", (-1, 2))
+    named = TensorSpec("x", "FP32", (-1, 2), symbols=("rows", ""))
+
+    assert plain == named
+    assert len({plain, named}) == 1
+    assert plain != TensorSpec("x", "FP32", (-1, 2), missing=True)
+    assert plain != TensorSpec("x", "FP32", (-1, 2), sensitive="omit")
+    assert plain != "x"
