@@ -11,11 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from releases.rollout.counts import Cohort, Sums, fixed
+import numpy as np
+
+from releases.rollout.counts import GRAIN, Cohort, fixed
 from releases.rollout.evidence.posteriors import Pulls
 
 Cohorts = Mapping[tuple[int, str], Cohort]
 """By hour since the epoch, of the clock of the node that assigned, and arm."""
+
+_NOBODY = Cohort()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +42,18 @@ class Resolution:
 
     def resolved(self, cohorts: Cohorts, arms: Sequence[str], now: float) -> dict[int, Pulls]:
         """The pulls of each hour that may be judged at `now`, in hours. An hour to come is not over yet."""
-        hours = {hour for hour, _ in cohorts if self.explicit or hour + 1 + self.window_hours <= now}
-        return {
-            hour: Pulls.summed([self._of(cohorts.get((hour, arm), Cohort())) for arm in arms])
-            for hour in sorted(hours)
-        }
+        told = {hour for hour, _ in cohorts if self.explicit or hour + 1 + self.window_hours <= now}
+        hours, one = sorted(told), (fixed(self.default), fixed(self.default**2))
+        sums = [[self._of(cohorts.get((hour, arm), _NOBODY), *one) for arm in arms] for hour in hours]
+        units, total, squares = np.array(sums, np.float64).reshape(-1, len(arms), 3).transpose(2, 0, 1)
+        return dict(zip(hours, map(Pulls, units, total / GRAIN, squares / GRAIN), strict=True))
 
-    def _of(self, cohort: Cohort) -> Sums:
-        """Rewards may be counted before the units that earned them are: such a unit is there for certain."""
-        silent = 0 if self.explicit else max(cohort.assigned - cohort.rewarded.n, 0)
-        default = Sums(silent, silent * fixed(self.default), silent * fixed(self.default**2))
-        return cohort.rewarded + default
+    def _of(self, cohort: Cohort, default: int, square: int) -> tuple[int, int, int]:
+        """Units, their rewards and squares. Rewards may be counted before the units that earned them are:
+        such a unit is there for certain."""
+        got = cohort.rewarded
+        silent = 0 if self.explicit else max(cohort.assigned - got.n, 0)
+        return got.n + silent, got.y + silent * default, got.yy + silent * square
 
 
 def recent(hours: Mapping[int, Pulls], arms: int, last: int | None = None) -> Pulls:
