@@ -24,7 +24,6 @@ from scoring.worker.exchange import Exchange, Route
 from scoring.worker.http import Head, error_answer
 
 _LINGER_SECONDS = 1.0
-"""So long a refused sender may take to read why: bytes still on the way make a reset of a close."""
 _FOR_STRANGERS = 64 << 10
 _LARGE = 256 << 10
 _LAST: Head[Route] = Head(b"", b"", {}, keep_alive=False)
