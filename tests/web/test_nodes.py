@@ -109,10 +109,11 @@ def test_a_foreign_or_newer_node_breaks_no_page(place, as_):
 
 def test_a_live_version_that_a_node_gave_up_is_told_on_its_model_and_by_the_api(world, as_):
     with write():
-        record(
+        event = record(
             Kind.BREAKER_TRIPPED, world.live.subject, actor="system/breaker", model="digits",
             node="alpha", why="3 workers died within 2 s", stays=True, crashes=3, trip="t",
         )  # fmt: skip
+        world.live.trips.create(name="t", stays=True, event=event)
     standing = as_("vera").get("/api/v1/environments/production/models/digits").json()
 
     assert "Given up by node alpha: 3 workers died within 2 s" in words(as_("vera").get("/models/digits/"))
