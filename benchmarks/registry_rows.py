@@ -269,7 +269,7 @@ def _releases(
         [
             Rollout(
                 pk=number(), release=row, previous=before, model_id=1, environment=production,
-                reason="opened to all", opened_at=now, closed_at=now,
+                reason="opened to all", opened_at=now, closed_at=now, before_phase="done",
             )
             for before, row in zip([None, *served], served, strict=False)
         ],

@@ -23,9 +23,10 @@ from registry.models import Event, Role
 from registry.services import jobs
 from releases import dataplane
 from releases.lifecycle import State
-from releases.models import Rollout, Switch
+from releases.models import Rollout, StageTraffic, Switch
 from releases.rollout import publishing, switches, switching
 from releases.services import advancing, breaking, opening, rollouts
+from releases.traffic import counters
 from tests import makers
 from tests.scoring import models
 from tests.scoring.nodes import REQUEST_KEY, Node, Store, wait_for
@@ -231,3 +232,20 @@ def test_a_version_that_dies_when_it_is_verified_turns_its_rollout_back(stage):
     assert (first.state, release.state) == (State.LIVE, State.ROLLED_BACK)
     assert "not run on this node any more" in Rollout.objects.get(release=release).reason
     assert ask(stage.node.port, request(LEAST, -1))[2]["model_version"] == "1"
+
+
+def test_what_clients_ask_is_counted_for_the_stage_that_has_opened(stage):
+    """Two rollouts of one model: each answer belongs to the revision that chose its arm, across the wall."""
+    asked = {}
+    for content, times in ((models.divides_safely(), 5), (models.divides(), 3)):
+        release = stage.roll_out(stage.release(content))
+        assert [ask(stage.node.port, request(7, 2))[0] for _ in range(times)] == [200] * times
+        switch = Switch.objects.get(rollout__release=release)
+        asked[switch.stage_id, switch.opened, release.version.number] = times
+
+    def counted():
+        counters.ingest(stage.environment)
+        rows = StageTraffic.objects.exclude(arm="internal")
+        return {(row.stage_id, row.revision, row.version): row.requests for row in rows}
+
+    wait_for(lambda: counted() == asked, "the counts of both stages")
