@@ -14,18 +14,19 @@ from releases.web import (
     models,
     news,
     nodes,
-    policy,
-    release,
     search,
     traffic,
-    version,
 )
+from releases.web.model import page as model
+from releases.web.policy import page as policy
+from releases.web.release import page as release
+from releases.web.version import page as version
 
 urlpatterns = [
     path("", models.models, name="models"),
     path("audit/", audit.audit, name="audit"),
     path("search/", search.search, name="search"),
-    path("models/<str:name>/", models.model, name="model"),
+    path("models/<str:name>/", model.model, name="model"),
     path("models/<str:name>/compare/", comparison.compare, name="compare"),
     path("models/<str:name>/compare/rows", answers.rows, name="answers"),
     path("models/<str:name>/compare/rows.<str:form>", answers.file, name="answers-file"),

@@ -14,7 +14,7 @@ from registry.storage.errors import StoreFull
 from releases import tasks
 from releases.lifecycle import State
 from releases.models import GateRun
-from releases.web.standing import View, standing
+from releases.web.release.standing import View, standing
 from tests import makers
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from releases.proof.examiner.progress import Report
 from releases.proof.gates import Outcome, Verdict
 from releases.services import forecasting, gating
 from releases.services.forecasting import Forecast
-from releases.web.progress import sentence
+from releases.web.release.progress import sentence
 from tests import makers
 from tests.web import reading
 

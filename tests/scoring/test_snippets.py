@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from releases.web import snippets
+from releases.web.model import snippets
 from tests.scoring import models, odd_models
 from tests.scoring.nodes import TOKEN, Node, model
 

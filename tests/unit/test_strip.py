@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from releases.web.strip import said
+from releases.web.release.strip import said
 
 MEASURED = {
     "metric": "accuracy",

@@ -14,7 +14,8 @@ from releases.api import observed
 from releases.lifecycle import State
 from releases.models import GateRun, Review
 from releases.proof.evidence import Quality
-from releases.web import models, nodes
+from releases.web import nodes
+from releases.web.model import page as models
 
 CSS = Path(__file__).parents[2] / "static" / "css"
 ICONS = Path(__file__).parents[2] / "static" / "icons.svg"

@@ -19,9 +19,12 @@ from registry.web.exporting import neutral
 from releases.comparing import facts
 from releases.events import Kind
 from releases.lifecycle import State
-from releases.web import lineage, sentences, snippets, version
-from releases.web.facts import steps
-from releases.web.standing import GateView, View, standing
+from releases.web import sentences
+from releases.web.model import snippets
+from releases.web.release.facts import steps
+from releases.web.release.standing import GateView, View, standing
+from releases.web.version import lineage
+from releases.web.version import page as version
 from tests.web.world import SIGNATURE
 
 GATES = [

@@ -28,7 +28,7 @@ from formats.documents import Hex
 from formats.types import Signature
 from registry import model_policy
 from registry.errors import BadInput
-from releases.web.policy_form import PolicyForm
+from releases.web.policy.form import PolicyForm
 from releases.web.policy_words import rules
 from scoring.control import Load, ToWorker
 

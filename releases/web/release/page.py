@@ -26,7 +26,8 @@ from releases.events import Kind
 from releases.lifecycle import Action, State
 from releases.proof import evidence
 from releases.services import gating, reviews
-from releases.web import answers, deeds, facts, sentences, traffic
+from releases.web import answers, sentences, traffic
+from releases.web.release import deeds, facts
 from releases.web.roster import members
 
 if TYPE_CHECKING:

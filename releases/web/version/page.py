@@ -26,7 +26,7 @@ from releases.comparing import versions as comparing
 from releases.proof import evidence
 from releases.proof.gates.schema import BEYOND
 from releases.services.opening import open_release
-from releases.web.lineage import Part, drawing
+from releases.web.version.lineage import Part, drawing
 
 if TYPE_CHECKING:
     from registry.manifest.stored import StoredTensor

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from registry.principals import Access
 from releases import policies
 from releases.lifecycle import State
-from releases.web import strip
-from releases.web.progress import sentence
+from releases.web.release import strip
+from releases.web.release.progress import sentence
+from releases.web.release.standing import GateView, Standing, View, standing
 from releases.web.roster import Member, names_with
-from releases.web.standing import GateView, Standing, View, standing
 
 if TYPE_CHECKING:
     from releases.models import GateRun, Release, Review, Rollout

@@ -21,7 +21,7 @@ from registry.web import drafts, freshness
 from registry.web.drafts import Written
 from registry.web.pages import PersonRequest, action, page
 from releases.web import policy_words, sentences
-from releases.web.policy_form import PolicyForm
+from releases.web.policy.form import PolicyForm
 from releases.web.roster import Member, members, names_with
 
 if TYPE_CHECKING:
