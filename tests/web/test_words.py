@@ -24,7 +24,7 @@ from releases.web.model import snippets
 from releases.web.release.facts import steps
 from releases.web.release.standing import GateView, View, standing
 from releases.web.version import lineage
-from releases.web.version import page as version
+from releases.web.version import triple as locked
 from tests.web.world import SIGNATURE
 
 GATES = [
@@ -314,5 +314,5 @@ def test_no_cell_of_an_export_is_a_formula(text):
 def test_a_model_with_other_weights_beside_the_same_graph_is_another_one():
     here = {"model": "a", "weights": "b", "card": "c"}
 
-    assert version._model_bytes(here) == version._model_bytes(here | {"card": "d"})
-    assert version._model_bytes(here) != version._model_bytes(here | {"weights": "d"})
+    assert locked.model_bytes(here) == locked.model_bytes(here | {"card": "d"})
+    assert locked.model_bytes(here) != locked.model_bytes(here | {"weights": "d"})
