@@ -13,7 +13,7 @@ from scoring.telemetry import Meters
 from scoring.worker.access import permit
 from scoring.worker.exchange import Answers, Exchange, Route, Target, Way
 from scoring.worker.http import Head, error_answer
-from scoring.worker.serving import Endpoint, Serving, random_place
+from scoring.worker.picture import Endpoint, Picture, random_place
 
 _LONGEST_UNIT = 1024
 log = logging.getLogger(__name__)
@@ -22,32 +22,32 @@ log = logging.getLogger(__name__)
 class Routes(Protocol):
     """Everything that is not one of the plan's own scoring paths."""
 
-    def handle(self, serving: Serving, exchange: Exchange) -> None: ...
+    def handle(self, picture: Picture, exchange: Exchange) -> None: ...
 
 
 class Engine:
-    """Follows `serving`, which the next plan replaces by one assignment: a request sees old or new."""
+    """Follows `picture`, which the next plan replaces by one assignment: a request sees old or new."""
 
     def __init__(self, routes: Routes, meters: Meters, worker: bytes) -> None:
-        self.serving = Serving()
+        self.picture = Picture()
         self.meters = meters
         self._routes = routes
         self._worker = worker
 
     def handle(self, exchange: Exchange) -> None:
         """Answer an exchange now or later; every outcome is a reply."""
-        serving = self.serving
+        picture = self.picture
         try:
             head = exchange.head
             route = head.route
-            if route is not None and route.serving is serving:
-                _score(serving, route.way, route.token, exchange)
+            if route is not None and route.picture is picture:
+                _score(picture, route.way, route.token, exchange)
                 return
-            endpoint = serving.endpoints.get(head.target)
+            endpoint = picture.endpoints.get(head.target)
             if endpoint is None or head.method != b"POST":
-                self._routes.handle(serving, exchange)
+                self._routes.handle(picture, exchange)
             else:
-                score(serving, endpoint, exchange)
+                score(picture, endpoint, exchange)
         except ScoringError as error:
             self.refuse(exchange, error)
         except UnicodeDecodeError:
@@ -58,7 +58,7 @@ class Engine:
 
     def admit(self, head: Head[Route]) -> None:
         """Raises MissingToken for a caller whose large body nobody should have to take in."""
-        self.serving.access.token(head.authorization)
+        self.picture.access.token(head.authorization)
 
     def refuse(self, exchange: Exchange, error: ScoringError) -> None:
         target: Target | None = getattr(exchange, "target", None)
@@ -69,17 +69,17 @@ class Engine:
         exchange.finish(error_answer(error, worker=self._worker, keep_alive=exchange.head.keep_alive))
 
 
-def score(serving: Serving, endpoint: Endpoint, exchange: Exchange) -> None:
+def score(picture: Picture, endpoint: Endpoint, exchange: Exchange) -> None:
     """Put an exchange into the queue of the version that answers it. Raises any ScoringError of the edge."""
     head = exchange.head
-    token = serving.access.token(head.authorization)
+    token = picture.access.token(head.authorization)
     permit(token, endpoint.scope, endpoint.model)
     if token.expires is None:
-        head.route = Route(serving, endpoint, token)
-    _score(serving, endpoint, token, exchange)
+        head.route = Route(picture, endpoint, token)
+    _score(picture, endpoint, token, exchange)
 
 
-def _score(serving: Serving, way: Way, token: PlannedToken, exchange: Exchange) -> None:
+def _score(picture: Picture, way: Way, token: PlannedToken, exchange: Exchange) -> None:
     head = exchange.head
     form = exchange.form = way.form
     unit = form.parse(exchange)
@@ -97,8 +97,8 @@ def _score(serving: Serving, way: Way, token: PlannedToken, exchange: Exchange) 
         version.allowed.hold(exchange, target.meter)
     exchange.decoded = perf_counter()
     version.put(exchange)
-    if way.mirrors and serving.mirroring is not None and not token.internal:
-        serving.mirroring.ask(exchange, way.mirrors)
+    if way.mirrors and picture.mirroring is not None and not token.internal:
+        picture.mirroring.ask(exchange, way.mirrors)
 
 
 def _place(way: Way, unit: str) -> int:

@@ -207,9 +207,9 @@ class Way(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a head leads and who calls, under one plan (`serving`, by identity): settled once, as long as
+    """Where a head leads and who calls, under one plan (`picture`, by identity): settled once, as long as
     that plan is served."""
 
-    serving: object
+    picture: object
     way: Way
     token: PlannedToken

@@ -114,7 +114,7 @@ class Worker:
 
     def _serve(self, order: Serve) -> None:
         plan = parse(order.payload)
-        self._engine.serving = self._maker.serving(
+        self._engine.picture = self._maker.picture(
             plan,
             waiting=order.waiting,
             ready=order.ready,

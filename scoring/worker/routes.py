@@ -25,7 +25,7 @@ from scoring.worker.access import permit
 from scoring.worker.engine import score
 from scoring.worker.exchange import Exchange, Version
 from scoring.worker.http import answer
-from scoring.worker.serving import BrokenVersion, ModelView, Serving
+from scoring.worker.picture import BrokenVersion, ModelView, Picture
 
 PLATFORM = "onnx_onnxv1"
 EXTENSIONS = ["binary_tensor_data", "model_configuration", "statistics"]
@@ -53,38 +53,38 @@ class NodeRoutes:
         self._most_rows = most_rows
         self._upstream = upstream
 
-    def handle(self, serving: Serving, exchange: Exchange) -> None:
+    def handle(self, picture: Picture, exchange: Exchange) -> None:
         """Raises UnknownRoute, UnknownModel, UnknownVersion, MethodNotAllowed, NotOpen, NotReady."""
         head = exchange.head
         path, _, _ = head.target.partition(b"?")
         parts = _parts(path)
         if parts == ["feedback"]:
             _only(head.method, b"POST")
-            permit(serving.access.token(head.authorization), "feedback")
+            permit(picture.access.token(head.authorization), "feedback")
             self._upstream.feedback(exchange)
         elif parts == ["metrics"]:
             _only(head.method, b"GET")
             self._upstream.metrics(exchange)
         elif parts[0] == "v2":
-            self._protocol(serving, exchange, parts[1:])
+            self._protocol(picture, exchange, parts[1:])
         elif parts[0] in {"score", "invocations"} and len(parts) == 2:
-            self._score(serving, exchange, parts[1], f"/{parts[0]}/{parts[1]}")
+            self._score(picture, exchange, parts[1], f"/{parts[0]}/{parts[1]}")
         elif parts[0] == "mlflow" and len(parts) == 3:
-            self._mlflow(serving, exchange, parts[1], parts[2])
+            self._mlflow(picture, exchange, parts[1], parts[2])
         else:
             raise _unknown(path)
 
-    def _protocol(self, serving: Serving, exchange: Exchange, parts: Sequence[str]) -> None:
-        if parts == ["models", "stats"] and "stats" not in serving.models:
-            self._all_statistics(serving, exchange)
+    def _protocol(self, picture: Picture, exchange: Exchange, parts: Sequence[str]) -> None:
+        if parts == ["models", "stats"] and "stats" not in picture.models:
+            self._all_statistics(picture, exchange)
             return
         if parts[:1] == ["models"] and len(parts) >= 2:
-            self._model(serving, exchange, parts[1], parts[2:])
+            self._model(picture, exchange, parts[1], parts[2:])
             return
         documents: Mapping[str, Callable[[], object]] = {
             "": lambda: {"name": "assay", "version": VERSION, "extensions": EXTENSIONS},
             "health/live": lambda: {"live": True},
-            "health/ready": lambda: _ready(serving),
+            "health/ready": lambda: _ready(picture),
         }
         document = documents.get("/".join(parts))
         if document is None:
@@ -92,20 +92,20 @@ class NodeRoutes:
         _only(exchange.head.method, b"GET")
         self._finish(exchange, document())
 
-    def _model(self, serving: Serving, exchange: Exchange, name: str, rest: Sequence[str]) -> None:
+    def _model(self, picture: Picture, exchange: Exchange, name: str, rest: Sequence[str]) -> None:
         number = None
         if rest[:1] == ["versions"] and len(rest) >= 2:
             number, rest = _number(rest[1]), rest[2:]
         if rest == ["infer"]:
             version = "" if number is None else f"/versions/{number}"
-            self._score(serving, exchange, name, f"/v2/models/{name}{version}/infer", number)
+            self._score(picture, exchange, name, f"/v2/models/{name}{version}/infer", number)
             return
         if rest not in ([], ["ready"], ["config"], ["stats"]):
             raise _unknown(exchange.head.target)
         _only(exchange.head.method, b"GET")
-        token = serving.access.token(exchange.head.authorization)
+        token = picture.access.token(exchange.head.authorization)
         permit(token, "score" if number is None else "score-version", name)
-        view = _view(serving, name)
+        view = _view(picture, name)
         self._about(exchange, view, number, rest[0] if rest else "")
 
     def _about(self, exchange: Exchange, view: ModelView, number: int | None, what: str) -> None:
@@ -125,40 +125,40 @@ class NodeRoutes:
         else:
             self._finish(exchange, _metadata(view, version, number))
 
-    def _all_statistics(self, serving: Serving, exchange: Exchange) -> None:
+    def _all_statistics(self, picture: Picture, exchange: Exchange) -> None:
         """Of every model that the caller may score. One that is named `stats` is asked for itself."""
         _only(exchange.head.method, b"GET")
-        token = serving.access.token(exchange.head.authorization)
+        token = picture.access.token(exchange.head.authorization)
         permit(token, "score")
-        mine = [view for name, view in serving.models.items() if {EVERY_MODEL, name} & token.models]
+        mine = [view for name, view in picture.models.items() if {EVERY_MODEL, name} & token.models]
         versions = [(view.name, number) for view in mine for number in _numbers(view, None)]
         self._upstream.statistics(exchange, versions)
 
-    def _mlflow(self, serving: Serving, exchange: Exchange, name: str, call: str) -> None:
+    def _mlflow(self, picture: Picture, exchange: Exchange, name: str, call: str) -> None:
         """A model as MLflow's scoring client sees a server: it takes this path for the whole address."""
         if call == "invocations":
-            self._score(serving, exchange, name, f"/mlflow/{name}/invocations")
+            self._score(picture, exchange, name, f"/mlflow/{name}/invocations")
             return
         if call not in {"ping", "health", "version"}:
             raise _unknown(exchange.head.target)
         _only(exchange.head.method, b"GET")
-        permit(serving.access.token(exchange.head.authorization), "score", name)
-        version = _version(_view(serving, name), None)
+        permit(picture.access.token(exchange.head.authorization), "score", name)
+        version = _version(_view(picture, name), None)
         if isinstance(version, BrokenVersion):
             raise version.error()
         self._answer(exchange, MLFLOW_PROTOCOL if call == "version" else b"\n", b"text/plain")
 
     def _score(
-        self, serving: Serving, exchange: Exchange, name: str, canonical: str, number: int | None = None
+        self, picture: Picture, exchange: Exchange, name: str, canonical: str, number: int | None = None
     ) -> None:
         _only(exchange.head.method, b"POST")
-        endpoint = serving.endpoints.get(canonical.encode())
+        endpoint = picture.endpoints.get(canonical.encode())
         if endpoint is None:
-            token = serving.access.token(exchange.head.authorization)
+            token = picture.access.token(exchange.head.authorization)
             permit(token, "score" if number is None else "score-version", name)
-            _version(_view(serving, name), number)
+            _version(_view(picture, name), number)
             raise NotReady(f"{name!r} cannot be scored on this node now")
-        score(serving, endpoint, exchange)
+        score(picture, endpoint, exchange)
 
     def _finish(self, exchange: Exchange, document: object) -> None:
         self._answer(exchange, orjson.dumps(document), JSON)
@@ -181,14 +181,14 @@ def _only(method: bytes, allowed: bytes) -> None:
         raise MethodNotAllowed(f"this path takes {allowed.decode()}")
 
 
-def _ready(serving: Serving) -> object:
-    if not serving.ready:
+def _ready(picture: Picture) -> object:
+    if not picture.ready:
         raise NotReady("this node has not yet loaded what its plan names")
     return {"ready": True}
 
 
-def _view(serving: Serving, name: str) -> ModelView:
-    view = serving.models.get(name)
+def _view(picture: Picture, name: str) -> ModelView:
+    view = picture.models.get(name)
     if view is None:
         raise UnknownModel(f"there is no model {name!r} in this environment")
     if view.waiting:

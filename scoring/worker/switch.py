@@ -16,7 +16,7 @@ from scoring.worker.access import Access
 from scoring.worker.exchange import Mirror, Target, Version
 from scoring.worker.forms import MLFLOW, OIP, SIMPLE
 from scoring.worker.mirrors import ARM, Mirrors
-from scoring.worker.serving import BrokenVersion, Endpoint, ModelView, Serving
+from scoring.worker.picture import BrokenVersion, Endpoint, ModelView, Picture
 
 FALLBACK = "fallback"
 """Arm of what is counted where one version answered in place of another."""
@@ -28,7 +28,7 @@ NOTHING: Mapping[Key, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes `Serving` values. `loaded` is the worker's registry, `key` signs request ids.
+    """Makes `Picture` values. `loaded` is the worker's registry, `key` signs request ids.
 
     `cells` numbers every arm that was ever served here, in the order of its keys.
     """
@@ -40,7 +40,7 @@ class Maker:
     cells: dict[Cell, int] = field(default_factory=dict)
     fallbacks: Collection[Key] = ()
 
-    def serving(
+    def picture(
         self,
         plan: RoutingPlan,
         *,
@@ -48,7 +48,7 @@ class Maker:
         ready: bool = True,
         broken: Mapping[Key, str] = NOTHING,
         fallbacks: Collection[Key] = (),
-    ) -> Serving:
+    ) -> Picture:
         """What to serve under `plan`. Raises KeyError when an open version of it is not loaded.
 
         waiting  models of the environment that this node has yet to load.
@@ -63,7 +63,7 @@ class Maker:
         }
         if given_up:
             others = replace(self, loaded=ChainMap(given_up, dict(self.loaded)), fallbacks=fallbacks)
-            return others.serving(plan, waiting=waiting, ready=ready)
+            return others.picture(plan, waiting=waiting, ready=ready)
         endpoints: dict[bytes, Endpoint] = {}
         models: dict[str, ModelView] = {}
         for name, model in plan.models.items():
@@ -72,7 +72,7 @@ class Maker:
             self._instruct(name, model)
         for name in waiting:
             models.setdefault(name, ModelView(name, 0, {}, (), waiting=True))
-        return Serving(
+        return Picture(
             plan.sequence, Access(plan.tokens, public=plan.public), endpoints, models, ready, self.mirroring
         )
 

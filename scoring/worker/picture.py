@@ -89,7 +89,7 @@ class ModelView:
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
+class Picture:
     """One plan as a worker follows it. `endpoints` by the exact bytes of the request's target."""
 
     sequence: int = -1
