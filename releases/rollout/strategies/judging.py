@@ -123,7 +123,7 @@ def hits(tallies: Iterable[Tally], name: str, changed: bool = False) -> Array:
 
 def _negligible(counts: Counts, arm: str, metric: Metric) -> float:
     """Evidence that hardly any unit is bad, without comparing: a healthy version has no events to compare."""
-    if metric.direction is Direction.HIGHER or not metric.guardrail:
+    if not metric.guardrail:
         return 0.0
     tallies = [tally for (_, name), tally in counts.arms.items() if name == arm]
     units = sum(tally.units for tally in tallies)
