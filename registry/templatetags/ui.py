@@ -28,17 +28,6 @@ TIMES = "\u00d7"
 
 Look = dict[str, str]
 
-NODES: dict[str, tuple[str, str]] = {
-    "ready": ("check", "positive"),
-    "starting": ("spin", "info"),
-    "catching_up": ("spin", "info"),
-    "failed": ("warning", "caution"),
-    "given_up": ("warning", "danger"),
-    "stale": ("warning", "caution"),
-    "late": ("cross", "danger"),
-    "unreadable": ("warning", "caution"),
-    "gone": ("ban", "neutral"),
-}
 TONE_ICONS: dict[str, str] = {
     "info": "info",
     "positive": "check",
