@@ -27,7 +27,7 @@ function relative(then, now) {
 function tellTimes(root = document) {
   for (const time of all("time[data-relative]", root)) {
     const text = relative(Date.parse(time.dateTime), Date.now());
-    if (!time.title) time.title = time.textContent.trim();
+    if (!time.title) time.title = time.textContent.trim().replace(/\s+/g, " ");
     if (text) time.textContent = text;
   }
 }

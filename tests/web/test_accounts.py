@@ -16,6 +16,7 @@ from registry.services import accounts, invitations, people
 from registry.services.tokens import create_token
 from tests import makers
 from tests.makers import PASSWORD
+from tests.web import reading
 from tests.web.test_people_page import link_in
 from tests.web.test_release_page import grow_old
 
@@ -121,7 +122,7 @@ def test_words_are_erased_by_the_page(world, as_):
     admin = as_("admin")
     erased = Grounds.objects.filter(author=world.people["admin"])
     people.grant(world.people["vera"], Role.AUDITOR, by=world.people["admin"], why=WHY)
-    page = admin.get("/people/admin/").content.decode()
+    page = reading.html(admin.get("/people/admin/"))
     for words in ("for good", "its chain still holds", "Signatures, verdicts and roles stay"):
         assert words in page
     assert "Erase their words" not in as_("dara").get("/people/admin/").content.decode()
