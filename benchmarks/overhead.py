@@ -20,8 +20,8 @@ from scoring.telemetry import Cell, Meters, count
 from scoring.tensors import Block
 from scoring.worker.batching import Ran
 from scoring.worker.exchange import Exchange, Target
-from scoring.worker.samples import Sampler, Samples
 from scoring.worker.picture import Endpoint, random_place
+from scoring.worker.samples import Sampler, Samples
 
 KEY = bytes(range(32))
 SIGNATURE = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 1)),))
