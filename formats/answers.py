@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,29 +19,21 @@ WORDS: Mapping[str, float] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity"
 _TYPES: Mapping[str, set[type]] = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}, "O": {str}}
 
 
-@dataclass(frozen=True, slots=True)
-class Tolerances:
+class Tolerances(Tolerance, frozen=True, omit_defaults=True):
     """How close a version's outputs must be: the set's own word, and the signature's on single outputs."""
 
-    own: Tolerance = field(default_factory=Tolerance)
-    outputs: Mapping[str, Tolerance] = field(default_factory=dict)
+    # Without a default here: a document says both.
+    atol: float
+    rtol: float
+    outputs: dict[str, Tolerance] = {}
 
     @classmethod
     def of(cls, own: Tolerance, signature: Signature) -> Tolerances:
-        return cls(own, {spec.name: spec.tolerance for spec in signature.outputs if spec.tolerance})
+        outputs = {spec.name: spec.tolerance for spec in signature.outputs if spec.tolerance}
+        return cls(own.atol, own.rtol, outputs)
 
     def on(self, output: str) -> Tolerance:
-        return self.outputs.get(output, self.own)
-
-    def to_json(self) -> dict[str, object]:
-        outputs = {name: tolerance.to_json() for name, tolerance in self.outputs.items()}
-        return {**self.own.to_json(), **({"outputs": outputs} if outputs else {})}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Tolerances:
-        outputs = document.get("outputs") or {}
-        own = Tolerance(document["atol"], document["rtol"])
-        return cls(own, {name: Tolerance(**tolerance) for name, tolerance in outputs.items()})
+        return self.outputs.get(output, self)
 
 
 def elements(datatype: str, data: Iterable[object]) -> Array:

@@ -15,9 +15,13 @@ from typing import TypeVar
 ALIVE_WITHIN_S = 10.0
 """Ten beats: one or two may be late under load without the node being called silent."""
 LONGEST_TEXT = 500
+"""An error's sentence fits, and a heartbeat with one for each of many versions stays small."""
 _MOST_EVIDENCE = 4000
+"""Characters of JSON; a dozen rows that failed, as a person reads them."""
 _MOST_STRANGE = 10
+"""What nobody understands is named for a person, who looks at a few."""
 _DIGITS = 10
+"""With fewer digits any number is below 2**31, as all versions are."""
 EVIDENCE = ("crashes", "signals", "arms", "faults", "requests", "within_s")
 """What a breaker says beside its reason."""
 _LATEST = 253_402_300_799

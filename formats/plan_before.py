@@ -9,6 +9,7 @@ from __future__ import annotations
 from formats.documents import Json
 
 _MIB_BITS = 20
+"""The format before counted the cache in bytes, a MiB being 2**20 of them."""
 
 
 def also_as_before(entry: Json) -> Json:

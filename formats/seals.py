@@ -11,6 +11,7 @@ from hmac import compare_digest
 
 _START, _END = b'{"seal": "', b'", '
 _DIGITS = 64
+"""A digest of 32 bytes in hex."""
 _PERSON = b"assay-seal"
 
 

@@ -15,7 +15,9 @@ from msgspec.structs import fields, replace
 from formats.documents import Document
 
 MOST_CACHE_MB = 4096
+"""Of each worker and model: beyond it a cache is no longer small beside the models themselves."""
 _MIB_BITS = 20
+"""A MiB is 2**20 bytes."""
 
 
 class Serving(Document, frozen=True):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from posixpath import dirname
 
 MOST_FILES = 50
+"""A model of 500 GB in shards of 10 GB: each is a part of the upload and a row of the version."""
 _KEY = re.compile(r"weights(?:_[a-z0-9_]{1,40})?", re.ASCII)
 
 

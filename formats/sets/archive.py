@@ -23,15 +23,19 @@ from formats.sets.members import Member, refuse_strange
 from formats.sets.testset import SetLimits
 
 HEADER_BYTES = 10_000
+"""numpy's own bound for a header that comes from others; ours have some hundred bytes."""
 COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 ENCRYPTED = 1
+"""The bit of a zip entry's flags."""
 NAMES = re.compile(r"[\x20-\x7e\x80-\U0010ffff]{1,300}")
 IN_MEMORY = 32 << 20
 """Packed arrays up to this size are unpacked into memory, larger ones into the scratch folder."""
 _CHUNK = 1 << 20
+"""Read at once: below some 100 kB the calls cost more than the copying, and above it is only memory."""
 _LENGTHS = {(1, 0): "<H", (2, 0): "<I"}
 """How an array's header says how long it is, by the version of the format."""
 _LOCAL_HEADER = 30
+"""Bytes of a zip entry's local header before its name."""
 
 
 class Archive:

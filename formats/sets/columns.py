@@ -12,6 +12,7 @@ from formats.dtypes import DTYPES, FLOATS, Array
 from formats.sets.errors import BadSet
 
 BLOCK = 1024
+"""Rows of JSON that become one array: fewer cost an array each, more are held as objects."""
 _WORDS: Mapping[object, float] = dict(((None, np.nan), *WORDS.items()))
 
 

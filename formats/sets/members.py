@@ -15,6 +15,7 @@ from formats.sets.errors import BadSet
 
 KINDS = "biufU"
 MOST_BITS = 8
+"""Bytes of a number: what is wider than float64 and int64 has no tensor."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from formats.types import FREE, Signature, Tolerance
 
 ZIP_MAGIC = b"PK"
 HEAD_BYTES = 4096
+"""Enough to tell a zip archive from JSON behind any white space."""
 NO_LIMITS = SetLimits()
 
 

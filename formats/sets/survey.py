@@ -16,6 +16,7 @@ from formats.types import TensorSpec
 
 _SURROGATES = (0xD800, 0xDFFF)
 _LAST_CODE_POINT = 0x10FFFF
+"""Unicode's last one: numpy holds four bytes a letter, and takes any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,11 @@ from formats.dtypes import DTYPES
 MAGIC = b"ASSAYTB1"
 TAIL = struct.Struct("<QQ8s")
 MOST_BYTES = 4 << 30
+"""As large as a cell may write: what is read was written in one."""
 _MOST_HEAD_BYTES = 1 << 20
+"""Thousands of columns; parsed as a whole before anything else is believed."""
 _MOST_ITEMS = 10**12
+"""Of a column: products of two of these and an item's size stay exact, and no file is so long."""
 
 Whole = Annotated[int, Meta(ge=0, le=_MOST_ITEMS)]
 Word = Annotated[str, Meta(max_length=200)]

@@ -12,6 +12,7 @@ from formats.dtypes import Array
 from formats.tables.head import TAIL, BadTable, Head, Layout, locate, parse
 
 _MOST_TEXT_BYTES = 2000
+"""Of one value: what is shown is cut shorter, and a page has hundreds of them."""
 
 
 class Column:

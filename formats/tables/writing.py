@@ -17,6 +17,7 @@ from formats.dtypes import DTYPES, Array, datatype_of
 from formats.tables.head import MAGIC, TAIL, About, BadTable, Elements, Head, Layout, Part, dump
 
 _AT_ONCE = 1 << 20
+"""Bytes that wait before they are written: below it calls cost more than copying."""
 
 
 class Writer:

@@ -42,7 +42,7 @@ def test_an_outputs_own_tolerance_goes_before_the_sets():
 
     assert (made.on("y").atol, made.on("z").atol) == (0.5, 1e-3)
     assert Tolerances.from_json(json.loads(json.dumps(made.to_json()))) == made
-    assert Tolerances().to_json() == {"atol": 1e-6, "rtol": 1e-5}
+    assert Tolerances(1e-6, 1e-5).to_json() == {"atol": 1e-6, "rtol": 1e-5}
 
 
 @pytest.mark.parametrize(

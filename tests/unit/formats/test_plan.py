@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from formats.documents import Hex
 from formats.plan import (
+    MOST_NAMED,
     RENDEZVOUS,
     WHOLE,
     Arm,
     ArtifactRef,
     BadPlan,
     ModelPlan,
+    PlannedRollout,
     PlannedToken,
     PlannedVersion,
     RoutingPlan,
@@ -26,6 +30,7 @@ from formats.plan import (
 )
 from formats.serving import MOST_CACHE_MB, Serving
 from formats.types import Signature, TensorSpec
+from scoring.routing import chooser
 
 BEFORE = (Path(__file__).parents[2] / "data/plan_of_the_release_before.json").read_text()
 SIGNATURE = Signature((TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "FP32", (-1, 1)),))
@@ -124,6 +129,14 @@ def test_what_is_no_envelope_is_refused(envelope):
             ),
             "negative",
         ),
+        (lambda d: _rollout(d, pair=1.5), "pair share"),
+        (lambda d: _rollout(d, even=-0.1), "even share"),
+        (lambda d: _rollout(d, even=float("nan")), "malformed"),
+        (lambda d: _rollout(d, trial="AAAA"), "8 bytes"),
+        (lambda d: _rollout(d, trial="AAAAAAAAAA=\n"), "8 bytes"),
+        (lambda d: _rollout(d, trial=base64.b64encode(bytes(8 * MOST_NAMED + 8)).decode()), "100,000"),
+        (lambda d: _rollout(d, trial="AAAAAAAAAAA="), "has all the weight"),
+        (lambda d: _rollout(d, trial="AAAAAAAAAAA=", challengers=[4]), "not among the arms"),
     ],
 )
 def test_a_plan_that_would_mislead_traffic_is_refused(change, words):
@@ -138,6 +151,11 @@ def _version(document, **facts):
 
 def _arms(document, arms):
     document["models"]["digits"]["arms"] = arms
+    return document
+
+
+def _rollout(document, **facts):
+    document["models"]["digits"]["rollout"] = {"id": 1, "baseline": 2, "challengers": [3], **facts}
     return document
 
 
@@ -195,6 +213,25 @@ def test_nodes_of_the_release_before_join_requests_only_where_policy_and_proof_a
     told = ModelPlan(1, Hex(b""), (), {2: made}).to_json()["versions"]["2"]
 
     assert told["batching"] is (wish and proof) is made.batching
+
+
+def test_who_does_not_know_which_units_are_named_or_play_evenly_goes_by_the_weights():
+    """As a node of the release before: what it does not know it leaves alone, and reads the rest."""
+    known = {name for name in PlannedRollout.__struct_fields__ if name not in ("even", "trial")}
+    told = _rollout(plan().to_json(), trial="AAAAAAAAAAA=", even=0.05)["models"]["digits"]
+    told["arms"] = [
+        {"version": 3, "weight": 0, "reason": "trial"},
+        {"version": 2, "weight": WHOLE, "reason": "champion"},
+    ]
+    read = msgspec.convert(
+        told["rollout"], msgspec.defstruct("Before", sorted(known & told["rollout"].keys()))
+    )
+
+    assert (read.id, read.baseline, read.challengers) == (1, 2, [3])
+    entry = ModelPlan.from_json({**told, "rollout": msgspec.to_builtins(read)})
+    assert (entry.rollout.trial, entry.rollout.even) == ("", 0.0)
+    assert {chooser(entry)(hashed) for hashed in (0, 1, 1 << 63, (1 << 64) - 1)} == {1}
+    assert chooser(ModelPlan.from_json(told))(0) == 0
 
 
 def test_a_switch_that_only_a_later_release_has_is_left_to_it():
