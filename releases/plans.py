@@ -6,14 +6,24 @@ what goes out is decided by values alone and can be replayed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from operator import attrgetter
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import add, attrgetter
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from formats.documents import Hex
-from formats.plan import INTERVAL, WHOLE, Arm, ArtifactRef, ModelPlan, PlannedVersion
+from formats.plan import (
+    INTERVAL,
+    ONCE_MORE,
+    RENDEZVOUS,
+    WHOLE,
+    Arm,
+    ArtifactRef,
+    ModelPlan,
+    PlannedRollout,
+    PlannedVersion,
+)
 from formats.serving import Serving
 from formats.types import HASHED, OMITTED, Signature
 from registry.manifest.stored import StoredSignature
@@ -50,6 +60,11 @@ def planned_version(
     )
 
 
+def once_more(version: PlannedVersion) -> PlannedVersion:
+    """The version as it stands beside itself in an A/A run: clients are told that it is the same."""
+    return replace(version, number=ONCE_MORE, again=version.number)
+
+
 def with_sensitivity(
     signature: Mapping[str, Sequence[StoredSpec]], manifest: StoredManifest
 ) -> dict[str, list[dict[str, object]]]:
@@ -77,6 +92,7 @@ def routing(
     by_name: Collection[int],
     loaded: Mapping[int, PlannedVersion],
     fallback: int | None,
+    rollout: PlannedRollout | None,
 ) -> ModelPlan:
     """The one constructor of a routing entry. Every step says all of it, so nothing of what stood leaks.
 
@@ -86,6 +102,7 @@ def routing(
     by_name   versions that answer whoever names them, besides those with traffic.
     loaded    every version that nodes hold; the rest of them is warm, and addressable by nobody.
     fallback  a loaded version that answers where a node has given up the one clients came for, or None.
+    rollout   what nodes tell of units while versions are compared, or None.
 
     Raises BadPlan where these contradict each other.
     """
@@ -98,6 +115,7 @@ def routing(
         mirrors=tuple(mirrors),
         hashing=hashing,
         fallback=fallback,
+        rollout=rollout,
     )
 
 
@@ -112,11 +130,17 @@ def nothing(*, revision: int, salt: bytes) -> ModelPlan:
         by_name=(),
         loaded={},
         fallback=None,
+        rollout=None,
     )
 
 
 def alone(
-    version: PlannedVersion, *, revision: int, salt: bytes, warm: Sequence[PlannedVersion]
+    version: PlannedVersion,
+    *,
+    revision: int,
+    salt: bytes,
+    warm: Sequence[PlannedVersion],
+    rollout: PlannedRollout | None = None,
 ) -> ModelPlan:
     """All traffic goes to `version`. `warm` stay loaded, the first of them as the fallback."""
     return routing(
@@ -128,18 +152,94 @@ def alone(
         by_name=(),
         loaded={each.number: each for each in (version, *warm)},
         fallback=warm[0].number if warm else None,
+        rollout=rollout,
     )
 
 
-def opened_to_all(before: ModelPlan | None, version: PlannedVersion, *, salt: bytes) -> ModelPlan:
+def shared_out(
+    versions: Mapping[int, PlannedVersion],
+    arms: Sequence[Arm],
+    *,
+    mirrors: Sequence[int],
+    rollout: PlannedRollout,
+    salt: bytes,
+    hashing: str = INTERVAL,
+) -> ModelPlan:
+    """A stage of a rollout: units go to `arms` by their weights, `mirrors` are asked unheard, and the
+    baseline answers where a node has given up a challenger.
+
+    Arms without a weight are left out, where no unit comes to them by other ways: named for a trial, or
+    because some play evenly.
+    """
+    by_other_ways = bool(rollout.even or rollout.trial)
+    return routing(
+        revision=0,
+        salt=salt,
+        arms=_laid((arm for arm in arms if arm.weight or by_other_ways), hashing),
+        mirrors=mirrors,
+        hashing=hashing,
+        by_name=(),
+        loaded=versions,
+        fallback=rollout.baseline,
+        rollout=rollout,
+    )
+
+
+def beside_itself(entry: ModelPlan, now: ModelPlan) -> ModelPlan:
+    """An A/A run, with all that is loaded still there: the way back from it is as short as before."""
+    warm = {n: replace(each, staged=True) for n, each in now.versions.items() if n not in entry.versions}
+    fallback = entry.fallback if now.fallback is None else now.fallback
+    return replace(entry, versions={**warm, **entry.versions}, fallback=fallback)
+
+
+def won(now: ModelPlan, version: PlannedVersion, baseline: int, *, salt: bytes) -> ModelPlan:
+    """One of a rollout's versions has won: all traffic comes to it, and of the others the one that was live
+    stays loaded for an instant return."""
+    return alone(version, revision=0, salt=salt, warm=[now.versions[baseline]])
+
+
+def taken_out(now: ModelPlan, versions: Collection[int], baseline: int, *, revision: int) -> ModelPlan:
+    """Those challengers of a rollout answer nobody any more and need not stay loaded: what was theirs is the
+    baseline's, and nobody else is moved."""
+    arms = [
+        replace(arm, version=baseline, reason="champion") if arm.version in versions else arm
+        for arm in now.arms
+    ]
+    return replace(
+        now,
+        revision=revision,
+        arms=_laid(arms, now.hashing),
+        mirrors=tuple(number for number in now.mirrors if number not in versions),
+        versions={number: version for number, version in now.versions.items() if number not in versions},
+    )
+
+
+def _laid(arms: Iterable[Arm], hashing: str) -> tuple[Arm, ...]:
+    """Stretches of one version that lie beside each other are one; where arms have draws and no stretches all
+    of a version's are."""
+    laid: list[Arm] = []
+    for arm in arms:
+        known = laid if hashing == RENDEZVOUS else laid[-1:]
+        same = next((each for each in known if each.version == arm.version), None)
+        if same is None:
+            laid.append(arm)
+        else:
+            parts = tuple(map(add, same.contexts, arm.contexts))
+            laid[laid.index(same)] = replace(same, weight=same.weight + arm.weight, contexts=parts)
+    return tuple(laid)
+
+
+def opened_to_all(
+    before: ModelPlan | None, version: PlannedVersion, *, salt: bytes, rollout: PlannedRollout | None = None
+) -> ModelPlan:
     """Where a release goes all at once: all traffic goes to `version`; what answers before stays loaded for
-    an instant return.
+    an instant return. With a `rollout` nodes go on telling of units.
 
     The one that answered most of it answers again at once on a node that has to give `version` up.
     """
     until_now = sorted(before.arms, key=attrgetter("weight"), reverse=True) if before else []
     warm = [before.versions[arm.version] for arm in until_now if before and arm.version != version.number]
-    return alone(version, revision=0, salt=salt, warm=warm)
+    return alone(version, revision=0, salt=salt, warm=warm, rollout=rollout)
 
 
 def prepared(now: ModelPlan | None, aim: ModelPlan, *, revision: int) -> ModelPlan:
@@ -173,6 +273,17 @@ def reverted(before: ModelPlan | None, now: ModelPlan | None, *, revision: int) 
     return replace(standing, revision=revision)
 
 
+def sampled(now: ModelPlan, sample: int, *, revision: int) -> ModelPlan:
+    """Nodes tell of fewer units from now on; nothing else changes."""
+    told = now.rollout and replace(now.rollout, sample=sample)
+    return replace(now, revision=revision, rollout=told)
+
+
+def unwatched(now: ModelPlan, *, revision: int) -> ModelPlan:
+    """Nodes tell of units no more; nothing else changes."""
+    return replace(now, revision=revision, rollout=None)
+
+
 def returned_to(version: PlannedVersion, now: ModelPlan, *, revision: int) -> ModelPlan:
     """A rollback: all traffic goes to an earlier version and nothing else stays loaded."""
     return alone(version, revision=revision, salt=now.salt, warm=())
@@ -194,6 +305,7 @@ def _beside(now: ModelPlan, aim: ModelPlan, by_name: Collection[int], revision: 
         by_name=by_name,
         loaded={**now.versions, **aim.versions},
         fallback=now.fallback,
+        rollout=now.rollout,
     )
 
 
@@ -203,4 +315,13 @@ def _by_name(entry: ModelPlan) -> set[int]:
 
 def shares(entry: ModelPlan) -> dict[int, float]:
     """Version number to its share of units, 0 to 1."""
-    return {arm.version: arm.weight / WHOLE for arm in entry.arms}
+    return {number: weight / WHOLE for number, weight in entry.weights().items()}
+
+
+def weights(arms: Iterable[Mapping[str, Any]]) -> dict[int, int]:
+    """Version number to its weight, of the arms of an entry in JSON: the baseline of a rollout that has taken
+    a version out may have several stretches."""
+    given: dict[int, int] = {}
+    for arm in arms:
+        given[arm["version"]] = given.get(arm["version"], 0) + int(arm["weight"])
+    return given

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from registry.builders import keys_of_person
 from registry.principals import Access
 from releases.lifecycle import Action, State
+from releases.windows import Freeze
 
 SLOT_ROLES = {
     "technical": "technical_reviewer",
@@ -32,7 +33,12 @@ UNKNOWN_BUILDER = (
 class Facts:
     """What a policy may know about a release. `uploaders` are usernames and e-mail addresses;
     `builders` are the keys of who is named as builder, `builder_refused` says that he has no account and the
-    policy wants one; `condemned` says which data gate the version failed, in this or another release."""
+    policy wants one; `condemned` says which data gate the version failed, in this or another release.
+    `against_itself`: an A/A run of it is under way; `under_way` is the key of the rollout that is open there,
+    whosever it is. `asks_for` is what its rollout asks a person for; `freeze` is on where it goes, and
+    `starts_later` says that its rollout is planned for a time to come; an override was asked for, or lets it
+    through. `asked_through`: all versions that `asks_for` is about have one;
+    others' rollout that is open there is `joinable`: it takes more versions."""
 
     state: State
     opened_by: str = ""
@@ -42,12 +48,24 @@ class Facts:
     builders: frozenset[str] = frozenset()
     builder_refused: bool = False
     rollout_open: bool = False
+    joinable: bool = False
     other_rollout_open: bool = False
+    against_itself: bool = False
+    under_way: int = 0
     can_return: bool = False
+    by_stages: bool = False
+    paused: bool = False
+    asks_for: str = ""
+    asks_back: bool = False
     errored_gates: bool = False
     retire_asked_by: str = ""
     already_live: bool = False
     condemned: str = ""
+    freeze: Freeze | None = None
+    starts_later: bool = False
+    override_asked_by: str = ""
+    let_through: bool = False
+    asked_through: bool = False
 
     @property
     def open_slots(self) -> tuple[str, ...]:
@@ -104,11 +122,65 @@ def _submit(access: Access, facts: Facts) -> str:
 
 
 ANOTHER_ROLLOUT = "Another rollout of this model is open: finish it or roll it back first."
+AA_UNDER_WAY = "An A/A run of this release is under way: end that first."
 GOING_BACK = "This release is on its way back already."
+WAY_THROUGH = (
+    "It waits until then. For this release alone a release manager can ask for an override, and a second"
+    " person, a release manager or an approver, agrees."
+)
+NO_FREEZE = "No freeze is on here."
+NOTHING_ASKED = "This rollout asks for nothing now."
 NOTHING_TO_RESTORE = (
     "There is nothing to restore: no other version that may serve was live here before."
     " Clients can only be left without an answer: take the model offline for that."
 )
+
+
+def refuse_forward(facts: Facts) -> str:
+    """Why nothing new may reach clients now: a freeze is on. What goes back is never asked."""
+    if facts.freeze is None or facts.let_through:
+        return ""
+    return frozen_words(facts.freeze)
+
+
+def frozen_words(freeze: Freeze, without_leave: int | None = None) -> str:
+    """That a freeze is on, until when, and what can be done; of several versions which has no leave."""
+    beside = f" Version {without_leave} takes part and has no leave." if without_leave is not None else ""
+    return f"{_first(str(freeze))}.{beside} {WAY_THROUGH}"
+
+
+def refuse_override(access: Access, facts: Facts) -> str:
+    """Letting one release through a freeze: one person asks, another agrees."""
+    if access.is_machine:
+        return "A machine overrides no freeze: a person must log in."
+    if facts.freeze is None:
+        return NO_FREEZE
+    if facts.let_through:
+        return "An override stands already: the next start, step or promotion is let through."
+    if not _goes_on(facts):
+        return "This release has nothing to start or to move."
+    if facts.override_asked_by == access.username:
+        return "You asked for this: a second person must agree."
+    return _needs("release_manager", *(["approver"] if facts.override_asked_by else []))(access, facts)
+
+
+def _goes_on(facts: Facts) -> bool:
+    return facts.state == State.APPROVED or (facts.state == State.ROLLING_OUT and facts.by_stages)
+
+
+def may_ask_override(facts: Facts) -> bool:
+    """Whether an override is what comes next, for whoever may."""
+    return facts.freeze is not None and not facts.let_through and _goes_on(facts)
+
+
+def refuse_freezing(access: Access) -> str:
+    """Making and removing freezes of an environment; `access` is that to the installation, for a freeze
+    concerns every model."""
+    if access.is_machine:
+        return "A machine freezes nothing: a person must log in."
+    if access.has_role("release_manager", "admin"):
+        return ""
+    return "Freezes are made and removed by an admin or by a release manager of all models."
 
 
 def _start(access: Access, facts: Facts) -> str:
@@ -116,7 +188,30 @@ def _start(access: Access, facts: Facts) -> str:
         return reason
     if facts.other_rollout_open:
         return ANOTHER_ROLLOUT
-    return _needs("release_manager")(access, facts)
+    return (not facts.starts_later and refuse_forward(facts)) or _needs("release_manager")(access, facts)
+
+
+NOTHING_TO_JOIN = (
+    "No rollout is open here that it could join: a shadow, an A/B test or a bandit of another version takes"
+    " more versions, unless it is paused."
+)
+
+
+def refuse_join(access: Access, facts: Facts) -> str:
+    """Why an approved release may not join the rollout of others that is open where it goes."""
+    if not may_join(facts):
+        return NOTHING_TO_JOIN
+    return _refuse_vain(facts) or refuse_forward(facts) or _needs("release_manager")(access, facts)
+
+
+def may_join(facts: Facts) -> bool:
+    """Whether there is a rollout for it to join, whoever may."""
+    return facts.state == State.APPROVED and facts.joinable
+
+
+def refuse_part(facts: Facts) -> str:
+    """Why a release may not take part in another one's rollout."""
+    return _refuse_vain(facts)
 
 
 def _roll_back(access: Access, facts: Facts) -> str:
@@ -127,13 +222,20 @@ def refuse_way_back(facts: Facts) -> str:
     """Why nobody can roll a live release back now. One that is rolling out can always turn around."""
     if facts.state != State.LIVE:
         return ""
-    return _refuse_meanwhile(facts) or ("" if facts.can_return else NOTHING_TO_RESTORE)
+    meanwhile = "" if facts.against_itself else _refuse_meanwhile(facts)  # which ends with it
+    return meanwhile or ("" if facts.can_return else NOTHING_TO_RESTORE)
+
+
+def _first(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _refuse_meanwhile(facts: Facts) -> str:
     """Two ways of the same traffic at once would undo each other."""
     if facts.rollout_open:
         return GOING_BACK
+    if facts.against_itself:
+        return AA_UNDER_WAY
     return ANOTHER_ROLLOUT if facts.other_rollout_open else ""
 
 
@@ -147,16 +249,36 @@ def _retire(access: Access, facts: Facts) -> str:
     return _needs("release_manager", "approver")(access, facts)
 
 
+NOT_LIVE = "Only what is live stands beside itself in an A/A run."
+NO_AA = "No A/A run of this release is under way."
+
+
+def refuse_aa(access: Access, facts: Facts) -> str:
+    """Comparing a live release with itself: it shares out units, as whatever starts."""
+    if facts.state != State.LIVE:
+        return NOT_LIVE
+    return _refuse_meanwhile(facts) or refuse_forward(facts) or _needs("release_manager")(access, facts)
+
+
+def refuse_end_aa(access: Access, facts: Facts) -> str:
+    """Ending that before its time."""
+    return _needs("release_manager")(access, facts) if facts.against_itself else NO_AA
+
+
 def _by_itself(access: Access, facts: Facts) -> str:
     return "Assay does this by itself."
 
 
 def _promote(access: Access, facts: Facts) -> str:
-    return "The rollout promotes it by itself when the nodes have answered."
+    if not facts.by_stages:
+        return "The rollout promotes it by itself when the nodes have answered."
+    return refuse_forward(facts) or _needs("release_manager")(access, facts)
 
 
 def _end_trial(access: Access, facts: Facts) -> str:
-    return "A single release has no trial to end: roll it back."
+    if not facts.by_stages:
+        return "A single release has no trial to end: roll it back."
+    return _needs("release_manager")(access, facts)
 
 
 RULES: dict[Action, Callable[[Access, Facts], str]] = {
@@ -174,6 +296,39 @@ RULES: dict[Action, Callable[[Access, Facts], str]] = {
     Action.SUPERSEDE: _by_itself,
     Action.RESTORE: _by_itself,
 }
+
+
+FORWARD = frozenset({"move", "promote"})
+"""What a rollout may ask for that brings more of the version to clients."""
+NO_STAGES = "This release has no rollout by stages under way."
+STEERING: dict[str, Callable[[Facts], str]] = {
+    "promote": lambda facts: "",
+    "end_trial": lambda facts: "",
+    "pause": lambda facts: "This rollout is paused already." if facts.paused else "",
+    "resume": lambda facts: "" if facts.paused else "This rollout is not paused.",
+    "accept_proposal": lambda facts: "" if facts.asks_for else NOTHING_ASKED,
+    "dismiss_proposal": lambda facts: "" if facts.asks_for else NOTHING_ASKED,
+}
+"""Why there is nothing to do of it, for a rollout by stages that is under way."""
+may_steer = _needs("release_manager")
+"""Why this person may not decide about a rollout."""
+
+
+def nothing_to_steer(action: str, facts: Facts) -> str:
+    """Why nobody can do this to the release's rollout now."""
+    return STEERING[action](facts) if facts.by_stages else NO_STAGES
+
+
+def refuse_steering(action: str) -> Callable[[Access, Facts], str]:
+    return lambda access, facts: (
+        nothing_to_steer(action, facts) or _frozen_step(action, facts) or may_steer(access, facts)
+    )
+
+
+def _frozen_step(action: str, facts: Facts) -> str:
+    """What is asked for may be about other versions than this one."""
+    goes_forward = action == "accept_proposal" and facts.asks_for in FORWARD
+    return frozen_words(facts.freeze) if goes_forward and facts.freeze and not facts.asked_through else ""
 
 
 def condemned(number: int, gate: str, release: int) -> str:
@@ -199,6 +354,15 @@ def refuse_retry(access: Access, facts: Facts) -> str:
     if facts.state != State.VALIDATING or not facts.errored_gates:
         return "No gate of this release ended in an error."
     return _refuse_vain(facts) or _needs("contributor", "release_manager")(access, facts)
+
+
+def refuse_labels(access: Access) -> str:
+    """Judging which of two answers was right: it shows what clients sent, to those who may know it."""
+    if not access.allows("feedback"):
+        return "This token lacks the scope feedback for this model."
+    if access.has_role("technical_reviewer", "privacy_reviewer", "release_manager"):
+        return ""
+    return "Labelling needs the role technical reviewer, privacy reviewer or release manager."
 
 
 def refuse_predictions(access: Access) -> str:

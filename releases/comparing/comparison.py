@@ -16,7 +16,9 @@ from releases.proof.gates import schema
 
 Runs = Mapping[str, GateRun]
 FEW = 5
+"""Answers shown in full; all of them have a page of their own."""
 EXACTLY = 1e-9
+"""Of two sums of the same rows: a float's rounding, far below any difference that is shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,9 @@ from formats.tables import Column, Table
 from formats.types import Tolerance
 
 BLOCK = 1 << 16
+"""Rows that are compared as arrays at once: some MB, whatever a set has."""
 BATCH = 1 << 12
+"""Of the largest changes kept in one pass: more take memory, fewer another pass over all rows."""
 SHOWN = 64
 """As many elements of a row as an examination keeps (`keeping.MOST_ELEMENTS`)."""
 INPUT = "input/"
@@ -58,11 +60,6 @@ class Pair:
 
     def __len__(self) -> int:
         return self.head.rows if self.at_head is None else len(self.at_head)
-
-    @property
-    def is_matched(self) -> bool:
-        """Whether rows were found in two different sets by what they hold."""
-        return self.at_head is not None
 
     @property
     def judges(self) -> bool:

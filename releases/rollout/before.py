@@ -20,6 +20,7 @@ from releases.rollout.publishing import entry_of, planned
 from releases.rollout.switches import Phase
 
 _AT_ONCE = 500
+"""Rows rewritten in one transaction, beside a release before that still serves."""
 
 
 def progress(standing: Route | None) -> dict[str, Any]:
@@ -47,8 +48,11 @@ def adopt(rollout: Rollout) -> Switch:
 
 
 def complete() -> int:
-    """Make rows of what only that release knows, and end what it has ended; so many at a time, how many."""
-    unknown = Rollout.objects.filter(switches=None).select_related(
+    """Make rows of what only that release knows, and end what it has ended; so many at a time, how many.
+
+    It knows none by stages: such a one without a switch waits for its time.
+    """
+    unknown = Rollout.objects.filter(switches=None, origin=None).select_related(
         "release__version", "returns_to__version", "previous__version", "model", "environment"
     )
     found = list(unknown.order_by("-pk")[:_AT_ONCE])

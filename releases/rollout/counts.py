@@ -122,9 +122,13 @@ class Tally(Additive):
     paired     units of which at least one request was asked of the other arms too
     triggered  those whose answers have differed at least once
     changed    as `outcomes`, of triggered units alone
-    bets       bounded metric -> log wealth of each bet, in GRAINths (`evidence.bounded`)
+    bets       (bounded metric, challenger it is about) -> log wealth of each bet, in GRAINths
+               (`evidence.bounded`); the baseline's are about each of them, by their shares beside it
     dropped    mirrors that were given up because a node was busy
     marks      ("node", "n1"), ("retried", "") ... -> units: what `evidence.diagnosis` reads
+    moved      assigned elsewhere before, and answered here since a share grew
+    spent      metric -> those of the moved ones that had been bad elsewhere: here they can be bad no more
+    requests   of clients, where units are held against the time before: `Design.uncompared`
     """
 
     units: int = 0
@@ -134,9 +138,12 @@ class Tally(Additive):
     paired: int = 0
     triggered: int = 0
     changed: Mapping[str, Sums] = field(default_factory=dict)
-    bets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    bets: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     dropped: int = 0
     marks: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    moved: int = 0
+    spent: Mapping[str, int] = field(default_factory=dict)
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +180,12 @@ class Cohort(Additive):
 
 @dataclass(frozen=True, slots=True)
 class Ticks(Additive):
-    """Of one node: ticks in which it served, and those whose counters have arrived."""
+    """Of one node: ticks in which it served, and those whose counters have arrived; and how many facts about
+    units it has given up for want of room."""
 
     served: int = 0
     reported: int = 0
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,22 +194,22 @@ class Counts(Additive):
 
     arms     (spell, arm) -> what its units met
     pairs    (spell, challenger) -> what was asked of both
-    before   metric -> units and bad ones before the rollout, under the version that was live then
     nodes    node -> ticks served and reported: a tick without counters is unknown, not zero
     crossed  units answered by two arms under the same weights; 0 is expected
     cohorts  (hour since the epoch, arm) -> its units, with the one reward that a bandit maximises
     changed  as `cohorts`, of triggered units alone, from the hour of their trigger
     even     as `cohorts`, of units for whom all arms play alike, whatever they earn
+    contexts (context, hour, arm) -> as `cohorts`, of units that ask that, where a bandit looks at it
     """
 
     arms: Mapping[tuple[Spell, str], Tally] = field(default_factory=dict)
     pairs: Mapping[tuple[Spell, str], Pairs] = field(default_factory=dict)
-    before: Mapping[str, Seen] = field(default_factory=dict)
     nodes: Mapping[str, Ticks] = field(default_factory=dict)
     crossed: int = 0
     cohorts: Mapping[tuple[int, str], Cohort] = field(default_factory=dict)
     changed: Mapping[tuple[int, str], Cohort] = field(default_factory=dict)
     even: Mapping[tuple[int, str], Cohort] = field(default_factory=dict)
+    contexts: Mapping[tuple[int, int, str], Cohort] = field(default_factory=dict)
 
     def tally(self, spell: Spell, arm: str) -> Tally:
         return self.arms.get((spell, arm), Tally())
@@ -210,5 +219,10 @@ class Counts(Additive):
         return sorted({spell for spell, _ in (*self.arms, *self.pairs)})
 
     def silent(self) -> list[str]:
-        """Nodes that served in a tick of which nothing has arrived."""
+        """Nodes that served in a tick of which nothing has arrived, or not all."""
         return sorted(name for name, ticks in self.nodes.items() if ticks.reported < ticks.served)
+
+    @property
+    def lost(self) -> int:
+        """Facts that all nodes together have given up: what these said nobody will know."""
+        return sum(ticks.lost for ticks in self.nodes.values())

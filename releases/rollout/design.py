@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import accumulate, pairwise
 
+from formats.features import Feature
 from formats.plan import WHOLE
-from releases.rollout.counts import Weights
+from releases.rollout.counts import Spell, Weights
 from releases.rollout.evidence.cohorts import Resolution
 from releases.rollout.metrics import GUARDRAILS, Metric
 
 
 class Kind(StrEnum):
-    """The six ways to bring a version to traffic."""
+    """The six ways to bring a version to traffic; and an A/A run, which has it stand beside itself."""
 
     SINGLE = "single"
     SHADOW = "shadow"
@@ -22,6 +23,11 @@ class Kind(StrEnum):
     BLUE_GREEN = "blue_green"
     AB_TEST = "ab_test"
     BANDIT = "bandit"
+    AA = "aa"
+
+
+OFFERED = tuple(kind for kind in Kind if kind is not Kind.AA)
+"""What a release may be opened with."""
 
 
 class StageKind(StrEnum):
@@ -67,6 +73,7 @@ class Play:
     even            share of units for whom all arms play alike; what is told of lift comes from them (`earn`)
     burn_in         resolved units of each arm before shares move
     tick_seconds    shares stand at least so long
+    features        what it looks at of a request; none: the same shares for whatever is asked
     """
 
     reward: str = ""
@@ -78,6 +85,12 @@ class Play:
     even: float = 0.05
     burn_in: int = 100
     tick_seconds: float = 60.0
+    features: tuple[Feature, ...] = ()
+
+    @property
+    def last_spans(self) -> int | None:
+        """How many cohorts it looks back."""
+        return None if self.last_hours is None else self.last_hours * 3600 // self.resolution.span_s
 
 
 EXPIRES_SECONDS = 21 * 86_400.0
@@ -96,7 +109,8 @@ class Stage:
     least_seconds  it lasts at least so long
     most_seconds   after so long without what ends it a person is asked; None: never
     ends           what ends it
-    units          the named ones of a trial
+    units          the named ones of a trial, as whoever wrote the strategy names them: kept nowhere like that
+    named          how many they are
     metrics        names of those judged here; empty: all of the rollout
     """
 
@@ -107,6 +121,7 @@ class Stage:
     most_seconds: float | None = None
     ends: Ends = Ends.CLEAN
     units: tuple[str, ...] = ()
+    named: int = 0
     metrics: tuple[str, ...] = ()
 
 
@@ -118,6 +133,7 @@ class Asked:
     pair      share of units whose requests are asked of the other arms too
     shares    of the challengers, where the document gives them
     holdback  share of units that stay with the baseline after a blue-green switch
+    looks     whether a bandit looks at what is asked: then nobody else is asked the same beside it
     """
 
     challengers: tuple[str, ...]
@@ -127,6 +143,7 @@ class Asked:
     shares: Shares = ()
     holdback: float = 0.05
     goal: Goal = Goal.EARN
+    looks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +153,7 @@ class Design:
     baseline     the arm that everything is compared with: the live version, or "" where none is
     challengers  in the order of the plan
     alpha_roll_back, alpha_promote   chance of a wrong return, of a wrong promotion, over the whole rollout
+    compare      outputs by which two answers differ; none named: all of them
     onset_ticks  over how many ticks the watch for late trouble keeps to its alpha
     """
 
@@ -155,6 +173,12 @@ class Design:
     expires_seconds: float = EXPIRES_SECONDS
     onset_ticks: int = 30_240
     start_at: float | None = None
+    compare: tuple[str, ...] = ()
+
+    def uncompared(self, spell: Spell) -> bool:
+        """Whether its units cannot be held against the baseline's of the same time, which were none or others
+        than those whom a trial names: so they are held against the time before."""
+        return spell.share(self.baseline) == 0 or self.stages[spell.stage].kind is StageKind.TRIAL
 
     @property
     def arms(self) -> tuple[str, ...]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from formats.plan import MOST_NAMED
+from registry.catalogue import METRIC_NAME, MOST_METRICS, MOST_VALUE, MOST_WINDOW_HOURS, CataloguedMetric
 from registry.errors import BadInput
+from registry.model_policy import MOST_STAGES
+from releases.rollout import play
 from releases.rollout.design import (
     EXPIRES_SECONDS,
+    OFFERED,
     Asked,
     Design,
     Ends,
@@ -21,41 +27,56 @@ from releases.rollout.design import (
     moved_back,
     weights,
 )
+from releases.rollout.evidence.cohorts import span_of
+from releases.rollout.evidence.propensity import MOST_ARMS
 from releases.rollout.metrics import GUARDRAILS, Action, Direction, Metric, MetricKind
 from releases.rollout.reading import Section, version_name
 from releases.rollout.strategies import STRATEGIES
 
 _MEMBERS = frozenset(
     {"kind", "shadow", "pair", "against", "shares", "holdback", "mode", "start_at", "stages", "metrics"}
-    | {"goal", "delta", "expires_after"}
+    | {"goal", "delta", "expires_after", "compare", "play", "list"}
 )
 _STAGE = frozenset({"kind", "share", "shares", "units", "pair", "min", "max", "ends", "metrics"})
 _METRIC = frozenset(
     {"name", "kind", "direction", "margin", "relative", "weight", "action", "limit", "low", "high"}
+    | {"default", "window_hours"}
 )
+_FROZEN = ("kind", "direction", "relative", "low", "high", "default", "window_hours")
 _STRICTNESS = (Action.TELL, Action.HOLD, Action.ROLL_BACK)
-MOST_UNITS = 100_000
-MOST_VERSIONS = 20
+MOST_VERSIONS = MOST_ARMS - 1
+"""Beside the live one: of more a bandit could not say with what chance each plays."""
+LONGEST_UNIT = 1024
+"""As nodes take it."""
 LONGEST_SECONDS = 365 * 86_400.0
+"""A year: longer is a slip of units, and nobody would compare with a version so old."""
 
 
 def parse(
-    document: object, *, challenger: str, baseline: str, mode: Mode = Mode.AUTO, at: str = "strategy"
+    document: object,
+    *,
+    challenger: str,
+    baseline: str,
+    mode: Mode = Mode.AUTO,
+    catalogue: Mapping[str, CataloguedMetric] | None = None,
+    at: str = "strategy",
 ) -> Design:
     """The design of a rollout of `challenger` beside the live version `baseline` ("" where none is live).
 
-    mode   what the model's policy says, unless the document asks to be asked
+    mode       what the model's policy says: where that wants to be asked, no document says otherwise
+    catalogue  the metrics of the model's policy
 
     Raises BadInput naming the field, with a sentence that says what to write.
     """
     section = Section(document, at, _MEMBERS)
-    kind = section.choice("kind", Kind, offered=STRATEGIES)
+    kind = section.choice("kind", Kind, offered=OFFERED)
     if not baseline and kind is not Kind.SINGLE:
         raise section.refuse("kind", "No version is live that another could be compared with: write single.")
     challengers = _challengers(section, challenger, baseline)
     if len(challengers) > 1 and kind not in (Kind.SHADOW, Kind.AB_TEST, Kind.BANDIT):
         raise section.refuse("against", f"{kind} takes one version: for several write ab_test or bandit.")
-    metrics = _metrics(section)
+    metrics = _metrics(section, catalogue or {})
+    goal = section.choice("goal", Goal, Goal.EARN)
     expires = section.seconds("expires_after", EXPIRES_SECONDS) or 0.0
     if not 0 < expires <= LONGEST_SECONDS:
         raise section.refuse("expires_after", f"{at}.expires_after is more than nothing and at most 365d.")
@@ -65,11 +86,13 @@ def parse(
         challengers=challengers,
         stages=_stages(section, kind, challengers, baseline, metrics),
         metrics=metrics,
-        mode=section.choice("mode", Mode, mode),
-        goal=section.choice("goal", Goal, Goal.EARN),
+        mode=Mode.PROPOSE if mode is Mode.PROPOSE else section.choice("mode", Mode, mode),
+        goal=goal,
+        play=play.read(section, kind, goal, (*challengers, baseline), metrics),
         delta=section.number("delta", 0.05, 0.0001, 0.5),
         expires_seconds=expires,
         start_at=section.moment("start_at"),
+        compare=section.texts("compare"),
     )
     _check_moves(made, at)
     return made
@@ -91,15 +114,19 @@ def _challengers(section: Section, challenger: str, baseline: str) -> tuple[str,
 # --- metrics ----------------------------------------------------------------------------------------
 
 
-def _metrics(section: Section) -> tuple[Metric, ...]:
-    """The guardrails, tightened where the document does so, and then what it adds."""
+def _metrics(section: Section, catalogue: Mapping[str, CataloguedMetric]) -> tuple[Metric, ...]:
+    """The guardrails and the policy's metrics, tightened where the document does so; then what it adds."""
     found = {metric.name: metric for metric in GUARDRAILS}
+    for known, said in catalogue.items():
+        each = Section(said.to_json(), f"policy.metrics.{known}", _METRIC)
+        found[known] = _changed(each, found[known]) if known in found else _metric(each, known)
     seen: set[str] = set()
-    for index, value in enumerate(section.items("metrics")):
+    for index, value in enumerate(section.items("metrics", MOST_METRICS)):
         each = Section(value, f"{section.at}.metrics[{index}]", _METRIC)
         name = each.get("name")
-        if not isinstance(name, str) or not name or name in seen:
-            raise each.refuse("name", f"{each.at}.name is a name of its own.")
+        if not isinstance(name, str) or name in seen or not re.match(METRIC_NAME, name):
+            told = f"{each.at}.name is a name of its own, in small letters, digits and _, such as conversion."
+            raise each.refuse("name", told)
         seen.add(name)
         found[name] = _tightened(each, found[name]) if name in found else _metric(each, name)
     return tuple(found.values())
@@ -112,11 +139,11 @@ def _metric(section: Section, name: str) -> Metric:
     relative = section.flag("relative", kind is MetricKind.BAD_EVENT)
     if kind is MetricKind.BAD_EVENT and not relative:
         raise section.refuse("relative", "The margin of a bad event is relative: 0.5 is half as often again.")
-    low = section.number("low", 0.0, -1e12, 1e12)
-    high = section.number("high", 1.0, -1e12, 1e12)
+    low = section.number("low", 0.0, -MOST_VALUE, MOST_VALUE)
+    high = section.number("high", 1.0, -MOST_VALUE, MOST_VALUE)
     if low >= high:
         raise section.refuse("high", f"{section.at}.high is above low.")
-    return Metric(
+    made = Metric(
         name,
         kind,
         section.choice("direction", Direction, Direction.LOWER),
@@ -128,24 +155,32 @@ def _metric(section: Section, name: str) -> Metric:
         low=low,
         high=high,
     )
+    window = section.number("window_hours", made.window_hours, 0.0, MOST_WINDOW_HOURS)
+    default = section.number("default", 0.0, *made.range)
+    return replace(made, default=default, window_hours=window, span_s=span_of(window))
 
 
-def _tightened(section: Section, guardrail: Metric) -> Metric:
-    """A guardrail may be made stricter; to loosen one is a change of the policy, by two people."""
-    for name in ("kind", "direction", "relative", "low", "high"):
+def _tightened(section: Section, metric: Metric) -> Metric:
+    """A guardrail, or what the policy says, may be made stricter; to loosen it is up to two people."""
+    known = f"{metric.name} is {'a guardrail' if metric.guardrail else 'in the policy'}"
+    for name in _FROZEN:
         if name in section:
-            raise section.refuse(name, f"{guardrail.name} is a guardrail: its {name} stands, leave it out.")
-    action = section.choice("action", Action, guardrail.action)
-    if _STRICTNESS.index(action) < _STRICTNESS.index(guardrail.action):
-        raise section.refuse("action", f"{guardrail.name} is a guardrail: write at least {guardrail.action}.")
-    margin = section.number("margin", guardrail.margin, 0.01, 100.0)
-    if margin > guardrail.margin:
-        raise section.refuse(
-            "margin", f"{guardrail.name} is a guardrail: its margin is at most {guardrail.margin}."
-        )
-    weight = section.number("weight", guardrail.weight, 0.01, 100.0)
+            raise section.refuse(name, f"{known}: its {name} stands, leave it out.")
+    found = _changed(section, metric)
+    if _STRICTNESS.index(found.action) < _STRICTNESS.index(metric.action):
+        raise section.refuse("action", f"{known}: write at least {metric.action}.")
+    if found.margin > metric.margin:
+        raise section.refuse("margin", f"{known}: its margin is at most {metric.margin}.")
+    return found
+
+
+def _changed(section: Section, metric: Metric) -> Metric:
     return replace(
-        guardrail, action=action, margin=margin, weight=weight, limit=_limit(section, guardrail.limit)
+        metric,
+        action=section.choice("action", Action, metric.action),
+        margin=section.number("margin", metric.margin, 0.01, 100.0),
+        weight=section.number("weight", metric.weight, 0.01, 100.0),
+        limit=_limit(section, metric.limit),
     )
 
 
@@ -159,17 +194,24 @@ def _limit(section: Section, default: float | None) -> float | None:
 def _stages(
     section: Section, kind: Kind, challengers: tuple[str, ...], baseline: str, metrics: Sequence[Metric]
 ) -> tuple[Stage, ...]:
-    preset = STRATEGIES[kind].preset(_asked(section, challengers, baseline))
-    values = section.items("stages")
+    asked = _asked(section, challengers, baseline)
+    if asked.looks and asked.shares:
+        raise section.refuse("shares", play.ALIKE)
+    preset = STRATEGIES[kind].preset(asked)
+    values = section.items("stages", MOST_STAGES)
+    if "list" in section and not values:
+        raise section.refuse("list", f"{section.at}.list names stages that are in the policy of a model.")
     if not values:
         return preset
     stages = tuple(
         _stage(Section(value, f"{section.at}.stages[{index}]", _STAGE), challengers, baseline, metrics)
         for index, value in enumerate(values)
     )
+    if len(challengers) > 1 and any(stage.kind is StageKind.TRIAL for stage in stages):
+        raise section.refuse("against", "A trial serves one version to those it names: leave against out.")
     if kind is Kind.SHADOW and any(stage.kind is not StageKind.SHADOW for stage in stages):
         raise section.refuse("stages", "A shadow has stages of its own kind alone: write another strategy.")
-    return stages
+    return play.staged(section, kind, section.choice("goal", Goal, Goal.EARN), challengers, stages)
 
 
 def _asked(section: Section, challengers: tuple[str, ...], baseline: str) -> Asked:
@@ -181,6 +223,7 @@ def _asked(section: Section, challengers: tuple[str, ...], baseline: str) -> Ask
         _shares(section, challengers),
         section.number("holdback", 0.05, 0.0, 0.5),
         section.choice("goal", Goal, Goal.EARN),
+        play.looks(section),
     )
 
 
@@ -199,19 +242,24 @@ def _stage(section: Section, challengers: tuple[str, ...], baseline: str, metric
         raise section.refuse(
             "pair", "A shadow asks a live version and the new one: write a pair share above 0."
         )
-    return Stage(
-        kind, shares, pair, least, most, section.choice("ends", Ends, default), _units(section, kind), judged
-    )
+    units, named = _units(section, kind)
+    return Stage(kind, shares, pair, least, most, section.choice("ends", Ends, default), units, named, judged)
 
 
-def _units(section: Section, kind: StageKind) -> tuple[str, ...]:
-    """A trial serves named units; no other stage does."""
+def _units(section: Section, kind: StageKind) -> tuple[tuple[str, ...], int]:
+    """A trial serves named units, and no other stage does: who they are, and how many. Of a strategy that is
+    kept the number alone is known."""
+    kept = section.get("units")
+    if kind is StageKind.TRIAL and isinstance(kept, int) and not isinstance(kept, bool) and kept > 0:
+        return (), kept
     units = section.texts("units")
     if bool(units) != (kind is StageKind.TRIAL):
         raise section.refuse("units", "A trial, and nothing but a trial, names the units that it serves.")
-    if len(units) > MOST_UNITS:
-        raise section.refuse("units", f"A trial names at most {MOST_UNITS:,} units.")
-    return units
+    if len(units) > MOST_NAMED:
+        raise section.refuse("units", f"A trial names at most {MOST_NAMED:,} units.")
+    if any(len(unit) > LONGEST_UNIT for unit in units):
+        raise section.refuse("units", f"A unit has at most {LONGEST_UNIT:,} characters.")
+    return units, len(units)
 
 
 def _stage_shares(section: Section, kind: StageKind, challengers: tuple[str, ...]) -> Shares:

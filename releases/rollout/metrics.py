@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from registry.catalogue import MOST_VALUE
+from releases.rollout.counts import Seen
+
 
 class MetricKind(StrEnum):
     """`BAD_EVENT` is yes or no per unit; `BOUNDED` a value in [low, high]; `LATENCY` comes with every
@@ -43,6 +46,9 @@ class Threshold:
     expected: float
 
 
+_NOTHING = Seen()
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One thing to judge by.
@@ -55,7 +61,12 @@ class Metric:
     limit       share of bad units beyond which a person is paged, in whichever arm they are
     negligible  share of bad units under which a version is as good as without any
     low, high   the range of a bounded metric
-    centre      m of a bounded metric's bets, frozen with the stage
+    slack_ms    of latency: so much more of a challenger is no difference
+    centre      m of a bounded metric's first bets, before anything is known of the live version
+    default     the value of a unit of which nothing came in time
+    window_hours   how long after its cohort was gathered a unit's value may come
+    span_s      how many seconds a cohort is gathered: `evidence.cohorts.span_of` its window
+    before      requests to the version that was live before, and bad ones among them; fixed with the rollout
     """
 
     name: str
@@ -73,6 +84,18 @@ class Metric:
     high: float = 1.0
     centre: float = 0.5
     thresholds: tuple[Threshold, ...] = ()
+    slack_ms: float = 0.0
+    default: float = 0.0
+    window_hours: float = 24.0
+    span_s: int = 3600
+    before: Seen = _NOTHING
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the largest value that a unit may have."""
+        if self.kind in (MetricKind.REAL, MetricKind.RATIO):
+            return -MOST_VALUE, MOST_VALUE
+        return self.low, self.high
 
     @property
     def allowed(self) -> float:

@@ -22,6 +22,7 @@ from releases.rollout.switches import Phase, arriving, still_in_phase
 from scoring.runtime import rehearsal
 
 POLL_S = 0.05
+"""Nodes answer within some 100 ms, and the switch goes on when the last one has."""
 PATIENCE_S = 2.0
 """How long a worker looks out for nodes that have all they need: they follow a plan in tenths of a second,
 and a tick, which comes once a second, should find waiting only what really waits."""
@@ -89,20 +90,24 @@ def rehearsal_s(release: Release, workers: int) -> float:
     return float(REHEARSAL_SLACK * rows * workers * p50_ms / 1000)
 
 
-def ask(switch: Switch, version: PlannedVersion, path: str, most_rows: int | None = None) -> int:
-    """Ask every worker of every live node; how many reference rows each answered. Raises NodesFailed."""
+def ask(
+    switch: Switch, version: PlannedVersion, path: str, most_rows: int | None = None, unit: str = ""
+) -> int:
+    """Ask every worker of every live node, as `unit` where it is named; how many reference rows each
+    answered. Raises NodesFailed.
+    """
     if version.answers is None:
-        raise NodesFailed("The proof left no reference answers to verify with.")
+        raise NodesFailed("The proof left no reference answers to verify with.", version=version.number)
     with open_verified(artifact_store(), version.answers.sha256, version.answers.size) as stream:
         answers = verification.Answers.parse(stream.read().splitlines())
     asked = replace(answers, rows=answers.rows[:most_rows])
     for node in quorum.serving(heartbeats(switch.rollout.environment), switch.rollout.model.name):
         if node.alive(time.time()):
             target = verification.Target(
-                node.node, node.address, node.slots, path, internal_token(), version.number
+                node.node, node.address, node.slots, path, internal_token(), version.told, unit
             )
             if problems := verification.verify_node(target, asked):
-                raise NodesFailed(f"Verification from outside failed: {problems[0]}")
+                raise NodesFailed(f"Verification from outside failed: {problems[0]}", version=version.number)
     return len(asked.rows)
 
 

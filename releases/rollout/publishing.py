@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 from django.conf import settings
+from msgspec.structs import replace
 
+from formats import shares
 from formats.heartbeat import Heartbeat
 from formats.plan import (
     EVERY_MODEL,
     SCOPES,
+    Arm,
     ArtifactRef,
     ModelPlan,
     PlannedToken,
@@ -21,6 +26,7 @@ from formats.plan import (
     serialise,
     sign,
 )
+from formats.shares import Shares, shares_alone
 from formats.weights import beside
 from registry import model_policy
 from registry.client_tokens import scoring_tokens
@@ -31,7 +37,14 @@ from registry.transactions import write
 from releases import dataplane, plans, selectors
 from releases.events import Kind
 from releases.models import Environment, GateRun, Release, Route, Stage
+from releases.rollout import spells
+from releases.rollout.quorum import serving
 
+MOST_SHARES = 1000
+"""Newer than the plan: what a node reads that starts now. More of them would cost it more than a plan."""
+HEARD_WITHIN_S = 5.0
+"""A node looks for new weights twice a second, and its heartbeat a second later says that it has them."""
+log = logging.getLogger(__name__)
 Revise = Callable[[ModelPlan | None, int], ModelPlan]
 
 
@@ -51,7 +64,9 @@ def revise_route(
     """
     with write():
         now = selectors.route(model, environment)
-        entry = revise(entry_of(now), now.revision + 1 if now else 1)
+        before = entry_of(now)
+        entry = revise(before, now.revision + 1 if now else 1)
+        changes = _whole_since(now) if now and before and shares_alone(before, entry) else None
         event = record(
             Kind.ROUTE_REVISED,
             f"route/{environment.name}/{model.name}",
@@ -62,6 +77,7 @@ def revise_route(
             arms=[{"version": a.version, "weight": a.weight, "reason": a.reason} for a in entry.arms],
             loaded={str(number): v.digest for number, v in entry.versions.items()},
             why=why,
+            **({"changes": changes} if changes is not None else {}),
         )
         return Route.objects.create(
             model=model,
@@ -70,7 +86,17 @@ def revise_route(
             entry=entry.to_json(),
             event=event,
             stage=stage,
+            changes=changes,
+            spell=_spell(stage, entry) if stage else None,
         )
+
+
+def _spell(stage: Stage, entry: ModelPlan) -> int:
+    return spells.first_alike(stage, entry.to_json()) or entry.revision
+
+
+def _whole_since(route: Route) -> int:
+    return route.revision if route.changes is None else route.changes
 
 
 def entry_of(route: Route | None) -> ModelPlan | None:
@@ -102,8 +128,10 @@ def planned(release: Release) -> PlannedVersion:
 def build(environment: Environment) -> RoutingPlan:
     """The plan as the rows say it now. Its sequence is the log's, read first: content is never older."""
     sequence, log_digest = LogHead.objects.values_list("seq", "digest").filter(pk=1).first() or (0, "")
+    ranges = selectors.reward_ranges()
     entries = {
-        row.model.name: ModelPlan.from_json(row.entry) for row in selectors.current_routes(environment)
+        row.model.name: replace(ModelPlan.from_json(row.entry), reward=ranges.get(row.model_id))
+        for row in selectors.current_routes(environment)
     }
     return RoutingPlan(
         environment=environment.name,
@@ -121,15 +149,72 @@ def publish(environment: Environment) -> int:
     """Sign the plan and send it to Redis and to the plan file; its sequence. Repeating it is harmless."""
     plan = build(environment)
     envelope = sign(serialise(plan), settings.PLAN_KEY())
-    path = settings.PLAN_FILE.with_name(f"{environment.name}.json")
-    dataplane.publish(dataplane.client(), path, envelope, plan)
+    dataplane.publish(dataplane.client(), _plan_file(environment), envelope, plan)
     return plan.sequence
 
 
+def _plan_file(environment: Environment) -> Path:
+    return Path(settings.PLAN_FILE).with_name(f"{environment.name}.json")
+
+
+def publish_news(environment: Environment) -> None:
+    """Send what has been revised since the plan that is out: weights alone, a small document for each model,
+    where nothing else has changed. A whole plan where more has, or after a thousand of them."""
+    client = dataplane.client()
+    known, told = dataplane.published(client, environment.name, installation_name())
+    news = selectors.routes_after(environment, known)
+    if not known or len(news) > MOST_SHARES or any(each.changes is None for each in news):
+        publish(environment)
+    elif news:
+        newest = {each.model: each for each in news}.values()
+        dataplane.publish_shares(
+            client,
+            _plan_file(environment),
+            environment.name,
+            installation_name(),
+            {each.sequence: _shares(environment, each) for each in newest},
+            told,
+        )
+
+
+def _shares(environment: Environment, news: selectors.Revised) -> str:
+    document = Shares(
+        environment=environment.name,
+        installation=installation_name(),
+        sequence=news.sequence,
+        model=news.model,
+        revision=news.revision,
+        changes=news.changes or 0,
+        arms=tuple(Arm.from_json(arm) for arm in news.arms),
+    )
+    return sign(shares.serialise(document), settings.PLAN_KEY())
+
+
 def ensure_published(environment: Environment) -> None:
-    """Publish where Redis has no plan or an older one than the newest route: after a loss, or a lost job."""
-    known = dataplane.published_sequence(dataplane.client(), environment.name, installation_name())
-    if known == 0 or known < selectors.last_revised(environment):
+    """Publish where Redis has no plan, or nothing as new as the newest route: after a loss, or a lost job."""
+    known, told = dataplane.published(dataplane.client(), environment.name, installation_name())
+    if known == 0:
+        publish(environment)
+    elif max(known, told) < selectors.last_revised(environment):
+        publish_news(environment)
+
+
+def catch_up(environment: Environment, beats: Sequence[Heartbeat]) -> None:
+    """Send the whole plan where a node that is alive has still not followed new weights: one of a release
+    that does not know of them, or one that has not heard."""
+    known, told = dataplane.published(dataplane.client(), environment.name, installation_name())
+    if told <= known:
+        return
+    now = time.time()
+    due = {
+        each.model: each.revision
+        for each in selectors.routes_after(environment, known)
+        if now - each.at.timestamp() > HEARD_WITHIN_S
+    }
+    alive = [beat for beat in beats if beat.alive(now)]
+    late = (name for name, to in due.items() for beat in serving(alive, name) if beat.of(name).revision < to)
+    if (model := next(late, None)) is not None:
+        log.info("a node of %s has not followed the shares of %s: it gets a plan", environment, model)
         publish(environment)
 
 

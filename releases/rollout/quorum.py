@@ -64,6 +64,6 @@ def _follows(state: NodeModel, wanted: Wanted) -> bool:
 
 def _refuse_broken(name: str, state: NodeModel, wanted: Wanted) -> None:
     for number in sorted(wanted.sound & state.broken.keys()):
-        raise NodesFailed(f"{name} gave up version {number}: {state.broken[number].why}")
+        raise NodesFailed(f"{name} gave up version {number}: {state.broken[number].why}", version=number)
     for number in sorted(wanted.loaded & state.failed.keys()):
-        raise NodesFailed(f"{name} could not load version {number}: {state.failed[number]}")
+        raise NodesFailed(f"{name} could not load version {number}: {state.failed[number]}", version=number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from math import isfinite
@@ -67,10 +67,12 @@ class Section:
             raise self.refuse(name, f"{self.at}.{name} {said}: write {' or '.join(words)}.")
         return kinds(value)
 
-    def items(self, name: str) -> list[object]:
+    def items(self, name: str, most: int | None = None) -> list[object]:
         value = self._members.get(name, [])
         if not isinstance(value, list | tuple):
             raise self.refuse(name, f"Write {self.at}.{name} as a list.")
+        if most is not None and len(value) > most:
+            raise self.refuse(name, f"Write {self.at}.{name} as a list of at most {most}, not {len(value)}.")
         return list(value)
 
     def texts(self, name: str) -> tuple[str, ...]:
@@ -103,7 +105,10 @@ class Section:
             raise self.refuse(name, f"Write {self.at}.{name} such as {example}, not {value!r}.") from None
         if found.tzinfo is None:
             raise self.refuse(name, f"Write {self.at}.{name} with its zone, such as {example}.")
-        return found.timestamp()
+        try:
+            return found.astimezone(UTC).timestamp()
+        except OverflowError:  # by the clock of its zone alone it is in a year that there is
+            raise self.refuse(name, f"Write {self.at}.{name} such as {example}, not {value!r}.") from None
 
 
 def version_name(value: object, at: str) -> str:

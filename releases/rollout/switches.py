@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from formats.plan import ModelPlan, PlannedVersion
 from registry.events import record
+from registry.models import Event
 from registry.transactions import write
 from releases import plans
 from releases.events import Kind
@@ -41,6 +42,7 @@ def as_it_stands(switch: Switch) -> Switch | None:
             "rollout__returns_to__version",
             "rollout__model",
             "rollout__environment",
+            "rollout__origin",
             "before",
             "stage",
         )
@@ -113,10 +115,10 @@ def end(switch: Switch) -> None:
         Stage.objects.filter(pk=switch.stage.pk).update(begun_at=now)
 
 
-def tell(rollout: Rollout, kind: Kind, *, actor: str, **facts: object) -> None:
+def tell(rollout: Rollout, kind: Kind, *, actor: str, **facts: object) -> Event:
     """Record what became of a rollout; of a way back each event says besides where to."""
     where = {"returns_to": rollout.returns_to.version.number} if rollout.returns_to else {}
-    record(
+    return record(
         kind,
         rollout.release.subject,
         actor=actor,

@@ -25,9 +25,10 @@ from releases import plans, selectors
 from releases.errors import NodesFailed
 from releases.events import Kind
 from releases.models import Environment, Rollout, Stage, Switch
-from releases.rollout import nodes, switches
+from releases.rollout import nodes, switches, trials
 from releases.rollout.publishing import entry_of
 from releases.rollout.switches import ACTOR, Phase, Turned
+from scoring import routing
 from scoring.crashpoints import crashpoint
 
 JOB = "advance_rollout"
@@ -37,23 +38,40 @@ ROWS_AT_THE_DOOR = 5
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What follows from the end of a switch, inside its transaction; with the revision that stands then."""
+    """What follows from the end of a switch, inside its transaction; with the revision that stands then.
+
+    `spared` says of a version that the nodes failed with whether the switch has ended so that others go on.
+    """
 
     opened: Callable[[Switch, int], None]
     turned_back: Callable[[Switch, int], None]
+    spared: Callable[[Switch, NodesFailed], bool]
 
 
 def begin(
-    rollout: Rollout, aim: ModelPlan, *, stage: Stage | None, decided_by: str, grounds: str = ""
+    rollout: Rollout,
+    aim: ModelPlan,
+    *,
+    stage: Stage | None,
+    decided_by: str,
+    grounds: str = "",
+    concludes: bool = True,
 ) -> Switch:
-    """Start a switch from what stands to `aim`. What follows is work for `go_on`."""
+    """Start a switch from what stands to `aim`. What follows is work for `go_on`.
+
+    Where everything that `aim` names is loaded and verified already, only the shares are to move.
+    """
+    standing = selectors.route(rollout.model, rollout.environment)
+    arrives = plans.arriving(entry_of(standing), aim) or not standing
     return Switch.objects.create(
         rollout=rollout,
         stage=stage,
-        before=selectors.route(rollout.model, rollout.environment),
+        before=standing,
         aim=aim.to_json(),
+        phase=Phase.PREPARING if arrives else Phase.OPENING,
         decided_by=decided_by,
         grounds=grounds,
+        concludes=concludes,
     )
 
 
@@ -66,7 +84,8 @@ def go_on(switch: Switch, ends: Ends) -> None:
         try:
             _PHASES[Phase(now.phase)](now, ends)
         except NodesFailed as error:
-            turn_back(now, str(error), actor=ACTOR)
+            if not ends.spared(now, error):
+                turn_back(now, str(error), actor=ACTOR)
         except Turned:
             continue
 
@@ -152,10 +171,11 @@ def _open(switch: Switch, ends: Ends) -> None:
     )
     crashpoint("switch.opened")
     nodes.followed(switch)
-    for arm in aim.arms:
-        if arm.weight == WHOLE:
-            path = f"/v2/models/{switch.rollout.model.name}/infer"
-            nodes.ask(switch, aim.versions[arm.version], path, most_rows=ROWS_AT_THE_DOOR)
+    path = f"/v2/models/{switch.rollout.model.name}/infer"
+    for place, arm in enumerate(aim.arms):
+        unit = "" if arm.weight == WHOLE else routing.unit_of(aim, place, trials.one_of(switch.stage))
+        if unit is not None:
+            nodes.ask(switch, aim.versions[arm.version], path, most_rows=ROWS_AT_THE_DOOR, unit=unit)
     with write():
         switches.end(switch)
         ends.opened(switch, revision)
@@ -163,7 +183,7 @@ def _open(switch: Switch, ends: Ends) -> None:
 
 def _revert(switch: Switch, ends: Ends) -> None:
     """What answered before answers again, under the next revision."""
-    earlier = entry_of(switch.before)
+    earlier = entry_of(switch.rollout.origin or switch.before)
     revision = switches.revise_once(
         switch,
         "reverted",

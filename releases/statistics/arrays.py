@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 _AT_ONCE = 1 << 20
+"""Elements of a part: the copies stay in some MB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,11 @@ from releases.statistics.resampling import Additive, Counted, Difference, Resamp
 RESAMPLES = 2000
 """Efron and Tibshirani ask for 1,000 at least where bounds are wanted; BCa moves into the tails."""
 MOST_UNITS = 10_000
+"""Up to it every unit is drawn by itself, in a second or two."""
 MOST_LOOKED_AT = 200_000
+"""Beyond, each resample costs milliseconds, and there are 2,000."""
 BLOCKS = 1000
+"""Groups that stand for more units: intervals of thousands of rows are the same to three digits."""
 COUNTED_BLOCKS = 100
 """Each block left out means counting anew; with a hundred, bounds are 1 % wider than with any number."""
 _ELEMENTS = 1 << 21

@@ -12,8 +12,12 @@ from releases.statistics import arrays
 from releases.statistics.arrays import Codes, Entries
 
 _SPAN = 1 << 16
+"""A table of so many places fits the caches, and is faster than sorting only when there are more values than
+that."""
 _EXACT = 2**53
+"""Whole numbers up to it are exact as float64."""
 _WHOLE = 2.0**63
+"""Beyond it a float has no int64."""
 
 
 @dataclass(frozen=True, slots=True)

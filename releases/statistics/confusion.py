@@ -21,6 +21,7 @@ from releases.statistics.rows import Labels
 from releases.statistics.sums import of_labels
 
 DRAWS = 2000
+"""As many as `bootstrap` resamples: both give quantiles of the same kind."""
 
 
 @dataclass(frozen=True, slots=True)

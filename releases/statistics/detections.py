@@ -21,6 +21,7 @@ from releases.statistics.ranks import Weighted, mean, thresholds
 from releases.statistics.rows import Detections, Judgement, Truths, Unmeasurable
 
 BOX = 4
+"""Numbers of a box: two corners."""
 
 
 class _Image(NamedTuple):

@@ -8,6 +8,7 @@ from scipy.optimize import brentq
 from scipy.special import bdtrc, betaincinv, ndtri
 
 _STEP = 1e-9
+"""Just below a difference, where its test still says no."""
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:

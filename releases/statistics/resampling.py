@@ -139,3 +139,4 @@ def sparse(columns: Array) -> Any:
 
 
 _AT_ONCE = 1000
+"""Units left out in one product of matrices: some MB for each."""

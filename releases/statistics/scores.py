@@ -28,6 +28,7 @@ ONE_CLASS = frozenset({"roc_auc", "average_precision"})
 _SUM = 1e-3
 """What rounding to three digits and half precision make of probabilities that sum to one."""
 _SHOWN = 12
+"""Names of classes in one sentence."""
 
 
 def judgement(metric: MetricRange, target: Entries, predictions: Sequence[Entries]) -> Judgement:

@@ -13,6 +13,7 @@ from releases.statistics.estimates import CONFIDENCE, Estimate, Worth, estimate
 from releases.statistics.rows import Judged, Unmeasurable
 
 MOST = 100
+"""The largest ones: in smaller slices an interval says nothing, and a page has so many rows."""
 LEAST_ROWS = 5
 """Fewer rows say nothing about a slice; they are named, not judged."""
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from formats.plan import INTERVAL, RENDEZVOUS, WHOLE, Arm, ArtifactRef, ModelPlan
+from formats.plan import INTERVAL, RENDEZVOUS, WHOLE, Arm, ArtifactRef, ModelPlan, PlannedRollout
 from formats.serving import Serving
 from formats.types import Signature
 from releases import plans
@@ -145,6 +145,7 @@ def test_shares_are_parts_of_the_whole():
         by_name=(),
         loaded={1: version(1), 2: version(2)},
         fallback=None,
+        rollout=None,
     )
     assert plans.shares(entry) == {1: 0.25, 2: 0.75}
 
@@ -166,12 +167,44 @@ def entries(draw: st.DrawFn) -> ModelPlan:
         by_name=draw(some),
         loaded={number: version(number) for number in numbers},
         fallback=draw(st.sampled_from([None, *numbers])),
+        rollout=draw(st.none() | st.just(PlannedRollout(id=1, baseline=1, challengers=(2,), pair=0.5))),
     )
+
+
+@st.composite
+def stages(draw: st.DrawFn) -> ModelPlan:
+    """A stage of a rollout of 2 beside 1: who has which share, and who is asked unseen."""
+    share = draw(st.integers(0, WHOLE))
+    return plans.shared_out(
+        {1: version(1), 2: version(2)},
+        [Arm(2, share, "canary:0.1"), Arm(1, WHOLE - share, "champion")],
+        mirrors=draw(st.lists(st.sampled_from([1, 2]), unique=True)),
+        rollout=PlannedRollout(id=3, baseline=1, challengers=(2,), pair=draw(st.floats(0, 1))),
+        salt=b"salt",
+    )
+
+
+@given(entries(), stages(), stages())
+def test_a_rollout_goes_from_stage_to_stage_and_back_to_what_answered_before_it(before, first, second):
+    begun = goes_through(before, first)
+    assert sum(served(begun).values()) == WHOLE
+    assert (begun.fallback, begun.hashing) == (1, INTERVAL)
+    fewer = plans.sampled(goes_through(begun, second), 3, revision=12)
+    assert (fewer.rollout.sample, fewer.arms, fewer.mirrors) == (3, second.arms, second.mirrors)
+    assert plans.reverted(before, fewer, revision=13) == replace(before, revision=13)
+
+
+@given(stages())
+def test_whatever_ends_a_rollout_leaves_no_mirror_and_tells_of_no_unit(entry):
+    for over in (to(entry, 2), plans.returned_to(version(1), entry, revision=8)):
+        assert (over.mirrors, over.rollout) == ((), None)
+    assert plans.sampled(to(entry, 2), 3, revision=9).rollout is None
 
 
 def is_one_version_alone(entry, number):
     return (
         served(entry) == {number: WHOLE}
+        and entry.rollout is None
         and addressable(entry) == {number}
         and (entry.mirrors, entry.hashing) == ((), INTERVAL)
         and ModelPlan.from_json(entry.to_json()) == entry

@@ -24,6 +24,7 @@ LEAST_UNITS = 100
 TUNED_AT = 20_000
 """Units at which the interval is as narrow as it can be; at a tenth and at ten times, hardly wider."""
 _FAR = 1e300
+"""Stands for no bound at all, and can still be multiplied without becoming infinite."""
 
 
 @dataclass(frozen=True, slots=True)

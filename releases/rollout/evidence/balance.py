@@ -13,6 +13,7 @@ from scipy.special import gammaln, xlogy
 from releases.rollout.evidence.mixture import Array
 
 CONCENTRATION = 1000.0
+"""Of the prior around the declared shares. Larger ones find small faults sooner and gross ones later."""
 
 
 def log_unbalanced(units: ArrayLike, shares: ArrayLike) -> Array:

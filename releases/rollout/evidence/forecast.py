@@ -16,10 +16,17 @@ from releases.rollout.evidence.posteriors import Pulls
 from releases.statistics.arrays import Floats
 
 RUNS = 200
+"""The median of so many plays is within some 10 %, which is what a forecast is good for."""
 _EVENTS = 256
+"""Bad events drawn at once for each play: most are decided within one draw."""
 _MOST_CHUNKS = 400
+"""So many draws at the most: who is not decided by then is said never to be."""
+FEW_CHUNKS = 20
+"""5,120 events a play: what takes more is told as not foreseen, where somebody waits for the answer."""
 _DAY = 24
+"""Hours of what is repeated where the past is too short."""
 _FIRST_LOOK = 50
+"""Units between two looks at least, and so many looks at the most: a play costs the same however many."""
 
 Rule = Callable[[Floats, Floats, Floats], Floats]
 """Bad ones of the new and of the old version per spell, shares per spell -> log evidence: of `split`."""
@@ -72,6 +79,7 @@ def of_events(
     within_hours: float,
     rng: np.random.Generator,
     runs: int = RUNS,
+    chunks: int = _MOST_CHUNKS,
 ) -> Ahead:
     """When `rule` passes `threshold`, if the new version is bad `ratio` times as often as the old one.
 
@@ -83,7 +91,7 @@ def of_events(
     starts = np.array([step.hours for step in steps])
     at, counts, passed = np.full(runs, np.inf), np.zeros((2, runs, len(steps))), np.zeros(runs)
     going = np.arange(runs)
-    for _ in range(_MOST_CHUNKS):
+    for _ in range(chunks):
         if not len(going):
             break
         mass = passed[going, None] + rng.exponential(size=(len(going), _EVENTS)).cumsum(axis=1)

@@ -1,77 +1,76 @@
-"""A bandit that looks at the request: Thompson sampling with a linear model of the reward for each arm.
+"""What a unit brings by what it asks: a linear model of the reward for each arm, from additive sums alone.
 
-Agrawal and Goyal, ICML 2013. The state is two sums an arm, so it merges; the weights of the model are
-drawn once per refresh and a request costs one product. For at most 50 features.
+Agrawal and Goyal, ICML 2013: Thompson sampling for contextual bandits with linear payoffs. Each feature has
+its steps, so that requests are of finitely many contexts; what is kept are the sums of each context and arm,
+from which A = I + sum x x' and b = sum r x follow whatever the order. The chance that an arm's payoff is the
+highest in a context is then an integral (`evidence.propensity`), where others draw a model: the same law,
+exact, and with no generator to be replayed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from releases.rollout.counts import GRAIN
-from releases.statistics.arrays import Codes, Floats
+from releases.rollout.evidence.posteriors import Normal, Pulls
+from releases.statistics.arrays import Floats
 
-MOST_FEATURES = 50
+_LEAST = 0.25
+"""Of the sum of squares: as if one unit had been half off; nothing is certain while all were alike."""
+
+
+def rows(steps: Sequence[int]) -> Floats:
+    """The vector x of each context, shape (contexts, terms): one, and for each feature whether it is in its
+    second step, its third... The first feature's step counts most in a context's number."""
+    places = np.indices(tuple(steps)).reshape(len(steps), -1)
+    columns = [np.ones(places.shape[1])]
+    columns += [places[at] == step for at, count in enumerate(steps) for step in range(1, count)]
+    return np.stack(columns, axis=-1).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """Sums over resolved units, whole numbers in GRAINths: exact in any order. `+` merges.
+    """The posterior of each arm's model, of rewards in [0, 1].
 
-    gram    of x x', shape (arms, features, features)
-    reward  of r x, shape (arms, features)
-    units   shape (arms,)
+    x        the vectors of all contexts, shape (contexts, terms)
+    base     the mean reward of all units, around which the models are
+    theta    middle of the models, shape (arms, terms)
+    spread   their covariances, shape (arms, terms, terms)
     """
 
-    gram: Codes
-    reward: Codes
-    units: Codes
+    x: Floats
+    base: float
+    theta: Floats
+    spread: Floats
 
     @classmethod
-    def none(cls, arms: int, features: int) -> Linear:
-        """Raises ValueError above 50 features: their matrices would be read and drawn from at every tick."""
-        if features > MOST_FEATURES:
-            raise ValueError(f"a contextual bandit looks at {MOST_FEATURES} features at most, not {features}")
-        return cls(
-            np.zeros((arms, features, features), np.int64),
-            np.zeros((arms, features), np.int64),
-            np.zeros(arms, np.int64),
-        )
+    def of(cls, pulls: Pulls, x: Floats) -> Linear:
+        """From what units of each context brought each arm, shape (contexts, arms)."""
+        units, total, squares = (float(each.sum()) for each in (pulls.units, pulls.total, pulls.squares))
+        base = total / max(units, 1.0)
+        variance = max(squares - units * base**2, _LEAST) / max(units, 1.0)
+        gram = np.einsum("ca,ci,cj->aij", pulls.units, x, x) + np.eye(x.shape[1])
+        reward = np.einsum("ca,ci->ai", pulls.total - base * pulls.units, x)
+        inverse = np.linalg.inv(gram)
+        return cls(x, base, np.einsum("aij,aj->ai", inverse, reward), variance * inverse)
 
-    def seen(self, arm: int, features: Floats, rewards: Floats) -> Linear:
-        """With more units of one arm. `features` (units, features) in [-1, 1], `rewards` (units,) in [0, 1].
+    def payoffs(self) -> Normal:
+        """Of each context what a unit may bring each arm, shape (contexts, arms)."""
+        return self._along(self.x)
 
-        Raises ValueError outside of these ranges: as whole numbers, sums of anything might overflow.
-        """
-        if np.any(np.abs(features) > 1) or np.any((rewards < 0) | (rewards > 1)):
-            raise ValueError("features are to be in [-1, 1] and rewards in [0, 1]")
-        gram, reward, units = self.gram.copy(), self.reward.copy(), self.units.copy()
-        products = np.floor(features[:, :, None] * features[:, None, :] * GRAIN).astype(np.int64)
-        gram[arm] += products.sum(axis=0)
-        reward[arm] += np.floor(features * rewards[:, None] * GRAIN).astype(np.int64).sum(axis=0)
-        units[arm] += len(rewards)
-        return Linear(gram, reward, units)
+    def mixed(self, units: Floats) -> Normal:
+        """What a unit may bring each arm where so many ask each context: of the same requests, whoever
+        answered them. Shape (arms,)."""
+        share = units / units.sum() if units.sum() else np.full(len(units), 1 / len(units))
+        found = self._along((share @ self.x)[None])
+        return Normal(found.middle[0], found.error[0])
 
-    def __add__(self, other: Linear) -> Linear:
-        return Linear(self.gram + other.gram, self.reward + other.reward, self.units + other.units)
+    def terms(self) -> Normal:
+        """Each term of each arm's model, shape (arms, terms)."""
+        return Normal(self.theta, np.sqrt(np.diagonal(self.spread, axis1=-2, axis2=-1)))
 
-    def drawn(self, rng: np.random.Generator, spread: float) -> Floats:
-        """A model of each arm: theta from N(A⁻¹b, spread² A⁻¹) with A = I + sum x x'. (arms, features)."""
-        precision = self.gram / GRAIN + np.eye(self.gram.shape[-1])
-        factor = np.linalg.cholesky(precision)
-        middle = np.linalg.solve(precision, (self.reward / GRAIN)[..., None])
-        noise = rng.standard_normal((*self.reward.shape, 1))
-        off = np.linalg.solve(np.swapaxes(factor, -1, -2), noise)
-        return np.asarray((middle + spread * off)[..., 0])
-
-
-def chosen(models: Floats, features: Floats) -> Codes:
-    """The arm that each request's features promise most of, the first of equal ones. Shape (units,)."""
-    return np.asarray(np.argmax(features @ models.T, axis=1), np.int64)
-
-
-def generator(seed: int, node: int, revision: int) -> np.random.Generator:
-    """The chance of one node at one revision of the weights: nobody draws what another has drawn."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, node, revision])))
+    def _along(self, x: Floats) -> Normal:
+        middle = self.base + np.einsum("ci,ai->ca", x, self.theta)
+        return Normal(middle, np.sqrt(np.einsum("ci,aij,cj->ca", x, self.spread, x)))

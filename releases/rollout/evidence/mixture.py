@@ -6,7 +6,7 @@ Statistical Science 38 (2023), sections 3 and 5.
 
 from __future__ import annotations
 
-from math import exp, log
+from math import log
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,8 +24,3 @@ def log_mean(logs: ArrayLike, weights: ArrayLike | None = None) -> Array:
 def threshold(alpha: float) -> float:
     """The log evidence at which a verdict with this chance of being wrong is reached: ln(1/alpha)."""
     return -log(alpha)
-
-
-def anytime_p(peak: float) -> float:
-    """The p-value that may be looked at after every event: min over time of 1/E, `peak` being max log E."""
-    return min(1.0, exp(-peak))

@@ -17,6 +17,7 @@ from releases.rollout.evidence import split
 from releases.rollout.evidence.mixture import Array, log_mean
 
 HALF = (0.5,)
+"""The coin of a pair: both answered the same request."""
 STAKES = np.array([0.02, 0.05, 0.1, 0.25, 0.5, 0.9])
 """The part of the wealth that each bet puts on one difference, below 1: none can lose all."""
 

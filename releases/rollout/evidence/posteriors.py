@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.special import betainc, stdtr
+from scipy.special import betainc, ndtr, stdtr
 
 from releases.rollout.counts import Sums
 from releases.statistics.arrays import Codes, Floats
@@ -52,10 +52,6 @@ class Pulls:
     def __add__(self, other: Pulls) -> Pulls:
         return Pulls(self.units + other.units, self.total + other.total, self.squares + other.squares)
 
-    def times(self, weight: float) -> Pulls:
-        """What is left of it after forgetting; `weight` in [0, 1]."""
-        return Pulls(self.units * weight, self.total * weight, self.squares * weight)
-
     def of(self, arms: Codes) -> Pulls:
         """Some of the arms, by index."""
         return Pulls(self.units[..., arms], self.total[..., arms], self.squares[..., arms])
@@ -73,11 +69,6 @@ class Pulls:
     def means(self) -> Floats:
         """Zero where nothing was seen."""
         return self.total / np.maximum(self.units, 1e-300)
-
-
-def winsorised(reward: float, cap: float) -> float:
-    """An unbounded reward, such as revenue, at most at the cap that was declared before the start."""
-    return min(reward, cap)
 
 
 class Posterior(Protocol):
@@ -162,3 +153,25 @@ class StudentT:
 
     def draw(self, rng: np.random.Generator) -> Floats:
         return np.asarray(self.middle + self.error * rng.standard_t(self.degrees))
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """A mean of which enough is known that its spread is taken for known."""
+
+    middle: Floats
+    error: Floats
+
+    def below(self, points: Floats) -> Floats:
+        off = (points[..., None] - self.middle[..., None, :]) / self.error[..., None, :]
+        return np.asarray(ndtr(off))
+
+    def places(self, deviations: Floats) -> Floats:
+        return np.asarray(self.middle[..., None] + self.error[..., None] * deviations)
+
+    def draw(self, rng: np.random.Generator) -> Floats:
+        return np.asarray(rng.normal(self.middle, self.error))
+
+    def of(self, arms: Codes) -> Normal:
+        """Some of the arms, by index."""
+        return Normal(self.middle[..., arms], self.error[..., arms])

@@ -12,6 +12,7 @@ from releases.rollout.evidence.posteriors import Posterior
 from releases.statistics.arrays import Floats
 
 MOST_ARMS = 20
+"""The integral is over products of as many functions: with more its points no longer suffice."""
 _PLACES = np.linspace(-6.5, 6.5, 64)
 
 

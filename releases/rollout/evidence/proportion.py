@@ -7,7 +7,8 @@ from math import log
 
 from scipy.special import betaln, xlog1py, xlogy
 
-_HALVINGS = 60
+HALVINGS = 60
+"""After so many a float between two bounds moves no more."""
 
 
 def interval(hit: int, units: int, alpha: float) -> tuple[float, float]:
@@ -29,7 +30,7 @@ def interval(hit: int, units: int, alpha: float) -> tuple[float, float]:
 def _edge(kept: Callable[[float], bool], inside: float, outside: float) -> float:
     if kept(outside):
         return outside
-    for _ in range(_HALVINGS):
+    for _ in range(HALVINGS):
         middle = (inside + outside) / 2
         inside, outside = (middle, outside) if kept(middle) else (inside, middle)
     return outside

@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 
 from releases.rollout.evidence.mixture import Array, log_mean, threshold
+from releases.rollout.evidence.proportion import HALVINGS
 from releases.rollout.evidence.split import RATIOS
 
 _BELOW = np.array([0.0, 1 / 30, 1 / 10, 1 / 5, 1 / 2])
 _WEIGHT_BELOW = np.array([0.9, 0.025, 0.025, 0.025, 0.025])
 """Mostly on "never bad", which is what a healthy version looks like; the rest forgives single events."""
-_HALVINGS = 60
 
 
 def log_ratios(units: ArrayLike, bad: ArrayLike, rate: float, times: ArrayLike) -> Array:
@@ -48,7 +48,7 @@ def log_under(units: ArrayLike, bad: ArrayLike, limit: float) -> Array:
 def upper_bound(units: int, bad: int, alpha: float) -> float:
     """The least share that the counts speak against, at all looks together with chance alpha; 1 at first."""
     low, high = (bad / units if units else 1.0), 1.0
-    for _ in range(_HALVINGS):
+    for _ in range(HALVINGS):
         middle = (low + high) / 2
         against = middle < 1 and float(log_under(units, bad, middle)) >= threshold(alpha)
         low, high = (low, middle) if against else (middle, high)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from formats.plan import WHOLE
+from formats.plan import PARTS, WHOLE
 from releases.statistics.arrays import Codes, Floats
 
-PARTS = 64
-"""Weights are multiples of 1/64, so that a tick that changed nothing worth telling changes no unit's arm."""
 _LEAST = 1e-12
+"""So that what is divided by is never nought; far below any share that is played."""
 _SLACK = 1e-9
+"""Floats that should sum to one do so within it."""
 
 
 def filled(propensities: Floats, floors: Floats, caps: Floats) -> Floats:
@@ -41,7 +41,9 @@ def _at(levels: Floats, wanted: Floats, floors: Floats, caps: Floats) -> Floats:
 
 
 def in_parts(shares: Floats) -> Codes:
-    """Whole 64ths that sum to 64: the largest remainders are rounded up, the first of equal ones first."""
+    """Weights are multiples of 1/64, so that a tick that changed nothing worth telling changes no unit's arm.
+
+    Whole 64ths that sum to 64: the largest remainders are rounded up, the first of equal ones first."""
     exact = shares * PARTS
     whole = np.floor(exact + _SLACK)
     missing = PARTS - whole.sum(axis=-1, keepdims=True)

@@ -11,12 +11,14 @@ likes (runs of a simulation, looks). Spells of share 0 or 1 say nothing and are 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from math import exp, log
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from releases.rollout.evidence.mixture import Array, log_mean, threshold
+from releases.rollout.evidence.proportion import HALVINGS
 
 RATIOS: tuple[float, ...] = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 """How many times as often a worse version may be bad: what the evidence is averaged over."""
@@ -28,7 +30,8 @@ _LOG_RATIOS: Mapping[tuple[float, ...], Array] = {ratios: np.log(ratios) for rat
 _WIDEST = log(1000.0)
 _GRID = np.linspace(-log(32.0), log(32.0), 129)
 """For intervals: a finer mixture of both directions, so that they close in on the ratio itself."""
-_HALVINGS = 60
+_FEW = 64
+"""Spells of a rollout of which what an event says is remembered; of more it is worked out each time."""
 
 
 def log_likelihoods(new: ArrayLike, old: ArrayLike, shares: ArrayLike, log_ratios: ArrayLike) -> Array:
@@ -39,8 +42,23 @@ def log_likelihoods(new: ArrayLike, old: ArrayLike, shares: ArrayLike, log_ratio
     """
     logs = np.asarray(log_ratios, np.float64)
     bad, both = np.asarray(new, np.float64), np.add(new, old, dtype=np.float64)
-    per_event = np.log1p(np.expm1(logs) * np.asarray(shares, np.float64)[..., None])
+    per_event = _per_event(np.asarray(shares, np.float64), logs)
     return np.asarray(bad.sum(axis=-1)[..., None] * logs - both @ per_event)
+
+
+def _per_event(shares: Array, logs: Array) -> Array:
+    """What an event of either arm says of each ratio. The same for all metrics, and from tick to tick
+    as long as no other shares have stood."""
+    if shares.ndim != 1 or shares.size > _FEW:
+        return np.asarray(np.log1p(np.expm1(logs) * shares[..., None]))
+    return _remembered(shares.tobytes(), logs.tobytes())
+
+
+@lru_cache(maxsize=1024)
+def _remembered(shares: bytes, logs: bytes) -> Array:
+    made = np.log1p(np.expm1(np.frombuffer(logs)) * np.frombuffer(shares)[..., None])
+    made.flags.writeable = False
+    return np.asarray(made)
 
 
 def log_ratios_per_tick(new: ArrayLike, old: ArrayLike, shares: ArrayLike) -> Array:
@@ -85,7 +103,7 @@ def interval(
 
 
 def _edge(kept: Callable[[float], bool], inside: float, outside: float) -> float:
-    for _ in range(_HALVINGS):
+    for _ in range(HALVINGS):
         middle = (inside + outside) / 2
         inside, outside = (middle, outside) if kept(middle) else (inside, middle)
     return outside

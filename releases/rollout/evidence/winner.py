@@ -12,7 +12,9 @@ from releases.rollout.evidence.posteriors import Pulls
 from releases.statistics.arrays import Codes, Floats
 
 NOBODY = -1
+"""No index of an arm."""
 _TIE = 1e-12
+"""Closer than this two arms are equal, and a rate is never quite 0 or 1, of which there is no logarithm."""
 
 
 def leaders(pulls: Pulls) -> Codes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from releases.rollout.design import Kind
-from releases.rollout.strategies import ab_test, bandit, blue_green, canary, shadow, single
+from releases.rollout.strategies import aa, ab_test, bandit, blue_green, canary, shadow, single
 from releases.rollout.strategies.base import Strategy
 
 STRATEGIES: Mapping[Kind, Strategy] = {
@@ -15,4 +15,5 @@ STRATEGIES: Mapping[Kind, Strategy] = {
     Kind.BLUE_GREEN: blue_green,
     Kind.AB_TEST: ab_test,
     Kind.BANDIT: bandit,
+    Kind.AA: aa,
 }

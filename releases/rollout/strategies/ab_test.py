@@ -12,7 +12,9 @@ from releases.rollout.strategies import rules, steps
 from releases.rollout.strategies.base import Aim, Decision, Standing, Verdict
 
 MIN_SECONDS = 24 * 3600.0
+"""People differ by the hour: each hour of a day is in what is compared."""
 MAX_SECONDS = 14 * 24 * 3600.0
+"""Chosen, not measured: each day of the week is in it twice."""
 
 
 def preset(asked: Asked) -> tuple[Stage, ...]:

@@ -18,7 +18,9 @@ from releases.rollout.metrics import Action
 
 class Verdict(StrEnum):
     """`HOLD` leaves everything as it is, `MOVE` enters the next stage (or new weights of a bandit),
-    `END_TRIAL` takes an arm out that lost without fault, `PROPOSE` asks a person for what `proposed` says."""
+    `ROLL_BACK` takes an arm out for a fault, `END_TRIAL` one that lost without: the rollout goes on with the
+    others, and has ended where none is left. `PROPOSE` asks a person for what `proposed` says. `CLEAN` and
+    `FAULT` are what an A/A run ends with."""
 
     HOLD = "hold"
     MOVE = "move"
@@ -26,6 +28,8 @@ class Verdict(StrEnum):
     ROLL_BACK = "roll_back"
     END_TRIAL = "end_trial"
     PROPOSE = "propose"
+    CLEAN = "clean"
+    FAULT = "fault"
 
 
 class Aim(StrEnum):
@@ -36,6 +40,7 @@ class Aim(StrEnum):
     SAFE = "safe"
     SAFE_IN_PAIRS = "safe_in_pairs"
     BETTER = "better"
+    BEST = "best"
     ONSET = "onset"
     OBSERVED = "observed"
     OVER_LIMIT = "over_limit"
@@ -45,6 +50,13 @@ class Aim(StrEnum):
 def key(aim: Aim, metric: str, arm: str) -> str:
     """What a finding is kept by from tick to tick."""
     return f"{aim}/{metric}/{arm}"
+
+
+def parts(kept: str) -> tuple[str, str, str]:
+    """Aim, metric and arm of such a key: a metric's name may have any sign in it."""
+    aim, _, rest = kept.partition("/")
+    metric, _, arm = rest.rpartition("/")
+    return aim, metric, arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +93,9 @@ class Standing:
     peaks         key of a finding -> its highest log evidence so far: the latch
     onset         key of a finding -> what its detector carries from tick to tick (`strategies.watching`)
     removed       arms that were taken out, by their guardrails or by a person
-    shares        of the challengers, where they have moved within a stage, and since when they stand
+    shares        of the challengers, where they have moved within a stage
+    shared_at     since when they stand, and `shared_of` how many units' rewards had been known by then
+    contexts      of each arm its part of 64 in every context, where what is asked decides
     ended, kept   the verdict that ended the rollout, and the arm that everybody has since
     """
 
@@ -93,6 +107,8 @@ class Standing:
     removed: tuple[str, ...] = ()
     shares: Shares = ()
     shared_at: float = 0.0
+    shared_of: int = 0
+    contexts: tuple[tuple[str, tuple[int, ...]], ...] = ()
     ended: Verdict | None = None
     kept: str = ""
 

@@ -11,7 +11,9 @@ from releases.rollout.strategies import rules, steps
 from releases.rollout.strategies.base import Decision, Standing
 
 MIN_SECONDS = 600.0
+"""Chosen, not measured: what breaks at once has broken by then."""
 MAX_SECONDS = 24 * 3600.0
+"""Chosen, not measured: each hour of a day has passed."""
 
 
 def preset(asked: Asked) -> tuple[Stage, ...]:

@@ -10,7 +10,9 @@ from releases.rollout.strategies.base import Decision, Standing
 RAMP = (0.01, 0.05, 0.25, 0.5)
 """Then 100 %, which is what being promoted means: the baseline is compared with up to the end."""
 MIN_SECONDS = 600.0
+"""Of each step; chosen, not measured: what breaks at once has broken by then."""
 MAX_SECONDS = 6 * 3600.0
+"""Of each step; chosen, not measured: four of them are a day."""
 
 
 def preset(asked: Asked) -> tuple[Stage, ...]:

@@ -7,6 +7,7 @@ be shown safe, so that each may use all of its alpha.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import log
@@ -38,11 +39,12 @@ class Beside:
 
 def beside(design: Design, counts: Counts, arm: str) -> Beside:
     """Spells in which one of the two had nothing to get say nothing, and are left out."""
-    spells = [s for s in counts.spells() if 0 < s.share_beside(arm, design.baseline) < 1]
+    told = [(spell, spell.share_beside(arm, design.baseline)) for spell in counts.spells()]
+    shared = [(spell, share) for spell, share in told if 0 < share < 1]
     return Beside(
-        tuple(counts.tally(spell, arm) for spell in spells),
-        tuple(counts.tally(spell, design.baseline) for spell in spells),
-        np.array([spell.share_beside(arm, design.baseline) for spell in spells]),
+        tuple(counts.tally(spell, arm) for spell, _ in shared),
+        tuple(counts.tally(spell, design.baseline) for spell, _ in shared),
+        np.array([share for _, share in shared]),
     )
 
 
@@ -80,7 +82,7 @@ def _aims(
     elif metric.kind is MetricKind.LATENCY:
         yield Aim.WORSE, _slower(both, metric)
     elif metric.kind is MetricKind.BOUNDED:
-        yield from _values(both, metric)
+        yield from _values(both, arm, metric)
     yield from _pairs(counts, arm, metric)
 
 
@@ -97,13 +99,10 @@ def _events(
     yield Aim.WORSE, float(split.log_worse(bad, good, shares, ratios))
     if not metric.guardrail:
         yield Aim.BETTER, float(split.log_worse(good, bad, 1 - shares, ratios))
-    yield (
-        Aim.SAFE,
-        max(
-            float(split.log_safe(bad, good, shares, metric.allowed)),
-            _negligible(counts, arm, metric),
-        ),
-    )
+    # What was lost may have been bad units of this version: it is shown to be safe even so, or not at all.
+    unheard = _lost(counts, metric) * log(metric.allowed)
+    compared = float(split.log_safe(bad, good, shares, metric.allowed)) - unheard
+    yield Aim.SAFE, max(compared, _negligible(design, counts, arm, metric))
 
 
 def hits(tallies: Iterable[Tally], name: str, changed: bool = False) -> Array:
@@ -121,13 +120,31 @@ def hits(tallies: Iterable[Tally], name: str, changed: bool = False) -> Array:
     return np.array([hit(tally) for tally in tallies], np.float64)
 
 
-def _negligible(counts: Counts, arm: str, metric: Metric) -> float:
-    """Evidence that hardly any unit is bad, without comparing: a healthy version has no events to compare."""
+def _negligible(design: Design, counts: Counts, arm: str, metric: Metric) -> float:
+    """Evidence that hardly any unit is bad, without comparing: a healthy version has no events to compare.
+
+    Those whom a trial names were chosen, and say nothing of the others.
+
+    A unit that moved here counts too, and as a bad one where it was bad elsewhere: what it met here nobody
+    knows any more, and those that were bad are not the ones to leave out.
+    """
     if not metric.guardrail:
         return 0.0
-    tallies = [tally for (_, name), tally in counts.arms.items() if name == arm]
-    units = sum(tally.units for tally in tallies)
-    return float(rates.log_under(units, sum(t.bad.get(metric.name, 0) for t in tallies), metric.negligible))
+    name = metric.name
+    tallies = [
+        tally
+        for (spell, of), tally in counts.arms.items()
+        if of == arm and design.stages[spell.stage].kind is not StageKind.TRIAL
+    ]
+    units = sum(tally.units + tally.moved for tally in tallies)
+    bad = sum(tally.bad.get(name, 0) + tally.spent.get(name, 0) for tally in tallies)
+    lost = _lost(counts, metric)
+    return float(rates.log_under(units + lost, bad + lost, metric.negligible))
+
+
+def _lost(counts: Counts, metric: Metric) -> int:
+    """How many bad units nobody may have heard of: nodes tell of those of guardrails alone."""
+    return counts.lost if metric.guardrail else 0
 
 
 def _slower(both: Beside, metric: Metric) -> float:
@@ -147,8 +164,8 @@ def _slower(both: Beside, metric: Metric) -> float:
     return float(latency.log_worse(cells[0], cells[1], both.shares, expected))
 
 
-def _values(both: Beside, metric: Metric) -> Iterator[tuple[Aim, float]]:
-    placed = sum((Tally(bets=t.bets) for t in (*both.new, *both.old)), Tally()).bets.get(metric.name)
+def _values(both: Beside, arm: str, metric: Metric) -> Iterator[tuple[Aim, float]]:
+    placed = sum((Tally(bets=t.bets) for t in (*both.new, *both.old)), Tally()).bets.get((metric.name, arm))
     if placed:
         found = bounded.wealth(placed)
         yield from ((Aim.WORSE, found.worse), (Aim.BETTER, found.better), (Aim.SAFE, found.safe))
@@ -165,8 +182,9 @@ def _pairs(counts: Counts, arm: str, metric: Metric) -> Iterator[tuple[Aim, floa
     )
     if units and metric.kind in (MetricKind.BAD_EVENT, MetricKind.LATENCY):
         yield Aim.WORSE_IN_PAIRS, float(paired.log_worse(new, old))
-        few = float(rates.log_under(units, new, metric.negligible))
-        yield Aim.SAFE_IN_PAIRS, max(float(paired.log_safe(new, old, metric.allowed)), few)
+        lost = _lost(counts, metric)
+        few = float(rates.log_under(units + lost, new + lost, metric.negligible))
+        yield Aim.SAFE_IN_PAIRS, max(float(paired.log_safe(new + lost, old, metric.allowed)), few)
     placed = [pairs.bets[metric.name] for pairs in told if metric.name in pairs.bets]
     if placed:
         worse, safe = paired.log_wealth(np.sum(placed, axis=0).tolist())
@@ -186,13 +204,17 @@ def _over_limits(design: Design, counts: Counts) -> Iterator[Finding]:
 
 def _unbalanced(design: Design, counts: Counts) -> Iterator[Finding]:
     """Of all units, and of those whose answers differ: a slow arm that loses its mirrors selects."""
-    total = np.zeros(2)
+    alike: dict[int, list[tuple[list[list[int]], list[float]]]] = defaultdict(list)
     for spell in counts.spells():
         arms = [(arm, spell.share(arm)) for arm, weight in spell.weights if weight]
         if len(arms) > 1:
             tallies = [counts.tally(spell, arm) for arm, _ in arms]
             units = [[tally.units for tally in tallies], [tally.triggered for tally in tallies]]
-            total += balance.log_unbalanced(units, [share for _, share in arms])
+            alike[len(arms)].append((units, [share for _, share in arms]))
+    total = np.zeros(2)
+    for told in alike.values():
+        shares = np.array([[declared] for _, declared in told])
+        total += balance.log_unbalanced([units for units, _ in told], shares).sum(axis=0)
     bound = threshold(design.alpha_balance) + log(2)
     for name, log_e in zip(("units", "triggered"), total.tolist(), strict=True):
         yield Finding("", name, Aim.UNBALANCED, log_e, log_e, bound, Action.HOLD)

@@ -7,14 +7,18 @@ from being promoted, never from going back.
 from __future__ import annotations
 
 from dataclasses import replace
-from math import log
+from datetime import UTC, datetime
+from math import exp, log
 
+from registry.charts.numbers import duration
 from releases.rollout.design import Ends, Stage, StageKind
 from releases.rollout.evidence import diagnosis
 from releases.rollout.metrics import Action
 from releases.rollout.strategies import steps
 from releases.rollout.strategies.base import Aim, Decision, Finding, Standing, Verdict
 
+MOST_ODDS = 1_000_000
+"""Larger odds tell nobody more, and models are wrong more often than that."""
 AGAINST = frozenset({Aim.WORSE, Aim.WORSE_IN_PAIRS, Aim.ONSET})
 """Evidence against a version from a comparison with the baseline at the same time."""
 
@@ -29,24 +33,20 @@ def not_started(look: steps.Look) -> Decision | None:
     starts = look.design.start_at
     if starts is None or look.now >= starts:
         return None
-    stays = steps.hold(look, "The rollout has not started yet.")
+    at = datetime.fromtimestamp(starts, UTC)
+    stays = steps.hold(look, f"The rollout begins on {at:%Y-%m-%d} at {at:%H:%M} UTC.")
     return replace(stays, weights=steps.all_to(look.design, look.design.baseline), mirrors=())
 
 
 def returned(look: steps.Look) -> Decision | None:
-    """Evidence against a version takes it out; when none is left the rollout goes back."""
+    """Evidence against a version takes it out; when none is left the rollout is over."""
     against = [f for f in look.reached(AGAINST, [Action.ROLL_BACK]) if f.arm in look.playing]
     if not against:
         return None
     worst = max(against, key=lambda finding: finding.peak - finding.threshold)
-    reason = (
-        f"Version {worst.arm} meets {worst.metric} more often than {look.design.baseline}: {_odds(worst)}."
-    )
-    faulty = {finding.arm for finding in against}
-    if faulty >= set(look.playing):
-        return steps.end(look, Verdict.ROLL_BACK, reason, worst.arm)
-    out = tuple(arm for arm in look.design.challengers if arm in faulty or arm in look.standing.removed)
-    return steps.move(look, replace(look.standing, removed=out), f"{reason} It is taken out.")
+    reason = f"{_worse(worst)} than version {look.design.baseline}: {odds(worst)}."
+    faulty = dict.fromkeys([worst.arm, *(finding.arm for finding in against)])
+    return steps.take_out(look, Verdict.ROLL_BACK, reason, tuple(faulty))
 
 
 def observed(look: steps.Look) -> Decision | None:
@@ -55,7 +55,7 @@ def observed(look: steps.Look) -> Decision | None:
     if not found or look.standing.ended not in (None, Verdict.PROMOTE) or not look.design.baseline:
         return None
     worst = max(found, key=lambda finding: (finding.own, finding.peak - finding.threshold))
-    reason = f"Version {worst.arm} meets {worst.metric} more often than was seen before it: {_odds(worst)}."
+    reason = f"{_worse(worst)} than what was live before it: {odds(worst)}."
     if worst.own:
         return steps.end(look, Verdict.ROLL_BACK, reason, worst.arm)
     return steps.propose(look, Verdict.ROLL_BACK, reason, reason, arm=worst.arm)
@@ -75,30 +75,34 @@ def held(look: steps.Look) -> Decision | None:
     found = look.reached(AGAINST, [Action.HOLD])
     if not found:
         return None
-    return steps.hold(look, f"Version {found[0].arm} is worse in {found[0].metric}: {_odds(found[0])}.")
+    return steps.hold(look, f"{_worse(found[0])}: {odds(found[0])}.")
 
 
 def unknown(look: steps.Look) -> Decision | None:
-    """A node that served and has not reported may have seen anything."""
+    """A node that served and has not reported, or not all, may have seen anything."""
     silent = look.counts.silent()
     return steps.hold(look, f"Not all counters have arrived: {', '.join(silent)}.") if silent else None
 
 
 def dwelling(look: steps.Look) -> Decision | None:
     left = look.stage.least_seconds - (look.now - look.standing.since)
-    return steps.hold(look, f"The stage lasts {left:,.0f} more seconds at least.") if left > 0 else None
+    return steps.hold(look, f"The stage lasts {duration(left)} more at least.") if left > 0 else None
 
 
 def moved(look: steps.Look) -> Decision | None:
-    """On to the next stage, when what ends this one has come."""
+    """On to the next stage, when what ends this one has come; a trial may wait for a person's word."""
     following = look.standing.stage + 1
+    if look.stage.kind is StageKind.TRIAL and look.stage.ends is Ends.PERSON:
+        last = following >= len(look.design.stages)
+        what = Verdict.PROMOTE if last else Verdict.MOVE
+        return steps.propose(look, what, "The trial has lasted as long as it has to: say whether to go on.")
     if following >= len(look.design.stages) or not _may_move(look, look.design.stages[following]):
         return None
     return steps.move(look, entered(look.standing, following, look.now), f"Stage {following + 1} begins.")
 
 
 def entered(standing: Standing, stage: int, now: float) -> Standing:
-    return replace(standing, stage=stage, since=now, shares=(), shared_at=now)
+    return replace(standing, stage=stage, since=now, shares=(), shared_at=now, shared_of=0, contexts=())
 
 
 def _may_move(look: steps.Look, following: Stage) -> bool:
@@ -134,7 +138,8 @@ def overdue(look: steps.Look) -> Decision | None:
 
 
 def expired(look: steps.Look) -> Decision | None:
-    if look.now - look.standing.since < look.design.expires_seconds:
+    moved_at = max(look.standing.since, look.standing.shared_at)
+    if look.now - moved_at < look.design.expires_seconds:
         return None
     return steps.propose(look, Verdict.END_TRIAL, "The rollout has not moved for as long as it may.")
 
@@ -160,6 +165,12 @@ def _served(look: steps.Look) -> set[str]:
     return {arm for spell in look.counts.spells() for arm, weight in spell.weights if weight}
 
 
-def _odds(finding: Finding) -> str:
-    """How strong it ever was, as a power of ten: 2 is a hundred to one."""
-    return f"evidence {finding.peak / log(10):.1f} powers of ten"
+def _worse(finding: Finding) -> str:
+    return f"Version {finding.arm} is worse in {finding.metric.replace('_', ' ')}"
+
+
+def odds(finding: Finding) -> str:
+    """How strong the evidence ever was: beyond a million nobody tells one from the other."""
+    if finding.peak > log(MOST_ODDS):
+        return f"evidence of over {MOST_ODDS:,} to 1"
+    return f"evidence of {exp(finding.peak):,.0f} to 1"

@@ -5,7 +5,7 @@ A rule (`strategies.rules`) is a pure function of one look at the rollout.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from formats.plan import WHOLE
@@ -16,7 +16,9 @@ from releases.rollout.strategies import judging, watching
 from releases.rollout.strategies.base import Aim, Decision, Finding, Standing, Verdict
 
 SHADOW_MIN_SECONDS = 600.0
+"""Chosen, not measured, as for the first step of a canary."""
 SHADOW_MAX_SECONDS = 24 * 3600.0
+"""Chosen, not measured: each hour of a day is compared, and no client waits for it."""
 
 _ACTS = frozenset({Verdict.MOVE, Verdict.PROMOTE, Verdict.ROLL_BACK, Verdict.END_TRIAL})
 
@@ -53,12 +55,17 @@ class Look:
         ]
 
     def shown(self, arm: str, aim: Aim) -> bool:
-        """Is every metric that could keep the version from being promoted shown to be safe?"""
+        """Is every metric that could keep the version from being promoted shown to be safe?
+
+        Pairs show what happens to answers; what becomes of a unit afterwards no pair can show.
+        """
         safe = {each.metric for each in self.found if each.arm == arm and each.aim is aim and each.reached}
         needed = {
             metric.name
             for metric in self.design.metrics
-            if metric.action is not Action.TELL and metric.kind in (MetricKind.BAD_EVENT, MetricKind.BOUNDED)
+            if metric.action is not Action.TELL
+            and metric.kind in (MetricKind.BAD_EVENT, MetricKind.BOUNDED)
+            and (metric.guardrail or aim is not Aim.SAFE_IN_PAIRS)
         }
         return needed <= safe
 
@@ -80,7 +87,8 @@ def decide(rules: Iterable[Rule], design: Design, counts: Counts, standing: Stan
 def _acts(decision: Decision, before: Standing) -> bool:
     """Shares that follow the evidence within a stage are what was begun with it: nobody is asked again."""
     after = replace(decision.standing, peaks=before.peaks, onset=before.onset)
-    follows = replace(after, shares=before.shares, shared_at=before.shared_at) == before != after
+    shares = {name: getattr(before, name) for name in ("shares", "shared_at", "shared_of", "contexts")}
+    follows = replace(after, **shares) == before != after
     return decision.verdict in _ACTS and not follows
 
 
@@ -118,8 +126,20 @@ def weights_at(design: Design, standing: Standing) -> Weights:
     """The weights of where the rollout stands; an arm that was taken out leaves its share to the baseline."""
     if standing.ended:
         return all_to(design, standing.kept)
+    given = dict.fromkeys(design.arms, 0)
+    for arm, weight in stretches_at(design, standing):
+        given[arm] += weight
+    return tuple(given.items())
+
+
+def stretches_at(design: Design, standing: Standing) -> Weights:
+    """The same as they lie beside each other: what was an arm's is the baseline's where that lay, so that
+    nobody else is moved. The baseline alone may stand there more than once."""
     shares = standing.shares or design.stages[standing.stage].shares
-    return weights(tuple(pair for pair in shares if pair[0] not in standing.removed), design.arms)
+    return tuple(
+        (design.baseline if arm in standing.removed else arm, weight)
+        for arm, weight in weights(shares, design.arms)
+    )
 
 
 def all_to(design: Design, arm: str) -> Weights:
@@ -153,6 +173,22 @@ def end(look: Look, verdict: Verdict, reason: str, arm: str) -> Decision:
     return replace(_made(look, verdict, reason, replace(look.standing, ended=verdict, kept=kept)), arm=arm)
 
 
+def take_out(look: Look, verdict: Verdict, reason: str, arms: Sequence[str]) -> Decision:
+    """Those arms leave, the first of them named, and the others go on; the last to leave ends the rollout."""
+    standing = without(look.design, look.standing, verdict, arms)
+    if standing.ended is not None:
+        return end(look, verdict, reason, arms[0])
+    return replace(_made(look, verdict, f"{reason} It is taken out.", standing), arm=arms[0])
+
+
+def without(design: Design, standing: Standing, verdict: Verdict, arms: Collection[str]) -> Standing:
+    """Where the rollout stands once those arms are out of it: at its end, where no challenger is left."""
+    out = tuple(arm for arm in design.challengers if arm in arms or arm in standing.removed)
+    if len(out) == len(design.challengers):
+        return replace(standing, ended=verdict, kept=design.baseline)
+    return replace(standing, removed=out)
+
+
 def _made(
     look: Look, verdict: Verdict, reason: str, standing: Standing, alerts: Iterable[str] = ()
 ) -> Decision:
@@ -165,6 +201,12 @@ def _alerts(look: Look) -> list[str]:
     """What a person is told whatever is decided."""
     over = look.reached({Aim.OVER_LIMIT})
     told = [f"More units than allowed meet {each.metric}, whichever version answers." for each in over]
+    told += [
+        f"Node {name} gave up {ticks.lost:,} facts about units for want of room: a version counts as safe"
+        " only where it would with each of them a bad unit."
+        for name, ticks in sorted(look.counts.nodes.items())
+        if ticks.lost
+    ]
     if look.counts.crossed:
         told.append(f"{look.counts.crossed} units were answered by two arms under the same weights.")
     return told

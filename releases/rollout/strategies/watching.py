@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from releases.rollout.counts import Counts, Seen
+from releases.rollout.counts import Counts
 from releases.rollout.design import Design
 from releases.rollout.evidence import onset, rates, split
 from releases.rollout.evidence.mixture import Array
@@ -49,6 +49,8 @@ def _stepped(before: tuple[float, ...] | None, total: _Total) -> tuple[float, ..
     seen = before or (0.0, *np.zeros(size), *onset.start(size))
     if total.steps == seen[0]:
         return before
+    if total.steps < seen[0]:  # units were left out, with what they had met: that is nothing new
+        return (float(total.steps), *map(float, total.log_ratios), *map(float, _detector(seen)))
     added = total.log_ratios - np.array(seen[1 : 1 + size])
     detector = onset.step(_detector(seen), added)
     return (float(total.steps), *map(float, total.log_ratios), *map(float, detector))
@@ -64,9 +66,8 @@ def _totals(design: Design, counts: Counts) -> Iterator[tuple[str, Metric, Aim, 
         both = judging.beside(design, counts, arm)
         for metric in watched:
             yield arm, metric, Aim.ONSET, _concurrent(both, metric)
-            before = counts.before.get(metric.name, Seen())
-            if before.units > before.hit:
-                yield arm, metric, Aim.OBSERVED, _observed(design, counts, arm, metric, before)
+            if metric.before.units > metric.before.hit:
+                yield arm, metric, Aim.OBSERVED, _observed(design, counts, arm, metric)
 
 
 def _concurrent(both: judging.Beside, metric: Metric) -> _Total:
@@ -74,13 +75,16 @@ def _concurrent(both: judging.Beside, metric: Metric) -> _Total:
     return _Total(int(new.sum() + old.sum()), split.log_ratios_per_tick(new, old, both.shares))
 
 
-def _observed(design: Design, counts: Counts, arm: str, metric: Metric, before: Seen) -> _Total:
-    """Only units of spells in which the baseline had nothing: the others are compared with it."""
+def _observed(design: Design, counts: Counts, arm: str, metric: Metric) -> _Total:
+    """Only of spells in which the baseline had nothing, or units of another kind: the others are compared.
+
+    Counters have requests and no units, so a rate of requests it is; but one unit is bad once, however often
+    it asks. If no request is bad more often than before, no more units are: the bound stays one.
+    """
     alone = [
-        tally
-        for (spell, name), tally in counts.arms.items()
-        if name == arm and spell.share(design.baseline) == 0
+        tally for (spell, name), tally in counts.arms.items() if name == arm and design.uncompared(spell)
     ]
-    units, bad = sum(t.units for t in alone), sum(t.bad.get(metric.name, 0) for t in alone)
-    rate = rates.bound_before(before.units, before.hit, judging.BEFORE_ALPHA)
-    return _Total(units, rates.log_ratios(units, bad, rate, rates.multiples_above(rate)))
+    bad = sum(tally.bad.get(metric.name, 0) for tally in alone)
+    requests = max(sum(tally.requests for tally in alone), bad)
+    rate = rates.bound_before(metric.before.units, metric.before.hit, judging.BEFORE_ALPHA)
+    return _Total(requests, rates.log_ratios(requests, bad, rate, rates.multiples_above(rate)))

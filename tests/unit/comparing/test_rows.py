@@ -134,7 +134,7 @@ def test_rows_of_two_sets_are_matched_by_what_they_hold(tmp_path):
     base = tables.answers(tmp_path / "d", [0, 0, 1], [1, 0, 1])
     both = matched(head_rows, base_rows, head, base)
     found = page(both)
-    assert both.is_matched
+    assert both.at_head is not None
     assert found.compared == 2
     assert [(row.row, row.base_row) for row in found.rows] == [(1, 0)]
 

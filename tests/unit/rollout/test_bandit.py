@@ -11,7 +11,7 @@ from formats.plan import WHOLE
 from releases.rollout.counts import Cohort, Counts, Sums, Tally, Ticks
 from releases.rollout.design import Asked, Ends, Goal, Kind, Mode, Play, StageKind
 from releases.rollout.evidence.cohorts import Resolution
-from releases.rollout.metrics import GUARDRAILS, Direction, Metric, MetricKind
+from releases.rollout.metrics import GUARDRAILS, Action, Direction, Metric, MetricKind
 from releases.rollout.strategies import bandit
 from releases.rollout.strategies.base import Aim, Standing, Verdict
 from tests.unit.rollout.rollouts import HOUR, NEW, OLD, design, spell
@@ -53,7 +53,7 @@ def test_shares_follow_what_the_arms_brought():
     assert made.verdict is Verdict.MOVE
     assert shares(made)[NEW] > 60
     assert sum(weight for _, weight in made.weights) == WHOLE
-    assert "all units brought: 8 " in made.reason
+    assert "all units brought: version 8 " in made.reason
 
 
 def test_nothing_moves_before_every_arm_has_burnt_in():
@@ -102,7 +102,8 @@ def test_a_guardrail_takes_an_arm_out_whatever_it_earns():
     later = decide(three, earns + bad, out.standing, NOW + 120)
 
     assert shares(first)[NEW] == 64
-    assert (out.verdict, out.standing.removed) == (Verdict.MOVE, (NEW,))
+    assert (out.verdict, out.arm, out.standing.removed) == (Verdict.ROLL_BACK, NEW, (NEW,))
+    assert out.standing.ended is None
     assert shares(out)[NEW] == 0
     assert shares(later)[NEW] == 0
     assert shares(later)[OTHER] > 20
@@ -205,10 +206,23 @@ def test_deciding_promotes_the_best_arm_once_it_is_certain_and_safe():
 
     assert unsafe.verdict is Verdict.MOVE
     assert (made.verdict, made.arm) == (Verdict.PROMOTE, NEW)
+    assert made.reason == "Version 8 is the best in bought: 0.07 a unit."
     assert shares(made) == {NEW: 64, OLD: 0}
     found = next(f for f in made.evidence if f.metric == "bought")
-    assert (found.aim, found.arm) == (Aim.BETTER, NEW)
+    assert (found.aim, found.arm) == (Aim.BEST, NEW)
     assert found.log_e > found.threshold
+
+
+def test_what_the_best_one_brings_is_told_as_it_was_measured():
+    wait = Metric("wait", MetricKind.BOUNDED, Direction.LOWER, low=0.0, high=10.0, action=Action.TELL)
+    play = Play(reward="wait", resolution=Resolution(24.0))
+    waited = {NEW: 2.0, OLD: 4.0}
+    counts = Counts(
+        cohorts={(10, arm): Cohort(9000, Sums.of([value] * 9000)) for arm, value in waited.items()}
+    )
+    made = decide(plan(Goal.DECIDE, play=play, metrics=(wait,)), counts)
+
+    assert (made.verdict, made.reason) == (Verdict.PROMOTE, "Version 8 is the best in wait: 2 a unit.")
 
 
 def test_a_baseline_that_is_best_ends_the_trial_without_fault():
@@ -282,3 +296,12 @@ def test_lift_comes_from_units_that_play_evenly():
     assert found.value == pytest.approx(0.03)
     assert 0 < found.low < 0.03 < found.high
     assert bandit.lift(plan(), Counts(), NEW, NOW, alpha=0.05).high == np.inf
+
+
+def test_news_that_says_the_same_moves_nothing():
+    made = plan()
+    first = decide(made, brought(v8=(2000, 600), v7=(2000, 120)))
+    again = decide(made, brought(v8=(4000, 1200), v7=(4000, 240)), first.standing, NOW + 120)
+
+    assert shares(again) == shares(first) == {NEW: 64, OLD: 0}
+    assert (again.verdict, again.standing.shared_at) == (Verdict.HOLD, NOW)

@@ -7,7 +7,7 @@ from functools import reduce
 from operator import add
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formats.plan import WHOLE, Arm
@@ -43,7 +43,7 @@ tallies = st.builds(
         ),
     ),
     outcomes=st.dictionaries(st.just("bought"), st.builds(Sums.of, rewards)),
-    bets=st.dictionaries(st.just("score"), st.tuples(st.integers(-99, 99), st.integers(-99, 99))),
+    bets=st.dictionaries(st.just(("score", "8")), st.tuples(st.integers(-99, 99), st.integers(-99, 99))),
     marks=st.dictionaries(st.sampled_from([("node", "n1"), ("node", "n2")]), st.integers(0, 9)),
 )
 counts = st.builds(
@@ -58,7 +58,7 @@ counts = st.builds(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=25)
 @given(st.lists(counts, min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_merging_keeps_no_order_and_no_batches(parts, chance):
     whole = reduce(add, parts)
@@ -84,7 +84,7 @@ def test_two_batches_of_one_arm_are_one_tally():
 
 def test_bets_of_different_grids_are_never_mixed():
     with pytest.raises(ValueError, match="shorter"):
-        Tally(bets={"score": (1, 2)}) + Tally(bets={"score": (1,)})
+        Tally(bets={("score", "8"): (1, 2)}) + Tally(bets={("score", "8"): (1,)})
 
 
 def test_a_tick_without_counters_is_unknown():

@@ -15,7 +15,7 @@ from scipy.stats import binom, multinomial
 
 from releases.rollout.counts import GRAIN
 from releases.rollout.evidence import balance, bounded, latency, onset, paired, rates, split
-from releases.rollout.evidence.mixture import anytime_p, log_mean, threshold
+from releases.rollout.evidence.mixture import log_mean, threshold
 
 K = np.arange(41)
 
@@ -27,9 +27,7 @@ def test_an_average_of_logs_is_the_log_of_the_average():
     assert log_mean(logs[0], [0.5, 0.25, 0.25]) == pytest.approx(log(0.5 + 0.25 * (exp(1) + exp(-2))))
 
 
-def test_the_anytime_p_value_is_the_inverse_of_the_highest_evidence():
-    assert anytime_p(log(50)) == pytest.approx(0.02)
-    assert anytime_p(-3.0) == 1.0
+def test_a_verdict_takes_as_much_evidence_as_its_chance_of_being_wrong_is_small():
     assert threshold(0.01) == pytest.approx(log(100))
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from formats.plan import WHOLE
 from releases.rollout.counts import Counts, Seen, Spell, Sums, Tally
 from releases.rollout.design import Ends, Kind, Stage, StageKind, weights
 from releases.rollout.evidence import bounded, paired
@@ -19,7 +20,7 @@ from releases.rollout.metrics import (
     Threshold,
     alpha_of,
 )
-from releases.rollout.strategies import STRATEGIES, judging
+from releases.rollout.strategies import STRATEGIES, judging, steps
 from releases.rollout.strategies.base import Aim, Standing, Verdict
 from tests.unit.rollout.rollouts import (
     BOUGHT,
@@ -195,7 +196,7 @@ def test_one_of_two_versions_is_taken_out_and_the_other_goes_on():
         arms={(key, "8"): Tally(1000, bad={ERRORS: 60}), (key, OLD): Tally(1000, bad={ERRORS: 5})}
     )
     made = decide(plan, counts)
-    assert made.verdict is Verdict.MOVE
+    assert (made.verdict, made.arm, made.standing.ended) == (Verdict.ROLL_BACK, "8", None)
     assert made.standing.removed == ("8",)
     assert dict(made.weights)["8"] == 0
     assert dict(made.weights)["9"] > 0
@@ -203,6 +204,17 @@ def test_one_of_two_versions_is_taken_out_and_the_other_goes_on():
     assert decide(plan, counts, made.standing).verdict is Verdict.HOLD, "it is gone already"
     both = counts + Counts(arms={(key, "9"): Tally(1000, bad={ERRORS: 60})})
     assert decide(plan, both, made.standing).verdict is Verdict.ROLL_BACK
+
+
+def test_what_an_arm_leaves_is_the_baselines_where_it_lay():
+    """So the stages that follow move nobody of the others either."""
+    plan = design(Kind.AB_TEST, challengers=("8", "9"), shadow=False)
+    before = steps.stretches_at(plan, Standing())
+    after = steps.stretches_at(plan, Standing(removed=("8",)))
+    assert [arm for arm, _ in after] == [OLD, "9", OLD]
+    assert [weight for _, weight in after] == [weight for _, weight in before]
+    weights = dict(steps.weights_at(plan, Standing(removed=("8",))))
+    assert (weights["8"], sum(weights.values())) == (0, WHOLE)
 
 
 def test_alpha_is_spent_by_weight_over_metrics_versions_and_channels():
@@ -236,17 +248,19 @@ def test_trouble_that_begins_late_is_found_sooner_than_by_the_plain_evidence():
     assert quiet.standing.onset == standing.onset, "a tick in which nothing was counted is no step"
 
 
-def before(units=100_000, bad=100):
-    return {metric.name: Seen(units, bad) for metric in GUARDRAILS}
+def before(metrics=GUARDRAILS, requests=100_000, bad=100):
+    """The metrics with what the version that was live came to."""
+    return tuple(replace(metric, before=Seen(requests, bad)) for metric in metrics)
 
 
-def alone(plan, units, bad, metric=ERRORS):
+def alone(plan, requests, bad, metric=ERRORS, units=None):
     key = Spell(0, weights(((NEW, 1.0),), plan.arms))
-    return Counts(arms={(key, NEW): Tally(units, bad={metric: bad})}, before=before())
+    met = Tally(requests if units is None else units, bad={metric: bad}, requests=requests)
+    return Counts(arms={(key, NEW): met})
 
 
 def test_a_single_release_returns_by_itself_on_failures_of_its_own():
-    plan = design(Kind.SINGLE)
+    plan = design(Kind.SINGLE, metrics=before())
     made = decide(plan, alone(plan, 10_000, 120), Standing(ended=Verdict.PROMOTE, kept=NEW))
     assert (made.verdict, dict(made.weights)[OLD] > 0) == (Verdict.ROLL_BACK, True)
     fine = decide(plan, alone(plan, 10_000, 12), Standing(ended=Verdict.PROMOTE, kept=NEW))
@@ -255,7 +269,7 @@ def test_a_single_release_returns_by_itself_on_failures_of_its_own():
 
 
 def test_a_single_release_asks_where_the_failures_may_be_others():
-    foreign = tuple(replace(metric, own=False) for metric in GUARDRAILS)
+    foreign = before(replace(metric, own=False) for metric in GUARDRAILS)
     plan = design(Kind.SINGLE, metrics=foreign)
     made = decide(plan, alone(plan, 10_000, 120))
     assert (made.verdict, made.proposed) == (Verdict.PROPOSE, Verdict.ROLL_BACK)
@@ -271,7 +285,7 @@ def test_without_a_count_from_before_nothing_is_observed():
 
 
 def test_blue_green_without_a_holdback_is_observed_only():
-    plan = design(Kind.BLUE_GREEN, shadow=False, holdback=0.0)
+    plan = design(Kind.BLUE_GREEN, shadow=False, holdback=0.0, metrics=before())
     assert plan.stages[0].pair == 0.0
     assert decide(plan, alone(plan, 10_000, 120)).verdict is Verdict.ROLL_BACK
 
@@ -348,7 +362,9 @@ def test_a_bounded_metric_decides_by_its_bets():
             arm: bounded.bets([value] * 4000, new=arm == NEW, share=0.5, centre=0.3, margin=0.05)
             for arm, value in ((NEW, new), (OLD, old))
         }
-        return Counts(arms={(key, arm): Tally(9000, bets={"score": bets}) for arm, bets in placed.items()})
+        return Counts(
+            arms={(key, arm): Tally(9000, bets={("score", NEW): bets}) for arm, bets in placed.items()}
+        )
 
     assert decide(plan, losses(0.2, 0.4), now=DAY).verdict is Verdict.PROMOTE
     assert decide(plan, losses(0.4, 0.2), now=DAY).verdict is Verdict.END_TRIAL
@@ -390,7 +406,23 @@ def test_the_last_units_of_the_baseline_go_only_to_a_version_that_is_shown_to_be
 
 
 def test_a_rollout_of_the_first_version_compares_with_nobody():
-    plan = replace(design(Kind.SINGLE), baseline="")
-    made = decide(plan, Counts(before=before()))
+    plan = replace(design(Kind.SINGLE, metrics=before()), baseline="")
+    made = decide(plan, Counts())
     assert made.verdict is Verdict.PROMOTE
     assert [arm for arm, _ in made.weights] == [NEW]
+
+
+def test_units_that_moved_to_a_version_show_it_to_be_clean_unless_they_were_bad_before():
+    """Most units of a growing share come from the baseline; what was bad there is unknown here, not good."""
+    plan = design(Kind.CANARY, shadow=False)
+    key = spell(plan, 3)
+
+    def shown(**counted):
+        counts = Counts(arms={(key, NEW): Tally(**counted), (key, OLD): Tally(9000)})
+        found = judging.findings(plan, counts)
+        return next(f for f in found if f.key == f"safe/{ERRORS}/{NEW}").reached
+
+    assert not shown(units=400)
+    assert shown(units=400, moved=6000)
+    assert not shown(units=400, moved=6000, spent={ERRORS: 40})
+    assert shown(units=400, moved=6000, spent={"timeouts": 40})

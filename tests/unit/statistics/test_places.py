@@ -96,7 +96,7 @@ def test_rows_of_many_places_have_bounds_slices_groups_and_a_rival(name):
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_rank_and_any_fixed_axis_of_one_gives_the_same(data):
     shape = tuple(data.draw(st.lists(st.integers(1, 3), max_size=4)))
     name = data.draw(st.sampled_from(["accuracy", "f1_macro", "log_loss", "top_k", "mae", "mse"]))

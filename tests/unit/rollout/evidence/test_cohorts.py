@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from releases.rollout.counts import Cohort, Counts, Sums
-from releases.rollout.evidence.cohorts import Resolution, faded, recent
+from releases.rollout.evidence.cohorts import Resolution, recent
 from releases.rollout.evidence.posteriors import Pulls
 
 ARMS = ("8", "7")
@@ -97,14 +97,6 @@ def test_the_last_hours_are_what_a_window_looks_at():
     assert list(recent(hours, 2, last=2).units) == [5, 5]
     assert list(recent(hours, 2, last=3).units) == [25, 25]
     assert list(recent({}, 2, last=3).units) == [0, 0]
-
-
-def test_older_hours_fade_at_reading():
-    hours = {0: counted([16, 0], [8, 0]), 2: counted([8, 8], [4, 4])}
-
-    assert list(faded(hours, 2, half_life_hours=1).units) == [12, 8]
-    assert faded(hours, 2, half_life_hours=1).means == pytest.approx([0.5, 0.5])
-    assert list(faded({}, 2, half_life_hours=1).units) == [0, 0]
 
 
 def test_the_very_bias_that_the_rule_avoids():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, t
 
 from releases.rollout.counts import Sums
-from releases.rollout.evidence.posteriors import Beta, Pulls, StudentT, winsorised
+from releases.rollout.evidence.posteriors import Beta, Pulls, StudentT
 
 REWARDS = st.lists(st.integers(0, 64).map(lambda parts: parts / 64), min_size=1, max_size=30)
 
@@ -18,7 +18,7 @@ def pulls(*arms):
 
 
 @given(REWARDS, st.randoms(use_true_random=False))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_order_and_any_batches_say_the_same(rewards, chance):
     shuffled = rewards.copy()
     chance.shuffle(shuffled)
@@ -124,8 +124,3 @@ def test_seed_zero_is_a_seed():
 
     assert (one == again).all()
     assert (one != other).all()
-
-
-def test_revenue_is_cut_at_the_cap_that_was_declared():
-    assert winsorised(7.0, cap=10) == 7
-    assert winsorised(7000.0, cap=10) == 10

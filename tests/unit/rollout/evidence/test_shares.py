@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from formats.plan import WHOLE
-from releases.rollout.evidence.shares import PARTS, filled, in_parts, quantised, weights
+from formats.plan import PARTS, WHOLE
+from releases.rollout.evidence.shares import filled, in_parts, quantised, weights
 
 
 def bounds(arms, floor=0.0, cap=1.0):
@@ -14,7 +14,7 @@ def bounds(arms, floor=0.0, cap=1.0):
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=20), st.floats(0, 1), st.floats(0, 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_shares_keep_floors_and_caps_and_sum_to_one(wanted, floor, slack):
     arms = len(wanted)
     floors, caps = bounds(arms, floor / arms, 1 / arms + slack * (1 - 1 / arms))
@@ -30,7 +30,7 @@ def test_shares_keep_floors_and_caps_and_sum_to_one(wanted, floor, slack):
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=20), st.sampled_from([0.0, 0.01, 0.04]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_weights_sum_to_what_routing_wants_and_no_floor_is_rounded_away(wanted, floor):
     parts = quantised(np.array(wanted), *bounds(len(wanted), floor))
 

@@ -1,0 +1,1 @@
+"""Disagreements that an expert judges: which there are, and what the labels come to."""
