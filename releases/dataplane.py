@@ -22,13 +22,17 @@ from django.conf import settings
 from formats import heartbeat, seals
 from formats.heartbeat import Heartbeat
 from formats.plan import RoutingPlan
+from formats.shares import shares_path
 
 Unreachable = redis.RedisError
 READ_BATCHES = 100
 """Bounds what one tick holds in memory; what is left is read by the next."""
 _LONGEST_NODE, _LONGEST_BOOT, _MOST = 120, 64, 2**63
+"""As the columns that keep them; counts go into one of 64 bits with a sign."""
 _INSTALLATIONS = "assay:installations"
 _HERE_WITHIN_S, _FORGOTTEN_AFTER_S = 180.0, 86_400.0
+"""Some missed turns of a worker of an installation; a name that is a day old is one of a machine that is
+gone."""
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +45,18 @@ if known and (not by or by == ARGV[3]) and tonumber(known) > tonumber(ARGV[2]) t
 redis.call('SET', KEYS[1], ARGV[1])
 redis.call('SET', KEYS[2], ARGV[2])
 redis.call('SET', KEYS[3], ARGV[3])
+if by ~= ARGV[3] then redis.call('DEL', KEYS[4])
+else redis.pcall('XTRIM', KEYS[4], 'MINID', string.format('%d', ARGV[2] + 1)) end
 redis.call('PUBLISH', KEYS[1], ARGV[2])
+return 1
+"""
+
+# An entry's id is the sequence of its shares, and Redis takes none that is lower than the last: neither do
+# shares go back, and nodes ask for those that have come since.
+_PUBLISH_SHARES = """
+if redis.call('GET', KEYS[3]) ~= ARGV[1] then return 0 end
+for place = 2, #ARGV, 2 do redis.pcall('XADD', KEYS[4], ARGV[place] .. '-0', 'shares', ARGV[place + 1]) end
+redis.call('PUBLISH', KEYS[1], 'shares')
 return 1
 """
 
@@ -59,10 +74,36 @@ def client() -> redis.Redis:
 
 def publish(client: redis.Redis, path: Path, envelope: str, plan: RoutingPlan) -> None:
     """Send a signed plan to Redis and to the plan file, unless a newer one of its installation is there."""
-    key = f"assay:{plan.environment}:plan"
-    keys = (key, f"{key}:sequence", f"{key}:installation")
+    keys = _keys(plan.environment)
     client.eval(_PUBLISH, len(keys), *keys, envelope, plan.sequence, plan.installation)
-    _replace(path, envelope, plan)
+    if _sequence(path, plan.installation) <= plan.sequence:
+        _replace(path, envelope)
+
+
+def publish_shares(
+    client: redis.Redis,
+    path: Path,
+    environment: str,
+    installation: str,
+    envelopes: Mapping[int, str],
+    told: int,
+) -> None:
+    """Send signed shares, by their sequence, which are all that is newer than the plan: to Redis, which has
+    them up to `told`, and to the file beside the plan's `path`. Older ones overwrite no newer."""
+    keys = _keys(environment)
+    fresh = [
+        word for sequence in sorted(envelopes) if sequence > told for word in (sequence, envelopes[sequence])
+    ]
+    if fresh:
+        client.eval(_PUBLISH_SHARES, len(keys), *keys, installation, *fresh)
+    beside = shares_path(path)
+    if _last_shares(beside, installation) <= max(envelopes):
+        _replace(beside, "\n".join(envelopes[sequence] for sequence in sorted(envelopes)))
+
+
+def _keys(environment: str) -> tuple[str, str, str, str]:
+    key = f"assay:{environment}:plan"
+    return key, f"{key}:sequence", f"{key}:installation", f"{key}:shares"
 
 
 def published_sequence(client: redis.Redis, environment: str, installation: str = "") -> int:
@@ -76,6 +117,15 @@ def published_sequence(client: redis.Redis, environment: str, installation: str 
     if installation and by is not None and by.decode() != installation:
         return 0
     return int(sequence or 0)
+
+
+def published(client: redis.Redis, environment: str, installation: str) -> tuple[int, int]:
+    """How far an installation's nodes can know of it from Redis: the sequence of its plan there, and of the
+    last shares; 0 for none."""
+    entries: Any = client.xrevrange(_keys(environment)[3], count=1)
+    return published_sequence(client, environment, installation), int(
+        entries[0][0].partition(b"-")[0] if entries else 0
+    )
 
 
 def say_here(client: redis.Redis, installation: str, now: float) -> None:
@@ -181,15 +231,13 @@ def acknowledge(
     pipe.execute()
 
 
-def _replace(path: Path, envelope: str, plan: RoutingPlan) -> None:
-    """The plan file is swapped whole, and never for an older one."""
+def _replace(path: Path, text: str) -> None:
+    """The file is swapped whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if _sequence(path, plan.installation) > plan.sequence:
-        return
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w") as out:
-            out.write(envelope)
+            out.write(text)
             out.flush()
             os.fsync(out.fileno())
         Path(name).replace(path)
@@ -199,8 +247,24 @@ def _replace(path: Path, envelope: str, plan: RoutingPlan) -> None:
 
 
 def _sequence(path: Path, installation: str) -> int:
+    """Of the plan in the file; -1 for none of this installation."""
     try:
-        plan = json.loads(json.loads(path.read_text())["payload"])
-        return int(plan["sequence"]) if plan.get("installation", "") in {"", installation} else -1
-    except (FileNotFoundError, ValueError, KeyError):
+        return _sequence_in(path.read_text(), installation)
+    except FileNotFoundError:
+        return -1
+
+
+def _last_shares(path: Path, installation: str) -> int:
+    """Of the newest shares in the file, which stand last; -1 for none of this installation."""
+    try:
+        return _sequence_in(path.read_text().rpartition("\n")[2], installation)
+    except FileNotFoundError:
+        return -1
+
+
+def _sequence_in(envelope: str, installation: str) -> int:
+    try:
+        said = json.loads(json.loads(envelope)["payload"])
+        return int(said["sequence"]) if said.get("installation", "") in {"", installation} else -1
+    except (ValueError, KeyError):
         return -1

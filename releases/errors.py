@@ -35,6 +35,12 @@ class RolloutOpen(Conflict):
     code = "rollout_open"
 
 
+class NotApproved(Conflict):
+    """A version that is to take part in a rollout has no approved release there."""
+
+    code = "not_approved"
+
+
 class SlotTaken(Conflict):
     """Somebody has filled this review slot, or this person has filled another one."""
 
@@ -48,6 +54,37 @@ class Condemned(Conflict):
 
 
 class NodesFailed(DomainError):
-    """The nodes could not do a step of the rollout; the sentence names them and says why."""
+    """The nodes could not do a step of the rollout; the sentence names them and says why, the fact `version`
+    which version it is about, where it is about one."""
 
     code = "nodes_failed"
+
+
+class NothingOpen(Conflict):
+    """What was to be decided is over, or has not begun."""
+
+    code = "nothing_open"
+
+
+class Frozen(Conflict):
+    """A freeze is on: nothing new reaches clients until it is over."""
+
+    code = "frozen"
+
+
+class AlreadyJudged(Conflict):
+    """Somebody was faster: this unit has its label."""
+
+    code = "label_known"
+
+
+class TooManyFreezes(Conflict):
+    """An environment has as many freezes as it may."""
+
+    code = "too_many_freezes"
+
+
+class FreezeKnown(Conflict):
+    """A freeze of that name stands already."""
+
+    code = "freeze_known"

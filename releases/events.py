@@ -11,6 +11,11 @@ class Kind(StrEnum):
     """Kinds of events; `docs/events.md` says what each one carries."""
 
     ENVIRONMENT_CREATED = "environment.created"
+    FREEZE_MADE = "freeze.made"
+    FREEZE_REMOVED = "freeze.removed"
+    OVERRIDE_ASKED = "override.asked"
+    OVERRIDE_AGREED = "override.agreed"
+    OVERRIDE_USED = "override.used"
     RELEASE_OPENED = "release.opened"
     RELEASE_VALIDATING = "release.validating"
     RELEASE_IN_REVIEW = "release.in_review"
@@ -33,9 +38,19 @@ class Kind(StrEnum):
     ROLLOUT_MOVED = "rollout.moved"
     ROLLOUT_REVERTING = "rollout.reverting"
     ROLLOUT_FINISHED = "rollout.finished"
+    ROLLOUT_BEGUN = "rollout.begun"
+    ROLLOUT_STAGE_BEGUN = "rollout.stage_begun"
+    ROLLOUT_DECIDED = "rollout.decided"
+    ROLLOUT_JOINED = "rollout.joined"
+    ROLLOUT_PAUSED = "rollout.paused"
+    ROLLOUT_RESUMED = "rollout.resumed"
+    LABEL_GIVEN = "label.given"
+    LABEL_UNDONE = "label.undone"
+    PROPOSAL_CLOSED = "proposal.closed"
     BREAKER_TRIPPED = "breaker.tripped"
     ROUTE_REVISED = "route.revised"
     FEEDBACK_INGESTED = "feedback.ingested"
+    OUTCOMES_INGESTED = "outcomes.ingested"
 
 
 OF_ACTION = {

@@ -21,6 +21,17 @@ STATES: Mapping[str, tuple[str, str]] = {
     State.RETIRED: ("archive", "neutral"),
 }
 
+STRATEGIES: Mapping[str, str] = {
+    "single": "Single",
+    "shadow": "Shadow",
+    "canary": "Canary",
+    "blue_green": "Blue-green",
+    "ab_test": "A/B test",
+    "bandit": "Bandit",
+    "aa": "A/A",
+}
+"""What each way of bringing a version to traffic is called."""
+
 OUTCOMES: Mapping[str, tuple[str, str]] = {
     "passed": ("check", "positive"),
     "failed": ("cross", "danger"),
@@ -53,6 +64,32 @@ VERDICTS: Mapping[str, tuple[str, str]] = {
     "void": ("ban", "neutral"),
 }
 VERDICT_WORDS = {"approve": "approved", "reject": "rejected"}
+
+# What was decided about a rollout, by its strategy or a person.
+DECISIONS: Mapping[str, tuple[str, str]] = {
+    "move": ("upload", "info"),
+    "promote": ("live", "positive"),
+    "roll_back": ("undo", "danger"),
+    "end_trial": ("ban", "neutral"),
+    "propose": ("eye", "caution"),
+    "hold": ("clock", "neutral"),
+    "pause": ("pause", "caution"),
+    "resume": ("play", "info"),
+    "accept": ("check", "positive"),
+    "dismiss": ("ban", "neutral"),
+}
+DECISION_WORDS = {
+    "move": "went on",
+    "promote": "promoted",
+    "roll_back": "rolled back",
+    "end_trial": "ended without fault",
+    "propose": "asked a person",
+    "hold": "stayed",
+    "pause": "paused",
+    "resume": "resumed",
+    "accept": "accepted",
+    "dismiss": "dismissed",
+}
 
 # What a difference between two versions means.
 CHANGES: Mapping[str, tuple[str, str]] = {

@@ -24,6 +24,8 @@ class Release(models.Model):
     opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     opened_at = models.DateTimeField(auto_now_add=True)
     state_since = models.DateTimeField(auto_now_add=True)
+    was_live_since = models.DateTimeField(null=True, default=None)
+    """When it last became live, once it is so no more; while it is live, `state_since` says it."""
     retire_asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, default=None, related_name="+"
     )
@@ -58,6 +60,19 @@ class Release(models.Model):
     def subject(self) -> str:
         """How the log names this release."""
         return f"release/{self.pk}"
+
+
+class AskedSlot(models.Model):
+    """A signature that the frozen policy asks for, from the day on which it can be given."""
+
+    release = models.ForeignKey(Release, models.PROTECT, related_name="asked_slots")
+    slot = models.CharField(max_length=12)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["release", "slot"], name="a_slot_is_asked_for_once")]
+
+    def __str__(self) -> str:
+        return f"{self.slot} of {self.release_id}"
 
 
 class GateRun(models.Model):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from releases.models.releases import Release
 
@@ -13,6 +14,11 @@ class Rollout(models.Model):
     long as it lasts, so that a growing share moves nobody back. Until `closed_at` no other rollout may open
     for the model and environment. How far it is say its stages, and the switch that leads into the last one.
 
+    One that goes by stages has a `design` and a `standing` (`rollout.written`), and what answered when it
+    began: `origin`. `looks` counts the looks at its evidence; whoever writes the standing has seen the one
+    before. Units are told of when their draw is below 2**-`sample`. One that went to everybody at once is
+    over with that, and looked at until `watched_until`; null before and after.
+
     The fields called `before_...` are how the release before this one keeps a rollout; see `rollout.before`.
     """
 
@@ -22,6 +28,15 @@ class Rollout(models.Model):
     model = models.ForeignKey("registry.RegisteredModel", models.PROTECT, related_name="rollouts")
     environment = models.ForeignKey("releases.Environment", models.PROTECT, related_name="rollouts")
     salt = models.CharField(max_length=64, blank=True, db_default="")
+    origin = models.ForeignKey("releases.Route", models.PROTECT, null=True, related_name="+")
+    design = models.JSONField(default=dict, db_default={})
+    standing = models.JSONField(default=dict, db_default={})
+    looks = models.PositiveIntegerField(default=0, db_default=0)
+    looked_at = models.DateTimeField(null=True)
+    sample = models.PositiveSmallIntegerField(default=0, db_default=0)
+    watched_until = models.DateTimeField(null=True)
+    paused_at = models.DateTimeField(null=True)
+    paused_by = models.CharField(max_length=200, blank=True, db_default="")
     reason = models.TextField(blank=True)
     opened_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True)
@@ -36,6 +51,13 @@ class Rollout(models.Model):
                 fields=["model", "environment"], condition=Q(closed_at=None), name="one_open_rollout"
             )
         ]
+        indexes = [
+            models.Index(
+                fields=["environment"],
+                condition=Q(watched_until__isnull=False),
+                name="rollouts_that_are_watched",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"rollout/{self.pk}"
@@ -48,6 +70,31 @@ class Rollout(models.Model):
     def arriving(self) -> Release:
         """The release that answers clients when all has gone well."""
         return self.returns_to or self.release
+
+    @property
+    def by_stages(self) -> bool:
+        """Whether it is judged by evidence on its way, and not over with its first switch."""
+        return self.origin_id is not None
+
+    @property
+    def has_begun(self) -> bool:
+        """Of one by stages that waits for its time no switch leads anywhere yet."""
+        return not self.by_stages or self.closed_at is not None or bool(self.switches.all())
+
+    @property
+    def phase(self) -> str:
+        """Of the switch that leads into its newest stage, once it has begun."""
+        return str(self.switch.phase) if self.has_begun else "waiting"
+
+    @property
+    def is_aa(self) -> bool:
+        """Whether it is a live release beside itself; one that goes back from it brings another."""
+        return self.previous_id == self.release_id and self.returns_to_id is None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come of it by itself."""
+        return self.closed_at is not None and self.watched_until is None
 
     @property
     def switch(self) -> Switch:
@@ -77,8 +124,9 @@ class Stage(models.Model):
     """One part of a rollout: who is answered by what, and how long. `place` counts from 0.
 
     `shares` maps a version's number to its share of units, `pair_share` is the share of units whose requests
-    the other versions are asked too. It lasts `min_dwell_s` at least, `max_dwell_s` at most where that is
-    said, from `begun_at` on, when its weights went out.
+    the other versions are asked too. `named` are the units of a trial, hashed as its plan has them. It lasts
+    `min_dwell_s` at least, `max_dwell_s` at most where that is said, from `begun_at` on, when its weights
+    went out.
     """
 
     class Kind(models.TextChoices):
@@ -96,6 +144,7 @@ class Stage(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices)
     shares = models.JSONField(default=dict)
     pair_share = models.FloatField(default=0.0)
+    named = models.TextField(blank=True, default="", db_default="")
     min_dwell_s = models.PositiveIntegerField(default=0)
     max_dwell_s = models.PositiveIntegerField(null=True)
     begun_at = models.DateTimeField(null=True)
@@ -115,15 +164,37 @@ class Stage(models.Model):
         return f"stage {self.place} of rollout/{self.rollout_id}"
 
 
+class NamedUnits(models.Model):
+    """Whom a trial of a release serves, as whoever opened it names them: the one place where that is text.
+
+    `place` is the stage's in its strategy. The row goes when the release is live or over.
+    """
+
+    release = models.ForeignKey("releases.Release", models.PROTECT, related_name="named_units")
+    place = models.PositiveSmallIntegerField()
+    units = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name_plural = "named units"
+        constraints = [models.UniqueConstraint(fields=["release", "place"], name="one_list_per_trial")]
+
+    def __str__(self) -> str:
+        return f"{len(self.units)} units of {self.release_id}"
+
+
 class Arm(models.Model):
-    """A release that a rollout gives traffic to, or takes it from."""
+    """A release that a rollout gives traffic to, or takes it from.
+
+    A challenger is in it until `left_at`: when it was taken out, or the rollout ended. The rollout's own
+    release is the first of them, and others take part in it by this row alone.
+    """
 
     class Role(models.TextChoices):
         CHAMPION = "champion"
         CHALLENGER = "challenger"
 
     rollout = models.ForeignKey(Rollout, models.PROTECT, related_name="arms")
-    release = models.ForeignKey("releases.Release", models.PROTECT, related_name="+")
+    release = models.ForeignKey("releases.Release", models.PROTECT, related_name="parts")
     role = models.CharField(max_length=10, choices=Role.choices)
     joined_at = models.DateTimeField(auto_now_add=True)
     left_at = models.DateTimeField(null=True)
@@ -145,7 +216,8 @@ class Switch(models.Model):
     without a revision. Each step keeps the revision it wrote, null until it did: what has happened stands
     in columns. Nodes must have followed the last of them by `due`. `nodes` maps each that was asked to
     `ready` or `silent`. `turned_in` is the phase in which it turned back, for that `reason`. `decided_by` and
-    `grounds` (a digest) say who wanted it, as the log does.
+    `grounds` (a digest) say who wanted it, as the log does. It `concludes` its rollout, or leads into a stage
+    of it.
     """
 
     class Phase(models.TextChoices):
@@ -174,6 +246,7 @@ class Switch(models.Model):
     reason = models.TextField(blank=True)
     decided_by = models.CharField(max_length=200)
     grounds = models.CharField(max_length=64, blank=True)
+    concludes = models.BooleanField(default=True, db_default=True)
     begun_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True)
 
@@ -203,7 +276,10 @@ class Switch(models.Model):
 class Route(models.Model):
     """What one model answers with from one moment on: a revision of its plan entry. Never edited.
 
-    `stage` is the part of a rollout whose weights these are, null where it is of none.
+    stage    the part of a rollout whose weights these are, null where it is of none
+    changes  the revision since which nothing but weights has changed, null where more has
+    spell    the first revision of the stage that had these weights: what was counted of units is kept under
+             that one (`KEPT_UNDER`), so that it grows with weights, and not with how often they went out
     """
 
     model = models.ForeignKey("registry.RegisteredModel", models.PROTECT, related_name="routes")
@@ -212,7 +288,12 @@ class Route(models.Model):
     entry = models.JSONField()
     event = models.ForeignKey("registry.Event", models.PROTECT, related_name="+")
     stage = models.ForeignKey(Stage, models.PROTECT, null=True, related_name="routes", db_index=False)
+    changes = models.PositiveIntegerField(null=True)
+    spell = models.PositiveIntegerField(null=True)
     at = models.DateTimeField(auto_now_add=True)
+
+    KEPT_UNDER = Coalesce("spell", "revision")
+    """The revision under which counts are kept: what the release before this one wrote has its own."""
 
     class Meta:
         ordering = ["-revision"]

@@ -55,7 +55,8 @@ class Reward(models.Model):
 
     `environment`, `arm` and `unit` say whose answer it was: `arm` is a place in the arms of the route of
     that `revision`, `unit` the hash of what was split by, as a signed number of 64 bits. `environment` is
-    null where no route of that revision answered with this version.
+    null where no route of that revision answered with this version. `rollout` is the one whose weights the
+    revision has, and `came_at` when a node or this door was told.
     """
 
     request = models.CharField(max_length=64, unique=True)
@@ -71,9 +72,18 @@ class Reward(models.Model):
     reward = models.FloatField(null=True)
     label = models.JSONField(null=True)
     batch = models.ForeignKey(FeedbackBatch, models.PROTECT, null=True, related_name="rewards")
+    rollout = models.ForeignKey(
+        "releases.Rollout", models.PROTECT, null=True, related_name="rewards", db_index=False
+    )
+    came_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
+            models.Index(
+                fields=["rollout", "unit"],
+                condition=models.Q(rollout__isnull=False, reward__isnull=False),
+                name="rewards_of_a_rollout",
+            ),
             models.Index(fields=["model", "version"], name="rewards_by_version"),
             models.Index(fields=["id"], condition=models.Q(unit=None), name="rewards_of_nobody_yet"),
         ]
@@ -139,10 +149,11 @@ class Traffic(Counted):
 
 
 class StageTraffic(Counts):
-    """One arm of one version under one revision of a stage of a rollout, from its beginning on.
+    """One arm of one version under the same weights of a stage of a rollout, from its beginning on.
 
     So what a stage has counted is exact however often its weights change, and grows with these, not with
-    time. Which revision chose the arm stands in each request, and is counted with it by the nodes.
+    time. Which revision chose the arm stands in each request, and is counted with it by the nodes; here it
+    is the one that `Route.spell` names.
     """
 
     stage = models.ForeignKey("releases.Stage", models.CASCADE, related_name="traffic")

@@ -1,4 +1,4 @@
-"""Rewards and labels that came back."""
+"""Rewards and labels that came back, and rollouts of whose units something may be told."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 from django.db.models import Avg, Count, Q
 
-from registry.models import RegisteredModel
-from releases.models import Reward
+from registry import policies, selectors
+from registry.errors import NotFound
+from registry.models import ApiToken, Person, RegisteredModel
+from releases.models import Reward, Rollout
 
 
 def feedback_by_version(
@@ -28,3 +30,14 @@ def feedback_by_version(
         )
     )
     return {row["version"]: dict(row) for row in rows}
+
+
+def rollout_with_units(pk: int, asker: Person, token: ApiToken | None = None) -> Rollout:
+    """One rollout, for who may see its model or tell what became of its answers. Raises NotFound."""
+    found = Rollout.objects.select_related("model").filter(pk=pk).first()
+    if found is not None:
+        sees = not policies.refuse_view(selectors.access(asker, token, found.model))
+        tells = selectors.models_for(asker, token, {"feedback"}).filter(pk=found.model_id)
+        if sees or tells.exists():
+            return found
+    raise NotFound(f"There is no rollout {pk} that you may see.", rollout=pk)

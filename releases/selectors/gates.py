@@ -13,13 +13,15 @@ from releases.models import GateRun, Release
 
 MEASURED = ("confidence", "benchmark")
 _PROOFS = 200
+"""Newest proofs of a model that are looked through for those of its versions."""
+_DECIDED = (GateRun.Outcome.PASSED, GateRun.Outcome.FAILED)
 
 
 def damaged_artifacts() -> list[str]:
     """Digests of what gates of open releases have found to be lost or damaged in our own store."""
-    errored = GateRun.objects.filter(outcome=GateRun.Outcome.ERRORED, evidence__has_key="damaged")
-    open_ones = errored.filter(release__state=State.VALIDATING).values_list("evidence__damaged", flat=True)
-    return sorted(set(open_ones))
+    errored = GateRun.objects.filter(outcome=GateRun.Outcome.ERRORED, release__state=State.VALIDATING)
+    told = errored.order_by().values_list("evidence__damaged", flat=True)
+    return sorted({digest for digest in told if digest})
 
 
 def measured(versions: Collection[ModelVersion]) -> dict[int, Release]:
@@ -34,9 +36,7 @@ def measured(versions: Collection[ModelVersion]) -> dict[int, Release]:
 
 def proofs(versions: Collection[ModelVersion]) -> dict[int, dict[str, GateRun]]:
     """By version and gate, the newest run that came to a verdict, with its release."""
-    runs = GateRun.objects.filter(
-        release__version__in=versions, outcome__in=(GateRun.Outcome.PASSED, GateRun.Outcome.FAILED)
-    )
+    runs = GateRun.objects.filter(release__version__in=versions, outcome__in=_DECIDED)
     newest = runs.order_by().values("release__version", "gate").annotate(last=Max("pk")).values("last")
     found: dict[int, dict[str, GateRun]] = {version.pk: {} for version in versions}
     for run in runs.filter(pk__in=newest).select_related("release").defer("release__policy"):
@@ -46,9 +46,7 @@ def proofs(versions: Collection[ModelVersion]) -> dict[int, dict[str, GateRun]]:
 
 def kept_answers(versions: Collection[ModelVersion]) -> dict[int, list[tuple[int, dict[str, Any]]]]:
     """By version, the newest proof first: (release, the tables of rows and answers that it left behind)."""
-    runs = GateRun.objects.filter(
-        gate="confidence", release__version__in=versions, evidence__kept__answers__isnull=False
-    )
+    runs = GateRun.objects.filter(release__version__in=versions, gate="confidence", outcome__in=_DECIDED)
     rows = runs.order_by("-release").values_list("release__version", "release", "evidence__kept")
     found: dict[int, list[tuple[int, dict[str, Any]]]] = {version.pk: [] for version in versions}
     for version, release, kept in rows[:_PROOFS]:

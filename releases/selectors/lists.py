@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 MOST = registry_selectors.FEW
 OPEN, NOTHING = "open", "none"
 LARGEST = 1.7e308
+"""Sorts behind every number: the largest that both databases keep as a float."""
 
 Orders = Mapping[str, tuple[str, Order]]
 """What a list can be ordered by, as an address says it, with the words for it; the usual one is the first."""

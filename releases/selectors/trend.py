@@ -14,6 +14,7 @@ from releases.models import GateRun, Release
 from releases.proof.evidence import number
 
 MOST = 60
+"""Versions whose points can be told apart across the page."""
 UNDONE = (State.REJECTED, State.ROLLED_BACK)
 FOUND = ("outcome", "evidence__metric", "evidence__value", "evidence__lower", "evidence__upper")
 

@@ -8,14 +8,16 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
-from django.db.models import Exists, OuterRef, Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.utils import timezone
 
 from registry.models import BuilderKey, Membership, PersonKey, VersionUploader
 from registry.principals import Access
 from releases import policies
 from releases.guards import DATA_GATES
 from releases.lifecycle import Action, State
-from releases.models import GateRun, Release, Review, Rollout
+from releases.models import Arm, AskedSlot, FreezeOverride, GateRun, Proposal, Release, Review, Rollout
+from releases.selectors.policy_facts import asking_back
 from releases.selectors.releases import lines
 
 if TYPE_CHECKING:
@@ -54,14 +56,26 @@ def what(facts: policies.Facts, asker: Access) -> str:
     if facts.state == State.IN_REVIEW:
         mine = [slot for slot in facts.open_slots if not policies.refuse_review(asker, facts, slot)]
         return f"sign the {' or '.join(mine)} review" if mine else ""
+    if facts.override_asked_by and not policies.refuse_override(asker, facts):
+        return f"agree to the override of the freeze that {facts.override_asked_by} asks for"
     if facts.state == State.APPROVED and not policies.refuse_action(Action.START_ROLLOUT, asker, facts):
         return "start the rollout"
-    if facts.retire_asked_by and not policies.refuse_action(Action.RETIRE, asker, facts):
-        return f"agree with {facts.retire_asked_by} to take the model offline"
+    if facts.asks_for and not policies.refuse_steering("accept_proposal")(asker, facts):
+        return "answer what its rollout asks"
+    if facts.state == State.LIVE:
+        return _while_live(facts, asker)
     if facts.opened_by == asker.username and _is_ready_to_submit(asker, facts):
         return "submit it, or withdraw it"
     if not policies.refuse_retry(asker, facts):
         return "run the errored gates again"
+    return ""
+
+
+def _while_live(facts: policies.Facts, asker: Access) -> str:
+    if facts.asks_back and not policies.refuse_action(Action.ROLL_BACK, asker, facts):
+        return "roll it back, or leave it: it is worse than what was live before"
+    if facts.retire_asked_by and not policies.refuse_action(Action.RETIRE, asker, facts):
+        return f"agree with {facts.retire_asked_by} to take the model offline"
     return ""
 
 
@@ -88,13 +102,30 @@ def _steps_open_to(person: Person, held: Mapping[str, list[int | None]]) -> Iter
             model=OuterRef("model"), environment=OuterRef("environment"), closed_at=None
         )
         yield State.APPROVED, models & Q(~Exists(taken)) & ~_in_vain()
+        yield State.ROLLING_OUT, models & Q(Exists(_asking()))
     if (models := where("release_manager", "approver")) is not None:
-        yield State.LIVE, models & Q(retire_asked_by__isnull=False)
+        asked = FreezeOverride.objects.filter(
+            release=OuterRef("pk"), agreed_at=None, until__gt=timezone.now()
+        ).exclude(asked_by=person)
+        for state in (State.APPROVED, State.ROLLING_OUT):
+            yield state, models & Q(Exists(asked))
+    if (models := where("release_manager", "approver")) is not None:
+        back = asking_back().filter(rollout__release=OuterRef("pk"))
+        yield State.LIVE, models & (Q(retire_asked_by__isnull=False) | Q(Exists(back)))
     if (models := where("contributor", "release_manager")) is not None:
         errored = GateRun.objects.filter(release=OuterRef("pk"), outcome=GateRun.Outcome.ERRORED)
         yield State.VALIDATING, models & Q(Exists(errored))
         # Nobody has handed it to anybody: it waits for whoever opened it.
         yield State.DRAFT, models & Q(opened_by=person)
+
+
+def _asking() -> QuerySet[Arm]:
+    """Of several releases that take part in a rollout which asks something, the first that is still in it."""
+    inside = Arm.objects.filter(role=Arm.Role.CHALLENGER, left_at=None)
+    asks = Proposal.objects.filter(rollout=OuterRef("rollout"), outcome=Proposal.Outcome.OPEN)
+    earlier = inside.filter(rollout=OuterRef("rollout"), pk__lt=OuterRef("pk"))
+    mine = inside.filter(release=OuterRef("pk"), rollout__closed_at=None)
+    return mine.filter(Exists(asks), ~Exists(earlier))
 
 
 def _in_vain() -> Q:
@@ -111,7 +142,8 @@ def _unsigned(slot: str) -> Q:
     signed = Review.objects.filter(
         release=OuterRef("pk"), evidence_digest=OuterRef("evidence_digest"), slot=slot, verdict="approve"
     )
-    return Q(~Exists(signed), policy__slots__icontains=f'"{slot}"')
+    asked = AskedSlot.objects.filter(release=OuterRef("pk"), slot=slot)
+    return Q(~Exists(signed), Exists(asked))
 
 
 def _by_or_signed_by(person: Person) -> Q:

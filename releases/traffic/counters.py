@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from formats.plan import ONCE_MORE
 from registry.models import RegisteredModel
 from registry.names import is_slug
 from registry.transactions import write
@@ -23,7 +24,7 @@ from releases.models import (
     StageTraffic,
     Traffic,
 )
-from releases.traffic import intake, predictions
+from releases.traffic import evidence, intake, predictions
 from releases.traffic.figures import NOT_CLIENTS
 from releases.traffic.spans import DAY, HOUR, MINUTE
 from scoring.telemetry import Cell, Meter, Meters
@@ -42,23 +43,26 @@ OF_A_STAGE = timedelta(days=1)
 _METERED = {"codes": "errors"}
 """Columns that have another name in a meter."""
 FORGOTTEN_AT_ONCE = 5000
+"""One transaction, whose writes others wait for; the next minute takes the next."""
 _OLDEST_FLUSH = timedelta(days=7)
+"""Chosen: what says to be older is counted as so old, for the clock that says so may be anything."""
 log = logging.getLogger(__name__)
 
 Row = Traffic | NodeTraffic | StageTraffic
 
 
 def ingest(environment: Environment) -> int:
-    """Count the flushes that wait, and note the segments that they tell of; how many were new."""
+    """Count the flushes that wait, and note segments and units that they tell of; how many were new."""
     return intake.ingest(environment, STREAM)
 
 
 def _take(environment: Environment, batches: Sequence[Batch]) -> None:
     _add(environment, batches)
     predictions.register(environment, batches)
+    evidence.take(environment, batches)
 
 
-STREAM = intake.Stream("counters", CounterShipment, _take)
+STREAM = intake.Stream("counters", CounterShipment, _take, weight=evidence.weight)
 
 
 def _add(environment: Environment, batches: Iterable[Batch]) -> None:
@@ -66,10 +70,12 @@ def _add(environment: Environment, batches: Iterable[Batch]) -> None:
     nodes: dict[tuple[Any, ...], Meter] = {}
     chosen: dict[tuple[Any, ...], Meter] = {}
     flushes = [(batch, *read) for batch in batches if (read := _read(batch)) is not None]
-    models = _by_name({cell.model for _, _, counted in flushes for cell in counted.cells})
+    cells = {cell for _, _, counted in flushes for cell in counted.cells}
+    models = _by_name({cell.model for cell in cells})
+    own = _own_numbers(environment, models, cells)
     for batch, at, counted in flushes:
         for cell, meter in counted.cells.items():
-            _merge(versions, (models.get(cell.model), cell.version, _arm(cell), at), meter)
+            _merge(versions, (models.get(cell.model), own.get(cell, cell.version), _arm(cell), at), meter)
             if cell.revision:
                 key = (models.get(cell.model), cell.revision, at), cell.version, _arm(cell)
                 _merge(chosen, key, meter)
@@ -86,6 +92,23 @@ def _add(environment: Environment, batches: Iterable[Batch]) -> None:
 def _by_name(said: Collection[str]) -> dict[str, int]:
     slugs = [name for name in said if is_slug(name)]
     return dict(RegisteredModel.objects.filter(name__in=slugs).values_list("name", "pk"))
+
+
+def _own_numbers(
+    environment: Environment, models: Mapping[str, int], cells: Collection[Cell]
+) -> dict[Cell, int]:
+    """Of what a version has answered that stands beside itself: its own number."""
+    beside = {cell: (models.get(cell.model), cell.revision) for cell in cells if cell.version == ONCE_MORE}
+    if not beside:
+        return {}
+    routes = Route.objects.filter(
+        environment=environment,
+        model__in={model for model, _ in beside.values() if model is not None},
+        revision__in={revision for _, revision in beside.values()},
+        stage__isnull=False,
+    ).values_list("model_id", "revision", "stage__rollout__release__version__number")
+    numbers = {(model, revision): number for model, revision, number in routes}
+    return {cell: numbers[key] for cell, key in beside.items() if key in numbers}
 
 
 def _read(batch: Batch) -> tuple[datetime, Meters] | None:
@@ -195,13 +218,13 @@ def _add_to_stages(environment: Environment, chosen: Mapping[tuple[Any, ...], Me
         stage__isnull=False,
         model__in={model for model, _ in asked},
         revision__in={revision for _, revision in asked},
-    ).values_list("model_id", "revision", "stage_id", "stage__ended_at")
-    stages = {(model, revision): (stage, ended) for model, revision, stage, ended in routes}
+    ).values_list("model_id", "revision", "stage_id", "stage__ended_at", Route.KEPT_UNDER)
+    stages = {(model, revision): told for model, revision, *told in routes}
     found: dict[tuple[Any, ...], Meter] = {}
     for ((model, revision, at), version, arm), meter in chosen.items():
-        stage, ended = stages.get((model, revision), (None, None))
+        stage, ended, under = stages.get((model, revision), (None, None, None))
         if stage is not None and (ended is None or at <= ended + OF_A_STAGE):
-            _merge(found, (stage, revision, version, arm), meter)
+            _merge(found, (stage, under, version, arm), meter)
     if found:
         stored = StageTraffic.objects.filter(
             stage__in={key[0] for key in found}, revision__in={key[1] for key in found}

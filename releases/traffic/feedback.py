@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from time import time
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from registry.catalogue import REWARD, CataloguedMetric
 from registry.events import record
 from registry.ledger import canonical
 from registry.transactions import write
@@ -44,10 +46,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What becomes of one item."""
+    """What becomes of one item. `beyond`: its reward is beyond the range that the model's policy gives."""
 
     status: Status
     reason: str = ""
+    beyond: bool = False
 
     def told(self, item: Item) -> dict[str, str]:
         """The item's line of the answer."""
@@ -121,7 +124,7 @@ STREAM = intake.Stream("feedback", FeedbackShipment, _take, _holds)
 def _count(items: Sequence[Item], shipped: Shipped | None = None) -> tuple[list[Judged], int]:
     key, now = settings.REQUEST_KEY(), time()
     verdicts = [_verdict(item, shipped, key, now) for item in items]
-    rows = _rows(items, verdicts, shipped)
+    rows = _rows(items, verdicts, shipped, now)
     seen = set(
         Reward.objects.filter(request__in=[r.request for r in rows if r]).values_list("request", flat=True)
     )
@@ -131,6 +134,8 @@ def _count(items: Sequence[Item], shipped: Shipped | None = None) -> tuple[list[
             told.append(Judged(Status(verdict.status), verdict.reason))
         elif row is None:
             told.append(UNKNOWN)
+        elif wrong := _beyond(row):
+            told.append(Judged(Status.INVALID, wrong, beyond=True))
         elif row.request in seen:
             told.append(Judged(Status.DUPLICATE, _REPEATED))
         else:
@@ -148,8 +153,15 @@ def _verdict(item: Item, shipped: Shipped | None, key: bytes, now: float) -> fee
     return feedback.verdict(given, key=key, now=at, window=WINDOW_S)
 
 
+def _beyond(row: Reward) -> str:
+    """What is wrong with a reward that the policy of its model rules out."""
+    if row.reward is None or not (said := row.model.policy.get("metrics", {}).get(REWARD)):
+        return ""
+    return feedback.Bounds(row.model.name, *CataloguedMetric.from_json(said).range).wrong(row.reward)
+
+
 def _rows(
-    items: Sequence[Item], verdicts: Sequence[feedback.Verdict], shipped: Shipped | None
+    items: Sequence[Item], verdicts: Sequence[feedback.Verdict], shipped: Shipped | None, now: float
 ) -> list[Reward | None]:
     """The row of each item that may count: None where it may not, or where its model is nobody's."""
     said = [v.answer if v.status == Status.ACCEPTED else None for v in verdicts]
@@ -158,11 +170,15 @@ def _rows(
     answers = [owners.answer_of(each, models[each.model]) if each else None for each in known]
     environments = owners.Environments([answer for answer in answers if answer])
     near = shipped.environment if shipped else None
+    places = [environments.of(answer, near) if answer else None for answer in answers]
     return [
         Reward(
             request=str(item["request_id"]),
-            model_id=answer.model_id,
-            environment_id=environments.of(answer, near),
+            model=models[each.model],
+            environment_id=place.environment,
+            rollout_id=place.rollout,
+            # What is no number is no time: the order of the two matters.
+            came_at=datetime.fromtimestamp(min(now, float(item.get("at", now))) if shipped else now, UTC),
             version=answer.version,
             revision=answer.revision,
             arm=answer.arm,
@@ -172,9 +188,9 @@ def _rows(
             label=item.get("label"),
             batch=shipped.batch if shipped else None,
         )
-        if each and answer
+        if each and answer and place
         else None
-        for item, each, answer in zip(items, known, answers, strict=True)
+        for item, each, answer, place in zip(items, known, answers, places, strict=True)
     ]
 
 

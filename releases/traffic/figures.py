@@ -16,9 +16,11 @@ from releases.traffic.spans import MINUTE
 from scoring.telemetry import quantile
 
 AN_HOUR = timedelta(hours=1)
-INTERNAL, MIRROR = "internal", "mirror"
+INTERNAL, MIRROR, NAMED = "internal", "mirror", "named"
 NOT_CLIENTS = (INTERNAL, MIRROR)
 """Arms of calls that no client waits for: our own at verification, and copies for a shadow version."""
+UNCOMPARED = (*NOT_CLIENTS, NAMED)
+"""Of these calls nothing is compared: no weights chose their version."""
 
 
 @dataclass(frozen=True, slots=True)

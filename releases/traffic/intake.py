@@ -19,6 +19,9 @@ from scoring.crashpoints import crashpoint
 log = logging.getLogger(__name__)
 ROUNDS = 20
 """A node that was away for long must not keep the rest of the tick waiting for all that it kept."""
+MOST_AT_ONCE, MOST_A_TICK = 20_000, 60_000
+"""Facts about units: of one transaction, which others wait for, and of one tick. After an outage there may be
+hundreds of thousands; what is left waits in its order, and comes with the ticks that follow."""
 Sender = tuple[str, str]
 Mark = CounterShipment | FeedbackShipment
 
@@ -32,25 +35,39 @@ class Stream:
     take   writes what fresh batches of an environment say, in their order, inside the transaction.
     holds  why a batch cannot be taken yet, "" where it can. It and all that follow it of its boot wait, and
            its node keeps them.
+    weight how much work a batch is beside its numbers.
     """
 
     name: str
     marks: type[CounterShipment | FeedbackShipment]
     take: Callable[[Environment, Sequence[Batch]], object]
     holds: Callable[[Batch], str] = lambda batch: ""
+    weight: Callable[[Batch], int] = lambda batch: 0
 
 
 def ingest(environment: Environment, stream: Stream) -> int:
-    """Take in what waits, so many batches a transaction, and acknowledge it; how many batches were new."""
-    total = 0
+    """Take in what waits, so much a transaction, and acknowledge it; how many batches were new."""
+    total = weight = 0
     for _ in range(ROUNDS):
         batches = dataplane.shipped(dataplane.client(), environment.name, stream.name)
         if not batches:
             break
-        total += _take_in(environment, stream, batches)
-        if len(batches) < dataplane.READ_BATCHES:
+        part = _first_of(batches, stream)
+        total += _take_in(environment, stream, part)
+        weight += sum(map(stream.weight, part))
+        if len(part) == len(batches) < dataplane.READ_BATCHES or weight >= MOST_A_TICK:
             break
     return total
+
+
+def _first_of(batches: Sequence[Batch], stream: Stream) -> Sequence[Batch]:
+    """As many as one transaction takes, in their order; one at least, which is never parted."""
+    weight = 0
+    for place, batch in enumerate(batches):
+        weight += stream.weight(batch)
+        if place and weight > MOST_AT_ONCE:
+            return batches[:place]
+    return batches
 
 
 def _take_in(environment: Environment, stream: Stream, batches: Sequence[Batch]) -> int:

@@ -11,6 +11,7 @@ from releases.events import Kind
 from releases.models import Release
 
 MOST = 100
+"""Marks in a chart of some 600 px."""
 WORDS = {
     Kind.RELEASE_LIVE: "live",
     Kind.RELEASE_RESTORED: "live again",

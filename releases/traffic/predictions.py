@@ -21,6 +21,7 @@ from releases.models import Environment, PredictionSegment
 from scoring.artifacts import blob_path
 
 _AT_ONCE = 200
+"""Segments that go with one pass: each is a file, too."""
 log = logging.getLogger(__name__)
 
 

@@ -17,6 +17,7 @@ from releases.traffic.spans import DAY, HOUR, MINUTE, Window, until_now
 MOST_ROWS = 20_000
 """Rows that one chart adds up, the newest first: 90 days with 222 arms of versions asked on each."""
 ENOUGH = 1 / 3
+"""Chosen: of less, one pause of a client would look like a fall in traffic."""
 COLUMNS = ("version", "arm", "at", "requests", "rows", "seconds", "codes", "buckets", "outside", "beyond")
 
 

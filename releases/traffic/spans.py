@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
+"""Seconds, as rows say their span."""
 
 
 @dataclass(frozen=True, slots=True)
