@@ -5,7 +5,7 @@ The buttons of the page and the actions of the REST API are this one table, filt
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,16 @@ from releases import policies, selectors
 from releases.lifecycle import Action, State, actions, target
 from releases.models import Release
 from releases.policies import Facts
-from releases.services import gating, opening, rollouts
+from releases.services import freezing, gating, itself, joining, opening, rollouts, steering
 
 TYPED_IN = "production"
 GROUNDS = frozenset({"grounds"})
+HOURS = "hours"
+"""How long an A/A run lasts."""
+SHARE = "share"
+"""Of the units, for a version that joins a rollout."""
+EVERYTHING = "everything"
+"""Said of a rollout in which several versions take part: all of them are meant, not the release's alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +55,70 @@ class Row:
         """Whether it is somebody's turn to do this, whoever may."""
         if self.step is not None:
             return self.step in actions(facts.state)
-        return self.name == "retry_gates" and facts.state == State.VALIDATING and facts.errored_gates
+        if self.name in policies.STEERING:
+            return not policies.nothing_to_steer(self.name, facts)
+        return self.name in _TURNS and _TURNS[self.name](facts)
+
+
+_TURNS: Mapping[str, Callable[[Facts], bool]] = {
+    "run_aa": lambda facts: facts.state == State.LIVE and not facts.against_itself,
+    "end_aa": lambda facts: facts.against_itself,
+    "join_rollout": policies.may_join,
+    "override_freeze": policies.may_ask_override,
+    "retry_gates": lambda facts: facts.state == State.VALIDATING and facts.errored_gates,
+}
+"""Whose turn it is where neither the lifecycle nor a rollout by stages says so."""
 
 
 def _step(action: Action, act: Callable[..., Release] | None = None, **needs: Any) -> Row:
     return Row(str(action), act, action, policies.RULES[action], **needs)
 
 
+def _steer(
+    name: str,
+    act: Callable[..., Release],
+    step: Action | None = None,
+    *,
+    takes: frozenset[str] = GROUNDS,
+    typed: bool = False,
+) -> Row:
+    """What is done to a rollout by stages; of others it is refused with a reason."""
+    refuse = policies.RULES[step] if step else policies.refuse_steering(name)
+    return Row(name, act, step, refuse, takes=takes, fresh=True, typed=typed)
+
+
 _ROWS = (
     _step(Action.SUBMIT, opening.submit_release, fresh=True),
     _step(Action.WITHDRAW, opening.withdraw, takes=GROUNDS, fresh=True),
     _step(Action.START_ROLLOUT, rollouts.start_rollout, takes=GROUNDS, fresh=True),
+    Row(
+        "join_rollout",
+        joining.join_rollout,
+        refuse=policies.refuse_join,
+        takes=GROUNDS | {SHARE},
+        fresh=True,
+    ),
     # The way back waits for nobody's password.
-    _step(Action.ROLL_BACK, rollouts.roll_back, takes=GROUNDS | {"to"}, typed=True),
+    _step(Action.ROLL_BACK, rollouts.roll_back, takes=GROUNDS | {"to", EVERYTHING}, typed=True),
     _step(Action.RETIRE, rollouts.retire, takes=GROUNDS, fresh=True, typed=True),
-    _step(Action.PROMOTE),
-    _step(Action.END_TRIAL),
+    _steer("promote", steering.promote, Action.PROMOTE, typed=True),
+    _steer("end_trial", steering.end_trial, Action.END_TRIAL, takes=GROUNDS | {EVERYTHING}),
     Row("retry_gates", gating.retry, refuse=policies.refuse_retry),
-    Row("pause", lacks="steps to pause"),
-    Row("resume", lacks="steps to resume"),
+    _steer("pause", steering.pause),
+    _steer("resume", steering.resume),
+    Row("run_aa", itself.run_aa, refuse=policies.refuse_aa, takes=GROUNDS | {HOURS}, fresh=True),
+    Row("end_aa", itself.end_aa, refuse=policies.refuse_end_aa, takes=GROUNDS, fresh=True),
     Row("acknowledge", lacks="alert to acknowledge"),
-    Row("accept_proposal", lacks="proposal to accept"),
-    Row("dismiss_proposal", lacks="proposal to dismiss"),
-    Row("override_freeze", lacks="freeze to override"),
+    _steer("accept_proposal", steering.accept_proposal),
+    _steer("dismiss_proposal", steering.dismiss_proposal),
+    Row(
+        "override_freeze",
+        freezing.override_freeze,
+        refuse=policies.refuse_override,
+        takes=GROUNDS,
+        fresh=True,
+        typed=True,
+    ),
 )
 TABLE: dict[str, Row] = {row.name: row for row in _ROWS}
 
@@ -89,6 +136,15 @@ def choices(release: Release, asker: Access) -> list[tuple[Row, str]]:
     return [(row, row.refuse(asker, facts)) for row in _ROWS if row.comes_next(facts)]
 
 
+_NOT_OF_ALL = {
+    "to": "goes nowhere else",
+    HOURS: "lasts no hours that anybody says",
+    SHARE: "shares nothing out",
+    EVERYTHING: "is of one version, or of the whole rollout anyhow",
+}
+"""What may be said with some actions, and why not with the others."""
+
+
 def perform(
     row: Row, release: Release, *, by: Person, token: ApiToken | None = None, **said: object
 ) -> Release:
@@ -97,8 +153,9 @@ def perform(
         raise Conflict(f"A {release.strategy.get('kind', 'single')} release has no {row.lacks}.")
     if row.act is None:
         return _refuse(row, release, by, token)
-    if said.get("to") is not None and "to" not in row.takes:
-        raise BadInput(f"{row.name} goes nowhere else: leave to out.", field="to")
+    for name, why in _NOT_OF_ALL.items():
+        if said.get(name) not in (None, False) and name not in row.takes:
+            raise BadInput(f"{row.name} {why}: leave {name} out.", field=name)
     return row.act(release, by=by, token=token, **{k: v for k, v in said.items() if k in row.takes})
 
 

@@ -25,13 +25,17 @@ from releases import selectors
 from releases.events import Kind
 from releases.models import Environment
 from releases.rollout import before, publishing, switching
-from releases.services import advancing, breaking, gating, mailing, telling
-from releases.traffic import counters, feedback, owners, predictions
+from releases.rollout.outcomes import cohorts
+from releases.services import advancing, breaking, condemning, gating, looking, mailing, telling, watching
+from releases.traffic import counters, feedback, forgetting, owners, predictions
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = timedelta(seconds=2)
+"""Times the attempt: what a moment mends is soon done, and what lasts is not asked for all the time."""
 WAIT_FOR_ROOM = timedelta(seconds=10)
+"""On a full disk; once somebody has made room, nobody waits longer than this."""
 LONGEST_PAUSE = timedelta(minutes=1)
+"""Once what was in the way is mended, nobody waits longer than this."""
 
 
 def _on_release(kind: str, queue: str = "control") -> Callable[[Event], list[Wanted]]:
@@ -46,20 +50,24 @@ def _publish_everywhere(event: Event) -> list[Wanted]:
     return [Wanted("publish_plan", f"environment/{row.name}") for row in selectors.environments()]
 
 
-def _go_back(event: Event) -> list[Wanted]:
-    """A rollout forward is told by its release's next state; a way back has only this to start it."""
-    return [Wanted("advance_rollout", event.subject)] if "returns_to" in event.facts else []
+def _begin_switch(event: Event) -> list[Wanted]:
+    """A rollout forward is told by its release's next state; a way back and an A/A run have only this."""
+    alone = "returns_to" in event.facts or event.facts.get("strategy") == {"kind": "aa"}
+    return [Wanted("advance_rollout", event.subject)] if alone else []
 
 
 WORKS: Reactions = {
     Kind.RELEASE_VALIDATING: _on_release("prove", "proving"),
     Kind.GATES_RETRIED: _on_release("prove", "proving"),
     Kind.RELEASE_ROLLING_OUT: _on_release("advance_rollout"),
-    Kind.ROLLOUT_STARTED: _go_back,
+    Kind.ROLLOUT_STARTED: _begin_switch,
+    Kind.ROLLOUT_DECIDED: _on_release("advance_rollout"),
+    Kind.ROLLOUT_BEGUN: _on_release("advance_rollout"),
     Kind.ROLLOUT_REVERTING: _on_release("advance_rollout"),
     Kind.ROUTE_REVISED: _publish_for_route,
     "token.created": _publish_everywhere,
     "token.revoked": _publish_everywhere,
+    "policy.confirmed": _publish_everywhere,
     "role.granted": _publish_everywhere,
     "role.revoked": _publish_everywhere,
     "person.deactivated": _publish_everywhere,
@@ -90,7 +98,11 @@ def _advance_rollout(job: Job) -> None:
 
 
 def _publish_plan(job: Job) -> None:
-    publishing.publish(selectors.environment(job.subject.partition("/")[2]))
+    environment = selectors.environment(job.subject.partition("/")[2])
+    if job.event is not None and "changes" in job.event.facts:
+        publishing.publish_news(environment)
+    else:
+        publishing.publish(environment)
 
 
 def _tell(job: Job) -> None:
@@ -104,9 +116,16 @@ WORK: dict[str, Callable[[Job], None]] = {
     "publish_plan": _publish_plan,
     "tell": _tell,
 }
-HEARD: tuple[Callable[[Environment, Sequence[Heartbeat]], object], ...] = (breaking.watch, switching.hasten)
+HEARD: tuple[Callable[[Environment, Sequence[Heartbeat]], object], ...] = (
+    breaking.watch,
+    switching.hasten,
+    looking.look_at_all,
+    watching.look_at_all,
+    publishing.catch_up,
+)
 """What every tick does in each environment with what its nodes say, which is read once for all of them."""
 WATCHED: tuple[Callable[[Environment], object], ...] = (
+    condemning.watch,
     feedback.ingest,
     publishing.ensure_published,
     counters.ingest,
@@ -214,13 +233,15 @@ def _apart(*parts: Callable[[], object]) -> None:
 
 @shared_task(name="releases.roll_up", ignore_result=True)
 def roll_up() -> None:
-    """Once a minute: no count and no answer is kept longer than promised, and
-    whoever shares this Redis by mistake is found out.
+    """Once a minute: no count, unit or answer is kept longer than promised, what came of units is summed
+    where its window has closed, and whoever shares this Redis by mistake is found out.
     """
     _apart(
         counters.forget_old,
         predictions.forget_old,
+        forgetting.forget_old,
         owners.complete,
+        cohorts.sum_closed,
         before.complete,
         mailing.forget_old,
         publishing.say_here,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from releases.comparing.kept import Told
 
 TONES = ("better", "worse", "")
+CHANGE_TONES = [*TONES, "grave"]
+VERDICT_TONES = ["positive", "info", "caution", "danger", "neutral"]
 
 
 class QualityShape(serializers.Serializer[object]):
@@ -50,7 +52,7 @@ class RemarkShape(serializers.Serializer[object]):
 class VerdictShape(serializers.Serializer[object]):
     """One sentence on both versions, and what stands against it, the gravest first."""
 
-    tone = serializers.ChoiceField(["positive", "info", "caution", "danger", "neutral"])
+    tone = serializers.ChoiceField(VERDICT_TONES)
     headline = serializers.CharField()
     remarks = RemarkShape(many=True)
 
@@ -64,7 +66,7 @@ class FiguresShape(serializers.Serializer[object]):
     tone = serializers.ChoiceField(TONES)
 
 
-class MeasureShape(FiguresShape):
+class ComparedMeasureShape(FiguresShape):
     name = serializers.CharField()
     unit = serializers.CharField()
 
@@ -124,7 +126,7 @@ class ChangeShape(serializers.Serializer[object]):
     before = serializers.CharField()
     after = serializers.CharField()
     kind = serializers.ChoiceField(["added", "removed", "changed"])
-    tone = serializers.ChoiceField([*TONES, "grave"])
+    tone = serializers.ChoiceField(CHANGE_TONES)
     warning = serializers.CharField()
 
 
@@ -134,9 +136,9 @@ class ComparisonShape(serializers.Serializer[object]):
     base = SideShape()
     head = SideShape()
     verdict = VerdictShape()
-    metric = MeasureShape(allow_null=True)
+    metric = ComparedMeasureShape(allow_null=True)
     paired = PairedShape(allow_null=True)
-    measures = MeasureShape(many=True)
+    measures = ComparedMeasureShape(many=True)
     slices = SliceShape(many=True)
     signature = SignatureShape(source="*")
     answers = serializers.SerializerMethodField()

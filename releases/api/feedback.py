@@ -14,7 +14,7 @@ from registry import selectors
 from registry.api.asking import PersonRequest, actor_of
 from registry.api.idempotency import idempotent
 from registry.api.permissions import LoggedIn
-from registry.errors import NotAllowed
+from registry.errors import BadInput, NotAllowed
 from releases import selectors as release_selectors
 from releases.api.shapes import FeedbackCounts, FeedbackItem, FeedbackStatus
 from releases.traffic import feedback
@@ -23,6 +23,7 @@ from scoring import request_ids
 from scoring.errors import BadRequestId
 
 MOST_ITEMS = 1000
+"""One transaction, whose writes others wait for."""
 
 
 class ModelFeedback(APIView):
@@ -50,11 +51,15 @@ class Feedback(APIView):
     )
     @idempotent()
     def post(self, request: PersonRequest) -> Response:
-        """One item or a list of at most 1,000. Each counts once, however often it is sent."""
+        """One item or a list of at most 1,000. Each counts once, however often it is sent.
+
+        A call of nothing but rewards beyond the range that the model's policy gives is refused."""
         if request.auth is not None and "feedback" not in request.auth.scopes:
             raise NotAllowed("This token lacks the scope feedback.")
         items = _items(request.data)
         judged = _judged(items, request)
+        if all(one.beyond for one in judged):
+            raise BadInput(f"{judged[0].reason[0].upper()}{judged[0].reason[1:]}.", field="reward")
         return Response([one.told(item) for item, one in zip(items, judged, strict=True)])
 
 

@@ -14,7 +14,7 @@ from registry.api.idempotency import idempotent
 from registry.api.paging import PageQuery, page_of, paged
 from registry.api.permissions import LoggedIn, require_fresh_login
 from registry.keyset import NEWEST_FIRST
-from releases import actions, returns, selectors
+from releases import actions, selectors
 from releases.api.shapes import (
     ActionBody,
     NewRelease,
@@ -24,6 +24,7 @@ from releases.api.shapes import (
     ReturnsShape,
 )
 from releases.lifecycle import State
+from releases.rollout import returns
 from releases.services import opening, reviews
 
 if TYPE_CHECKING:

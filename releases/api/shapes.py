@@ -9,29 +9,29 @@ from rest_framework import serializers
 
 from registry.api.asking import Strict
 from registry.api.shapes import EventShape
-from releases import actions, returns, selectors
+from releases import actions, selectors
 from releases.actions import Row
 from releases.lifecycle import State
 from releases.proof import evidence
-from releases.services.opening import STRATEGIES
+from releases.rollout import returns
+from releases.rollout.design import OFFERED
+from releases.rollout.whom import Whom, whom
 from scoring.protocols.feedback import MOST_REWARD
 
 if TYPE_CHECKING:
     from releases.models import GateRun, Release, Review, Rollout, Route
 
-SHARE_OF = 2**53
-
 
 @extend_schema_field(
     {
         "type": "object",
-        "required": ["kind"],
-        "properties": {"kind": {"type": "string", "enum": list(STRATEGIES)}},
-        "example": {"kind": "single"},
+        "properties": {"kind": {"type": "string", "enum": list(OFFERED)}, "list": {"type": "string"}},
+        "example": {"kind": "canary"},
     }
 )
 class StrategyField(serializers.DictField):
-    """How a release reaches its clients; `opening` judges what it says."""
+    """How a release reaches its clients: by a kind, or by a list of stages that the model's policy has saved.
+    `opening` judges what it says."""
 
 
 class NewRelease(Strict):
@@ -59,12 +59,22 @@ class NewReview(Strict):
 
 
 class ActionBody(Strict):
-    """`to` is for `roll_back` alone: the number of an earlier version, where it is not the last one."""
+    """`to` is for `roll_back` alone: the number of an earlier version, where it is not the last one.
+
+    `everything` is for `roll_back` and `end_trial` where several versions take part in a rollout: all of them
+    leave, not the release's own alone. `hours` is for `run_aa` alone: how long it lasts, a day where it is
+    left out.
+
+    `share` is for `join_rollout`: the share of units that the version gets, where shares are fixed.
+    """
 
     example = {"grounds": "all four have signed"}
 
     grounds = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="")
     to = serializers.IntegerField(required=False, allow_null=True, min_value=1, default=None)
+    everything = serializers.BooleanField(required=False, default=False)
+    hours = serializers.FloatField(required=False, allow_null=True, default=None)
+    share = serializers.FloatField(required=False, allow_null=True, min_value=0, max_value=1, default=None)
 
 
 class ReturnShape(serializers.Serializer[object]):
@@ -167,10 +177,12 @@ class StageShape(serializers.Serializer[object]):
 
 
 class RolloutShape(serializers.Serializer[object]):
-    """`phase` is that of the switch that leads into its newest stage."""
+    """`phase` is that of the switch that leads into its newest stage, `waiting` before its time. `release`
+    has started it: another one takes part in it, where it is named in the strategy's `against`."""
 
+    release = serializers.IntegerField(source="release_id")
     id = serializers.IntegerField(source="pk")
-    phase = serializers.CharField(source="switch.phase")
+    phase = serializers.CharField()
     reason = serializers.CharField()
     replaces = serializers.SerializerMethodField()
     returns_to = serializers.SerializerMethodField(
@@ -255,7 +267,7 @@ class ReleaseShape(ReleaseLine):
 
     @extend_schema_field(RolloutShape(allow_null=True))
     def get_rollout(self, release: Release) -> dict[str, object] | None:
-        latest = next(iter(release.rollouts.all()), None)
+        latest = next(iter(selectors.taken_part(release)), None)
         return None if latest is None else dict(RolloutShape(latest).data)
 
     def get_revision(self, release: Release) -> int:
@@ -275,10 +287,36 @@ class ArmShape(serializers.Serializer[object]):
     reason = serializers.CharField()
 
 
-class StandingShape(serializers.Serializer[object]):
-    """What answers (or answered) for a model in an environment, since when, and by whose decision.
+class UnseenShape(serializers.Serializer[object]):
+    """A version that was asked too, unheard, and the share of units whose requests it was asked."""
 
-    `given_up` says why a node runs what is live no more, where nothing could take its place.
+    version = serializers.IntegerField()
+    share = serializers.FloatField()
+
+
+class TrialShape(serializers.Serializer[object]):
+    """The version that answered so many named units, whatever the shares, and nobody else."""
+
+    version = serializers.IntegerField()
+    units = serializers.IntegerField()
+
+
+class DecidedByShape(serializers.Serializer[object]):
+    """The decision that led to it: its event in the log, its reason, and who had started the rollout."""
+
+    event = serializers.IntegerField()
+    why = serializers.CharField(allow_blank=True)
+    started_by = serializers.CharField(allow_blank=True)
+
+
+class StandingShape(serializers.Serializer[object]):
+    """What answers (or answered) for a model in an environment, for whom, since when, and by whose decision.
+    `asked` names the features of a request that decided who answered it; a version's share is then that of a
+    context in the mean.
+
+    `by` is a person, unless the rollout itself has taken a version back. `even` is the share of units for
+    whom all versions played alike, and part of their shares. `given_up` says why a node runs what is live no
+    more, where nothing could take its place.
     """
 
     model = serializers.CharField()
@@ -287,6 +325,11 @@ class StandingShape(serializers.Serializer[object]):
     since = serializers.DateTimeField(allow_null=True)
     by = serializers.CharField(allow_null=True)
     arms = ArmShape(many=True)
+    unseen = UnseenShape(many=True)
+    trial = TrialShape(allow_null=True)
+    even = serializers.FloatField()
+    asked = serializers.ListField(child=serializers.CharField())
+    decision = DecidedByShape(allow_null=True)
     given_up = serializers.CharField(allow_null=True)
 
 
@@ -337,21 +380,19 @@ class FeedbackCounts(serializers.Serializer[object]):
 
 def standing(model: str, environment: str, route: Route | None, given_up: str | None) -> dict[str, object]:
     """The JSON of StandingShape; without a route nothing ever answered."""
-    if route is None:
-        return {
-            "model": model, "environment": environment, "revision": 0, "since": None, "by": None, "arms": [],
-            "given_up": given_up,
-        }  # fmt: skip
-    arms = [
-        {"version": arm["version"], "share": arm["weight"] / SHARE_OF, "reason": arm["reason"]}
-        for arm in route.entry.get("arms", [])
-    ]
+    of = whom(route.entry) if route else Whom()
+    decided = selectors.decided(route) if route else None
     return {
         "model": model,
         "environment": environment,
-        "revision": route.revision,
-        "since": route.at,
-        "by": selectors.decided_by(route),
-        "arms": arms,
+        "revision": route.revision if route else 0,
+        "since": route.at if route else None,
+        "by": decided.by if decided else None,
+        "arms": of.versions,
+        "unseen": [{"version": version, "share": share} for version, share in of.unseen],
+        "trial": {"version": of.tried, "units": of.named} if of.named else None,
+        "even": of.even,
+        "asked": list(of.asked),
+        "decision": decided,
         "given_up": given_up,
     }

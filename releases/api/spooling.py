@@ -35,6 +35,7 @@ PREFIX = "upload-"
 UNKNOWN_LENGTH = 2**62
 """What the web server puts where a client sends its body in chunks, without saying how long it is."""
 _TAIL = 512
+"""The boundary's end is in it: browsers and curl write some 60 bytes."""
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
 
 

@@ -9,43 +9,31 @@ clock and the memory meter are its own.
 from __future__ import annotations
 
 import json
-import os
-import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from formats.plan import PlannedVersion
 from registry import sandbox
-from registry.sandbox import Cell, Ending, Finished, Limits, Mount
-from registry.sandbox.limits import patience
-from registry.sandbox.sockets import connect
+from registry.sandbox import Ending, Finished, Limits, Mount
+from registry.sandbox.limits import GIB
+from releases.proof import server_cell
 from releases.proof.examiner import progress, result
 from releases.proof.examiner.progress import Report
+from releases.proof.hardware import hardware
 from releases.proof.room import Room
-from scoring.artifacts import blob_path
-from scoring.node.plans import alone
-from scoring.node.versions.loading import NOT_FETCHED
-from scoring.node.versions.memory import COPIES
-from scoring.node.versions.weights import APART, beside
+from releases.proof.server_cell import Subject, last_words, lasting
 
-GIB = 1 << 30
-# its node starts the worker, which seals itself before it has the model
-SERVER_LIMITS = Limits(memory_bytes=4 * GIB, processes=128, file_bytes=GIB, programs=True)
 EXAMINER_LIMITS = Limits(memory_bytes=4 * GIB, processes=128, file_bytes=4 * GIB)
 LOOK_EVERY_S = 1.0
+"""Somebody watches the progress on a page; an end is noticed at once all the same."""
 STALLS_AFTER_S = 900.0
 """Chosen, not measured: many times what any one call of an examination may take."""
 _SERVER_OUTLIVES_S = 60.0
-_CORES_OF_A_PROCESS = 2
-_NOT_LOADED = "%s could not be loaded: the runtime refuses it, or it kills the process that loads it."
+"""The clock that ends a proof is the examiner's, so that it is told as what it is."""
 _MODEL, _METRIC = "The model", "The metric's graph"
-_CANNOT = "cannot be served here:"
-_POLL_S = 0.01
-_SOCKET = "/socket/scoring.sock"
 
 
 class ExaminerBroke(Exception):
@@ -57,15 +45,6 @@ class OutOfTime(Exception):
 
 
 Watch = Callable[[Report], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is proven: a version as a node would load it, and where its bytes lie by digest."""
-
-    model: str
-    version: PlannedVersion
-    blobs: Mapping[str, Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +94,16 @@ def prove(
     lasts = seconds + _SERVER_OUTLIVES_S
     with ExitStack() as cells:
         server = cells.enter_context(
-            _server(lent.server, lent.socket, subject.version, lasts, allow_unisolated)
+            server_cell.start(lent.server, lent.socket, subject.version, lasts, allow_unisolated)
         )
-        if fault := _await_ready(server, lent.socket / "scoring.sock", subject, _MODEL):
+        if fault := server_cell.fault_of(server, lent.socket / "scoring.sock", subject, _MODEL):
             return Proof(None, fault, peak_memory_bytes=server.peak_memory_bytes())
         load_ms = (time.perf_counter() - started) * 1000
         if own_metric is not None:
             judge = cells.enter_context(
-                _server(lent.judge, lent.judge_socket, own_metric.version, lasts, allow_unisolated)
+                server_cell.start(lent.judge, lent.judge_socket, own_metric.version, lasts, allow_unisolated)
             )
-            if fault := _await_ready(judge, lent.judge_socket / "scoring.sock", own_metric, _METRIC):
+            if fault := server_cell.fault_of(judge, lent.judge_socket / "scoring.sock", own_metric, _METRIC):
                 return Proof(None, fault, load_ms)
         order = _order(subject, sets, spec, champion_predictions is not None, own_metric)
         finished = _examine(lent, order, seconds, watch, room, allow_unisolated)
@@ -132,13 +111,13 @@ def prove(
         peak = server.peak_memory_bytes()
     if died is not None:
         return Proof(
-            None, f"The scoring server with this model {died.sentence}{_last_words(died)}.", load_ms, peak
+            None, f"The scoring server with this model {died.sentence}{last_words(died)}.", load_ms, peak
         )
     if finished.ending is Ending.EXITED:
         return Proof(_told(finished), "", load_ms, peak, lent.scratch, hardware())
     if finished.ending is Ending.WALL_CLOCK:
         raise OutOfTime(_so_far(progress.read(lent.scratch)))
-    return Proof(None, f"The examination {finished.sentence}{_last_words(finished)}.", load_ms, peak)
+    return Proof(None, f"The examination {finished.sentence}{last_words(finished)}.", load_ms, peak)
 
 
 def _so_far(report: Report | None) -> str:
@@ -156,7 +135,7 @@ def _told(finished: Finished) -> result.Examination:
     try:
         return result.parse(finished.stdout)
     except result.BadResult as error:
-        raise ExaminerBroke(f"{error}{_last_words(finished)}") from error
+        raise ExaminerBroke(f"{error}{last_words(finished)}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,67 +161,14 @@ def _lay_out(
     lent = _Lent(*(work / name for name in names))
     for name in names:
         (work / name).mkdir(parents=True)
-    _lay_out_server(lent.server, subject)
+    server_cell.lay_out(lent.server, subject)
     if own_metric is not None:
-        _lay_out_server(lent.judge, own_metric)
+        server_cell.lay_out(lent.judge, own_metric)
     for name, path in sets.items():
-        _link(path, lent.sets / f"{name}{path.suffix}")
+        server_cell.link(path, lent.sets / f"{name}{path.suffix}")
     if champion_predictions is not None:
-        _link(champion_predictions, lent.sets / "champion.npy")
+        server_cell.link(champion_predictions, lent.sets / "champion.npy")
     return lent
-
-
-def _lay_out_server(folder: Path, subject: Subject) -> None:
-    for ref in subject.version.artifacts():
-        place = folder / "store" / blob_path(ref.sha256)
-        if not place.exists():
-            _link(subject.blobs[ref.sha256], place)
-    _lay_out_weights(folder / "store", subject.version)
-    (folder / "version.json").write_text(alone.written(subject.model, subject.version))
-
-
-def _lay_out_weights(store: Path, version: PlannedVersion) -> None:
-    """Weights beside the graph as the cell's node would lay them out, so that it copies none of them."""
-    if version.weights:
-        cached = {place: store / blob_path(ref.sha256) for place, ref in version.weights.items()}
-        beside(store / APART, version, cached, ("", ""))
-
-
-def _link(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    os.link(source, target)
-
-
-def _server(
-    folder: Path, socket: Path, version: PlannedVersion, seconds: float, allow_unisolated: bool
-) -> Cell:
-    mapped = sum(ref.size for ref in version.weights.values())
-    graphs = sum(ref.size for ref in version.artifacts()) - mapped
-    limits = _roomy(_lasting(SERVER_LIMITS, seconds), graphs, mapped)
-    argv = [
-        *sandbox.python("scoring"),
-        *("--version", "/server/version.json", "--socket", _SOCKET, "--workers", "1"),
-        *("--data", "/tmp/node", "--store", "file:/server/store"),  # noqa: S108 - the cell's own tmpfs
-        *("--node", "cell"),
-        *(("--artifacts", "/server/store") if _lies_in_place(graphs, mapped, limits) else ()),
-    ]
-    mounts = [Mount(folder, "/server"), Mount(socket, "/socket", writable=True)]
-    return sandbox.start(argv, mounts=mounts, limits=limits, allow_unisolated=allow_unisolated)
-
-
-def _lies_in_place(graphs: int, mapped: int, limits: Limits) -> bool:
-    """Whether the node does without copies of its own: with the weights apart there would be two of each."""
-    return mapped > 0 or 2 * graphs > limits.file_bytes
-
-
-def _roomy(limits: Limits, graphs: int, mapped: int) -> Limits:
-    """With the memory that graphs of so many bytes take while they load, and weights that are mapped."""
-    return replace(limits, memory_bytes=max(limits.memory_bytes, GIB + 5 * graphs) + COPIES * mapped)
-
-
-def _lasting(limits: Limits, seconds: float) -> Limits:
-    """The same for so long; a process of a cell may have two cores all the while."""
-    return replace(limits, wall_seconds=seconds, cpu_seconds=int(seconds * _CORES_OF_A_PROCESS) + 1)
 
 
 def _order(
@@ -255,7 +181,7 @@ def _order(
     """What the examiner reads on its standard input."""
     return {
         **spec,
-        "socket": _SOCKET,
+        "socket": server_cell.SOCKET,
         "model": subject.model,
         "version": subject.version.number,
         "sets": {name: f"/sets/{name}{path.suffix}" for name, path in sets.items()},
@@ -291,7 +217,7 @@ def _examine(
         sandbox.python("releases.proof.examiner"),
         stdin=json.dumps(order).encode(),
         mounts=mounts,
-        limits=_lasting(EXAMINER_LIMITS, seconds),
+        limits=lasting(EXAMINER_LIMITS, seconds),
         allow_unisolated=allow_unisolated,
     )
     with examiner:
@@ -320,72 +246,3 @@ def _made_way(lent: _Lent, room: Room) -> bool:
     room.step_out()
     pause.unlink()
     return True
-
-
-def _await_ready(server: Cell, path: Path, subject: Subject, what: str) -> str:
-    """Empty when the server is ready to answer for the model, else what happened to it, which is `what`.
-
-    Raises OSError where its node could not lay out what it was to load.
-    """
-    seconds = patience(sum(ref.size for ref in subject.version.artifacts()))
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if died := server.poll():
-            return f"{what} could not be loaded: the scoring server {died.sentence}{_last_words(died)}."
-        if _says_yes(path, "/v2/health/ready"):
-            # A node is ready too when it has given the model up.
-            ready = _says_yes(path, f"/v2/models/{subject.model}/ready")
-            return "" if ready else _given_up(server, what)
-        time.sleep(_POLL_S)
-    return f"{what} was not loaded within {seconds:.0f} s."
-
-
-def _given_up(server: Cell, what: str) -> str:
-    """Why the node in the cell has given the model up, in the words that it wrote into its log."""
-    server.kill()
-    for line in reversed(server.finish().stderr.decode(errors="replace").splitlines()):
-        _, said, why = line.partition(_CANNOT)
-        if not (told := why.strip()[:300].rstrip(".")) or not said:
-            continue
-        if told.startswith(NOT_FETCHED):
-            raise OSError(f"in the cell, {told}")
-        return f"{what} could not be loaded: {told}."
-    return _NOT_LOADED % what
-
-
-def _says_yes(path: Path, target: str) -> bool:
-    """The status line alone is read: it comes from a process that may be the model's."""
-    try:
-        with connect(path, 5) as client:
-            client.sendall(f"GET {target} HTTP/1.1\r\nHost: cell\r\nConnection: close\r\n\r\n".encode())
-            return client.recv(64).startswith(b"HTTP/1.1 200")
-    except OSError:
-        return False
-
-
-def _last_words(finished: Finished) -> str:
-    words = finished.stderr.decode(errors="replace").strip().splitlines()
-    return f" ({words[-1][:300]})" if words else ""
-
-
-def hardware() -> dict[str, object]:
-    """The fingerprint of the machine that measures: figures of two machines are never compared."""
-    return {
-        "profile": f"{platform.machine()}-{os.cpu_count()}cpu",
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "load_average": round(os.getloadavg()[0], 2),
-        "threads": {"intra_op": 1, "inter_op": 1},
-    }
-
-
-def _processor() -> str:
-    try:
-        lines: Sequence[str] = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor())

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+
 from django.utils import timezone
 
-from registry.transactions import write
+from releases import selectors
+from releases.errors import NodesFailed, NothingOpen
 from releases.events import Kind
 from releases.lifecycle import Action
 from releases.models import Arm, Rollout, Stage, Switch
-from releases.rollout import before, switches, switching
+from releases.rollout import before, staging, switches, switching, written
 from releases.rollout.switches import ACTOR
+from releases.services import breaking, steering, watching
+from releases.services.moving import close, dismiss
 from releases.services.rollouts import restore
 from releases.services.transitions import advance
 from scoring.crashpoints import crashpoint
@@ -20,7 +26,8 @@ def advance_rollout(release_id: int) -> None:
 
     Raises jobs.NotYet where nodes have yet to follow and need time for it.
     """
-    if (rollout := open_rollout(release_id)) is not None:
+    rollout = open_rollout(release_id)
+    if rollout is not None and rollout.has_begun:
         switching.go_on(before.adopt(rollout), ENDS)
 
 
@@ -30,7 +37,7 @@ def give_up(release_id: int, reason: str) -> bool:
     False when it is turning back already: that has no alternative and is tried until it works.
     """
     rollout = open_rollout(release_id)
-    if rollout is None:
+    if rollout is None or not rollout.has_begun:
         return True
     told = f"A step failed again and again: {reason}"[:500]
     return switching.turn_back(before.adopt(rollout), told, actor=ACTOR)
@@ -50,34 +57,80 @@ def open_rollout(release_id: int) -> Rollout | None:
 def _opened(switch: Switch, revision: int) -> None:
     """Vacate, then occupy. A way back leaves nothing loaded of what it went away from."""
     rollout = switch.rollout
-    _close(rollout, "opened to all", Stage.End.PASSED)
+    if not switch.concludes:
+        _entered(switch)
+        return
     if rollout.returns_to is not None:
+        close(rollout, "opened to all", Stage.End.PASSED)
         said = {"grounds": switch.grounds} if switch.grounds else {}
         restore(rollout.release, rollout.returns_to, actor=switch.decided_by, **said)
     else:
-        if rollout.previous is not None:
-            advance(rollout.previous, Action.SUPERSEDE, actor=ACTOR, by=rollout.release.version.number)
-        advance(rollout.release, Action.PROMOTE, actor=ACTOR, revision=revision)
+        _promote(switch, revision)
+        watching.begin(rollout, timezone.now())
     crashpoint("rollout.promoting")
 
 
-def _turned_back(switch: Switch, revision: int) -> None:
-    """The release is rolled back. Of a way back that turned around nothing comes: what is live stays so."""
+def _promote(switch: Switch, revision: int) -> None:
+    """Any of its versions may have won: the others were tried, and lost without fault."""
     rollout = switch.rollout
-    _close(rollout, switch.reason, Stage.End.TURNED_BACK)
-    if rollout.returns_to is None:
+    number = switches.aim_of(switch).arms[0].version
+    won = Arm.objects.filter(rollout=rollout, release__version__number=number).first()
+    winner = won.release if won else rollout.release
+    others = [str(arm.release.version.number) for arm in selectors.playing(rollout) if arm.release != winner]
+    said = {"reason": f"Version {number} was promoted.", "revision": revision}
+    dismiss(rollout, Action.END_TRIAL, by=ACTOR, said=said, only=others)
+    close(rollout, "opened to all", Stage.End.PASSED)
+    if rollout.previous is not None:
+        advance(rollout.previous, Action.SUPERSEDE, actor=ACTOR, by=number)
+    advance(winner, Action.PROMOTE, actor=ACTOR, revision=revision)
+
+
+def _turned_back(switch: Switch, revision: int) -> None:
+    """The release is rolled back, and what took part beside it was not what failed. Of a way back that turned
+    around nothing comes: what is live stays so."""
+    rollout = switch.rollout
+    if rollout.returns_to is None and rollout.by_stages:
+        own = [str(rollout.release.version.number)]
+        said = {"reason": switch.reason, "revision": revision}
+        dismiss(rollout, Action.ROLL_BACK, by=ACTOR, said=said, faulty=own)
+    elif rollout.returns_to is None:
         advance(rollout.release, Action.ROLL_BACK, actor=ACTOR, reason=switch.reason, revision=revision)
+    close(rollout, switch.reason, Stage.End.TURNED_BACK)
 
 
-ENDS = switching.Ends(_opened, _turned_back)
+def _spared(switch: Switch, failed: NodesFailed) -> bool:
+    """Where the nodes failed with one of several versions, that one leaves and the others go on: the one that
+    was to join, where they do not say with which."""
+    rollout, arrives = switch.rollout, switches.arriving(switch)
+    joins = arrives[0].number if len(arrives) == 1 else ""
+    number = str(failed.facts.get("version", joins))
+    left = [str(arm.release.version.number) for arm in selectors.playing(rollout)]
+    if not rollout.by_stages or switch.went_back or switch.concludes or number not in left or len(left) == 1:
+        return False
+    with suppress(NothingOpen):
+        steering.roll_back(rollout, by=breaking.ACTOR, reason=str(failed), arm=number)
+    return True
 
 
-def _close(rollout: Rollout, reason: str, end: Stage.End) -> None:
-    now = timezone.now()
-    with write():
-        open_one = Rollout.objects.filter(pk=rollout.pk, closed_at=None)
-        if not open_one.update(closed_at=now, reason=reason, **before.closing()):
-            raise switches.Turned
-        Stage.objects.filter(rollout=rollout, ended_at=None).update(ended_at=now, end=end)
-        Arm.objects.filter(rollout=rollout, left_at=None).update(left_at=now)
-        switches.tell(rollout, Kind.ROLLOUT_FINISHED, actor=ACTOR, reason=reason)
+ENDS = switching.Ends(_opened, _turned_back, _spared)
+
+
+def _entered(switch: Switch) -> None:
+    """Units are shared out as the stage says from now on, so its time begins."""
+    rollout, stage, now = switch.rollout, switch.stage, timezone.now()
+    if stage is None:
+        return
+    earlier = Stage.objects.filter(rollout=rollout, place__lt=stage.place, ended_at=None)
+    earlier.update(ended_at=now, end=Stage.End.PASSED)
+    row = Rollout.objects.select_for_update().get(pk=rollout.pk)
+    standing = replace(staging.standing_of(row), since=now.timestamp())
+    row.standing, row.looks = written.to_json(standing), row.looks + 1
+    row.save(update_fields=["standing", "looks"])
+    switches.tell(
+        rollout,
+        Kind.ROLLOUT_STAGE_BEGUN,
+        actor=ACTOR,
+        stage=stage.place,
+        stage_kind=stage.kind,
+        shares=stage.shares,
+    )

@@ -18,7 +18,7 @@ from releases import selectors
 from releases.events import Kind
 from releases.lifecycle import State
 from releases.models import Environment, Release, Rollout
-from releases.rollout import before, switching
+from releases.services import steering
 from releases.services.rollouts import restore
 
 ACTOR = "system/breaker"
@@ -88,8 +88,7 @@ def react(environment: Environment, trip: Trip) -> bool:
         )
         release.trips.create(name=trip.name, stays=stays, event=event)
         if release.state == State.ROLLING_OUT:
-            for rollout in Rollout.objects.filter(release=release, closed_at=None):
-                switching.turn_back(before.adopt(rollout), trip.sentence(), actor=ACTOR)
+            steering.turn_back(release, by=ACTOR, reason=trip.sentence())
         elif previous is not None:
             restore(release, previous, actor=ACTOR, reason=trip.sentence())
     return True
@@ -118,4 +117,7 @@ def _other_rollout(release: Release) -> bool:
     rollouts = Rollout.objects.filter(
         model=release.model_id, environment=release.environment_id, closed_at=None
     )
+    mine = selectors.open_rollout_of(release)
+    if mine is not None:
+        return rollouts.exclude(pk=mine.pk).exists()
     return rollouts.exclude(release=release, returns_to=None).exists()

@@ -11,6 +11,7 @@ from releases.proof.examiner.progress import Report
 
 Told = dict[str, object]
 SURE_AFTER = timedelta(seconds=3)
+"""Chosen: a pace taken from less would promise an end that moves with each report."""
 LONGEST = timedelta(days=365)
 
 

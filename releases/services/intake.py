@@ -39,7 +39,7 @@ def take_upload(
     wish = manifest.release
     if wish is not None:
         selectors.environment(wish.environment)
-        check_strategy(wish.strategy)
+        check_strategy(wish.strategy, model)
     if version := uploads.existing(model, manifest, files):
         return version, selectors.releases_of_version(version).first(), False
     refuse_no_room()

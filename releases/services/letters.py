@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from registry.models import Person
 
 LONGEST_SUBJECT = 140
+"""Programs show some 70 characters, phones 40; what matters comes first."""
 LONGEST_NAME = 80
+"""Of a name within a subject or an address, so that what is said of it is still read."""
 MOST_LINES = 50
 """A letter is read on a phone; what is left is a link away."""
 WHY = {

@@ -21,12 +21,16 @@ from scoring.crashpoints import crashpoint
 
 log = logging.getLogger(__name__)
 GATHERED_FOR = timedelta(seconds=10)
+"""Chosen: one deed may tell a person several things, and they are one mail."""
 APART = timedelta(minutes=1)
+"""Nobody gets more than a mail a minute; a server that takes none is asked again after as long at first."""
 HELD_FOR = timedelta(minutes=2)
+"""Whoever sends a mail and dies over it leaves it to others after so long."""
 LONGEST_PAUSE = timedelta(hours=2)
 MOST_TRIES = 14
 """With its pauses: about twelve hours."""
 TOO_OLD = timedelta(days=1)
+"""Chosen: what is older stands on the pages, and a mail of it would call nobody to anything."""
 
 
 def send_due(now: datetime | None = None) -> int:

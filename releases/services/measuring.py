@@ -25,15 +25,17 @@ from registry.storage.errors import DamagedArtifact, StoreFull, StoreUnavailable
 from registry.stores import artifact_store
 from releases import plans, selectors
 from releases.models import Release
-from releases.proof.cells import ExaminerBroke, OutOfTime, Proof, Subject, prove
+from releases.proof.cells import ExaminerBroke, OutOfTime, Proof, prove
 from releases.proof.examiner import result
 from releases.proof.gates import Candidate, Outcome, Verdict
 from releases.proof.gates.catalog import GATES
 from releases.proof.room import Room
+from releases.proof.server_cell import Subject
 from releases.services.forecasting import Forecast, Told
 from scoring.runtime import locales
 
 SEED = 20_260_101
+"""So that a proof can be made again with the same draws; any number would do."""
 _OUR_TROUBLE = (NoSandbox, StoreFull, StoreUnavailable, ExaminerBroke, OutOfTime, OSError)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from formats.types import Signature
 from registry import model_policy
 from registry.errors import BadInput, NotAllowed
 from registry.events import grounds as keep_grounds
@@ -17,9 +18,9 @@ from releases.events import Kind
 from releases.guards import GATES
 from releases.lifecycle import Action, State
 from releases.models import Environment, GateRun, Release
+from releases.rollout import lists, staging, trials
+from releases.rollout.design import Design
 from releases.services.transitions import advance
-
-STRATEGIES = ("single",)
 
 
 def open_release(
@@ -35,7 +36,9 @@ def open_release(
 
     Raises NotFound for the environment, BadInput for the strategy, NotAllowed, Condemned, AlreadyLive.
     """
-    check_strategy(strategy)
+    strategy, design = check_strategy(strategy, version.model, version.number)
+    _check_compared(design, version)
+    staging.check_features(design, Signature.from_json(version.signature), f"Version {version.number}")
     with write():
         where = selectors.environment(environment)
         _check_open(version, where, by, token)
@@ -43,10 +46,11 @@ def open_release(
             version=version,
             model=version.model,
             environment=where,
-            strategy=dict(strategy),
+            strategy=trials.counted(strategy, design),
             policy=_policy_now(version.model),
             opened_by=by,
         )
+        trials.keep(release, design)
         record(
             Kind.RELEASE_OPENED,
             release.subject,
@@ -71,16 +75,40 @@ def _check_open(version: ModelVersion, where: Environment, by: Person, token: Ap
         raise AlreadyLive(policies.LIVE_ALREADY)
 
 
-def check_strategy(strategy: Mapping[str, object]) -> None:
-    """A strategy says how, and nothing that would go unread. Raises BadInput naming the member."""
-    offered = " or ".join(STRATEGIES)
-    if "kind" not in strategy:
-        raise BadInput(f"Say how the release reaches its clients: write {offered}.", field="strategy.kind")
-    kind = strategy["kind"]
-    if kind not in STRATEGIES:
-        raise BadInput(f"The strategy {kind!r} is not offered yet: write {offered}.", field="strategy.kind")
-    for name in strategy.keys() - {"kind"}:
-        raise BadInput(f"The strategy {kind} has no {name!r}: leave it out.", field=f"strategy.{name}")
+def check_strategy(
+    strategy: Mapping[str, object], model: RegisteredModel, number: int = 0
+) -> tuple[dict[str, object], Design]:
+    """A strategy says how, and nothing that would go unread: with its stages spelled out, and as it would go
+    beside what will be live.
+
+    number  of the version, where it has one already
+
+    Raises BadInput naming the member.
+    """
+    policy = model_policy.parse(model.policy)
+    whole = lists.spelled_out(strategy, policy)
+    design = staging.designed(whole, str(number), lists.LIVE, catalogue=policy.metrics)
+    for place, stage in enumerate(design.stages):
+        if stage.named and not stage.units:
+            raise BadInput(
+                "Name the units that the trial serves, in a list.", field=f"strategy.stages[{place}].units"
+            )
+    others = {int(arm) for arm in design.challengers[1:]}
+    there = model.versions.filter(number__in=others).values_list("number", flat=True)
+    if unknown := others - set(there):
+        raise BadInput(f"There is no version {min(unknown)} of {model}.", field="strategy.against")
+    return whole, design
+
+
+def _check_compared(design: Design, version: ModelVersion) -> None:
+    """Of what no answer has, no two answers could differ."""
+    outputs = [spec["name"] for spec in version.signature["outputs"]]
+    for name in design.compare:
+        if name not in outputs:
+            raise BadInput(
+                f"The version has no output {name!r} to compare: it gives {', '.join(outputs)}.",
+                field="strategy.compare",
+            )
 
 
 def submit_release(release: Release, *, by: Person, token: ApiToken | None = None) -> Release:

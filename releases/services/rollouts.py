@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
-from formats.plan import ModelPlan
+from django.utils import timezone
+
+from formats.plan import ModelPlan, PlannedRollout
 from registry.errors import BadInput, NotAllowed
-from registry.events import grounds as keep_grounds
 from registry.events import record
 from registry.models import ApiToken, Person
 from registry.selectors import access
 from registry.transactions import write
-from releases import plans, policies, returns, selectors
-from releases.errors import CannotReturn, NothingToRestore, RolloutOpen
+from releases import plans, policies, selectors
+from releases.errors import CannotReturn, Frozen, NotApproved, NothingToRestore, RolloutOpen
 from releases.events import Kind
 from releases.lifecycle import Action, State, target
-from releases.models import Arm, Release, Rollout, Stage
-from releases.rollout import before, switches, switching
+from releases.models import Arm, Release, Rollout, Route, Stage
+from releases.rollout import before, returns, staging, switches, switching, written
+from releases.rollout.design import Design
 from releases.rollout.publishing import entry_of, planned, revise_route
+from releases.rollout.strategies.base import Standing
+from releases.services import freezing, moving, steering
 from releases.services.transitions import advance
 
 
 def start_rollout(
     release: Release, *, by: Person, token: ApiToken | None = None, grounds: str = ""
 ) -> Release:
-    """Open a rollout for an approved release. Raises IllegalTransition, NotAllowed, RolloutOpen."""
+    """Open a rollout for an approved release. Raises IllegalTransition, NotAllowed, RolloutOpen,
+    Frozen."""
     with write():
         release = selectors.release(release.pk, by, token)
         _check(Action.START_ROLLOUT, release, by, token)
@@ -33,8 +39,11 @@ def start_rollout(
         ).exists():
             raise RolloutOpen(policies.ANOTHER_ROLLOUT)
         previous = selectors.champion(release.model, release.environment)
-        said = _said(grounds, by)
-        rollout = _begin(release, release, previous, (token or by).actor, said)
+        said = moving.said(grounds, by)
+        design = staging.design_for(release, previous)
+        others = _others(release, design)
+        begin = begin_stages if staging.is_by_stages(design) else _begin_alone
+        rollout = begin(release, release, previous, (token or by).actor, said, design, others)
         record(
             Kind.ROLLOUT_STARTED,
             release.subject,
@@ -43,16 +52,38 @@ def start_rollout(
             rollout=rollout.pk,
             strategy=release.strategy,
             replaces=previous.version.number if previous else None,
+            stages=[str(stage.kind) for stage in design.stages],
+            beside=[each.version.number for each in others],
         )
-        return advance(release, Action.START_ROLLOUT, actor=(token or by).actor, **said)
+        for each in others:
+            where = {"rollout": rollout.pk, "beside": release.version.number}
+            advance(each, Action.START_ROLLOUT, actor=(token or by).actor, **where, **said)
+        return advance(release, Action.START_ROLLOUT, actor=(token or by).actor, rollout=rollout.pk, **said)
+
+
+def _others(release: Release, design: Design) -> list[Release]:
+    """The releases that take part beside it. Raises NotApproved where one may not, as it says of itself."""
+    others = staging.beside(release, design) if staging.is_by_stages(design) else []
+    known = selectors.facts_of(others)
+    for each in others:
+        if reason := policies.refuse_part(known[each.pk]):
+            raise NotApproved(f"Version {each.version.number} cannot take part: {reason}")
+    return others
 
 
 def roll_back(
-    release: Release, *, by: Person, token: ApiToken | None = None, grounds: str = "", to: int | None = None
+    release: Release,
+    *,
+    by: Person,
+    token: ApiToken | None = None,
+    grounds: str = "",
+    to: int | None = None,
+    everything: bool = False,
 ) -> Release:
     """Take a release out of traffic: a rollout turns back, a live release gives way to an earlier version.
 
-    to  the number of a version that was live here before; without it the one just before.
+    to          the number of a version that was live here before; without it the one just before.
+    everything  of a rollout in which several versions take part all of them; else this one alone leaves it.
 
     What the nodes have loaded answers again at once: the decision is one transaction, and the plan that
     carries it out follows within a second. Any other is loaded and verified first, by a switch.
@@ -64,9 +95,11 @@ def roll_back(
     with write():
         release = selectors.release(release.pk, by, token)
         _check_way_back(release, by, token)
-        actor, said = (token or by).actor, _said(grounds, by)
+        actor, said = (token or by).actor, moving.said(grounds, by)
         if release.state == State.ROLLING_OUT:
-            return _turn_back(release, actor, said)
+            steering.turn_back(release, by=actor, reason="rolled back by hand", everything=everything, **said)
+            release.refresh_from_db(fields=["state", "state_since"])
+            return release
         if back is None or not selectors.returnable(release).filter(pk=back.release.pk).exists():
             raise CannotReturn("What is live here has just changed: look again.")
         if back.loaded:
@@ -99,6 +132,7 @@ def _way_back(release: Release, to: int | None) -> returns.Return | None:
 
 def _start_return(release: Release, back: Release, actor: str, said: dict[str, str]) -> Release:
     """The way back as a rollout of its own: the live release stays live until the other has arrived."""
+    moving.end_aa(release, reason=moving.GIVES_WAY, by=actor)
     rollout = _begin(release, back, release, actor, said)
     switches.tell(
         rollout,
@@ -112,32 +146,103 @@ def _start_return(release: Release, back: Release, actor: str, said: dict[str, s
 
 
 def _begin(
-    release: Release, arriving: Release, previous: Release | None, actor: str, said: dict[str, str]
+    release: Release,
+    arriving: Release,
+    previous: Release | None,
+    actor: str,
+    said: dict[str, str],
+    design: Design | None = None,
 ) -> Rollout:
     """A rollout of one stage, in which all units come to what arrives, and the switch that leads there."""
     standing = selectors.route(release.model, release.environment)
-    salt, number = secrets.token_bytes(16), arriving.version.number
+    rollout = _opened(release, arriving, previous, standing)
+    shares = {str(arriving.version.number): 1.0}
+    stage = Stage.objects.create(rollout=rollout, place=0, kind=Stage.Kind.SPLIT, shares=shares)
+    told = None if design is None else _to_be_watched(rollout, design)
+    aim = plans.opened_to_all(
+        entry_of(standing), planned(arriving), salt=bytes.fromhex(rollout.salt), rollout=told
+    )
+    switching.begin(rollout, aim, stage=stage, decided_by=actor, grounds=said.get("grounds", ""))
+    return rollout
+
+
+def _begin_alone(
+    release: Release,
+    arriving: Release,
+    previous: Release | None,
+    actor: str,
+    said: dict[str, str],
+    design: Design,
+    others: Sequence[Release] = (),
+) -> Rollout:
+    """All units come to a version at once. Raises Frozen."""
+    freezing.go_through([release], by=actor)
+    return _begin(release, arriving, previous, actor, said, design)
+
+
+def _to_be_watched(rollout: Rollout, design: Design) -> PlannedRollout | None:
+    """What nodes tell of, so that it can be held against the time before; nothing where there was none."""
+    if not design.baseline:
+        return None
+    now = timezone.now().timestamp()
+    rollout.design, rollout.standing = (
+        written.to_json(design),
+        written.to_json(Standing(begun=now, since=now)),
+    )
+    rollout.save(update_fields=["design", "standing"])
+    return staging.told(rollout, design, design.stages[0])
+
+
+def begin_stages(
+    release: Release,
+    arriving: Release,
+    previous: Release | None,
+    actor: str,
+    said: dict[str, str],
+    design: Design,
+    others: Sequence[Release] = (),
+) -> Rollout:
+    """A rollout that is judged on its way, and the switch that leads into its first stage."""
+    standing = selectors.route(release.model, release.environment)
+    rollout = _opened(release, arriving, previous, standing, others)
+    now = timezone.now().timestamp()
+    begun = Standing(begun=now, since=now)
+    rollout.origin, rollout.design = standing, written.to_json(design)
+    rollout.standing = written.to_json(begun)
+    rollout.save(update_fields=["origin", "design", "standing"])
+    Stage.objects.bulk_create(staging.rows_of(rollout, design))
+    if not staging.waits(design, now):
+        moving.enter(rollout, design, begun, by=actor, **said)
+    return rollout
+
+
+def _opened(
+    release: Release,
+    arriving: Release,
+    previous: Release | None,
+    standing: Route | None,
+    others: Sequence[Release] = (),
+) -> Rollout:
     rollout = Rollout.objects.create(
         release=release,
         previous=previous,
         returns_to=None if arriving == release else arriving,
         model=release.model,
         environment=release.environment,
-        salt=salt.hex(),
+        salt=secrets.token_bytes(16).hex(),
         before_progress=before.progress(standing),
     )
-    stage = Stage.objects.create(rollout=rollout, place=0, kind=Stage.Kind.SPLIT, shares={str(number): 1.0})
-    Arm.objects.create(rollout=rollout, release=arriving, role=Arm.Role.CHALLENGER)
+    for each in (arriving, *others) if arriving != previous else ():  # which stands beside itself
+        Arm.objects.create(rollout=rollout, release=each, role=Arm.Role.CHALLENGER)
     if previous is not None:
         Arm.objects.create(rollout=rollout, release=previous, role=Arm.Role.CHAMPION)
-    aim = plans.opened_to_all(entry_of(standing), planned(arriving), salt=salt)
-    switching.begin(rollout, aim, stage=stage, decided_by=actor, grounds=said.get("grounds", ""))
     return rollout
 
 
 def restore(release: Release, back: Release, *, actor: str, **facts: object) -> Release:
     """Vacate, then occupy: the live release is rolled back and an earlier one is live again."""
     with write():
+        moving.end_aa(release, reason=moving.GIVES_WAY, by=actor)
         rolled_back = advance(release, Action.ROLL_BACK, actor=actor, restores=back.version.number, **facts)
         advance(back, Action.RESTORE, actor=actor, after=release.version.number)
         version = planned(back)
@@ -156,7 +261,7 @@ def retire(release: Release, *, by: Person, token: ApiToken | None = None, groun
     with write():
         release = selectors.release(release.pk, by, token)
         _check(Action.RETIRE, release, by, token)
-        said = _said(grounds, by)
+        said = moving.said(grounds, by)
         if not selectors.facts(release).retire_asked_by:
             record(Kind.RETIREMENT_ASKED, release.subject, actor=by.actor, model=release.model.name, **said)
             release.retire_asked_by = by
@@ -173,23 +278,11 @@ def retire(release: Release, *, by: Person, token: ApiToken | None = None, groun
         return retired
 
 
-def _turn_back(release: Release, actor: str, said: dict[str, str]) -> Release:
-    rollout = Rollout.objects.filter(release=release, closed_at=None).first()
-    if rollout is not None:
-        switching.turn_back(before.adopt(rollout), "rolled back by hand", actor=actor, **said)
-    return release
-
-
-def _said(grounds: str, by: Person) -> dict[str, str]:
-    if len(grounds) > 10_000:
-        raise BadInput("Say it in at most 10,000 characters.", field="grounds")
-    return {"grounds": keep_grounds(grounds.strip(), by).digest} if grounds.strip() else {}
-
-
 def _check(action: Action, release: Release, by: Person, token: ApiToken | None) -> None:
     target(State(release.state), action)
-    if reason := policies.refuse_action(action, access(by, token, release.model), selectors.facts(release)):
-        raise NotAllowed(reason)
+    facts = selectors.facts(release)
+    if reason := policies.refuse_action(action, access(by, token, release.model), facts):
+        raise (Frozen if reason == policies.refuse_forward(facts) else NotAllowed)(reason)
 
 
 def _nothing() -> ModelPlan:

@@ -26,6 +26,8 @@ WAITING = frozenset(
         Kind.RELEASE_APPROVED,
         Kind.RETIREMENT_ASKED,
         Kind.GATE_FINISHED,
+        Kind.ROLLOUT_DECIDED,
+        Kind.OVERRIDE_ASKED,
         RegistryKind.POLICY_PROPOSED,
     }
 )
@@ -50,6 +52,8 @@ def concerns(event: Event) -> bool:
     """Whether anybody could be told of this event."""
     if event.kind == Kind.GATE_FINISHED:
         return bool(event.facts["outcome"] == "errored")
+    if event.kind == Kind.ROLLOUT_DECIDED:
+        return bool(event.facts["verdict"] == "propose")
     if event.kind == Kind.BREAKER_TRIPPED:
         return bool(event.facts.get("stays"))
     return event.kind in KINDS
@@ -77,7 +81,7 @@ def subjects_of(events: Collection[Event]) -> dict[int, Release | PolicyProposal
     """The same for many of them, by their numbers, with as many queries as for one."""
     of_releases = {e.seq: int(e.subject.partition("/")[2]) for e in events if "proposal" not in e.facts}
     of_policies = {e.seq: e.facts["proposal"] for e in events if "proposal" in e.facts}
-    releases = selectors.lines().in_bulk(of_releases.values())
+    releases = selectors.lines().prefetch_related(None).in_bulk(of_releases.values())
     asked = PolicyProposal.objects.select_related("model", "proposed_by").in_bulk(of_policies.values())
     about: dict[int, Release | PolicyProposal] = {seq: releases[pk] for seq, pk in of_releases.items()}
     return about | {seq: asked[pk] for seq, pk in of_policies.items()}

@@ -24,6 +24,12 @@ def rightness(value: bool | None) -> Look:
     return {} if value is None else dict(zip(("name", "tone", "label"), found[value], strict=True))
 
 
+@register.filter
+def strategy(kind: object) -> str:
+    """What a way of bringing a version to traffic is called."""
+    return looks.STRATEGIES.get(str(kind), str(kind))
+
+
 @register.inclusion_tag("components/chip.html")
 def state(value: object) -> Look:
     """The one place where a release state turns into a word, an icon and a colour."""
@@ -52,3 +58,9 @@ def verdict(value: object) -> Look:
 def change(value: object) -> Look:
     """The one place where what a difference means turns into a word, an icon and a colour."""
     return look(looks.CHANGES, value, looks.CHANGE_WORDS.get(str(value), "")) if value else {}
+
+
+@register.inclusion_tag("components/chip.html")
+def decision(value: object) -> Look:
+    """The one place where a decision about a rollout turns into a word, an icon and a colour."""
+    return look(looks.DECISIONS, value, looks.DECISION_WORDS.get(str(value), ""))

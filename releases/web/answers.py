@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from registry.models import ModelVersion
 
 PAGE_SIZE = 50
+"""Rows with inputs and both answers, which are wide."""
 FORMS = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
 ORDERS = {
     Order.LARGEST: "largest change first",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,17 +13,21 @@ from django.shortcuts import render
 
 from registry import log_words
 from registry import selectors as registry_selectors
+from registry.charts.numbers import percent
 from registry.errors import NotFound
 from registry.web import audit as log
 from registry.web.pages import PersonRequest, page
 from releases import selectors
+from releases.rollout.whom import Whom, whom
 from releases.web import sentences
+from releases.web.rollout.words import joined
 
 if TYPE_CHECKING:
     from registry.models import Event, Person, RegisteredModel
     from releases.models import Environment, Release, Review
 
 MOST_OFFERED = 300
+"""Names in one pick list, which the browser filters; who has more types a part of one."""
 
 
 class MomentForm(forms.Form):
@@ -46,12 +51,18 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Then:
-    """What answered in one environment: the versions with their shares, since when, and by whom."""
+    """What answered in one environment: the versions with their shares, for whom, since when, and by whom.
+
+    `besides` says what the shares do not; `event` and `why` are those of the decision.
+    """
 
     environment: str
     shares: list[tuple[int, float]]
+    besides: tuple[str, ...] = ()
     since: datetime | None = None
     by: str = ""
+    event: int = 0
+    why: str = ""
     release: Release | None = None
     signed: tuple[Review, ...] = ()
 
@@ -119,17 +130,45 @@ def _then(asker: Person, moment: MomentForm) -> list[Then] | None:
 
 def _in(environment: Environment, model: RegisteredModel, at: datetime) -> Then:
     route = selectors.route(model, environment, at)
-    arms = [arm for arm in route.entry.get("arms", []) if arm["weight"]] if route else []
-    if route is None or not arms:
+    of = whom(route.entry) if route else Whom()
+    if route is None or not of.versions:
         return Then(environment.name, [])
-    decided = selectors.decided_by(route)
-    shares = sorted(((arm["version"], arm["weight"] / 2**53) for arm in arms), key=lambda share: -share[1])
-    release = selectors.released(model, environment, shares[0][0], at)
+    decided = selectors.decided(route)
+    names = log_words.names([decided.by, decided.started_by])
+    release = selectors.released(model, environment, of.versions[0].version, at)
     return Then(
         environment.name,
-        shares,
+        [(each.version, each.share) for each in of.versions],
+        besides(of),
         route.at,
-        log_words.names([decided]).get(decided, decided),
+        _by(decided, names),
+        decided.event,
+        decided.why,
         release,
         tuple(review for review in release.reviews.all() if review.verdict == "approve") if release else (),
     )
+
+
+def besides(of: Whom) -> tuple[str, ...]:
+    """For whom it was otherwise than the shares say."""
+    told = [f"Version {of.tried} answered {of.named:,} named units, and nobody else."] if of.named else []
+    for version, share in of.unseen:
+        units = "all units" if share >= 1 else f"{percent(share)} of the units"
+        told.append(f"Version {version} was asked the same unseen, for {units}.")
+    if of.even:
+        told.append(f"For {percent(of.even)} of the units all versions played alike, which is in the shares.")
+    if of.asked:
+        each = (
+            f"version {one.version} had {percent(one.least)} to {percent(one.most)}" for one in of.versions
+        )
+        told.append(f"Who was answered by which followed from {joined(of.asked)}: {joined(list(each))}.")
+    return tuple(told)
+
+
+def _by(decided: selectors.Decided, names: Mapping[str, str]) -> str:
+    """The person; a rollout that has taken a version back by itself is somebody's, too."""
+    by = names.get(decided.by, decided.by)
+    if decided.by != selectors.BY_ROLLOUTS:
+        return by
+    whose = f", which {names.get(decided.started_by, decided.started_by)} had started"
+    return f"the rollout itself{whose if decided.started_by else ''}"

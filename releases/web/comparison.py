@@ -7,11 +7,13 @@ from django.shortcuts import render
 
 from registry import selectors as registry_selectors
 from registry.web.pages import PersonRequest, page
+from releases import selectors
 from releases.comparing import comparison, versions
 from releases.web import answers
 from releases.web.choosing import two
 
 SUGGESTED = 50
+"""Versions that the field offers before anything is typed."""
 
 
 @page
@@ -20,6 +22,8 @@ def compare(request: PersonRequest, name: str) -> HttpResponseBase:
     base, head = two(request, name)
     found = comparison.compare(base, head)
     everything = request.GET.get("show") == "all"
+    environment = selectors.environments().first()
+    first = selectors.first_live(head.model, environment) if environment else None
     context = {
         "model": head.model,
         "base": base,
@@ -29,6 +33,7 @@ def compare(request: PersonRequest, name: str) -> HttpResponseBase:
         "head_name": f"version {head.number}",
         "answers": answers.shown(base, head, found.answers),
         "suggested": registry_selectors.version_lines(head.model)[:SUGGESTED],
+        "first": first if first and first.pk not in (base.pk, head.pk) else None,
         "everything": everything,
         "changes": versions.changes(base, head, same_too=True) if everything else found.changes,
     }

@@ -17,6 +17,7 @@ from releases.traffic.series import Observed, Point
 NO_REQUESTS, NO_ANSWERS = "no requests", "no answers"
 RATES = (("a second", 1), ("a minute", 60), ("an hour", 3600), ("a day", 86_400))
 TEN = 10
+"""Points that one row of the table beside a chart stands for."""
 FEW = 3
 """Gaps and marks that are told under the charts; all of them are in the table."""
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 
+from registry.keyset import Page, keyset
 from releases import selectors
 from releases.selectors import lists
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import QueryDict
 
     from registry.models import Person, RegisteredModel
 
 ANY = ("", "any")
+PAGE_SIZE = 25
+"""Rows that are seen without losing one's place; each has several lines."""
 
 
 def _choices(values: Iterable[str]) -> list[tuple[str, str]]:
@@ -115,3 +120,18 @@ class ReleaseFilter(ListFilter):
         super().__init__(data)
         names = selectors.environments().values_list("name", flat=True)
         self.fields["environment"].choices = _choices(names)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list as its page shows it: by which form it is filtered, a part of it, and how long the whole is."""
+
+    form: ListFilter
+    part: Page[Any]
+    total: lists.Total
+
+    @classmethod
+    def of(cls, form: ListFilter, found: QuerySet[Any]) -> Listed:
+        """`found` is what the form has asked for, in any order; its address says which part."""
+        cursor = form.data.get("cursor", "")
+        return cls(form, keyset(found, form.order, cursor, PAGE_SIZE), lists.count(found))

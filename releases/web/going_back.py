@@ -12,12 +12,14 @@ from django.urls import reverse
 from registry.selectors import access
 from registry.web import drafts
 from registry.web.pages import PersonRequest, page
-from releases import actions, returns, selectors
+from releases import actions, selectors
 from releases.lifecycle import Action, State
 from releases.proof import evidence
-from releases.returns import Return
+from releases.rollout import returns
+from releases.rollout.returns import Return
 
 if TYPE_CHECKING:
+    from registry.models import Person
     from releases.models import Release
 
 
@@ -59,6 +61,21 @@ class Choice:
     quality: evidence.Quality | None
 
 
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a release can be rolled back to, as one reader sees it.
+
+    last     the number of the version just before it
+    refusal  why this person may not, or nothing
+    typed    the model's name has to be typed
+    """
+
+    rows: list[Choice]
+    last: int | None
+    refusal: str
+    typed: bool
+
+
 def way_back(release: Release) -> WayBack | None:
     """Of a release that has clients, or may soon; of another there is none."""
     if release.state == State.LIVE:
@@ -72,18 +89,21 @@ def way_back(release: Release) -> WayBack | None:
 def choose(request: PersonRequest, pk: int) -> HttpResponseBase:
     """All that was live here before and what is approved, with a form for those who may roll back."""
     found = selectors.release(pk, request.user)
-    row = actions.named(Action.ROLL_BACK)
-    live = found.state == State.LIVE
-    asked = dict(actions.choices(found, access(request.user, None, found.model)))
-    last = returns.before(found) if live else None
-    context = {
+    shown = {
         "release": found,
-        "choices": [Choice(b, evidence.quality_of(b.release)) for b in returns.options(found)]
-        if live
-        else [],
-        "last": last.number if last else None,
-        "refusal": asked.get(row, "Only what is live is rolled back to an earlier version."),
-        "typed": actions.asks_for_the_name(row, found),
+        "choices": _choices(found, request.user),
         "draft": drafts.take(request, reverse("release-back", args=[pk])),
     }
-    return render(request, "releases/going_back/page.html", context)
+    return render(request, "releases/going_back/page.html", shown)
+
+
+def _choices(of: Release, asker: Person) -> Choices:
+    row, live = actions.named(Action.ROLL_BACK), of.state == State.LIVE
+    asked = dict(actions.choices(of, access(asker, None, of.model)))
+    last = returns.before(of) if live else None
+    return Choices(
+        [Choice(each, evidence.quality_of(each.release)) for each in returns.options(of)] if live else [],
+        last.number if last else None,
+        asked.get(row, "Only what is live is rolled back to an earlier version."),
+        actions.asks_for_the_name(row, of),
+    )

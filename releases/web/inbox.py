@@ -12,24 +12,25 @@ from django.urls import reverse
 
 from registry import notices
 from registry import selectors as registry_selectors
-from registry.keyset import keyset
 from registry.principals import Access
 from registry.selectors import accesses
 from registry.web.pages import PersonRequest, page
 from releases import selectors
 from releases.selectors import lists, turns
 from releases.services import letters, telling
-from releases.web.filters import ReleaseFilter
+from releases.web.filters import Listed, ReleaseFilter
 from releases.web.sentences import sentence
 
 if TYPE_CHECKING:
     from registry.models import Person, PolicyProposal
     from releases.models import Release
 
-PAGE_SIZE = 25
 MOST_TOLD = 8
+"""The last things on the first page; the rest is in the list."""
 MOST_WAITING = 25
+"""What waits for one person: with more it says so, and the list of releases has them."""
 MOST_FOUND = 1000
+"""Numbers of people kept in one process: then all are forgotten, and counted anew."""
 
 _found: dict[int, tuple[str, Inbox]] = {}
 """Per person: the log's head when somebody looked, and what waited."""
@@ -162,8 +163,6 @@ def releases(request: PersonRequest) -> HttpResponseBase:
         "mark": notices.mark(request.user),  # before what is shown, so that nothing is taken for seen
         "inbox": waiting_for(request.user),
         "news": told(request.user),
-        "form": form,
-        "page": keyset(rows, form.order, request.GET.get("cursor", ""), PAGE_SIZE),
-        "total": lists.count(rows),
+        "listed": Listed.of(form, rows),
     }
     return render(request, "releases/inbox/page.html", context, status=form.status)

@@ -14,6 +14,7 @@ from releases.traffic import figures, fleet, spans
 from releases.web import drawing
 
 PAGE_SIZE = 20
+"""Nodes with all of their models, workers and troubles."""
 WORST_FIRST = (
     "late",
     "given_up",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.template.defaultfilters import filesizeformat
 from formats.serving import SWITCHES
 from registry.model_policy import FLOORS, ModelPolicy, changes, flat, parse
 from registry.templatetags.ui import words
+from releases.rollout.lists import in_order
 
 # What the benchmark gate measures, by the name that a limit has in a policy.
 MEASURES = {
@@ -71,6 +72,15 @@ def summary(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 def _rule(field: str, value: object) -> Rule:
     section, _, name = field.partition(".")
+    if section == "metrics":
+        metric, _, member = name.partition(".")
+        label, tell = METRIC_TOLD[member]
+        told = "as usual" if value is None else tell(value)
+        return Rule(field, f"{words(metric).capitalize()}: {label.lower()}", told)
+    if section == "lists":
+        listed, _, member = name.partition(".")
+        label, tell = LIST_TOLD[member]
+        return Rule(field, f"List {words(listed)}: {label}", "none" if value is None else tell(value))
     if section == "benchmark":
         profile, _, measure = name.rpartition(".")
         return Rule(field, f"{_measured(measure)} on {_hardware(profile)}", _limit(measure, value))
@@ -79,8 +89,8 @@ def _rule(field: str, value: object) -> Rule:
 
 
 def _kind(field: str, old: Any, new: Any) -> str:
-    """Only a limit can be absent: everything else always says something."""
-    if not field.startswith("benchmark.") or None not in (old, new):
+    """Only a limit, and what is said of a metric or a list, can be absent: the rest always says something."""
+    if not field.startswith(("benchmark.", "metrics.", "lists.")) or None not in (old, new):
         return "changed"
     return "added" if old is None else "removed"
 
@@ -107,6 +117,16 @@ def _limit(measure: str, value: Any) -> str:
 def exactly(value: float) -> str:
     """All digits: two policies that differ must not look alike."""
     return repr(value).removesuffix(".0")
+
+
+def number(text: str) -> int | float | str:
+    """The number that was typed; what is none stays text, and is refused with its field's own sentence."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _either(yes: str, no: str) -> Callable[[object], str]:
@@ -171,6 +191,48 @@ TOLD: dict[str, tuple[str, Callable[[Any], str]]] = {
         "Large weights",
         _either("laid out for speed in each worker", "shared by the workers of a node"),
     ),
+}
+METRIC_TOLD: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "kind": (
+        "Kind",
+        {
+            "bad_event": "yes or no of each unit",
+            "bounded": "a value within bounds",
+            "real": "a number, shown and decided by nobody",
+            "ratio": "a ratio, shown and decided by nobody",
+        }.__getitem__,
+    ),
+    "direction": ("Better is", {"lower": "lower", "higher": "higher"}.__getitem__),
+    "margin": ("Still promoted when worse by at most", exactly),
+    "relative": ("The margin is relative", _either("yes", "no")),
+    "weight": ("Weight among the metrics", exactly),
+    "action": (
+        "Worse versions",
+        {"roll_back": "go back", "hold": "are not promoted", "tell": "are told of"}.__getitem__,
+    ),
+    "limit": ("Pages beyond a share of units of", exactly),
+    "low": ("Least value", exactly),
+    "high": ("Largest value", exactly),
+    "default": ("Value where nothing came in time", exactly),
+    "window_hours": ("Hours in which it may come", exactly),
+}
+
+
+def _stages(stages: Iterable[Mapping[str, object]]) -> str:
+    """As they were written, each in turn."""
+    return "; ".join(
+        ", ".join(_said(name, value) for name, value in in_order(stage).items()) for stage in stages
+    )
+
+
+def _said(name: str, value: object) -> str:
+    told = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return told if name == "kind" else f"{name} {told}"
+
+
+LIST_TOLD: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "kind": ("way", words),
+    "stages": ("stages", _stages),
 }
 for _each in SWITCHES:
     _tell = _either("yes", "no") if _each.kind is bool else str

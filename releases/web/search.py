@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from releases.models import Release
 
 MOST = 6
+"""Of each kind, so that all kinds are seen without scrolling."""
 MOST_CHARACTERS = 200
+"""Longer than any name that is searched for."""
 RELEASE = re.compile(r"(?:release\s*|#|release/)?(?P<number>[0-9]{1,18})", re.IGNORECASE)
 
 

@@ -42,8 +42,13 @@ def entries(events: Iterable[Event], grounds: Mapping[str, str], names: Names = 
 
 
 def _is_new(event: Event) -> bool:
-    """The start of a way back is told by nothing else."""
-    return event.kind not in UNTOLD or (event.kind == "rollout.started" and BACK in event.facts)
+    """The start of a way back, or of an A/A run, is told by nothing else."""
+    alone = BACK in event.facts or _is_aa(event.facts)
+    return event.kind not in UNTOLD or (event.kind == "rollout.started" and alone)
+
+
+def _is_aa(facts: Facts) -> bool:
+    return bool(facts.get("strategy") == {"kind": "aa"})
 
 
 def entry(event: Event, grounds: Mapping[str, str], names: Names = NAMELESS) -> Entry:
@@ -73,7 +78,9 @@ def tone(kind: str, facts: Facts) -> str:
         )
     if kind == "review.given":
         return "positive" if facts.get("verdict") == "approve" else "danger"
-    if kind in {"rollout.reverting", "breaker.tripped"}:
+    if kind.startswith("override."):
+        return "caution"
+    if kind in {"rollout.reverting", "breaker.tripped"} or facts.get("verdict") in ("roll_back", "fault"):
         return "danger"
     return ""
 
@@ -103,19 +110,46 @@ def _rolled_back(facts: Facts) -> str:
     return f"Rolled back from version {facts.get('version')} to version {facts['restores']}"
 
 
+def _rolling_out(facts: Facts) -> str:
+    beside = facts.get("beside")
+    return f"Takes part in the rollout of version {beside}" if beside else "Rollout started"
+
+
 def _restored(facts: Facts) -> str:
     return f"Live again: version {facts['after']} was rolled back" if facts.get("after") else "Live again"
 
 
 def _started(facts: Facts) -> str:
     if BACK not in facts:
-        return "Rollout opened"
+        return "A/A run begun: the version beside itself" if _is_aa(facts) else "Rollout opened"
     return f"Roll-back from version {facts.get('replaces')} to version {facts[BACK]} asked for"
 
 
 def _moved(facts: Facts) -> str:
     where = f"Way back to version {facts[BACK]}" if BACK in facts else "Rollout"
     return f"{where}: {_words(facts, 'to') or _words(facts, 'phase')}"
+
+
+def _stage_begun(facts: Facts) -> str:
+    shares = ", ".join(
+        f"version {arm} gets {100 * share:g} %" for arm, share in facts.get("shares", {}).items()
+    )
+    what = shares or f"a {facts.get('stage_kind', 'stage')}, in which it answers unseen"
+    return f"Stage {int(facts.get('stage', 0)) + 1} began: {what}"
+
+
+def _decided(facts: Facts) -> str:
+    if facts.get("verdict") == "propose":
+        return f"Asked whether to {_words(facts, 'proposed')}{_after_colon(facts.get('reason'))}"
+    what = DECIDED.get(str(facts.get("verdict")), "Decided")
+    return f"{what}{_after_colon(facts.get('reason'))}"
+
+
+def _proposal_closed(facts: Facts) -> str:
+    asked, outcome = _words(facts, "verdict"), facts.get("outcome")
+    if outcome == "lapsed":
+        return f"Asks no more whether to {asked}: what was seen has changed"
+    return f"{str(outcome).capitalize()} what it asked for: {asked}"
 
 
 def _reverting(facts: Facts) -> str:
@@ -161,6 +195,14 @@ def _wishes(facts: Facts) -> str:
     return f"Chose to be mailed {', '.join(wanted) or 'nothing'}"
 
 
+DECIDED = {
+    "move": "Decided to go on",
+    "promote": "Decided to promote",
+    "roll_back": "Decided to go back",
+    "end_trial": "Decided to end the trial",
+    "clean": "The A/A run has ended",
+    "fault": "The A/A run has ended",
+}
 SENTENCES: dict[str, Callable[[Facts], str]] = {
     "model.created": lambda f: "Registered with its first policy",
     "model.updated": _updated,
@@ -176,7 +218,13 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "token.created": lambda f: f"Token {f.get('name', '')} made, for {', '.join(f.get('scopes', ()))}",
     "token.revoked": lambda f: "Token revoked",
     "environment.created": lambda f: "Environment made",
+    "freeze.made": lambda f: f"Freeze {f.get('name')} made",
+    "freeze.removed": lambda f: f"Freeze {f.get('name')} removed",
+    "override.asked": lambda f: f"Asked to override the freeze {f.get('freeze')}: a second person must agree",
+    "override.agreed": lambda f: f"Agreed to override the freeze {f.get('freeze')}, for one step",
+    "override.used": lambda f: f"Went on in the freeze {f.get('freeze')}, as two people agreed",
     "feedback.ingested": lambda f: "Feedback taken in",
+    "outcomes.ingested": lambda f: f"Outcomes of units taken in: {f.get('counted', '')}",
     "version.uploaded": lambda f: f"Version {f.get('number')} uploaded",
     "wishes.chosen": _wishes,
     "grounds.erased": lambda f: f"Texts erased: {len(f.get('erased', ()))}",
@@ -189,12 +237,12 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "release.in_review": lambda f: "All gates passed; waiting for review",
     "release.approved": lambda f: "Approved",
     "release.rejected": lambda f: "Rejected",
-    "release.rolling_out": lambda f: "Rollout started",
+    "release.rolling_out": _rolling_out,
     "release.live": lambda f: "Live",
     "release.superseded": lambda f: "Superseded",
     "release.rolled_back": _rolled_back,
     "release.restored": _restored,
-    "release.trial_ended": lambda f: "Trial ended: approved as before",
+    "release.trial_ended": lambda f: f"Trial ended, approved as before{_after_colon(f.get('reason'))}",
     "release.withdrawn": lambda f: "Withdrawn",
     "release.retired": lambda f: "Retired",
     "retirement.asked": lambda f: "Asked to take the model offline; a second person must agree",
@@ -205,6 +253,15 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "rollout.started": _started,
     "rollout.moved": _moved,
     "rollout.reverting": _reverting,
+    "rollout.begun": lambda f: "Began at the time that was planned",
+    "rollout.stage_begun": _stage_begun,
+    "rollout.decided": _decided,
+    "rollout.joined": lambda f: f"Version {f.get('version')} has joined the rollout",
+    "rollout.paused": lambda f: "Paused: shares stay where they are",
+    "rollout.resumed": lambda f: "Resumed",
+    "label.given": lambda f: f"Labelled a case of version {f.get('about')}",
+    "label.undone": lambda f: f"Took a label of version {f.get('about')} back",
+    "proposal.closed": _proposal_closed,
     "rollout.finished": lambda f: f"Rollout finished{_after_colon(f.get('reason') or f.get('outcome'))}",
     "breaker.tripped": _broken,
     "route.revised": lambda f: f"Routing plan, revision {f.get('revision')}",

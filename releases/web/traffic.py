@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import render
@@ -16,36 +19,73 @@ if TYPE_CHECKING:
     from registry.models import RegisteredModel
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """When somebody asked last, and the shortest span that shows it, with its address."""
+
+    at: datetime
+    span: spans.Span | None
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """An input of a version that was asked beyond its limits, of so many requests."""
+
+    version: int
+    limits: figures.Beyond
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The arms that were asked, and charts for each environment.
+
+    version  the one that is shown alone, None for all
+    spans    each that can be shown, with its address
+    earlier  what was asked before the span, where nobody asked in it
+    since    when the charts begin, where more versions answered than they add up
+    """
+
+    arms: Sequence[figures.ArmFigures]
+    charts: Sequence[drawing.Charts]
+    beyond: Sequence[Beyond]
+    version: int | None
+    span: spans.Span
+    spans: Sequence[tuple[spans.Span, str]]
+    earlier: Earlier | None
+    since: datetime | None
+
+
 @page
 def traffic(request: PersonRequest, name: str) -> HttpResponseBase:
     """The part alone, of a model or of one `version` of it."""
     model = registry_selectors.model(name, request.user)
     number = request.GET.get("version", "")
     version = int(number) if number.isdecimal() and len(number) < 9 else None
-    return render(
-        request, "releases/traffic/traffic.html", {"model": model, **shown(request, model, version)}
-    )
+    context = {"model": model, "traffic": shown(request, model, version)}
+    return render(request, "releases/traffic/traffic.html", context)
 
 
-def shown(request: PersonRequest, model: RegisteredModel, version: int | None = None) -> dict[str, Any]:
-    """What `_traffic.html` shows: the arms that were asked, and charts for each environment."""
+def shown(request: PersonRequest, model: RegisteredModel, version: int | None = None) -> Traffic:
+    """What clients asked in the span that the page's address names."""
     window = spans.until_now(spans.called(_query(request).get("span", "")))
     seen = series.of_model(model, window, version)
     happened = moments.since(model, window.started) if seen.lines else []
     budgets = drawing.budgets(model.policy or {})
-    return {
-        "arms": seen.arms,
-        "charts": [
+    return Traffic(
+        arms=seen.arms,
+        charts=[
             drawing.of_model(name, str(place), line, happened, budgets)
             for place, (name, line) in enumerate(seen.lines.items())
         ],
-        "beyond": _beyond(seen.arms),
-        "asked_version": version,
-        "span": window.span,
-        "spans": [(each, _address(request, each)) for each in spans.SPANS.values()],
-        "earlier": None if seen.arms else _earlier(request, model, version, window),
-        "counted_since": seen.since,
-    }
+        beyond=_beyond(seen.arms),
+        version=version,
+        span=window.span,
+        spans=[(each, _address(request, each)) for each in spans.SPANS.values()],
+        earlier=None if seen.arms else _earlier(request, model, version, window),
+        since=seen.since,
+    )
 
 
 def _query(request: PersonRequest) -> QueryDict:
@@ -63,21 +103,22 @@ def _address(request: PersonRequest, span: spans.Span) -> str:
 
 def _earlier(
     request: PersonRequest, model: RegisteredModel, version: int | None, window: spans.Window
-) -> dict[str, object] | None:
-    """When somebody last asked, and the shortest span that shows it."""
+) -> Earlier | None:
     last = series.last_asked(model, version)
-    span = spans.reaching(last, window.now) if last else None
-    return {"at": last, "span": span, "address": _address(request, span) if span else ""} if last else None
+    if last is None:
+        return None
+    span = spans.reaching(last, window.now)
+    return Earlier(last, span, _address(request, span) if span else "")
 
 
-def _beyond(arms: list[figures.ArmFigures]) -> list[dict[str, object]]:
+def _beyond(arms: list[figures.ArmFigures]) -> list[Beyond]:
     """A line for each input of each version that was asked beyond its limits, over all arms of clients."""
     versions: dict[int, figures.Figures] = {}
     for arm in arms:
         if arm.arm not in figures.NOT_CLIENTS:
             versions.setdefault(arm.version, figures.Figures()).add(arm.figures)
     return [
-        {"version": version, "limits": found, "requests": summed.requests}
+        Beyond(version, found, summed.requests)
         for version, summed in versions.items()
         for found in summed.beyond_limits
     ]

@@ -8,9 +8,11 @@ from releases.web import (
     answers,
     audit,
     comparison,
+    freezes,
     going_back,
     health,
     inbox,
+    labelling,
     models,
     news,
     nodes,
@@ -20,6 +22,8 @@ from releases.web import (
 from releases.web.model import page as model
 from releases.web.policy import page as policy
 from releases.web.release import page as release
+from releases.web.rollout import events, examples, whatif
+from releases.web.rollout import page as rollout
 from releases.web.version import page as version
 
 urlpatterns = [
@@ -43,6 +47,18 @@ urlpatterns = [
     path("releases/<int:pk>/actions/<str:name>", release.act, name="release-action"),
     path("releases/<int:pk>/back", going_back.choose, name="release-back"),
     path("releases/<int:pk>/retry", release.retry, name="release-retry"),
+    path("rollouts/<int:pk>/", rollout.rollout, name="rollout"),
+    path("rollouts/<int:pk>/panel", rollout.panel, name="rollout-panel"),
+    path("rollouts/<int:pk>/answers", examples.changed, name="rollout-answers"),
+    path("rollouts/<int:pk>/events", events.events, name="rollout-events"),
+    path("rollouts/<int:pk>/what-if", whatif.what_if, name="rollout-what-if"),
+    path("rollouts/<int:pk>/actions/<str:name>", rollout.act, name="rollout-action"),
+    path("freezes/", freezes.freezes, name="freezes"),
+    path("freezes/new", freezes.make, name="make-freeze"),
+    path("freezes/<str:name>/<int:pk>/remove", freezes.remove, name="remove-freeze"),
+    path("rollouts/<int:pk>/labels/", labelling.labels, name="labels"),
+    path("rollouts/<int:pk>/labels/give", labelling.give, name="give-label"),
+    path("rollouts/<int:pk>/labels/undo", labelling.undo, name="undo-label"),
     path("news", news.news, name="news"),
     path("nodes/", nodes.nodes, name="nodes"),
     path("models/<str:name>/traffic", traffic.traffic, name="model-traffic"),

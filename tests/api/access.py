@@ -15,6 +15,7 @@ OPENS = frozenset({"contributor", "release_manager"})
 READS_THE_LOG = frozenset({"admin"})  # an auditor too, but of all models
 READS_HISTORY = frozenset({"auditor", "admin"})
 READS_ANSWERS = frozenset({"release_manager", "auditor"})
+LABELS = frozenset({"technical_reviewer", "release_manager"})
 SIGNS = frozenset({"technical_reviewer"})
 PROPOSES = frozenset({"admin"})
 KNOWS_PEOPLE = frozenset({"admin"})  # an auditor too, but of all models
@@ -44,6 +45,19 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "choose-mail": {"POST": PEOPLE},
     "end-session": {"POST": NOBODY},
     "end-other-sessions": {"POST": PEOPLE},
+    "rollout-answers": {"GET": READS_ANSWERS},
+    "rollout-what-if": {"GET": WITH_A_ROLE},
+    "api-forecast": {"POST": SEES_THE_MODEL},
+    "labels": {"GET": LABELS},
+    "give-label": {},  # nothing is left to judge there
+    "undo-label": {},
+    "api-disagreements": {"GET": LABELS},
+    "api-labels": {},
+    "freezes": {"GET": PEOPLE},
+    "make-freeze": {"POST": PROPOSES},  # a release manager too, but of all models
+    "remove-freeze": {"POST": PROPOSES},
+    "api-freezes": {"GET": SESSION_OR_TOKEN, "POST": PROPOSES},
+    "api-freeze": {"DELETE": PROPOSES},
     "tokens": {"GET": PEOPLE, "POST": WITH_A_ROLE},
     "token-revoke": {"POST": NOBODY},
     "models": {"GET": PEOPLE},
@@ -65,6 +79,10 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "release-action": {"POST": OPENS},
     "release-retry": {"POST": NOBODY},
     "release-back": {"GET": WITH_A_ROLE},
+    "rollout": {"GET": WITH_A_ROLE},
+    "rollout-panel": {"GET": WITH_A_ROLE},
+    "rollout-events": {"GET": WITH_A_ROLE},
+    "rollout-action": {"POST": OPENS},
     "health": {"GET": PEOPLE},
     "news": {"GET": PEOPLE},
     "nodes": {"GET": PEOPLE},
@@ -115,9 +133,14 @@ ADMITTED: dict[str, dict[str, frozenset[str]]] = {
     "api-model-metric": {"GET": SEES_THE_MODEL},
     "api-predictions": {"GET": READS_ANSWERS | {"audit token"}},
     "api-prediction-segment": {"GET": NOBODY},
+    "api-outcomes": {"POST": WITH_A_ROLE | {"ci token"}},
+    "api-exposures": {"GET": READS_ANSWERS | {"audit token"}},
+    "api-evaluate": {"POST": SEES_THE_MODEL},
     "api-feedback": {"POST": PEOPLE | {"ci token"}},
     "api-erasure": {"POST": PROPOSES},
     "api-returns": {"GET": SEES_THE_MODEL},
+    "api-rollout": {"GET": SEES_THE_MODEL},
+    "api-evidence": {"GET": SEES_THE_MODEL},
     "api-healthz": {"GET": ALL},
     "api-readyz": {"GET": ALL},
     "api-metrics": {"GET": SESSION_OR_TOKEN},

@@ -13,6 +13,8 @@ from registry import selectors
 from registry.models import RegisteredModel, Role
 from registry.services.people import grant
 from registry.services.policy_changes import propose_policy
+from releases.services.freezing import make_freeze
+from releases.windows import Repeated
 from tests import makers
 from tests.api.access import ADMITTED
 from tests.api.conftest import Caller
@@ -20,10 +22,14 @@ from tests.api.routes import METHODS, ROLES, routes
 
 pytestmark = pytest.mark.django_db
 GROUNDS = "the night batch needs it"
+FREEZE = {"name": "nights", "cron": "0 22 * * *", "zone": "UTC", "minutes": 480, "grounds": GROUNDS}
 BODIES = {
     "api-models": {"name": "fresh"},
     "api-model": {"task": "other"},
     "api-policy-actions": {"grounds": GROUNDS},
+    "api-labels": {"case": "0", "right": "first"},
+    "api-freezes": FREEZE,
+    "api-freeze": {"grounds": GROUNDS},
     "api-version-releases": {"environment": "production", "strategy": {"kind": "single"}},
     "api-reviews": {"slot": "technical", "verdict": "approve", "grounds": "looked at all of it"},
     "api-actions": {},
@@ -39,6 +45,8 @@ FORMS = {
     "api-versions": {"manifest": "model: digits"},
     "release-review": {"slot": "technical", "verdict": "approve", "grounds": "looked at all of it"},
     "decide-policy": {"grounds": GROUNDS},
+    "make-freeze": FREEZE | {"environment": "production", "how": "again"},
+    "remove-freeze": {"grounds": GROUNDS},
     "deactivate-person": {"grounds": GROUNDS, "typed": "vera"},
     "reactivate-person": {"grounds": GROUNDS},
     "erase-words": {"grounds": GROUNDS, "typed": "vera"},
@@ -57,12 +65,17 @@ def place(production, robot, stored_artifacts):
     makers.person("vera")
     proposal = proposed(model)
     asked = BODIES["api-policy-proposals"] = asked_of(makers.model("letters", robot))
-    plain = {"cache_mb": "0", "log_share": "0", "proof_minutes": "60", "slices": "advise"}
+    plain = {"cache_mb": "0", "log_share": "0", "mode": "auto", "proof_minutes": "60", "slices": "advise"}
     plain |= {"power": "advise", "min_power": "0.8", "grounds": GROUNDS}
     plain |= {"plus_addresses": "same", "unknown_builder": "show"}
     FORMS["propose-policy"] = plain | {"based_on": asked["based_on"]}
     release = makers.release(makers.version(model, robot))
     release.proposal = proposal
+    times = Repeated("0 22 * * *", "UTC", 480)
+    release.freeze = make_freeze(
+        production, name="weekend", times=times, grounds=GROUNDS, by=makers.person("", admin=True)
+    )
+    release.rollout = makers.rollout(release)
     return release
 
 
@@ -131,12 +144,27 @@ def outcome(caller, method, route, release) -> str:
 def values_of(route, release):
     """What stands in the address: a deed that can be done there, where there is one."""
     given = {"pk": release.pk, "action": "withdraw", "name": "digits"}
-    if route.name == "release-action":
+    if route.name in ("release-action", "rollout-action"):
         given["name"] = "withdraw"
+    if route.name.startswith("rollout"):
+        given["pk"] = release.rollout.pk
     if "person" in route.name or route.name.endswith(("-role", "-words")):
         given["name"] = "vera"
     if "polic" in route.name:
         given |= {"pk": release.proposal.pk, "action": "confirm", "verb": "confirm"}
+    if route.name in ("api-freeze", "remove-freeze"):
+        given |= {"pk": release.freeze.pk, "name": "production"}
+    of_rollouts = (
+        "api-evidence",
+        "api-outcomes",
+        "api-exposures",
+        "api-evaluate",
+        "api-disagreements",
+        "api-labels",
+        "labels",
+    )
+    if route.name in of_rollouts:
+        given["pk"] = release.rollout.pk
     if route.name in ("api-policy-proposals", "propose-policy"):
         given |= {"model": "letters", "name": "letters"}
     return given

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from registry.models import Artifact, Event, ModelVersion, RegisteredModel
 from registry.stores import artifact_store
+from tests import makers
 from tests.api import parts
 from tests.disks import MIB, full_database, read_only_database, small_disk
 
@@ -166,3 +168,16 @@ def test_metrics_say_how_much_is_free(ci, settings, small):
     free = ci.http.get("/metrics", headers=ci.headers).content.decode()
 
     assert f'assay_disk_free_bytes{{place="uploads and proofs"}} {8 * MIB}' in free
+
+
+def test_metrics_ask_and_tell_as_much_however_many_models_there_are(ci):
+    def scraped():
+        with CaptureQueriesContext(connection) as asked:
+            told = ci.http.get("/metrics", headers=ci.headers).content.decode()
+        return len(asked), told.count("\n")
+
+    scraped()
+    before = scraped()
+    for _ in range(3):
+        makers.version(makers.model())
+    assert scraped() == before

@@ -13,6 +13,7 @@ from scoring import request_ids
 from scoring.limits import Limits
 from scoring.protocols import feedback
 from scoring.request_ids import BY_NAME, INTERNAL, RequestId, model_tag
+from tests import makers
 
 DAY_S = 86_400
 pytestmark = pytest.mark.django_db
@@ -165,3 +166,18 @@ def test_a_number_that_no_json_holds_stops_nothing(ci, digits):
 @pytest.mark.parametrize("body", [[1], ["x"], [[]], [None], [], 3, "x"])
 def test_items_are_objects(ci, digits, body):
     assert ci.post("/feedback", body).status_code == 422
+
+
+def test_a_reward_beyond_the_policy_s_range_is_refused_and_not_cut_to_fit(robot, ci):
+    policy = {"metrics": {"reward": {"kind": "bounded", "direction": "higher", "low": 0, "high": 5}}}
+    makers.model("digits", robot, policy=policy)
+    items = [{"request_id": answered(counter=n), "reward": value} for n, value in enumerate((5, 5.1, -1))]
+    told = ci.post("/feedback", [*items, {"request_id": answered(counter=9), "label": 7}]).json()
+    assert [each["status"] for each in told] == ["accepted", "invalid", "invalid", "accepted"]
+    assert told[1]["reason"] == "reward must be between 0 and 5, as the policy of digits says"
+    assert sorted(Reward.objects.values_list("reward", flat=True), key=str) == [5.0, None]
+    again = ci.post("/feedback", [{"request_id": items[1]["request_id"], "reward": 4}]).json()
+    assert again[0]["status"] == "accepted", "what was refused took nobody's place"
+    alone = ci.post("/feedback", {"request_id": answered(counter=20), "reward": 7})
+    words = "Reward must be between 0 and 5, as the policy of digits says."
+    assert (alone.status_code, alone.json()["errors"]) == (422, [{"field": "reward", "message": words}])

@@ -28,7 +28,8 @@ QUERIES = (
     f"?subject=model/{BEGINS}",
     f"?actor=person/{BEGINS}&format=csv",
 )
-"""Searches that find the hidden rows without saying the word, so that an answer repeats none."""
+"""Searches that find the hidden rows without saying the word, so that an answer repeats none. Whoever is
+refused an address, or finds nothing there, is so whatever is searched."""
 CARRIED = {
     Role.AUDITOR: ("audit-read", "read"),
     Role.CONTRIBUTOR: ("upload", "release", "score", "score-version", "feedback"),
@@ -39,12 +40,14 @@ CARRIED = {
 def hidden(production, robot, stored_artifacts) -> Release:
     """Beside `digits`, which the readers may read, one model of which all there is carries a word that is
     nowhere else: its name, its people and their mail, grounds, bytes, manifest and builder."""
-    makers.release(makers.version(makers.model("digits", robot)))
+    makers.rollout(makers.release(makers.version(makers.model("digits", robot))))
     ana = makers.person(PERSON, Role.CONTRIBUTOR, email=MAIL)
     model = makers.model(SECRET, ana)
     revoke(ana, Role.CONTRIBUTOR, by=makers.person("root", admin=True), why="she has her own model now")
     facts = {"content": SECRET.encode(), "built_by": MAIL, "manifest": {"notes": SECRET}}
-    return makers.release(makers.version(model, ana, **facts))
+    release = makers.release(makers.version(model, ana, **facts))
+    makers.rollout(release, reason=SECRET)
+    return release
 
 
 def readers(robot, token_of) -> Iterator[tuple[str, Caller]]:
@@ -72,7 +75,7 @@ def addresses(release: Release) -> list[str]:
     for route in routes():
         named = {"name": PERSON} if "person" in route.name or route.name.endswith("-role") else {}
         paths += [route.address(**fixed, pk=1), route.address(**(fixed | theirs | named))]
-    return [path + query for path in dict.fromkeys(paths) for query in QUERIES]
+    return list(dict.fromkeys(paths))
 
 
 def history(release: Release) -> list[str]:
@@ -103,9 +106,12 @@ def test_a_reader_of_one_model_is_told_nothing_of_another_one(hidden, robot, tok
         for address in addresses(hidden) + ([] if api_only else history(hidden)):
             if api_only and not address.startswith("/api/"):
                 continue
-            answer = caller.http.get(address, headers=caller.headers)
-            read += answer.status_code == 200
-            if told(answer, address):
-                told_too_much.append(f"{name}: {answer.status_code} {address}")
+            for query in QUERIES if address.find("/admin/") else ("",):
+                answer = caller.http.get(address + query, headers=caller.headers)
+                read += answer.status_code == 200
+                if told(answer, address):
+                    told_too_much.append(f"{name}: {answer.status_code} {address}{query}")
+                if answer.status_code in (401, 403, 404, 405):
+                    break
     assert not told_too_much, "\n".join(told_too_much)
     assert read > 500, "the walk hardly got anywhere"

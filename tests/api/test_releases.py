@@ -263,7 +263,30 @@ def test_who_decided_is_told_and_not_what_carried_it_out(manager, production, ro
     by.append(manager.get(address).json()["by"])
 
     assert by == ["person/chloe", "person/rosa"]
+    decision = manager.get(address).json()["decision"]
+    assert (decision["why"], decision["started_by"]) == ("rolled back by hand", "person/chloe")
     assert manager.get(address, {"at": opened.at.isoformat()}).json()["by"] == "person/chloe"
+
+
+def test_it_is_told_for_whom_it_answered_and_who_was_asked_unseen(ci, robot, production):
+    release = makers.release(makers.version(makers.model("digits", robot), robot), State.LIVE)
+    entry = {
+        "arms": [{"version": 2, "weight": 2**51, "reason": "bandit"}, {"version": 1, "weight": 3 * 2**51}],
+        "mirrors": [1, 2],
+        "rollout": {"id": 1, "baseline": 1, "challengers": [2], "pair": 0.25, "even": 0.1},
+    }
+    facts = {"model": release.model, "environment": release.environment, "event": release_event(release)}
+    Route.objects.create(**facts, revision=3, entry=entry)
+    told = ci.get("/environments/production/models/digits").json()
+    assert [(arm["version"], round(arm["share"], 6)) for arm in told["arms"]] == [(1, 0.725), (2, 0.275)]
+    assert told["unseen"] == [{"version": 1, "share": 0.25}, {"version": 2, "share": 0.25}]
+    assert (told["even"], told["trial"]) == (0.1, None)
+    trial = {"rollout": {"id": 1, "baseline": 1, "challengers": [2], "trial": "AAAAAAAAAAEAAAAAAAAAAg=="}}
+    alone = {"arms": [{"version": 1, "weight": 2**53, "reason": "trial"}]}
+    Route.objects.create(**facts, revision=4, entry=alone | trial)
+    told = ci.get("/environments/production/models/digits").json()
+    assert told["trial"] == {"version": 2, "units": 2}
+    assert [arm["version"] for arm in told["arms"]] == [1]
 
 
 def release_event(release):

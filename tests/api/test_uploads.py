@@ -184,6 +184,7 @@ def test_a_wish_opens_a_release_in_the_same_call(ci, digits, production):
     [
         {"environment": "nowhere", "strategy": {"kind": "single"}},
         {"environment": "production", "strategy": {"kind": "bandit"}},
+        {"environment": "production", "strategy": {"list": "careful"}},
     ],
 )
 def test_a_wish_that_cannot_be_granted_leaves_no_version(ci, digits, production, left_over, wish):

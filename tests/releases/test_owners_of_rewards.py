@@ -22,8 +22,9 @@ from releases.events import Kind
 from releases.models import FeedbackBatch, FeedbackShipment, Reward, Route
 from releases.traffic import feedback, owners
 from scoring import request_ids
-from scoring.request_ids import RequestId, model_tag
+from scoring.request_ids import BY_NAME, KEPT, RequestId, model_tag
 from tests import makers
+from tests.releases import going
 
 pytestmark = pytest.mark.django_db
 LARGE = 2**64 - 5
@@ -86,6 +87,19 @@ def test_a_reward_that_a_node_ships_is_its_environments(shipping, model):
     assert shipping.ingest() == 1
 
     assert owner(Reward.objects.get()) == (shipping.environment.pk, 1, -5)
+
+
+def test_a_reward_of_a_unit_that_kept_its_version_is_of_the_revision_that_gave_it(shipping, model):
+    """The id does not say at which place the version stood there."""
+    route(model, shipping.environment, 3, 2, 1, revision=4)
+    route(model, shipping.environment, 2, 1, revision=5)
+    shipping.send(1, {"request_id": answered(version=2, revision=4, arm=KEPT), "reward": 1})
+    shipping.send(2, {"request_id": answered(version=9, revision=4, arm=KEPT, counter=1), "reward": 1})
+    assert shipping.ingest() == 2
+
+    kept, unknown = Reward.objects.order_by("version")
+    assert (kept.environment_id, kept.revision, kept.arm) == (shipping.environment.pk, 4, KEPT)
+    assert unknown.environment_id is None
 
 
 @pytest.mark.parametrize(
@@ -174,3 +188,34 @@ def test_what_the_release_before_took_in_without_a_mark_is_not_counted_again(shi
 
     assert Reward.objects.count() == 1
     assert FeedbackShipment.objects.get().sequence == 2
+
+
+def test_a_reward_knows_the_rollout_whose_weights_chose_its_answer(shipping):
+    found = going.going({"kind": "ab_test", "shadow": False})
+    model, before = found.rollout.model, found.revision - 1
+    plain = Route.objects.filter(model=model).exclude(stage=None)
+    assert plain.count() == 1
+    route(model, found.rollout.environment, 1, revision=before + 90)
+    chosen = answered(model.name, going.NEW, found.revision, 0)
+    other = answered(model.name, 1, before + 90, 0)
+    by_name = answered(model.name, going.NEW, found.revision, BY_NAME)
+    told = feedback.take([{"request_id": each, "reward": 1} for each in (chosen, other, by_name)], actor="a")
+    assert [one.status for one in told] == ["accepted", "accepted", "invalid"]
+    assert Reward.objects.get(request=chosen).rollout == found.rollout
+    assert Reward.objects.get(request=other).rollout is None
+    assert Reward.objects.get(request=chosen).came_at is not None
+
+
+def test_a_reward_that_waited_on_its_node_came_when_the_node_was_told(shipping, model):
+    at = time.time() - 5000
+    item = {"request_id": answered(), "reward": 1, "at": at}
+    body = {"node": "n", "boot": "b", "after": 0, "sequence": 1, "items": [item]}
+    shipping.client.xadd(f"assay:{shipping.environment.name}:feedback", {"batch": json.dumps(body)})
+    answer = request_ids.make(
+        configured.REQUEST_KEY(), RequestId(model_tag("m"), 1, 1, 0, 7, int(at * 1000), 0)
+    )
+    item["request_id"] = answer
+    body |= {"sequence": 2, "after": 1}
+    shipping.client.xadd(f"assay:{shipping.environment.name}:feedback", {"batch": json.dumps(body)})
+    shipping.ingest()
+    assert Reward.objects.get(request=answer).came_at.timestamp() == pytest.approx(at, abs=0.001)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import redis
@@ -14,9 +15,11 @@ from formats.plan import RoutingPlan
 from formats.serving import Serving
 from registry.models import Installation
 from registry.services.installation import installation_name
-from releases import dataplane
+from releases import dataplane, plans
+from releases.models import Route
 from releases.rollout import publishing
 from releases.services import measuring
+from releases.tasks import REACTIONS
 from tests import makers
 
 
@@ -76,6 +79,27 @@ def test_every_plan_names_its_database():
     assert plan.installation == installation_name() == Installation.objects.get().name
     assert len(plan.installation) == 32
     assert replace(plan, installation="") != plan
+
+
+@pytest.mark.django_db
+def test_a_plan_says_what_the_policies_of_its_models_allow_a_reward_to_be():
+    environment = makers.environment()
+    catalogue = {"reward": {"kind": "bounded", "direction": "higher", "low": -1, "high": 5}}
+    for name, policy in (("stars", {"metrics": catalogue}), ("letters", {})):
+        model = makers.model(name, policy=policy)
+        publishing.revise_route(
+            model,
+            environment,
+            lambda now, revision: plans.nothing(revision=revision, salt=b"salt"),
+            actor="system/test",
+            why="",
+        )
+
+    entries = publishing.build(environment).models
+    assert (entries["stars"].reward, entries["letters"].reward) == ((-1.0, 5.0), None)
+    assert Route.objects.get(model__name="stars").entry["reward"] is None
+    confirmed = SimpleNamespace(kind="policy.confirmed", subject="model/stars", facts={})
+    assert "publish_plan" in {wanted.kind for wanted in REACTIONS[confirmed.kind](confirmed)}
 
 
 @pytest.mark.django_db

@@ -12,11 +12,11 @@ import redis
 from registry.errors import BadInput, NotAllowed
 from registry.models import Event, Role
 from registry.transactions import write
-from releases import covers, plans, returns, selectors
+from releases import covers, plans, selectors
 from releases.errors import CannotReturn, NothingToRestore, RolloutOpen
 from releases.lifecycle import Action, State
 from releases.models import GateRun, Rollout, Switch
-from releases.rollout import publishing, switches, switching
+from releases.rollout import publishing, returns, switches, switching
 from releases.services import advancing, breaking, rollouts
 from releases.services.transitions import advance
 from releases.tasks import REACTIONS

@@ -14,9 +14,10 @@ from registry.events import record
 from registry.transactions import write
 from releases.events import Kind
 from releases.models import CounterShipment, NodeTraffic, Route, Stage, Traffic
-from releases.traffic import counters, feedback, figures, series, spans
+from releases.traffic import counters, feedback, figures, intake, series, spans
 from scoring.telemetry import Cell, Meters
 from tests import makers
+from tests.releases import units
 
 pytestmark = pytest.mark.django_db
 
@@ -334,11 +335,12 @@ def test_batches_that_a_node_has_deleted_are_not_waited_for(stream):
 
 @pytest.fixture
 def stage(model, stream):
-    """A stage that is open, with two revisions; the third is of no stage."""
+    """A stage that is open, with three revisions, of which the last has the weights of the first; another is
+    of no stage."""
     release = makers.release(makers.version(model), environment=stream.environment.name)
     made = Stage.objects.create(rollout=makers.rollout(release), place=0, kind="split")
     with write():
-        for revision, of in ((5, made), (6, made), (7, None)):
+        for revision, of, spell in ((5, made, None), (6, made, 6), (7, None, None), (8, made, 5)):
             event = record(Kind.ROUTE_REVISED, "route/x/m", actor="system/test")
             Route.objects.create(
                 model=model,
@@ -347,6 +349,7 @@ def stage(model, stream):
                 entry={},
                 event=event,
                 stage=of,
+                spell=spell,
             )
     return made
 
@@ -364,10 +367,10 @@ def of_stage(stage):
 
 def test_counts_belong_to_the_stage_whose_weights_chose_the_arm(stream, stage):
     stream.send(1, **chosen((5, 3), (6, 2), (7, 9), (0, 1)))
-    stream.send(2, **chosen((5, 1), (6, 2)))
+    stream.send(2, **chosen((5, 1), (6, 2), (8, 3)))
     stream.ingest()
-    assert of_stage(stage) == {(5, 2, "canary"): 4, (6, 2, "canary"): 4}
-    assert requests() == 18, "charts know no revisions"
+    assert of_stage(stage) == {(5, 2, "canary"): 7, (6, 2, "canary"): 4}
+    assert requests() == 21, "charts know no revisions"
 
 
 def test_what_is_sent_again_counts_once_for_its_stage_too(stream, stage):
@@ -393,3 +396,29 @@ def test_counts_of_stages_go_two_years_after_these(stream, stage):
     Stage.objects.update(ended_at=datetime.now(UTC) - timedelta(days=732))
     counters.forget_old()
     assert not of_stage(stage)
+
+
+# ---- after an outage
+
+
+def told_of(rollout, first, many):
+    """As many facts about units, from that one on."""
+    facts = [["seen", units.FIRST + 1, units.OLD, 0, unit, 0] for unit in range(first, first + many)]
+    return {str(rollout.pk): {"facts": facts}}
+
+
+def test_what_waits_after_an_outage_comes_in_with_several_ticks_and_counts_once(stream, model, monkeypatch):
+    monkeypatch.setattr(intake, "MOST_AT_ONCE", 5)
+    monkeypatch.setattr(intake, "MOST_A_TICK", 9)
+    rollout = units.going(environment=stream.environment.name)
+    taken = []
+    monkeypatch.setattr(
+        counters, "_add", lambda environment, batches: taken.append([each.sequence for each in batches])
+    )
+    for sequence in range(1, 8):
+        many = 12 if sequence == 4 else 2
+        stream.send(sequence, rollouts=told_of(rollout, 100 * sequence, many))
+    assert [stream.ingest() for _ in range(4)] == [4, 3, 0, 0]
+    assert taken == [[1, 2], [3], [4], [5, 6], [7]], "what is told at once is never parted, and order stands"
+    assert sum(units.counted(rollout).values()) == rollout.facts.count() == 6 * 2 + 12
+    assert stream.acknowledged() == 7

@@ -1,5 +1,6 @@
 """`manage.py audit verify`: does the log hold together, and with the witness outside the database?
-`manage.py audit begin-witness`: two people begin a new witness in place of one that was lost."""
+`manage.py audit begin-witness`: two people begin a new witness in place of one that was lost.
+`manage.py audit replay`: is what was decided of rollouts what their rules decide?"""
 
 from __future__ import annotations
 
@@ -17,10 +18,14 @@ from registry.ledger import Report
 from registry.selectors import person
 from registry.services.heads import held_against_store
 from registry.services.witnesses import begin_anew
+from releases.rollout.replaying import replay
+
+MOST_SHOWN = 20
+"""Differences of one decision; one cause shows in many places."""
 
 
 class Command(BaseCommand):
-    help = "Verify the event log: digests, chain, head and witness file; or begin a new witness."
+    help = "Verify the event log, begin a new witness, or decide again what was decided of rollouts."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_subparsers(dest="what", required=True)
@@ -32,9 +37,14 @@ class Command(BaseCommand):
         begin.add_argument("--by", required=True, help="an auditor or admin, whose password is asked for")
         begin.add_argument("--grounds", required=True, help="what was looked into, in at least 10 characters")
 
+        again = what.add_parser("replay", help="decide again what was decided automatically of rollouts")
+        again.add_argument("--rollout", type=int, metavar="N", help="of this one alone")
+
     def handle(self, *, what: str, **options: Any) -> None:
         if what == "verify":
             self._verify(in_store=options.get("store", False))
+        elif what == "replay":
+            self._replay(options.get("rollout"))
         else:
             self._begin(options["by"], options["grounds"])
 
@@ -54,6 +64,21 @@ class Command(BaseCommand):
             self.stdout.write(f"Signed heads in the store: {asked} asked, all agree.")
         self.stdout.write("".join(f"Past: {one}\n" for one in report.past), ending="")
         self.stdout.write("".join(f"Not covered: {one}.\n" for one in events.NOT_COVERED))
+
+    def _replay(self, rollout: int | None) -> None:
+        decisions = differing = reworded = 0
+        for each in replay(rollout):
+            decisions += 1
+            reworded += bool(each.reworded)
+            if each.differences:
+                differing += 1
+                self.stderr.write(f"Event {each.seq}, decision {each.number} of rollout {each.rollout}:")
+                self.stderr.write("".join(f"  {one}\n" for one in each.differences[:MOST_SHOWN]), ending="")
+        if differing:
+            raise CommandError(f"{differing} of {decisions} automatic decisions are not what is decided now.")
+        self.stdout.write(f"{decisions} automatic decisions were made again from the log: none differs.")
+        if reworded:
+            self.stdout.write(f"Of {reworded} the reason is worded otherwise now.")
 
     def _begin(self, name: str, grounds: str) -> None:
         """The password keeps one person at the machine from being two."""

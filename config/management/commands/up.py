@@ -47,6 +47,8 @@ class Command(BaseCommand):
         try:
             with only_one_tree(settings.DATA_DIR):
                 processes.require_free_ports()
+                self.stdout.write("Assay is starting: its database first, then its processes.")
+                self.stdout.flush()
                 call_command("prepare")
                 supervisor = Supervisor(
                     processes.children(),

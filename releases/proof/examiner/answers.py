@@ -13,14 +13,21 @@ from pathlib import Path
 from typing import Literal
 
 from formats.answers import Tolerances
+from formats.types import DEFAULT_ATOL, DEFAULT_RTOL
 from releases.proof.examiner.asking import Told
 from releases.proof.examiner.result import Answers
 
 FORMAT = 1
+"""What readers ask for first: raised when an older one would read answers wrongly."""
 MOST_END_TO_END = 1000
+"""As many as a node rehearses before it serves (`scoring.runtime.rehearsal`)."""
 MOST_CONFIDENCE = 200
+"""Rows kept of a confidence set, so that rehearsing them adds a fifth to the end-to-end rows."""
 MOST_BYTES = 32 << 20
+"""Every node fetches the file with the version, and hashes it before each rehearsal."""
 _HEAD_ROOM = 4096
+"""Of the file, for its head and the ends of its parts."""
+_UNSAID = Tolerances(DEFAULT_ATOL, DEFAULT_RTOL)
 
 SetName = Literal["end_to_end", "confidence"]
 _MOST = {"end_to_end": MOST_END_TO_END, "confidence": MOST_CONFIDENCE}
@@ -30,7 +37,7 @@ _MOST = {"end_to_end": MOST_END_TO_END, "confidence": MOST_CONFIDENCE}
 class ReferenceAnswers:
     """Rows as they are gathered; what would make the file too large is left out."""
 
-    tolerances: Tolerances = field(default_factory=Tolerances)
+    tolerances: Tolerances = _UNSAID
     _lines: dict[SetName, list[bytes]] = field(default_factory=lambda: {"end_to_end": [], "confidence": []})
     _bytes: int = 0
 

@@ -32,9 +32,13 @@ STEADY = 0.02
 WARM_UP_SHARE = 0.1
 """Of the time given; first calls load pages and lay out weights."""
 LEAST_WARM_UP_QUERIES = 8
+"""onnxruntime plans its memory in the first run or two; caches and branch prediction follow."""
 OFFLINE_SHARE = 0.15
+"""Of the time given: the latency of single queries is what limits are set for, and gets the rest."""
 OFFLINE_SAMPLES = 24_576
+"""As MLPerf's Offline scenario asks for at least."""
 OFFLINE_ROWS = 1024
+"""Beyond it a batch gains nothing on a processor, and its tensors leave the caches."""
 MOST_CALL_SECONDS = 2.0
 """A call of Offline that takes longer might meet a deadline instead of an answer."""
 MOST_LATE = 3

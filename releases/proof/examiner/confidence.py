@@ -40,7 +40,9 @@ from releases.statistics.power import power
 from releases.statistics.rows import Judged, Unmeasurable
 
 MARGIN = 0.0
+"""Where the manifest names none, a version may be no worse than the live one."""
 MOST_ADVISED = 10**9
+"""More rows than anybody labels: then it says that the two cannot be told apart."""
 
 
 @dataclass(frozen=True, slots=True)

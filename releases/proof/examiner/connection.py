@@ -16,7 +16,9 @@ from releases.proof.examiner.findings import BadAnswer, ServerLost, TimedOut
 
 Raw = bytes | memoryview
 MOST_HEAD = 64 << 10
+"""Our own server writes 300 bytes; the one in the cell may be anything by now."""
 MOST_BODY = 256 << 20
+"""Held in memory as a whole by an examiner that may have 4 GiB, beside the set's own rows."""
 _END = b"\r\n\r\n"
 
 

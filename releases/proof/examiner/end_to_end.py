@@ -24,7 +24,10 @@ from releases.proof.examiner.progress import Progress
 from releases.proof.examiner.result import MOST_FAILURES, MOST_NAME, MOST_SHOWN, EndToEnd, Failure
 
 BATCH = 64
+"""Rows asked for together, to be held against the same rows alone: enough that kernels take their path for
+batches."""
 _MOST_TEXT = 40
+"""Of a value that differs, in a line of evidence."""
 
 
 def examine(found: TestSet, server: Server, answers: ReferenceAnswers, progress: Progress) -> EndToEnd:

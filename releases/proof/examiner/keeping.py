@@ -27,8 +27,11 @@ from releases.statistics.arrays import Entries, Ragged
 from releases.statistics.rows import Judged, Labels
 
 MOST_ELEMENTS = 64
+"""Of one row's tensor: so many a page can show; images are told by their size."""
 MOST_ROWS_BYTES, MOST_ANSWERS_BYTES = 1 << 30, 512 << 20
+"""Beyond it rows are told by number alone: what is kept stays for the version's life."""
 _BLOCK = 1 << 16
+"""Rows as an array at once: some MB, whatever a set has."""
 
 
 def keep(spec: Spec, found: TestSet, target: Entries, answers: Entries, judged: Judged) -> str | None:

@@ -24,7 +24,9 @@ CALL_SECONDS = 0.5
 GROWTH = 8
 """From one row to thousands in four calls, and no step that could take minutes."""
 BYTES_PER_CALL = 8 << 20
+"""Chosen: large rows in calls that a server takes without a thought for its memory."""
 MOST_ROWS_PER_CALL = 4096
+"""Above it a call costs no less per row, and its answer has to be held in memory."""
 ATTEMPTS = 3
 """A call that fails three times fails by itself, not by the moment."""
 

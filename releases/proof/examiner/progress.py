@@ -18,8 +18,11 @@ from releases.proof.examiner.result import Part
 FILE = "progress.json"
 PAUSE, PAUSED = "pause", "paused"
 MOST_BYTES = 1024
+"""A report has 100: the cell that writes it is not trusted."""
 EVERY_S = 0.5
+"""As often as a person can see a bar move."""
 PAUSE_S = 0.05
+"""A proof that was stopped for a measurement goes on within this after it."""
 Count = Annotated[int, Meta(ge=0, le=10**12)]
 
 

@@ -13,13 +13,21 @@ import msgspec
 from msgspec import Meta
 
 MOST_BYTES = 1 << 20
+"""Read whole into memory, from a cell that may say anything."""
 MOST_FAILURES = 20
+"""Enough to see what kind of row goes wrong; how many did is counted beside."""
 MOST_SHOWN = 64
+"""Elements of one value in the evidence, as `keeping` keeps."""
 MOST_SLICES = 200
+"""Twice what `statistics.slices` makes."""
 MOST_NAME = 100
+"""A metric's or a slice's; longer ones come from an examiner that was taken over."""
 MOST_SENTENCE = 1000
+"""Of a result that crosses the wall: our sentences have 300 characters."""
 MOST_TENSOR_NAME = 200
+"""As inspection lets a name be."""
 MOST_ASSUMED = 5
+"""A metric assumes two or three things of its outputs."""
 ROWS_TABLE, ANSWERS_TABLE = "rows.table", "answers.table"
 
 Part = Literal["end_to_end", "confidence", "benchmark"]

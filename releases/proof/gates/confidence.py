@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from registry import model_policy
@@ -35,7 +36,7 @@ class Confidence:
         advising = [each for each in told if each.says == "advises"]
         evidence |= {
             "policy": {name: getattr(policy, name) for name in ("slices", "power", "min_power")},
-            "findings": [each.to_json() for each in told],
+            "findings": [asdict(each) for each in told],
         }
         problem = _problem(found, metric) or _against_champion(candidate) or sentences(deciding)
         words = _said(found, metric)

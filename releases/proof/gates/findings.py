@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import ceil
 from statistics import NormalDist
 from typing import TYPE_CHECKING, TypedDict
@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from registry.manifest.stored import StoredMetric
 
 CONFIDENCE = 0.95
+"""As of `statistics.estimates`, whose libraries no process of Django may load."""
 MOST_NAMED = 3
+"""What a verdict says in its line; the evidence below has them all."""
 LONGEST_SHOWN = 60
+"""Of a value within a sentence, so that the sentence stays one."""
 MOST_ADVISED = 10**9
+"""More rows than anybody labels: then it names no number."""
 SAYS = {"decide": "decides", "advise": "advises"}
 
 
@@ -61,9 +65,6 @@ class Found:
     about: str
     says: str
     sentence: str
-
-    def to_json(self) -> dict[str, str]:
-        return asdict(self)
 
 
 def findings(

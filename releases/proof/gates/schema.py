@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from formats.types import CLIP, COUNT, FREE, REFUSE, Signature, TensorSpec
@@ -15,6 +15,7 @@ BEYOND = {
     COUNT: "others are counted",
 }
 _NAMED = 10
+"""Choices within a sentence; the signature has them all."""
 
 
 class Compatibility(StrEnum):
@@ -31,9 +32,6 @@ class Difference:
     where: str
     what: str
     breaks: bool
-
-    def to_json(self) -> dict[str, object]:
-        return {"where": self.where, "what": self.what, "breaks": self.breaks}
 
 
 def compare(champion: Signature, challenger: Signature) -> list[Difference]:
@@ -152,7 +150,7 @@ class Schema:
         evidence = {
             "compatibility": str(found),
             "champion": candidate.champion_number,
-            "differences": [d.to_json() for d in differences],
+            "differences": [asdict(each) for each in differences],
             "intended_break": candidate.intended_break,
         }
         if breaking and not candidate.intended_break:

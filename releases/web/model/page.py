@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.http import HttpResponseBase
 from django.shortcuts import render
 
+from formats.plan import WHOLE
 from registry import model_policy
 from registry import selectors as registry_selectors
-from registry.keyset import keyset
 from registry.manifest import METRICS
 from registry.selectors import access
 from registry.web.pages import PersonRequest, page
-from releases import policies, selectors
+from releases import plans, policies, selectors
 from releases.events import Kind
 from releases.lifecycle import Action
 from releases.proof import evidence
 from releases.selectors import lists
 from releases.web import going_back, policy_words, sentences, traffic
-from releases.web.filters import VersionFilter
+from releases.web.filters import Listed, VersionFilter
 from releases.web.model import snippets, trends
 from releases.web.policy import page as policy
-from releases.web.roster import members
+from releases.web.roster import Member, members
 
 if TYPE_CHECKING:
-    from registry.models import ModelVersion, Person, RegisteredModel
+    from django.db.models import QuerySet
+
+    from registry.models import Alias, ModelVersion, RegisteredModel, Tag
+    from registry.principals import Access
     from releases.models import Release
 
-PAGE_SIZE = 25
+MOST_RELEASES = 10
+"""The last ones, beside the versions; the list of releases has all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """One environment of a model: the live release, the shares, and where this person may roll it back to."""
+    """One environment of a model: the live release, the shares, and where this person may roll it back to;
+    and which rollout is under way there."""
 
     environment: str
     release: Release | None
@@ -46,6 +51,7 @@ class Live:
     by: str
     way_back: going_back.WayBack | None
     given_up: str = ""
+    under_way: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,50 +67,83 @@ class Row:
     tone: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The table of versions, and by which names some of them are called."""
+
+    listed: Listed
+    rows: list[Row]
+    aliases: QuerySet[Alias]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is said of the model beside its versions."""
+
+    tags: QuerySet[Tag]
+    releases: QuerySet[Release]
+    members: list[Member]
+    rules: list[policy_words.Rule]
+    proposed: policy.Proposed | None
+    feedback: Mapping[int, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How a client asks for what is live; nothing where this way cannot."""
+
+    curl: str
+    triton: str
+
+
 @page
 def model(request: PersonRequest, name: str) -> HttpResponseBase:
     """One model."""
     found = registry_selectors.model(name, request.user)
-    people = members(found)
-    live = _live(request.user, found)
+    mine = access(request.user, None, found)
+    live = _live(mine, found)
     form = VersionFilter(request.GET, found)
     wanted = lists.VersionsWanted(**form.read(), falling=form.order.descending)
-    listed = lists.versions(found, wanted)
-    versions = keyset(listed, form.order, request.GET.get("cursor", ""), PAGE_SIZE)
-    rows = version_rows(versions.rows, live)
-    shown = next((row.version for row in rows if row.live_in), None) or next(iter(versions.rows), None)
+    listed = Listed.of(form, lists.versions(found, wanted))
+    rows = version_rows(listed.part.rows, live)
+    answering = (entry.release.version for entry in live if entry.release)
+    shown = next(answering, None) or next(iter(listed.part.rows), None)
     context = {
         "model": found,
-        "form": form,
-        "total": lists.count(listed),
         "live": live,
-        "versions": versions,
-        "rows": rows,
+        "versions": Versions(listed, rows, found.aliases.filter(version__in=listed.part.rows)),
         "trend": trends.shown(request, found),
-        "releases": selectors.lines_of(found)[:10],
-        "members": people,
-        "rules": policy_words.rules(model_policy.parse(found.policy)),
-        "proposed": policy.proposed(found, access(request.user, None, found), people),
-        **traffic.shown(request, found),
-        "feedback": selectors.feedback_by_version(found, {v.number for v in versions.rows}),
-        "tags": found.tags.filter(version=None),
-        "aliases": found.aliases.filter(version__in=versions.rows),
-        **(_snippets(found.name, shown) if shown else {}),
+        "about": _about(mine, found, listed.part.rows),
+        "traffic": traffic.shown(request, found),
+        "ask": _ask(found.name, shown) if shown else None,
     }
     return render(request, "releases/model/page.html", context, status=form.status)
 
 
-def _snippets(model: str, version: ModelVersion) -> dict[str, str]:
+def _about(mine: Access, model: RegisteredModel, shown: Sequence[ModelVersion]) -> About:
+    people = members(model)
+    return About(
+        tags=model.tags.filter(version=None),
+        releases=selectors.lines_of(model)[:MOST_RELEASES],
+        members=people,
+        rules=policy_words.rules(model_policy.parse(model.policy)),
+        proposed=policy.proposed(model, mine, people),
+        feedback=selectors.feedback_by_version(model, {version.number for version in shown}),
+    )
+
+
+def _ask(model: str, version: ModelVersion) -> Ask:
     """How a client asks for what this version answers."""
-    version.refresh_from_db(fields=["manifest", "signature"])
+    if missing := version.get_deferred_fields() & {"manifest", "signature"}:
+        version.refresh_from_db(fields=sorted(missing))
     door = snippets.Door(settings.SCORING_ADDRESS.rstrip("/"), settings.SCORING_PUBLIC)
     told = version.manifest.get("signature", {}).get("inputs", {})
     inputs = snippets.examples(version.signature, told)
     outputs = [spec["name"] for spec in version.signature.get("outputs", [])]
-    return {
-        "curl": snippets.curl(model, inputs, door),
-        "triton": snippets.triton(model, inputs, outputs, door),
-    }
+    return Ask(
+        curl=snippets.curl(model, inputs, door),
+        triton=snippets.triton(model, inputs, outputs, door),
+    )
 
 
 def version_rows(versions: Sequence[ModelVersion], live: Iterable[Live] = ()) -> list[Row]:
@@ -138,8 +177,7 @@ def _tone(quality: evidence.Quality | None, delta: float | None) -> str:
     return "positive" if (delta > 0) == metric.higher_is_better else "danger"
 
 
-def _live(asker: Person, model: RegisteredModel) -> list[Live]:
-    who = access(asker, None, model)
+def _live(who: Access, model: RegisteredModel) -> list[Live]:
     found = []
     for environment in selectors.environments():
         champion = selectors.champion(model, environment)
@@ -147,9 +185,10 @@ def _live(asker: Person, model: RegisteredModel) -> list[Live]:
             found.append(Live(environment.name, None, [], None, "", None))
             continue
         route = selectors.route(model, environment)
-        arms = route.entry.get("arms", []) if route else []
-        shares = [(f"version {arm['version']}", arm["weight"] / 2**53) for arm in arms if arm["weight"]]
-        refusal = policies.refuse_action(Action.ROLL_BACK, who, selectors.facts(champion))
+        given = plans.weights(route.entry.get("arms", ())) if route else {}
+        shares = [(f"version {number}", weight / WHOLE) for number, weight in given.items() if weight]
+        facts = selectors.facts(champion)
+        refusal = policies.refuse_action(Action.ROLL_BACK, who, facts)
         broken = selectors.given_up(champion)
         found.append(
             Live(
@@ -160,6 +199,7 @@ def _live(asker: Person, model: RegisteredModel) -> list[Live]:
                 _released_by(champion),
                 None if refusal else going_back.way_back(champion),
                 sentences.sentence(broken.kind, broken.facts) if broken else "",
+                facts.under_way,
             )
         )
     return found

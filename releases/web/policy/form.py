@@ -11,18 +11,21 @@ from django import forms
 from formats.serving import SWITCHES, Switch
 from registry.errors import BadInput
 from registry.model_policy import MOST_PROOF_MINUTES, SLOTS, WEIGHTS, ModelPolicy
-from releases.web.policy_words import ANY_HARDWARE, MEASURES, TOLD, exactly
+from releases.web.policy import lists, metrics
+from releases.web.policy_words import ANY_HARDWARE, MEASURES, TOLD, exactly, number
 
 if TYPE_CHECKING:
     from django.http import QueryDict
 
 ALWAYS = "approval"
 BLANK_ROWS = 2
+"""Without JavaScript no row can be added: these are filled in, and the next form has more."""
 
 
 class PolicyForm(forms.Form):
     """Starts as the policy stands; `based_on` is the digest of the one that was shown."""
 
+    example = lists.EXAMPLE
     based_on = forms.CharField(widget=forms.HiddenInput)
     slots = forms.MultipleChoiceField(
         choices=[(slot, slot.capitalize()) for slot in SLOTS if slot != ALWAYS],
@@ -66,6 +69,11 @@ class PolicyForm(forms.Form):
         label=TOLD["unknown_builder"][0],
         help_text="Refused: a version is reviewed only where built.by resolves to an account.",
     )
+    mode = forms.ChoiceField(
+        choices=[("auto", "Act by themselves"), ("propose", "Ask a person for every step")],
+        label=TOLD["mode"][0],
+        help_text="Asking, a version that harms stays until somebody has answered.",
+    )
     proof_minutes = forms.CharField(
         label="Minutes that a proof may take, all automatic gates together",
         help_text="A model that needs milliseconds for a row and has a million of them needs hours.",
@@ -82,6 +90,8 @@ class PolicyForm(forms.Form):
         super().__init__(data, initial=_initial(policy) | {"based_on": based_on})
         self.fields |= {each.name: _field_of(each) for each in SWITCHES}
         self._add_rows(policy)
+        self.fields |= metrics.fields(policy.metrics, data)
+        self.fields |= lists.fields(policy.lists, data)
 
     def _add_rows(self, policy: ModelPolicy) -> None:
         stand = [(p, name, limit) for p, limits in policy.benchmark.items() for name, limit in limits.items()]
@@ -116,6 +126,14 @@ class PolicyForm(forms.Form):
         for n in range(self._count):
             yield self[f"profile_{n}"], self[f"measure_{n}"], self[f"limit_{n}"]
 
+    def metrics(self) -> Iterator[list[tuple[Any, str]]]:
+        """The fields of each metric, and what the API calls them."""
+        return metrics.groups(self)
+
+    def lists(self) -> Iterator[list[tuple[Any, str]]]:
+        """The fields of each list of stages, likewise."""
+        return lists.groups(self)
+
     def flags(self) -> Iterator[tuple[Any, str]]:
         """The fields of serving that are ticked, and what the API calls them."""
         return ((self[each.name], f"serving.{each.name}") for each in SWITCHES if each.kind is bool)
@@ -130,6 +148,12 @@ class PolicyForm(forms.Form):
             if (profile, measure) in seen:
                 self.add_error(f"limit_{n}", "There is a limit for this above.")
             seen.add((profile, measure))
+        for what, room in (("metric", metrics), ("list", lists)):
+            names: set[str] = set()
+            for n, name in [*room.named(self)]:
+                if name and name in names:
+                    self.add_error(f"{what}_{n}_name", f"There is a {what} of this name above.")
+                names.add(name)
         return self.cleaned_data
 
     def document(self) -> dict[str, Any]:
@@ -137,22 +161,25 @@ class PolicyForm(forms.Form):
         said = self.cleaned_data
         benchmark: dict[str, dict[str, Any]] = {}
         for _, profile, measure, limit in self._limits():
-            benchmark.setdefault(profile, {})[measure] = _number(limit)
+            benchmark.setdefault(profile, {})[measure] = number(limit)
         return {
             "slots": [*said["slots"], ALWAYS],
             "operators": said["operators"].replace(",", " ").split(),
             "benchmark": benchmark,
-            "margin": _number(said["margin"]) if said["margin"] else None,
+            "margin": number(said["margin"]) if said["margin"] else None,
             "slices": said["slices"],
             "power": said["power"],
-            "min_power": _number(said["min_power"]),
+            "min_power": number(said["min_power"]),
             "plus_addresses": said["plus_addresses"],
             "unknown_builder": said["unknown_builder"],
-            "proof_minutes": _number(said["proof_minutes"]),
+            "mode": said["mode"],
+            "proof_minutes": number(said["proof_minutes"]),
             "serving": {
-                each.name: said[each.name] if each.kind is bool else _number(said[each.name])
+                each.name: said[each.name] if each.kind is bool else number(said[each.name])
                 for each in SWITCHES
             },
+            "metrics": metrics.document(self),
+            "lists": lists.document(self),
         }
 
     def refuse(self, refusal: BadInput) -> None:
@@ -166,6 +193,8 @@ class PolicyForm(forms.Form):
                 return f"limit_{n}"
             if name == limits or (name == "policy.benchmark" and not profile):
                 return f"profile_{n}"
+        if found := metrics.field_of(self, name) or lists.field_of(self, name):
+            return found
         bare = name.removeprefix("policy.").removeprefix("serving.")
         return bare if bare in self.fields else None
 
@@ -192,6 +221,7 @@ def _initial(policy: ModelPolicy) -> dict[str, Any]:
         "min_power": exactly(policy.min_power),
         "plus_addresses": policy.plus_addresses,
         "unknown_builder": policy.unknown_builder,
+        "mode": policy.mode,
         "proof_minutes": policy.proof_minutes,
         **{each.name: _shown(getattr(policy.serving, each.name)) for each in SWITCHES},
     }
@@ -212,13 +242,3 @@ def _field_of(switch: Switch) -> forms.Field:
 def _labelled(widget: Any, label: str, row: int, **attrs: Any) -> Any:
     """The table's head says what a column is; a screen reader hears it at each field."""
     return widget(attrs={"aria-label": f"{label}, limit {row + 1}", **attrs})
-
-
-def _number(text: str) -> int | float | str:
-    """The number that was typed; what is none stays text, and is refused with its field's own sentence."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

@@ -21,13 +21,17 @@ from registry.web import drafts, freshness
 from registry.web.drafts import Written
 from registry.web.pages import PersonRequest, action, page
 from releases.web import policy_words, sentences
+from releases.web.policy import lists
 from releases.web.policy.form import PolicyForm
 from releases.web.roster import Member, members, names_with
 
 if TYPE_CHECKING:
+    from django.forms import BoundField
+
     from registry.models import Person, PolicyProposal, RegisteredModel
 
 TOLD_CHANGES = 50
+"""Policies change a few times a year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,24 @@ class Proposed:
     buttons: list[Button]
     deciders: list[str]
     refusal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How one reader asks for another policy, or why they may not and which others may.
+
+    kept  the form holds what they have written and nobody has taken
+    """
+
+    form: PolicyForm
+    kept: bool
+    refusal: str
+    admins: list[str]
+
+    @property
+    def wrong(self) -> list[BoundField]:
+        """The fields that cannot be taken as they are filled in."""
+        return [field for field in self.form if field.errors]
 
 
 @page
@@ -144,8 +166,7 @@ def _again(
 ) -> HttpResponse:
     """The same page with the reason and with what was written."""
     found.refresh_from_db()
-    wrong = [field for field in form if field.errors] if form else []
-    shown = context(request, found, form, draft or {}) | {"refusal": refusal, "wrong": wrong}
+    shown = context(request, found, form, draft or {}) | {"refusal": refusal}
     status = 422 if isinstance(refusal, BadInput) else 409
     return render(request, "releases/policy/page.html", shown, status=status)
 
@@ -163,16 +184,20 @@ def context(
     people = members(found)
     shown = proposed(found, asker, people)
     wanted = f"do-{draft.get('action', '')}"
+    stands = model_policy.parse(found.policy)
     return {
         "model": found,
-        "rules": policy_words.rules(model_policy.parse(found.policy)),
+        "rules": policy_words.rules(stands),
+        "lists": lists.saved(stands),
         "proposed": shown,
-        "propose_refusal": registry_policies.refuse_policy_proposal(asker),
-        "form": form or _form(found),
-        "kept": form is not None,
+        "change": Change(
+            form or _form(found),
+            form is not None,
+            registry_policies.refuse_policy_proposal(asker),
+            names_with("admin", people),
+        ),
         "draft": draft,
         "reopen": wanted if shown and wanted in {f"do-{b.action}" for b in shown.buttons} else "",
-        "admins": names_with("admin", people),
         "history": history(found),
     }
 

@@ -23,12 +23,6 @@ SLOT_WORDS = {
     "security": "Is anything in the graph, its operators or its limits a risk to run?",
     "approval": "Should this answer clients?",
 }
-PHASES = (
-    ("preparing", "Prepare", "every node fetches, verifies, loads and warms it"),
-    ("committing", "Commit, closed", "loaded everywhere, answering no client"),
-    ("verifying", "Verify", "each worker is called from outside and compared"),
-    ("opening", "Open", "clients are answered with it"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +38,6 @@ class Slot:
     @property
     def mine(self) -> bool:
         return self.review is None and not self.refusal
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One phase of a rollout: done, now, failed or ahead."""
-
-    name: str
-    what: str
-    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +104,15 @@ def _may(username: str, people: list[Member], release: Release, facts: policies.
     return not policies.refuse_review(asker, facts, slot)
 
 
-def steps(rollout: Rollout | None) -> list[Step]:
-    """Where a rollout is; one that went back shows the phase it stopped in as failed."""
+def _phase(rollout: Rollout | None) -> str:
+    """What the nodes are at, or between two switches the stage that it is in."""
     if rollout is None:
-        return []
-    names = [phase for phase, _, _ in PHASES]
-    switch = rollout.switch
-    back, phase = switch.went_back, switch.turned_in or switch.phase
-    at = names.index(phase) if phase in names else len(names)
-    told = []
-    for index, (_, label, what) in enumerate(PHASES):
-        state = "done" if index < at else "ahead"
-        if index == at:
-            state = "failed" if back else "now"
-        told.append(Step(label, what, state))
-    return told
+        return ""
+    if not rollout.has_begun:
+        return "waiting for its time"
+    if not rollout.by_stages or rollout.closed_at is not None or rollout.switch.ended_at is None:
+        return str(rollout.switch.phase)
+    return f"stage {rollout.standing.get('stage', 0) + 1} of {len(rollout.design['stages'])}"
 
 
 def tell(
@@ -157,9 +136,10 @@ def tell(
             open_slots={s.name: you_first(s.people, reader) for s in shown_slots if s.review is None},
             slots=len(shown_slots),
             refused=refused,
-            rollout_phase=str(rollout.switch.phase) if rollout else "",
+            rollout_phase=_phase(rollout),
             rollout_reason=str(rollout.reason) if rollout and rollout.switch.went_back else "",
             returns_to=rollout.returns_to.version.number if rollout and rollout.returns_to else 0,
+            beside=rollout.release.version.number if rollout and rollout.release_id != release.pk else 0,
             start_refusal=start_refusal,
             ended=ended,
             given_up=given_up,

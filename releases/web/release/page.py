@@ -18,7 +18,7 @@ from registry.web import drafts, freshness
 from registry.web.drafts import Written
 from registry.web.pages import PersonRequest, action, page
 from releases import actions, selectors
-from releases.actions import Row
+from releases.actions import HOURS, SHARE, Row
 from releases.comparing import facts as compared
 from releases.comparing import kept
 from releases.comparing import versions as comparing
@@ -26,20 +26,22 @@ from releases.events import Kind
 from releases.lifecycle import Action, State
 from releases.proof import evidence
 from releases.services import gating, reviews
-from releases.web import answers, sentences, traffic
-from releases.web.release import deeds, facts
+from releases.web import answers, deeds, freezes, phases, sentences, traffic
+from releases.web.release import facts, first, plan
 from releases.web.roster import members
 
 if TYPE_CHECKING:
     from registry.models import Event
-    from releases.models import Release
+    from releases.models import Release, Rollout
 
 BEFORE_ANSWERS_WERE_KEPT = (
     "This version was proven before answers were kept row by row. A new release of it, where it is not live,"
     " proves it again and keeps them."
 )
 FEW_ANSWERS = 5
+"""To see of what kind they are; a link leads to all."""
 MOST_DIGITS = 9
+"""Below 2**31 a number has nine digits that may be anything."""
 MOVING = (State.VALIDATING, State.ROLLING_OUT)
 
 
@@ -83,8 +85,7 @@ def review(request: PersonRequest, pk: int) -> HttpResponseBase:
 
 def _acted(request: PersonRequest, pk: int, name: str) -> Written:
     said = {"action": name, "grounds": request.POST.get("grounds", "").strip()}
-    if request.POST.get("to"):
-        said["to"] = request.POST["to"]
+    said |= {each: request.POST[each] for each in ("to", HOURS, SHARE) if request.POST.get(each)}
     return Written(reverse("release", args=[pk]), said)
 
 
@@ -97,8 +98,10 @@ def act(request: PersonRequest, pk: int, name: str) -> HttpResponseBase:
         return freshness.ask_again(request, written)
     try:
         actions.check_name(row, found, request.POST.get("typed", ""))
-        to = _number(written.words.get("to", ""))
-        actions.perform(row, found, by=request.user, grounds=written.words["grounds"], to=to)
+        wrote = written.words
+        to, hours = _number(wrote.get("to", "")), _hours(wrote.get(HOURS, ""))
+        share, grounds = _share(wrote.get(SHARE, "")), wrote["grounds"]
+        actions.perform(row, found, by=request.user, grounds=grounds, to=to, hours=hours, share=share)
     except DomainError as refusal:
         return _answer(request, pk, refusal, written.words)
     return _answer(request, pk)
@@ -110,6 +113,21 @@ def _number(text: str) -> int | None:
     if not (text.isascii() and text.isdecimal()) or len(text) > MOST_DIGITS:
         raise BadInput("Say the number of a version.", field="to")
     return int(text)
+
+
+def _hours(text: str) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise BadInput("Say a number of hours.", field=HOURS) from None
+
+
+def _share(text: str) -> float | None:
+    """Percent, as people write shares."""
+    try:
+        return float(text) / 100 if text else None
+    except ValueError:
+        raise BadInput("Write a share of the units in percent, such as 25.", field=SHARE) from None
 
 
 @action(lambda request, pk: Written(reverse("release", args=[pk])))
@@ -138,8 +156,8 @@ def _answer(
 
 def stamp(found: Release) -> str:
     """Changes whenever something that the panel shows does."""
-    moved = [(r, r.switch) for r in found.rollouts.all()]
-    rollouts = [(r.pk, s.phase, s.phase_since, s.opened, r.closed_at) for r, s in moved]
+    moved = [(r, r.switch) for r in selectors.taken_part(found)]
+    rollouts = [(r.pk, s.phase, s.phase_since, s.opened, r.looks, r.paused_at, r.closed_at) for r, s in moved]
     runs = [
         (g.gate, g.outcome, g.attempt, g.started_at, g.finished_at, g.progress) for g in found.gate_runs.all()
     ]
@@ -157,7 +175,7 @@ def context(request: PersonRequest, found: Release, draft: dict[str, str] | None
     known, people = selectors.facts(found), members(found.model)
     signed = selectors.signatures(found)
     gates, slots = facts.gates(found), facts.slots(found, signed, asker, known, people)
-    rollout = next(iter(found.rollouts.all()), None)
+    rollout = next(iter(selectors.taken_part(found)), None)
     choices = actions.choices(found, asker)
     start_refusal = next((why for row, why in choices if row.step == Action.START_ROLLOUT), "")
     events = list(selectors.timeline(found))
@@ -165,6 +183,7 @@ def context(request: PersonRequest, found: Release, draft: dict[str, str] | None
     changes = comparing.changes(live.version, found.version) if live else []
     return {
         "builders": selectors.builders(found),
+        "frozen": freezes.held(known),
         "release": found,
         "version": found.version,
         "standing": facts.tell(
@@ -182,12 +201,14 @@ def context(request: PersonRequest, found: Release, draft: dict[str, str] | None
         "slots": slots,
         "old_reviews": [r for r in found.reviews.all() if r.pk not in {s.pk for s in signed.values()}],
         "rollout": rollout,
-        "steps": facts.steps(rollout),
+        "steps": phases.steps(rollout),
         **_buttons(found, choices),
         "signed_count": len(signed),
         "signed_words": f"{len(signed)} of {len(slots)}",
         "may_retry": any(row.name == "retry_gates" and not why for row, why in choices),
         "live": live if live and live.pk != found.pk else None,
+        "first": first.against(found, live),
+        "plan": plan.plan(found, live),
         "live_latency": evidence.latency_of(live) if live and live.pk != found.pk else {},
         "changes": changes,
         "answers": _answers(found),
@@ -198,16 +219,24 @@ def context(request: PersonRequest, found: Release, draft: dict[str, str] | None
         "rolled_away": rollout is not None and rollout.switch.went_back,
         "version_text": str(found.version.number),
         "model": found.model,
-        **traffic.shown(request, found.model, found.version.number),
+        "traffic": traffic.shown(request, found.model, found.version.number),
         "feedback": selectors.feedback_by_version(found.model, [found.version.number]).get(
             found.version.number
         ),
         "moving": found.state in MOVING or (rollout is not None and rollout.closed_at is None),
+        "live_seen": _live_seen(rollout),
         "stamp": stamp(found),
         "draft": draft,
         "reopen": _reopen(draft, slots, choices),
         "evidence_digest": found.evidence_digest,
     }
+
+
+def _live_seen(rollout: Rollout | None) -> str:
+    """A rollout by stages may last for days: its page is told of what happens, and asks for nothing else."""
+    if rollout is None or rollout.closed_at is not None or not rollout.by_stages:
+        return ""
+    return selectors.pulse(rollout.pk).mark
 
 
 def _answers(found: Release) -> answers.Answers | None:
@@ -263,5 +292,5 @@ def _buttons(found: Release, choices: list[tuple[Row, str]]) -> dict[str, object
         "all_deeds": mine,
         "deeds": [deed for deed in mine if deed.look.tone != "quiet"],
         "quiet_deeds": [deed for deed in mine if deed.look.tone == "quiet"],
-        "refused": [(deeds.label(row), reason) for row, reason in choices if reason],
+        "refused": deeds.refused(choices),
     }

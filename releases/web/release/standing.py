@@ -49,6 +49,7 @@ class View:
     rollout_phase: str = ""
     rollout_reason: str = ""
     returns_to: int = 0
+    beside: int = 0
     start_refusal: str = ""
     replaced_by: str = ""
     ended: str = ""
@@ -128,6 +129,9 @@ def _rolling_out(view: View) -> Standing:
         reason = (Hurdle("danger", view.rollout_reason, "rollout"),) if view.rollout_reason else ()
         return Standing("danger", "Going back: clients keep the version they had.", reason)
     phase = view.rollout_phase or "starting"
+    if view.beside:
+        told = f"It takes part in the rollout of version {view.beside}, and goes its way: {phase}."
+        return Standing("info", f"On trial in {view.environment}.", (Hurdle("info", told, "rollout"),))
     return Standing(
         "info", f"On its way to {view.environment}: {phase}. No client request fails because of it."
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 BOX_WIDTH, BOX_HEIGHT, GAP, MARGIN = 208, 92, 56, 22
+"""Pixels: the longest usual name and three lines in a box, four of them beside each other at 1280."""
 
 
 @dataclass(frozen=True, slots=True)

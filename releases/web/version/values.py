@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from releases.models import Release
 
 SHOWN_BYTES = 200_000
+"""Chosen: far more than anybody reads on a page; the whole file is a download."""
 # About two screens of text: a longer card pushes inputs, figures and files out of sight.
 LONG_CARD_CHARACTERS = 4_000
 LONG_CARD_LINES = 80
+"""Two screens: longer cards are folded."""
 
 
 @dataclass(frozen=True, slots=True)

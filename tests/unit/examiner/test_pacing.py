@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import Counter
 
 import pytest
 
@@ -74,10 +75,12 @@ def test_the_benchmark_does_not_ask_for_more_at_once_than_can_be_answered(asked)
 
 
 def test_a_machine_that_was_busy_twice_is_asked_again(asked):
-    busy = iter([True, False, True, True])
+    begun_with: Counter[bytes] = Counter()
 
     def model(inputs):
-        if next(busy, False):
+        # By row, not by call: two questions are on their way, and the second of a pair may be lost.
+        begun_with[first := inputs["x"][0].tobytes()] += 1
+        if begun_with[first] <= 2:
             raise refusal(504, "the request waited longer than its deadline", "deadline_exceeded")
         return classify(inputs)
 

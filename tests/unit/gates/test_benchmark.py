@@ -70,7 +70,6 @@ def test_limits_for_other_hardware_are_said_to_hold_nothing_here():
     [
         ({"benchmark": {"any": {"p95_ms": 20}}}, "policy.benchmark.any.p95_ms", "did you mean p9"),
         ({"benchmark": {"any": {"latency": 20}}}, "policy.benchmark.any.latency", "measured are p50_ms"),
-        ({"mode": "propose"}, "policy.mode", "none of them proposes yet"),
     ],
 )
 def test_a_policy_that_says_what_nothing_reads_is_refused(document, field, hint):
