@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 
 Network = IPv4Network | IPv6Network
 _NETWORK_BITS = 64
+"""One customer of a provider has a network of 2**64 addresses in IPv6 (RFC 6177)."""
 
 
 def networks(words: str) -> tuple[Network, ...]:

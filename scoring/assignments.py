@@ -4,6 +4,9 @@ Nobody can tell a new unit from an old one without keeping all of them, so the a
 `<revision>.<version>.<digest>`, the revision of the weights by which the unit got its version. Its
 propensity is that revision's, however long the unit keeps the arm. The digest binds it to the model, the
 rollout (by its salt) and the unit that was named, so that an arm can be neither chosen nor handed on.
+
+Who names no unit is given one: `<revision>.<version>.<unit>.<digest>` has its 64 bits, and whoever sends
+that back is this unit. So many requests with one such text are one unit of the evidence, not many.
 """
 
 from __future__ import annotations
@@ -18,54 +21,67 @@ from hmac import compare_digest
 from formats.plan import Arm
 
 HEADER = "X-Assay-Assignment"
+LONGEST = 64
+"""Bytes of a text that is looked at; ours are shorter."""
 _PERSON = b"assay-assignment"
 _DIGEST_BYTES = 12
+"""96 bits: nobody guesses one, and a header stays short."""
 _LARGEST = (1 << 32) - 1
-_FORM = re.compile(r"(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9})\.([A-Za-z0-9_-]{16})", re.ASCII)
+"""Both are packed in 32 bits."""
+_FORM = re.compile(
+    rb"(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9})\.(?:([0-9a-f]{16})\.)?([A-Za-z0-9_-]{16})", re.ASCII
+)
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The version that a unit has got, and the revision whose weights gave it; both below 2**32."""
+    """The version that a unit has got, and the revision whose weights gave it; both below 2**32.
+
+    unit    the 64 bits of the unit (`routing.unit_hasher`)
+    named   whether the client named it; else these bits are told with the rest
+    """
 
     revision: int
     version: int
+    unit: int
+    named: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """Whom an assignment is for.
+class Assigner:
+    """Writes and reads the assignments of one rollout of one model."""
 
-    model   `request_ids.model_tag` of its name
-    salt    of the rollout: what was assigned in the one before is void
-    unit    `routing.unit_hasher` of the unit that the client named, None where it named none
-    """
+    def __init__(self, key: bytes, model: bytes, salt: bytes) -> None:
+        """Under the installation's key of 32 random bytes. `model` is the `request_ids.model_tag` of its
+        name; `salt` the rollout's: what was assigned in the one before is void."""
+        self._prepared = blake2b(key=key, digest_size=_DIGEST_BYTES, person=_PERSON)
+        self._prepared.update(model + salt)
 
-    model: bytes
-    salt: bytes
-    unit: int | None
+    def make(self, assignment: Assignment) -> bytes:
+        """The text: digits, letters, dots, - and _."""
+        said, unit = assignment, b"" if assignment.named else b"%016x." % assignment.unit
+        return b"%d.%d.%b%b" % (said.revision, said.version, unit, self._digest(said))
 
+    def read(self, text: bytes, unit: int | None) -> Assignment | None:
+        """What a text says of the unit that the request names, or of the one in it where it names none.
 
-def make(key: bytes, binding: Binding, assignment: Assignment) -> str:
-    """The token under the installation's key of 32 random bytes: letters, digits, dots, - and _."""
-    digest = _digest(key, binding, assignment)
-    return f"{assignment.revision}.{assignment.version}.{digest}"
+        None unless this key made exactly this text for that. No error: a text of a rollout that is over, or
+        of another unit, is what clients will send. Such a request is assigned like one without.
+        """
+        found = _FORM.fullmatch(text) if len(text) <= LONGEST else None
+        if found is None or (found[3] is None) != (unit is not None):
+            return None
+        told = int(found[3], 16) if unit is None else unit
+        said = Assignment(int(found[1]), int(found[2]), told, named=unit is not None)
+        if max(said.revision, said.version) > _LARGEST:
+            return None
+        return said if compare_digest(found[4], self._digest(said)) else None
 
-
-def read(text: str, key: bytes, binding: Binding) -> Assignment | None:
-    """What a token says, None unless this key made exactly this text for this binding.
-
-    No error: a token of a rollout that is over, or of another unit, is what clients will send. Such a
-    request is assigned like one without.
-    """
-    found = _FORM.fullmatch(text)
-    if found is None:
-        return None
-    assignment = Assignment(int(found[1]), int(found[2]))
-    if max(assignment.revision, assignment.version) > _LARGEST:
-        return None
-    return assignment if compare_digest(found[3], _digest(key, binding, assignment)) else None
+    def _digest(self, said: Assignment) -> bytes:
+        hasher = self._prepared.copy()
+        hasher.update(said.revision.to_bytes(4, "big") + said.version.to_bytes(4, "big"))
+        hasher.update((b"\1" if said.named else b"\0") + said.unit.to_bytes(8, "big"))
+        return b2a_base64(hasher.digest(), newline=False).translate(_TO_URL)
 
 
 def kept(arms: Sequence[Arm], assignment: Assignment) -> int | None:
@@ -74,12 +90,3 @@ def kept(arms: Sequence[Arm], assignment: Assignment) -> int | None:
         if arm.version == assignment.version and arm.weight > 0:
             return index
     return None
-
-
-def _digest(key: bytes, binding: Binding, assignment: Assignment) -> str:
-    hasher = blake2b(key=key, digest_size=_DIGEST_BYTES, person=_PERSON)
-    hasher.update(binding.model)
-    hasher.update(assignment.revision.to_bytes(4, "big") + assignment.version.to_bytes(4, "big"))
-    hasher.update(b"\0" if binding.unit is None else b"\1" + binding.unit.to_bytes(8, "big"))
-    hasher.update(binding.salt)
-    return b2a_base64(hasher.digest(), newline=False).translate(_TO_URL).decode()

@@ -21,19 +21,26 @@ from threading import get_ident
 from typing import NamedTuple, Protocol
 
 LOOP, PATIENT, URGENT, LOADER, MIRROR = PLACES = range(5)
-MOST_FINGERPRINTS = 504
+MOST_FINGERPRINTS = 508
+"""Requests of one run that can be told after a crash: with the eight words before them the place is a round
+number."""
 _HEAD = 8
-_PLACE = _HEAD + MOST_FINGERPRINTS
-_MARK, _CELL, _COUNT, _BEGAN, _WHO = range(5)
+"""Words before the fingerprints: what runs, since when, how many."""
+_UNITS = _HEAD + MOST_FINGERPRINTS
+_PLACE = _UNITS + MOST_FINGERPRINTS
+_MARK, _CELL, _COUNT, _BEGAN, _WHO, _TOLD = range(6)
 _WORD = 8
+"""Bytes of a number of 64 bits."""
 FILE_BYTES = len(PLACES) * _PLACE * _WORD
 
 
 class Arm(Protocol):
-    """What answers a request; `cell` counts it."""
+    """What answers a request; `cell` counts it. `told`: what becomes of its units is evidence."""
 
     @property
     def cell(self) -> int: ...
+    @property
+    def told(self) -> bool: ...
 
 
 class Asked(Protocol):
@@ -41,7 +48,8 @@ class Asked(Protocol):
 
     @property
     def body(self) -> bytes: ...
-
+    @property
+    def unit(self) -> int: ...
     @property
     def target(self) -> Arm: ...
 
@@ -49,10 +57,12 @@ class Asked(Protocol):
 class Place:
     """One thread's page. `mark` stands for a version, `cell` for the arm under which it answers."""
 
-    __slots__ = ("_at", "_seconds", "_words")
+    __slots__ = ("_at", "_seconds", "_units", "_words")
 
-    def __init__(self, words: memoryview[int], seconds: memoryview[float], place: int) -> None:
-        self._words, self._seconds = words, seconds
+    def __init__(
+        self, words: memoryview[int], units: memoryview[int], seconds: memoryview[float], place: int
+    ) -> None:
+        self._words, self._units, self._seconds = words, units, seconds
         self._at = place * _PLACE
 
     def claim(self) -> None:
@@ -62,19 +72,27 @@ class Place:
     def load(self, mark: int, now: float) -> None:
         """A version is about to be loaded."""
         self._seconds[self._at + _BEGAN] = now
-        self._words[self._at + _COUNT] = 0
+        self._words[self._at + _COUNT] = self._words[self._at + _TOLD] = 0
         self._words[self._at] = mark
 
     def run(self, mark: int, group: Sequence[Asked], now: float) -> None:
         """A version is about to run these requests. `now` in `perf_counter` seconds."""
         words, at = self._words, self._at
         count = len(group)
-        words[at + _CELL] = group[0].target.cell
+        first = group[0]
+        words[at + _CELL] = first.target.cell
+        told: Sequence[int] = ()
         if count == 1:
-            words[at + _HEAD] = hash(group[0].body)
+            words[at + _HEAD] = hash(first.body)
+            if first.target.told:
+                told = (first.unit,)
         else:
             prints = array("q", [hash(asked.body) for asked in group[:MOST_FINGERPRINTS]])
             words[at + _HEAD : at + _HEAD + len(prints)] = prints
+            told = [asked.unit for asked in group[:MOST_FINGERPRINTS] if asked.target.told]
+        words[at + _TOLD] = len(told)
+        if told:
+            self._units[at + _UNITS : at + _UNITS + len(told)] = array("Q", told)
         words[at + _COUNT] = count
         self._seconds[at + _BEGAN] = now
         words[at] = mark
@@ -95,7 +113,10 @@ class Places(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a place says. `began` is `perf_counter` seconds of the machine; a load has no fingerprints."""
+    """What a place says. `began` is `perf_counter` seconds of the machine; a load has no fingerprints.
+
+    `units` are of those requests whose arms are told of, as bits of `routing.unit_hasher`.
+    """
 
     place: int
     thread: int
@@ -104,6 +125,7 @@ class Note:
     began: float
     fingerprints: tuple[int, ...]
     requests: int
+    units: tuple[int, ...] = ()
 
 
 def blank(path: Path) -> None:
@@ -118,8 +140,8 @@ def places(path: Path) -> Places:
     """The places of the box in a file."""
     with path.open("r+b") as stream:
         mapped = memoryview(mmap.mmap(stream.fileno(), FILE_BYTES))
-    words, seconds = mapped.cast("q"), mapped.cast("d")
-    return Places(*(Place(words, seconds, place) for place in PLACES))
+    words, units, seconds = mapped.cast("q"), mapped.cast("Q"), mapped.cast("d")
+    return Places(*(Place(words, units, seconds, place) for place in PLACES))
 
 
 def read(path: Path) -> list[Note]:
@@ -130,11 +152,12 @@ def read(path: Path) -> list[Note]:
         return []
     if len(content) != FILE_BYTES:
         return []
-    words, seconds = memoryview(content).cast("q"), memoryview(content).cast("d")
-    return [_note(words, seconds, place) for place in PLACES if words[place * _PLACE]]
+    whole = memoryview(content)
+    words, units, seconds = whole.cast("q"), whole.cast("Q"), whole.cast("d")
+    return [_note(words, units, seconds, place) for place in PLACES if words[place * _PLACE]]
 
 
-def _note(words: memoryview[int], seconds: memoryview[float], place: int) -> Note:
+def _note(words: memoryview[int], units: memoryview[int], seconds: memoryview[float], place: int) -> Note:
     at = place * _PLACE
     requests = words[at + _COUNT]
     kept = min(requests, MOST_FINGERPRINTS)
@@ -146,4 +169,5 @@ def _note(words: memoryview[int], seconds: memoryview[float], place: int) -> Not
         began=seconds[at + _BEGAN],
         fingerprints=tuple(words[at + _HEAD : at + _HEAD + kept]),
         requests=requests,
+        units=tuple(units[at + _UNITS : at + _UNITS + words[at + _TOLD]]),
     )

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
+from formats.evidence import Fact
 from formats.plan import Key, PlannedVersion
 from scoring.limits import Limits
 from scoring.telemetry import Cell
@@ -53,6 +54,8 @@ class Load(msgspec.Struct, tag=True):
 class Serve(msgspec.Struct, tag=True):
     """Follow this plan from now on. Every open version in it is loaded here, or `broken`, with a sentence.
 
+    It has the models whose entries are others than before; all others stay as they are, but those that are
+    `gone`. Without `callers` it has no tokens, and those who could call before can.
     `fallbacks` are loaded too, and answer clients where a version is broken.
     """
 
@@ -62,6 +65,8 @@ class Serve(msgspec.Struct, tag=True):
     ready: bool
     broken: list[tuple[Key, str]] = []
     fallbacks: list[Key] = []
+    gone: list[str] = []
+    callers: bool = True
 
 
 class Keep(msgspec.Struct, tag=True):
@@ -113,7 +118,8 @@ class Failed(msgspec.Struct, tag=True):
 
 
 class Following(msgspec.Struct, tag=True):
-    """The plan of this round is in force in this worker. `cells` are (model, version, arm) by number."""
+    """The plan of this round is in force in this worker. `cells` are (model, version, arm) by number: those
+    that are new since the round before."""
 
     round: int
     cells: list[Cell]
@@ -148,7 +154,12 @@ class Part(msgspec.Struct, array_like=True):
 
 
 class Sample(msgspec.Struct, array_like=True):
-    """One answer. Parts stand in the signature's order; None where a tensor was absent or is left out."""
+    """One answer. Parts stand in the signature's order; None where a tensor was absent or is left out.
+
+    propensity  the chance with which the unit had this version, where the weights of the id's revision gave
+                it here and now
+    shadow      it is what a version has answered unheard; the id is of what the client was answered
+    """
 
     model: str
     version: int
@@ -160,6 +171,8 @@ class Sample(msgspec.Struct, array_like=True):
     unit: int
     inputs: list[Part | None]
     outputs: list[Part | None]
+    propensity: float | None = None
+    shadow: bool = False
 
     def size(self) -> int:
         """Roughly the memory that it takes, in bytes."""
@@ -176,6 +189,13 @@ class Sampled(msgspec.Struct, tag=True):
     dropped: int
 
 
+class Witnessed(msgspec.Struct, tag=True):
+    """What has happened to units of rollouts, by the rollout's id. `lost`: facts without room."""
+
+    facts: list[tuple[int, Fact]]
+    lost: dict[int, int] = {}
+
+
 class Ask(msgspec.Struct, tag=True):
     """A request that only the node can answer: `what` is metrics, statistics or feedback."""
 
@@ -185,7 +205,7 @@ class Ask(msgspec.Struct, tag=True):
 
 
 ToWorker = Setup | Load | Serve | Keep | Marked | Listen | Drain | Told
-ToNode = Ready | Failed | Following | Stats | Cleared | Sampled | Ask
+ToNode = Ready | Failed | Following | Stats | Cleared | Sampled | Witnessed | Ask
 
 
 class Link(asyncio.Protocol):

@@ -149,6 +149,12 @@ class OutsideLimits(ScoringError):
     code = "outside_limits"
 
 
+class BeyondRange(ScoringError):
+    """Feedback with rewards that the policies of their models rule out, and nothing else."""
+
+    code = "beyond_range"
+
+
 class OutputTooLarge(ScoringError):
     code = "output_too_large"
 
@@ -157,8 +163,12 @@ class RunTimedOut(DeadlineExceeded):
     """A run, not a queue, that took longer than the deadline."""
 
 
-class BadOutput(InferenceFailed):
-    """An output that cannot be the answer to what was asked."""
+class InvalidOutput(InferenceFailed):
+    """An answer that is none: a value that was promised to be finite is not, a text is not in UTF-8."""
+
+
+class BadOutput(InvalidOutput):
+    """An output that cannot be the answer to what was asked, whatever was asked."""
 
 
 class PoisonRequest(ScoringError):

@@ -9,6 +9,7 @@ from scoring.errors import BadRequest, BodyTooLarge
 STEP_BYTES = 1 << 18
 """What one step makes at most: less than a millisecond's work."""
 _TAKEN_BYTES = 1 << 16
+"""So much packed is taken at once, and unpacks to 64 MiB at most before the bound is looked at."""
 _GZIP = 16 + zlib.MAX_WBITS
 
 

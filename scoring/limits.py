@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+BACKLOG = 4096
+"""Connections that the kernel holds until they are accepted: a burst beyond this meets resets. It is the
+socket's own, so whoever listens on it last says how many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 
 _BESIDE = 1024
+"""Models, libraries, pipes and logs, beside connections."""
 
 
 def allow(connections: int) -> None:

@@ -12,26 +12,35 @@ from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from hmac import compare_digest
 from struct import Struct
+from typing import NamedTuple
 
 from scoring.errors import BadRequestId
 
 KEY_BYTES = 32
+"""As many as its digest has."""
 BY_NAME = 255
 """Arm of a request that named its version itself: no arm earned it."""
 INTERNAL = 254
 """Arm of our own verification calls: kept out of evidence and rewards."""
+KEPT = 253
+"""Arm of a request whose unit kept the version that the revision in its id had given it: at which place the
+version stood there, nobody needs to know."""
 
 _ISSUE = Struct(">8sIIB")
 _MOMENT = Struct(">QHIHH")
 _TAG_BYTES = 13
+"""104 bits: nobody guesses one, and the id has 64 characters."""
 _PERSON = b"assay-request-2"
 _MOMENT_BEFORE = Struct(">QHIH")
 _TAG_BYTES_BEFORE = 15
+"""Of ids that the release before gave, whose feedback may still come."""
 _PERSON_BEFORE = b"assay-request-id"
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_+/", b"+/!!")
 _COUNTERS = 1 << 16
+"""Ids of one worker within a millisecond, in two bytes."""
 MOST_ROWS = (1 << 16) - 1
+"""What two bytes hold; of more rows the id says none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,14 @@ class RequestId:
     at_ms: int
     counter: int
     rows: int = 0
+
+
+class Recorded(NamedTuple):
+    """What is read of an id without its key."""
+
+    arm: int
+    unit: int
+    revision: int
 
 
 def model_tag(name: str) -> bytes:
@@ -94,12 +111,11 @@ def parse(text: str, key: bytes) -> RequestId:
     raise BadRequestId("this request id was not made here, or was changed on its way")
 
 
-def recorded(text: str) -> tuple[int, int]:
-    """Arm and unit of an id that `parse` has read before, whatever its key was and has become since."""
+def recorded(text: str) -> Recorded:
+    """What an id says that was made here, or that `parse` has read before, whatever its key has become."""
     raw = a2b_base64(text.encode("ascii").translate(_FROM_URL))
-    arm: int = _ISSUE.unpack_from(raw)[3]
-    unit: int = _MOMENT.unpack_from(raw, _ISSUE.size)[0]
-    return arm, unit
+    _, _, revision, arm = _ISSUE.unpack_from(raw)
+    return Recorded(arm, _MOMENT.unpack_from(raw, _ISSUE.size)[0], revision)
 
 
 def _is_ours(raw: bytes, key: bytes, tag_bytes: int, person: bytes) -> bool:

@@ -12,10 +12,15 @@ import os
 import struct
 
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+"""The kernel's numbers of these steps (linux/bpf_common.h)."""
 NUMBER, ARCHITECTURE = 0, 4
+"""Where `struct seccomp_data` has them."""
 ALLOW, KILL, FAIL = 0x7FFF0000, 0x80000000, 0x00050000
+"""What a filter may say (linux/seccomp.h)."""
 _NO_NEW_PRIVILEGES, _DUMPABLE = 38, 4
+"""`prctl`'s numbers (linux/prctl.h)."""
 _SET_FILTER, _ALL_THREADS = 1, 1
+"""`seccomp`'s operation, and the flag with which all threads follow (linux/seccomp.h)."""
 
 
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

@@ -22,6 +22,7 @@ STATUS: dict[type[ScoringError], int] = {
     errors.UnsupportedType: 415,
     errors.PoisonRequest: 422,
     errors.OutsideLimits: 422,
+    errors.BeyondRange: 422,
     errors.HeadTooLarge: 431,
     errors.InferenceFailed: 500,
     errors.OutputTooLarge: 500,

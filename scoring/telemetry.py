@@ -14,8 +14,11 @@ BOUNDS_S = (
 )
 """Upper bounds in seconds of the buckets that `/metrics` shows; one more holds what is above."""
 STEPS = 16
+"""Between two bounds, which are at most 2.5 times apart: a percentile is told within six per cent."""
 _LOWEST_S = 0.00001
+"""Ten microseconds: below what any answer takes."""
 _FOLD = 4096
+"""Latencies that wait to be sorted together: ten times cheaper than one by one, and 32 kB a version."""
 OVER_AFTER_S = 120.0
 """No request is under way for so long: its deadline is ten seconds after its last byte has come."""
 

@@ -21,10 +21,13 @@ from scoring.grpc.upstream import Upstream
 from scoring.limits import Limits
 
 _ENVELOPE_BYTES = 1 << 20
+"""Names, shapes and parameters around the tensors that the bound is meant for."""
 _CONNECTIONS = 4096
+"""As many as the node's own door takes."""
 _IDLE_MS = 60_000
 """A minute without a call: the client opens a new connection when it has one."""
 _IDENTITY_AND_GZIP = 1 << 0 | 1 << 2
+"""gRPC numbers them 0 and 2; deflate, 1, is left out, for hardly anybody sends it."""
 
 
 def read(arguments: Sequence[str]) -> argparse.Namespace:

@@ -22,6 +22,7 @@ from scoring.statuses import status_of
 HEALTH = "grpc.health.v1.Health"
 _SERVING, _NOT_SERVING = b"\x08\x01", b"\x08\x02"
 _SENTENCE = 500
+"""A status travels in a header, which proxies cut off at some kB."""
 _GZIP = b"\x1f\x8b"
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 import httptools
 
 _AGAIN_SECONDS = 0.05
+"""A worker that is replaced listens again within some of these; fewer would be calls for nothing."""
 
 
 class NodeGone(Exception):

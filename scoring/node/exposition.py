@@ -30,15 +30,18 @@ _KINDS = {
     "assay_prediction_log_dropped_total": ("counter", "Answers that were to be logged and are not."),
     "assay_spool_bytes": ("gauge", "Feedback that the control plane has not yet acknowledged."),
 }
+_BOUNDS = [*(f'le="{bound:g}"' for bound in BOUNDS_S), 'le="+Inf"']
 Sample = tuple[str, Mapping[str, object], float]
 
 
 def render(meters: Meters, samples: Iterable[Sample]) -> str:
-    """The whole page. `samples` are the node's own: name, labels, value."""
+    """The whole page, O(n) in versions that were asked: some 2 kB of each. `samples` are the node's own:
+    name, labels, value."""
     lines: dict[str, list[str]] = {name: [] for name in _KINDS}
-    for name, labels, value in (*_counted(meters), *samples):
+    own = ((name, f"{{{_written(labels)}}}" if labels else "", value) for name, labels, value in samples)
+    for name, labels, value in (*_counted(meters), *own):
         family = name if name in lines else name.rpartition("_")[0]
-        lines[family].append(f"{name}{_labels(labels)} {value:.17g}")
+        lines[family].append(f"{name}{labels} {value:.17g}")
     out = []
     for name, rows in lines.items():
         kind, words = _KINDS[name]
@@ -46,38 +49,34 @@ def render(meters: Meters, samples: Iterable[Sample]) -> str:
     return "\n".join(out) + "\n"
 
 
-def _counted(meters: Meters) -> Iterable[Sample]:
+def _counted(meters: Meters) -> Iterable[tuple[str, str, float]]:
+    """Names, labels as they are written, and values. Of each version the labels are written once."""
     for cell, meter in sorted(meters.by_arm().cells.items()):
-        labels = {"model": cell.model, "version": cell.version, "arm": cell.arm}
-        yield "assay_requests_total", labels, meter.requests
-        yield "assay_rows_total", labels, meter.rows
+        of = _written({"model": cell.model, "version": cell.version, "arm": cell.arm})
+        yield "assay_requests_total", f"{{{of}}}", meter.requests
+        yield "assay_rows_total", f"{{{of}}}", meter.rows
         if meter.dropped:
-            yield "assay_columns_dropped_total", labels, meter.dropped
-        for outcome, count in (("hit", meter.hits), ("miss", meter.misses)):
-            if meter.hits or meter.misses:
-                yield "assay_cache_total", {**labels, "outcome": outcome}, count
-        yield from _by_word(labels, "assay_values_outside_total", "input", meter.outside)
-        yield from _by_word(labels, "assay_errors_total", "code", meter.errors)
-        bounds = [*(f"{bound:g}" for bound in BOUNDS_S), "+Inf"]
-        for bound, count in zip(bounds, accumulate(at_coarse_bounds(meter.buckets)), strict=True):
-            yield "assay_request_seconds_bucket", {**labels, "le": bound}, count
-        yield "assay_request_seconds_sum", labels, meter.seconds
-        yield "assay_request_seconds_count", labels, sum(meter.buckets.values())
+            yield "assay_columns_dropped_total", f"{{{of}}}", meter.dropped
+        if meter.hits or meter.misses:
+            yield from _by_word(of, "assay_cache_total", "outcome", {"hit": meter.hits, "miss": meter.misses})
+        yield from _by_word(of, "assay_values_outside_total", "input", meter.outside)
+        yield from _by_word(of, "assay_errors_total", "code", meter.errors)
+        counts = accumulate(at_coarse_bounds(meter.buckets))
+        for bound, count in zip(_BOUNDS, counts, strict=True):
+            yield "assay_request_seconds_bucket", f"{{{of},{bound}}}", count
+        yield "assay_request_seconds_sum", f"{{{of}}}", meter.seconds
+        yield "assay_request_seconds_count", f"{{{of}}}", sum(meter.buckets.values())
     for code, count in sorted(meters.refused.items()):
-        yield "assay_refused_total", {"code": code}, count
+        yield "assay_refused_total", f"{{{_written({'code': code})}}}", count
 
 
-def _by_word(
-    labels: Mapping[str, object], name: str, word: str, counts: Mapping[str, int]
-) -> Iterable[Sample]:
+def _by_word(of: str, name: str, word: str, counts: Mapping[str, int]) -> Iterable[tuple[str, str, float]]:
     for value, count in sorted(counts.items()):
-        yield name, {**labels, word: value}, count
+        yield name, f"{{{of},{_written({word: value})}}}", count
 
 
-def _labels(labels: Mapping[str, object]) -> str:
-    if not labels:
-        return ""
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
+def _written(labels: Mapping[str, object]) -> str:
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
 
 
 def _escaped(value: object) -> str:

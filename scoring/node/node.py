@@ -12,14 +12,16 @@ from typing import Any
 
 import orjson
 
+from formats.shares import shares_path
 from scoring import crashpoints
 from scoring.artifacts import ArtifactCache
-from scoring.control import Ask, Cleared, Failed, Setup, Stats, Told
+from scoring.control import Ask, Cleared, Failed, Setup, Stats, Told, Witnessed
 from scoring.crashpoints import crashpoint
 from scoring.node import exposition, providers, stores
 from scoring.node.facts import Facts
 from scoring.node.files import sweep
 from scoring.node.heartbeat import Heart
+from scoring.node.outbox.evidence import Evidence
 from scoring.node.outbox.flushing import SPOOL_BYTES, Flusher
 from scoring.node.outbox.prediction_log import PredictionLog
 from scoring.node.outbox.shipping import FeedbackDesk, Outbox, Shipper
@@ -74,7 +76,8 @@ class Node:
         self._feedback = Outbox(Spool(settings.data / "spool", self._boot, settings.limits.spool_bytes))
         self._desk = FeedbackDesk(self._feedback)
         self._counters = Outbox(Spool(settings.data / "counters", self._boot, SPOOL_BYTES))
-        self._flusher = Flusher(self._counters, self._fleet.meters, self._fleet.settle)
+        self._evidence = Evidence(self._following.rollouts)
+        self._flusher = Flusher(self._counters, self._fleet.meters, self._fleet.settle, self._evidence)
         self._log = PredictionLog(store, self._flusher.announce, self._following.signature_of)
         self._follower: RedisFollower | None = None
         self._facts = Facts(
@@ -103,6 +106,7 @@ class Node:
             cleared=self._cleared,
             ended=self._ended,
             sampled=lambda worker, sampled: self._log.take(worker.process.pid, sampled),
+            witnessed=self._witnessed,
         )
 
     async def run(self) -> None:
@@ -135,9 +139,12 @@ class Node:
         if settings.plan is not None:
             path = settings.plan
             yield lambda: follow_file(path, self._accepting.offer)
+            yield lambda: follow_file(shares_path(path), self._accepting.offer_shares)
         if settings.redis is not None:
             url, environment = settings.redis, settings.environment
-            follower = self._follower = RedisFollower(Redis(url), environment, self._accepting.offer)
+            follower = self._follower = RedisFollower(
+                Redis(url), environment, self._accepting.offer, self._accepting.offer_shares
+            )
             beating = Redis(url)
             yield follower.poll
             yield lambda: follower.listen(url)
@@ -181,8 +188,8 @@ class Node:
         self._following.refused(worker, failure)
 
     def _joined(self, worker: Worker) -> None:
-        self._following.joined(worker)
-        self._guard.keep(self._following.desired.needed())
+        if self._following.joined(worker):
+            self._guard.keep(self._following.desired.needed())
 
     def _started(self, worker: Worker) -> None:
         self._guard.inform(worker)
@@ -193,8 +200,12 @@ class Node:
     def _cleared(self, message: Cleared) -> None:
         self._guard.cleared(message)
 
+    def _witnessed(self, message: Witnessed) -> None:
+        self._evidence.hear(message)
+
     def _ended(self, worker: Worker, code: int) -> None:
-        self._guard.ended(worker, code)
+        for rollout, fact in self._guard.ended(worker, code, self._following.desired.adopted):
+            self._evidence.add(rollout, fact)
 
     def _fleet_changed(self) -> None:
         self._guard.keep(self._following.desired.needed())

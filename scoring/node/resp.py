@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 DEADLINE_SECONDS = 2.0
 """Twice a heartbeat: a server silent for so long is asked over a new connection."""
 _LIMIT = 64 << 20
+"""A plan of thousands of models is one answer of some 10 MB."""
 _DEEPEST = 8
 """XRANGE nests three deep, nothing that is sent here deeper: what goes on nesting is no answer."""
 _BROKEN = (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError)

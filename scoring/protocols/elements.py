@@ -22,6 +22,7 @@ from scoring.tensors import REFUSED_INFINITY, REFUSED_NAN, bad_value
 WORDS: Mapping[str, float] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """How our own answers write what JSON has no number for."""
 _SHOWN = 40
+"""Of a value within a sentence."""
 _EXACT = 2**53
 """Beyond it a number written with a point need not be the one that was meant."""
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,7 +24,9 @@ MOST_REWARD = 1e9
 MOST_LABELS = 8192
 """As many rows as one run has."""
 LONGEST_TEXT = 1000
+"""A label is a class or a short text; each is kept in a row."""
 _FROM_THE_FUTURE_MS = 60_000
+"""So much clocks of two nodes may differ: one answered, the other hears of it."""
 _MEMBERS = ("request_id", "reward", "label")
 Item = Mapping[str, Any]
 """One item as it came; `verdict` says whether it is one."""
@@ -42,12 +45,33 @@ class Verdict:
         return told(item, self.status, self.reason)
 
 
+class Bounds(NamedTuple):
+    """What a reward for an answer of the model may be."""
+
+    model: str
+    low: float
+    high: float
+
+    def wrong(self, reward: float) -> str:
+        """What is wrong with a reward: it is refused, not cut to fit. Empty where nothing is."""
+        if self.low <= reward <= self.high:
+            return ""
+        return f"reward must be between {self.low:g} and {self.high:g}, as the policy of {self.model} says"
+
+
+Ranges = Mapping[bytes, Bounds]
+"""By the tag of the model in its request ids."""
+EVERYTHING: Ranges = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A status for every item, in order, and the facts of the accepted ones."""
+    """A status for every item, in order, and the facts of the accepted ones. `beyond`: how many rewards are
+    beyond their range."""
 
     statuses: list[dict[str, str]]
     accepted: list[dict[str, object]]
+    beyond: int = 0
 
 
 _decode = msgspec.json.Decoder(list[dict[str, Any]] | dict[str, Any]).decode
@@ -63,15 +87,25 @@ def read(body: bytes, most: int) -> Sequence[Item]:
     return items
 
 
-def judge(items: Sequence[Item], *, key: bytes, now: float, window: float) -> Judged:
+def judge(
+    items: Sequence[Item], *, key: bytes, now: float, window: float, ranges: Ranges = EVERYTHING
+) -> Judged:
     """Sort items into accepted, late and invalid, as `verdict` does; the accepted ones for the spool."""
-    statuses, accepted = [], []
+    statuses, accepted, beyond = [], [], 0
     for item in items:
         found = verdict(item, key=key, now=now, window=window)
+        if wrong := _beyond(found, item, ranges):
+            found, beyond = Verdict(INVALID, wrong), beyond + 1
         statuses.append(found.told(item))
         if found.status == ACCEPTED:
             accepted.append({**given(item), "at": now})
-    return Judged(statuses, accepted)
+    return Judged(statuses, accepted, beyond)
+
+
+def _beyond(found: Verdict, item: Item, ranges: Ranges) -> str:
+    bounds = ranges.get(found.answer.model) if found.status == ACCEPTED and found.answer else None
+    reward = item.get("reward")
+    return "" if bounds is None or reward is None else bounds.wrong(reward)
 
 
 def verdict(item: Item, *, key: bytes, now: float, window: float) -> Verdict:

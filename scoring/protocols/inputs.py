@@ -34,7 +34,9 @@ CODES = {
 _UNREAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a fast decoder raises for what has to be read value by value."""
 _REMEMBERED = 64
+"""Layouts of a version that clients send: then all are forgotten and worked out anew, at some 20 us."""
 _MOST_ELEMENTS = 1 << 31
+"""More cannot be in any body: shapes are multiplied before it is looked at."""
 
 
 class SpecReader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from struct import pack
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -18,20 +18,30 @@ Chosen = tuple[tuple[int, bool], ...]
 """Which outputs go out, as places in the signature, and whether as binary."""
 Shapes = tuple[tuple[int, ...], ...]
 _MOST_SHEETS = 256
+"""Shapes and choices of outputs of a version; each has some 100 bytes."""
+
+
+class Answering(NamedTuple):
+    """The version whose answers they are."""
+
+    model: str
+    number: int
+    digest: str
+    specs: Sequence[TensorSpec]
 
 
 class Sheet:
     """An answer with holes for what differs from request to request: the ids, the data, the sizes."""
 
-    def __init__(
-        self, model: str, number: int, specs: Sequence[TensorSpec], chosen: Chosen, shapes: Shapes
-    ) -> None:
+    def __init__(self, answering: Answering, chosen: Chosen, shapes: Shapes) -> None:
+        model, number, digest, specs = answering
         heads = [
             _head(specs[place], shape, binary) for (place, binary), shape in zip(chosen, shapes, strict=True)
         ]
         opening = b'{"model_name":%b,"model_version":"%d",' % (_literal(orjson.dumps(model)), number)
-        middle = b'%b"parameters":{"request_id":"%b"},"outputs":['
-        self._template = opening + middle + b",".join(heads) + b"]}"
+        middle = b'%b"parameters":{"request_id":"%b",'
+        identity = b'"version_digest":%b},"outputs":[' % _literal(orjson.dumps(digest))
+        self._template = opening + middle + identity + b",".join(heads) + b"]}"
         self._texts = [place for place, binary in chosen if not binary]
         self._pieces = [(place, binary, specs[place].datatype) for place, binary in chosen]
 
@@ -66,8 +76,8 @@ class Sheet:
 class Sheets:
     """The sheets of one version, made as they are wanted."""
 
-    def __init__(self, model: str, number: int, specs: Sequence[TensorSpec]) -> None:
-        self._of = (model, number, specs)
+    def __init__(self, of: Answering) -> None:
+        self._of = of
         self._made: dict[tuple[Chosen, Shapes], Sheet] = {}
 
     def get(self, chosen: Chosen, shapes: Shapes) -> Sheet:
@@ -76,7 +86,7 @@ class Sheets:
         if sheet is None:
             if len(self._made) >= _MOST_SHEETS:
                 self._made.clear()
-            sheet = self._made[chosen, shapes] = Sheet(*self._of, chosen, shapes)
+            sheet = self._made[chosen, shapes] = Sheet(self._of, chosen, shapes)
         return sheet
 
 

@@ -11,6 +11,7 @@ from scoring.telemetry import Meter, Meters
 NOT_CLIENTS = frozenset({"internal", "mirror"})
 """Arms whose requests nobody outside has sent."""
 _NS = 1e9
+"""The protocol counts in nanoseconds."""
 
 
 def config(name: str, signature: Signature, *, most_rows: int, batching: bool) -> dict[str, object]:

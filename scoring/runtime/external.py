@@ -13,9 +13,13 @@ from typing import NamedTuple
 LEAST_BYTES = 64 << 10
 """Smaller weights stay in the graph: they are worth no page of their own."""
 PAGE = 4096
+"""Bytes: what begins on one can be mapped by itself."""
 _GRAPH, _INITIALIZER, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 7, 5, 9, 13, 14
+"""Numbers of fields in onnx.proto."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+"""Kinds of fields on the wire of protocol buffers."""
 _EXTERNAL = 1
+"""ONNX' `DataLocation.EXTERNAL`."""
 
 
 class Malformed(ValueError):

@@ -12,6 +12,7 @@ LOCALE = "en_US.UTF-8"
 HOW = f"As root: apt-get install locales && localedef -i en_US -f UTF-8 {LOCALE}."
 MISSING = f"This machine has no locale {LOCALE}, by which models change the case of texts. {HOW}"
 _LC_CTYPE_MASK = 1
+"""glibc's bit of the one category that is set: that of letters."""
 
 
 def has(name: str = LOCALE) -> bool:

@@ -35,6 +35,7 @@ ELEMENTS = {
     "string": "BYTES",
 }
 _SYMBOL = 200
+"""Of an axis' name, which comes from the file and goes into sentences."""
 _TENSOR = re.compile(r"(optional\()?tensor\((\w+)\)\)?")
 _MAP = re.compile(r"(seq\()?map\((\w+),(?:tensor\()?(\w+)\)?\)\)?")
 _FOLDER = "session.model_external_initializers_file_folder_path"

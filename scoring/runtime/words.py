@@ -7,6 +7,7 @@ import re
 from scoring.runtime import locales
 
 MOST = 300
+"""Of an exception of a runtime, which may quote a whole graph."""
 _SENTENCES = (
     (r"not a registered function/op", "It uses an operator that this version of onnxruntime does not have."),
     (r"unsupported model ir.?version|ir_version", "Its IR version is newer than this onnxruntime reads."),

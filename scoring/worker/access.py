@@ -13,7 +13,9 @@ from scoring.errors import Forbidden, MissingToken, NotReady
 ANYONE = PlannedToken("public", "", frozenset({"score", "feedback"}), frozenset({EVERY_MODEL}))
 """What a caller without a token is where the plan is public."""
 _REMEMBERED = 4096
+"""Tokens looked up already: then all are forgotten, and hashed anew."""
 _LONGEST = 256
+"""Tokens have some 70 characters; what is longer is not even hashed."""
 
 
 class Access:

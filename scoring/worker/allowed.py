@@ -18,7 +18,9 @@ from scoring.worker.exchange import Exchange
 
 Number = int | np.generic
 _FEW = 64
+"""Up to so many values a list is faster than numpy's set-up, and a text can be shown."""
 _NAMED = 20
+"""Choices within a sentence; the signature has them all."""
 
 
 class Choices:

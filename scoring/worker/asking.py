@@ -8,9 +8,10 @@ from time import time
 import orjson
 
 from scoring.control import Ask, Told
-from scoring.errors import NotReady
+from scoring.errors import BeyondRange, NotReady
 from scoring.limits import Limits
 from scoring.protocols import feedback
+from scoring.protocols.feedback import Ranges
 from scoring.worker.exchange import Exchange
 from scoring.worker.http import answer
 
@@ -34,14 +35,17 @@ class Asking:
         """What was counted of these versions over all workers. Raises NotReady as above."""
         self._ask(exchange, "statistics", [{"name": name, "version": n} for name, n in versions], [])
 
-    def feedback(self, exchange: Exchange) -> None:
-        """Have the node store what may count. Raises BadRequest, and NotReady as above."""
+    def feedback(self, exchange: Exchange, ranges: Ranges) -> None:
+        """Have the node store what may count. Raises BadRequest, BeyondRange, and NotReady as above."""
         judged = feedback.judge(
             feedback.read(exchange.body, self._limits.feedback_items),
             key=self._key,
             now=time(),
             window=self._limits.reward_window_seconds,
+            ranges=ranges,
         )
+        if judged.beyond and judged.beyond == len(judged.statuses):
+            raise BeyondRange(judged.statuses[0]["reason"])
         if judged.accepted:
             self._ask(exchange, "feedback", judged.accepted, judged.statuses)
         else:

@@ -10,7 +10,7 @@ import numpy as np
 
 from formats.dtypes import FLOATS, Array
 from formats.types import FREE, SAMPLES, Signature
-from scoring.errors import BadOutput, BadTensor, InferenceFailed, RunTimedOut, ScoringError
+from scoring.errors import BadOutput, BadTensor, InferenceFailed, InvalidOutput, RunTimedOut, ScoringError
 from scoring.limits import Limits
 from scoring.runtime.runs import RunOptions, Runs
 from scoring.tensors import placed, to_array
@@ -25,6 +25,21 @@ class Ran(NamedTuple):
     error: ScoringError | None
     started: float
     ended: float
+
+
+def shares(ran: Ran) -> Iterator[tuple[Exchange, Sequence[Array]]]:
+    """Each exchange of a run with its own rows of the outputs; nothing of a run that has failed."""
+    row = 0
+    for exchange in ran.exchanges:
+        yield exchange, share(ran, exchange, row)
+        row += exchange.rows
+
+
+def share(ran: Ran, exchange: Exchange, row: int) -> Sequence[Array]:
+    """The rows of one exchange, which begin at `row`."""
+    if len(ran.exchanges) == 1:
+        return ran.arrays
+    return [array[row : row + exchange.rows] for array in ran.arrays]
 
 
 class Batcher:
@@ -134,7 +149,7 @@ class Batcher:
             finite = np.isfinite(arrays[place])
             if not finite.all():
                 where = placed(spec, finite.shape, int((~finite).reshape(-1).argmax()))
-                raise InferenceFailed(f"output {where} is not finite, and the signature promises that it is")
+                raise InvalidOutput(f"output {where} is not finite, and the signature promises that it is")
 
 
 def _stated(error: Exception, options: RunOptions | None) -> ScoringError:
@@ -144,7 +159,7 @@ def _stated(error: Exception, options: RunOptions | None) -> ScoringError:
         return RunTimedOut("the model did not finish within the deadline")
     if isinstance(error, UnicodeDecodeError):
         # onnxruntime has no other way to hand a text over than decoded.
-        return InferenceFailed("the model gave a text that is not UTF-8, which no answer can carry")
+        return InvalidOutput("the model gave a text that is not UTF-8, which no answer can carry")
     words = " ".join(str(error).split())[:300]
     if type(error).__name__ == "InvalidArgument" and "while running" not in words:
         return BadTensor(f"the model does not take these inputs: {words}")

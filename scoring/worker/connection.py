@@ -23,9 +23,9 @@ from scoring.worker.connections import Connections
 from scoring.worker.exchange import Exchange, Route
 from scoring.worker.http import Head, error_answer
 
-_LINGER_SECONDS = 1.0
-_FOR_STRANGERS = 64 << 10
-_LARGE = 256 << 10
+_LINGER_SECONDS = 1.0  # a client that still sends may read why it was refused, before a reset
+_FOR_STRANGERS = 64 << 10  # larger bodies are not read before it is known who sends them
+_LARGE = 256 << 10  # decoding takes a millisecond or more: it gives way to small requests
 _LAST: Head[Route] = Head(b"", b"", {}, keep_alive=False)
 _INTERIM: Head[Route] = Head(b"", b"", {}, keep_alive=True)
 

@@ -15,6 +15,7 @@ from scoring.worker.http import Head
 from scoring.worker.turns import Turns
 
 _REMEMBERED = 512
+"""Heads that clients repeat: each differs by client, and has some 500 bytes."""
 _LATELY_SECONDS = 1.0
 """Who asked within the last second is taken to be asking now."""
 

@@ -16,6 +16,7 @@ from scoring.worker.http import Head, error_answer
 from scoring.worker.picture import Endpoint, Picture, random_place
 
 _LONGEST_UNIT = 1024
+"""Some 20 times an id or an address; every request with one hashes it."""
 log = logging.getLogger(__name__)
 
 
@@ -66,6 +67,8 @@ class Engine:
             self.meters.refused[error.code] += 1
         else:
             target.meter.failed(error.code)
+            if target.witness is not None:
+                target.witness.failed(exchange, error)
         exchange.finish(error_answer(error, worker=self._worker, keep_alive=exchange.head.keep_alive))
 
 
@@ -86,7 +89,11 @@ def _score(picture: Picture, way: Way, token: PlannedToken, exchange: Exchange) 
     if unit is None:
         unit = head.unit
     exchange.unit = random_place() if unit is None else _place(way, unit)
-    target = exchange.target = way.target(exchange.unit, internal=token.internal)
+    if way.keeping is None or token.internal:
+        target = way.target(exchange.unit, internal=token.internal)
+    else:
+        target = way.keeping.target(exchange, named=unit is not None)
+    exchange.target = target
     version = target.version
     if version.replies.cache.most_bytes and not token.internal and _recalled(version.replies, exchange):
         return

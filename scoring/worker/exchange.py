@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from formats.dtypes import Array
 from formats.plan import PlannedToken, PlannedVersion
 from formats.types import Signature
+from scoring.errors import ScoringError
 from scoring.protocols.inputs import InputReader
 from scoring.protocols.layouts import Layout
 from scoring.protocols.mlflow import Invocation
@@ -38,14 +39,18 @@ class Exchange:
     request  what its form has read: an `InferRequest` with its binary `tail`; others have theirs in `simple`
              or `table`.
     chosen   the outputs that an answer of the Open Inference Protocol is to have; else empty.
+    logged   the id under which the answer is kept in the prediction log; else empty.
     asked    the request as a key of its version's cache, where that is on.
     named    the client's own id as a member of that answer.
     outside  a value beyond an input's limits that was let pass, in words; else empty.
+    pair     of a mirrored one alone: who hears what becomes of it.
+    assigned the line in the answer's head by which the client may keep its arm, under a bandit; else empty.
     """
 
     __slots__ = (
         "arrived",
         "asked",
+        "assigned",
         "blocks",
         "body",
         "chosen",
@@ -54,9 +59,11 @@ class Exchange:
         "head",
         "key",
         "line",
+        "logged",
         "named",
         "opening",
         "outside",
+        "pair",
         "reply",
         "request",
         "rows",
@@ -78,6 +85,7 @@ class Exchange:
         self.opening: bytes | None = None
         self.named = b""
         self.outside = ""
+        self.assigned = self.logged = b""
         self.chosen: Chosen = ()
         self.form: Form
         self.request: InferRequest
@@ -86,6 +94,7 @@ class Exchange:
         self.table: Invocation
         self.unit: int
         self.target: Target
+        self.pair: Hears | None
         self.blocks: list[Block | None]
         self.rows: int
         self.decoded: float
@@ -144,6 +153,8 @@ class Version(Protocol):
     @property
     def number(self) -> int: ...
     @property
+    def told(self) -> int: ...
+    @property
     def signature(self) -> Signature: ...
     @property
     def reader(self) -> InputReader: ...
@@ -166,14 +177,52 @@ class Version(Protocol):
         """Ask in the background. Raises Overloaded when too many wait."""
         ...
 
+    def overheard(self, exchange: Exchange, arrays: Sequence[Array], now: float) -> None:
+        """What it has answered unheard, to a request whose answer to the client is kept in the log."""
+        ...
+
     def follow(self, planned: PlannedVersion) -> None:
         """Be served from now on as the plan says: what is remembered, what is kept of the answers."""
         ...
 
 
+class Witness(Protocol):
+    """Whom a rollout's evidence comes from: it hears what became of each request that an arm was asked.
+
+    pairs  whether it looks at the outputs
+    """
+
+    pairs: bool
+
+    def answered(self, exchange: Exchange, now: float, arrays: Sequence[Array] | None) -> None:
+        """`arrays` is None where the answer was given before, and empty where nobody looks at them."""
+        ...
+
+    def failed(self, exchange: Exchange, error: ScoringError) -> None: ...
+
+    def of_revision(self, revision: int) -> Witness:
+        """The same of units whose arm an earlier revision gave."""
+        ...
+
+    def in_context(self, context: int, *, chosen: bool) -> Witness:
+        """The same of units whose requests are of a context; `chosen`: and whose arm follows from that."""
+        ...
+
+
+class Hears(Protocol):
+    """Who waits for what a version makes of a request that nobody else hears of."""
+
+    def heard(self, version: int, arrays: Sequence[Array] | None, error: ScoringError | None) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One arm of a model under one revision (or a version called by name), ready to answer."""
+    """One arm of a model under one revision (or a version called by name), ready to answer.
+
+    `chance` is with which a unit (its 64 bits) has it by the weights, where they are why it answers;
+    `witness` is there while the model's versions are compared; `told` where a worker's death would be
+    evidence about the units that it was being asked for.
+    """
 
     model: str
     version: Version
@@ -181,6 +230,9 @@ class Target:
     meter: Meter
     cell: int = 0
     arm: str = ""
+    chance: Callable[[int], float] | None = None
+    witness: Witness | None = None
+    told: bool = False
 
 
 class Mirror(NamedTuple):
@@ -190,11 +242,21 @@ class Mirror(NamedTuple):
     alike: bool
 
 
+class Keeps(Protocol):
+    """Who answers under a bandit, where units may keep what they have, or where it is what they ask that
+    decides."""
+
+    def target(self, exchange: Exchange, *, named: bool) -> Target:
+        """`named`: whether the client named the exchange's unit."""
+        ...
+
+
 class Way(Protocol):
     """Where a scoring path leads."""
 
     form: Form
     mirrors: Sequence[Mirror]
+    keeping: Keeps | None
 
     def place(self, unit: str) -> int:
         """The 64 bits of a unit that somebody named."""

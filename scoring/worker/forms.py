@@ -14,7 +14,9 @@ from scoring.protocols.written import JSON, Written
 from scoring.worker.exchange import Exchange, Version
 
 _LONGEST_OPENING = 4096
+"""What comes before the data in a body: names and shapes of all inputs have some hundred bytes."""
 _MOST_OPENINGS = 512
+"""Ways in which clients of a model begin; more are made up, and forgotten."""
 
 
 class Oip:
@@ -97,7 +99,7 @@ class Simple:
     def write(self, exchange: Exchange, arrays: Sequence[Array], request_id: bytes) -> Written:
         version = exchange.target.version
         specs = version.signature.outputs
-        return Written(simple.answer(specs, arrays, exchange.target.model, version.number, request_id), JSON)
+        return Written(simple.answer(specs, arrays, exchange.target.model, version.told, request_id), JSON)
 
 
 class Mlflow:

@@ -46,6 +46,7 @@ READ = frozenset(
         b"expect",
         b"inference-header-content-length",
         b"transfer-encoding",
+        b"x-assay-assignment",
         b"x-assay-unit",
     }
 )
@@ -63,6 +64,7 @@ class Head(Generic[R]):
     """
 
     __slots__ = (
+        "assignment",
         "authorization",
         "chunked",
         "compressed",
@@ -92,6 +94,7 @@ class Head(Generic[R]):
         if method == b"POST":
             media.check(fields.get(b"content-type", b""))
         self.unit = _unit(fields.get(b"x-assay-unit"))
+        self.assignment = fields.get(b"x-assay-assignment")
         encoding = fields.get(b"content-encoding", b"identity").lower()
         self.compressed = encoding in {b"gzip", b"x-gzip"}
         if not self.compressed and encoding not in {b"", b"identity"}:

@@ -252,7 +252,9 @@ class Lane:
         if options.terminate:
             self._options = self._shop.run_options()
             starved = bench is not None and thread_time() - began < self._shop.limits.deadline_seconds * _OWN
-            if isinstance(ran[0].error, RunTimedOut) and not starved:
+            if starved:
+                ran = [_unblamed(each) for each in ran]
+            elif isinstance(ran[0].error, RunTimedOut):
                 self._batcher.faults += len(group)
         return ran
 
@@ -291,3 +293,10 @@ class Lane:
             self.slow = self._mean_seconds > bound
         elif self._mean_seconds < bound * _BACK_TO_FAST:
             self.slow = False
+
+
+def _unblamed(ran: Ran) -> Ran:
+    """The machine had no core for a run, or hardly one: nobody knows what the version would have answered."""
+    if not isinstance(ran.error, RunTimedOut):
+        return ran
+    return ran._replace(error=DeadlineExceeded("the model was not run within the deadline: the node is busy"))

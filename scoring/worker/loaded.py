@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from formats.dtypes import Array
 from formats.plan import PlannedVersion
 from formats.types import Signature
 from scoring.protocols.inputs import InputReader
 from scoring.protocols.layouts import Layout
-from scoring.protocols.oip_answers import Sheets
+from scoring.protocols.oip_answers import Answering, Sheets
 from scoring.runtime.onnx import Options
 from scoring.runtime.version import Files, load_version
 from scoring.worker.allowed import Allowed, allowed
@@ -42,10 +43,12 @@ class Shops:
 
 @dataclass(slots=True)
 class Loaded:
-    """A version that answers. Held by the plans that name it and by its own last requests."""
+    """A version that answers. Held by the plans that name it and by its own last requests. `told` is the
+    number that clients are told."""
 
     order: Order
     number: int
+    told: int
     signature: Signature
     reader: InputReader
     batcher: Batcher
@@ -65,6 +68,9 @@ class Loaded:
         """Ask in the background. Raises Overloaded when too many wait."""
         self.shadow.check_room()
         self.shadow.put(exchange)
+
+    def overheard(self, exchange: Exchange, arrays: Sequence[Array], now: float) -> None:
+        self.sampler.overhear(exchange, arrays, now)
 
     def follow(self, planned: PlannedVersion) -> None:
         """Be served from now on as the plan says."""
@@ -93,7 +99,7 @@ def load(
     signature, rows = planned.signature, planned.rows
     version = load_version(signature, order.files, options=options, rows=rows)
     run_seconds = version.run_seconds
-    sheets = Sheets(order.model, planned.number, signature.outputs)
+    sheets = Sheets(Answering(order.model, planned.told, planned.digest, signature.outputs))
     shop = shops.clients
     replies = Replies(sheets, signature, worker, shop.limits, sampler)
     batcher = Batcher(version.pipe, signature, batching=planned.batching, limits=shop.limits, rows=rows)
@@ -106,6 +112,7 @@ def load(
     return Loaded(
         order,
         planned.number,
+        planned.told,
         signature,
         version.reader,
         batcher,

@@ -12,6 +12,7 @@ UNSAID = frozenset({"", "*/*", "application/x-www-form-urlencoded"})
 """What says nothing: the last is what curl writes where nobody tells it otherwise."""
 UTF_8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _LONGEST_SAID = 100
+"""Of a header within a sentence."""
 
 
 @lru_cache(maxsize=256)

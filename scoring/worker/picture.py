@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Never
 
-from formats.plan import INTERVAL, RENDEZVOUS, Arm, PlannedVersion
+from formats.dtypes import Array
+from formats.plan import PlannedVersion
 from formats.types import Signature
 from scoring.errors import VersionBroken
-from scoring.routing import rendezvous, splitter, unit_hasher
+from scoring.protocols.feedback import Ranges
+from scoring.routing import unit_hasher
 from scoring.worker.access import Access, Unplanned
-from scoring.worker.exchange import Exchange, Form, Mirror, Target, Version
+from scoring.worker.exchange import Exchange, Form, Keeps, Mirror, Target, Version
 from scoring.worker.mirrors import Mirrors
 
 
@@ -21,7 +23,7 @@ class BrokenVersion:
     """Stands in for a version that this node has given up: whoever asks it for anything hears why."""
 
     def __init__(self, number: int, signature: Signature, why: str) -> None:
-        self.number = number
+        self.number = self.told = number
         self.signature = signature
         self._why = why
 
@@ -36,6 +38,9 @@ class BrokenVersion:
 
     mirror = put
 
+    def overheard(self, exchange: Exchange, arrays: Sequence[Array], now: float) -> None:
+        """Nobody asks it anything."""
+
     def follow(self, planned: PlannedVersion) -> None:
         """It answers nobody, so nothing is kept."""
 
@@ -43,25 +48,29 @@ class BrokenVersion:
         return VersionBroken(f"version {self.number} is not run on this node any more: {self._why}")
 
 
+def _only(place: int) -> int:
+    """Of one target, whoever asks."""
+    return 0
+
+
 @dataclass(slots=True)
 class Endpoint:
-    """What a scoring path leads to. One target: the version is settled; several: the unit decides."""
+    """What a scoring path leads to. One target: the version is settled; several: `choose` says which, by the
+    64 bits of the unit (`routing.chooser`), unless units keep what they have."""
 
     model: str
     scope: str
     form: Form
     targets: Sequence[Target]
     internal: Sequence[Target]
-    arms: Sequence[Arm] = ()
     salt: bytes = b""
-    hashing: str = INTERVAL
+    choose: Callable[[int], int] = _only
     mirrors: Sequence[Mirror] = ()
+    keeping: Keeps | None = None
     _hashed: Callable[[str], int] = field(init=False)
-    _split: Callable[[int], int] = field(init=False)
 
     def __post_init__(self) -> None:
         self._hashed = unit_hasher(self.salt)
-        self._split = splitter(self.arms)
 
     def place(self, unit: str) -> int:
         """The 64 bits of a unit that somebody named."""
@@ -72,25 +81,30 @@ class Endpoint:
         among = self.internal if internal else self.targets
         if len(among) == 1:
             return among[0]
-        if self.hashing == RENDEZVOUS:
-            return among[rendezvous(self.arms, place, self.salt)]
-        return among[self._split(place)]
+        return among[self.choose(place)]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """One model under the plan: its revision, which versions may be named, which ones answer clients."""
+    """One model under the plan: its revision, which versions may be named, which ones answer clients.
+
+    doors    the targets that lead to it
+    rollout  of which its units are told, 0 for none
+    """
 
     name: str
     revision: int
     versions: Mapping[int, Version]
     answering: Sequence[Version]
     waiting: bool = False
+    doors: Collection[bytes] = ()
+    rollout: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One plan as a worker follows it. `endpoints` by the exact bytes of the request's target."""
+    """One plan as a worker follows it. `endpoints` by the exact bytes of the request's target; `ranges` of
+    what feedback may say."""
 
     sequence: int = -1
     access: Access = field(default_factory=Unplanned)
@@ -98,6 +112,7 @@ class Picture:
     models: Mapping[str, ModelView] = field(default_factory=dict)
     ready: bool = False
     mirroring: Mirrors | None = None
+    ranges: Ranges = field(default_factory=dict)
 
 
 class _Places:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -48,6 +49,7 @@ from scoring.control import (
 )
 from scoring.crashpoints import crashpoint
 from scoring.errors import ScoringError
+from scoring.limits import BACKLOG, Limits
 from scoring.runtime.onnx import Options, run_options
 from scoring.runtime.version import Files
 from scoring.telemetry import Meters
@@ -58,9 +60,11 @@ from scoring.worker.engine import Engine
 from scoring.worker.lanes import Bench, Watch, Workshop
 from scoring.worker.loaded import Loaded, Order, Shops, load
 from scoring.worker.mirrors import Mirrors
+from scoring.worker.pairing import Pairs
 from scoring.worker.routes import NodeRoutes
 from scoring.worker.samples import MOST_BYTES, SEND_SECONDS, Sampler, Samples
 from scoring.worker.switch import Maker
+from scoring.worker.witnesses import Witnesses
 
 LOADING, SLOW, MIRRORS = 12, 15, 19
 """Niceness beyond the loop's own: about 6, 3 and 1 % of a core that the loop keeps busy."""
@@ -68,7 +72,6 @@ STATS_SECONDS = 0.5
 """What the node knows of a worker's counters and faults is at most so old."""
 OOM_SCORE = 500
 """Above the node's own 0: where memory runs out a worker dies, which is started again, not its parent."""
-_BACKLOG = 1024
 log = logging.getLogger(__name__)
 
 
@@ -82,6 +85,7 @@ class Worker:
         self._marked: dict[Key, dict[int, bool]] = {}
         self._meters = Meters()
         self._samples = Samples()
+        self._witnesses = Witnesses()
         self._loader = ThreadPoolExecutor(1, "loader", initializer=_step_back, initargs=(LOADING,))
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
@@ -97,6 +101,7 @@ class Worker:
         self._link = Link(ToWorker, self._obey, self._orphaned)
         self._setup: Setup
         self._is_set_up = False
+        self._numbered = 0
 
     async def run(self, control: socket.socket) -> None:
         """Serve until drained, or until the node is gone."""
@@ -113,18 +118,22 @@ class Worker:
         self._orders[type(order)](order)
 
     def _serve(self, order: Serve) -> None:
-        plan = parse(order.payload)
-        self._engine.picture = self._maker.picture(
-            plan,
+        picture = self._engine.picture = self._maker.picture(
+            parse(order.payload),
+            before=self._engine.picture,
+            gone=order.gone,
+            callers=order.callers,
             waiting=order.waiting,
             ready=order.ready,
             broken=dict(order.broken),
             fallbacks=order.fallbacks,
         )
-        self._meters.follow({name: model.revision for name, model in plan.models.items()}, perf_counter())
+        self._meters.follow({name: view.revision for name, view in picture.models.items()}, perf_counter())
         self._connections.forget_routes()
         crashpoint("worker.serving")
-        self._link.send(Following(order.round, list(self._maker.cells)))
+        cells = list(islice(self._maker.cells, self._numbered, None))
+        self._numbered += len(cells)
+        self._link.send(Following(order.round, cells))
 
     def _keep(self, order: Keep) -> None:
         kept = set(order.keys)
@@ -161,7 +170,8 @@ class Worker:
             urgent=Bench(ThreadPoolExecutor(1, "urgent", initializer=places.urgent.claim), places.urgent),
         )
         mirrors = _bench("mirrors", places.mirrors, MIRRORS)
-        limits = replace(setup.limits, slow_seconds=0.0)
+        # Below zero: a version whose runs were too short to be measured is not let into the loop either.
+        limits = replace(setup.limits, slow_seconds=-1.0)
         behind = replace(shop, patient=mirrors, urgent=mirrors, limits=limits)
         self._shops = Shops(shop, behind, Mirrors(setup.limits.mirrored))
         asking = Asking(self._link.send, worker=self._name, key=self._key, limits=setup.limits)
@@ -169,7 +179,15 @@ class Worker:
         self._engine = Engine(
             NodeRoutes(self._name, asking, setup.limits.rows_per_run), self._meters, self._name
         )
-        self._maker = Maker(self._loaded, self._key, self._meters, self._shops.mirroring)
+        self._pairs = self._pairs_of(setup.limits)
+        self._maker = Maker(
+            self._loaded,
+            self._key,
+            self._meters,
+            self._shops.mirroring,
+            witnesses=self._witnesses,
+            pairs=self._pairs,
+        )
         engine = self._engine
         self._connections = Connections(
             engine.handle, self._count_refused, self._name, setup.limits, engine.admit
@@ -177,6 +195,17 @@ class Worker:
         self._is_set_up = True
         self._begin(self._report())
         self._begin(self._hand_on())
+
+    def _pairs_of(self, limits: Limits) -> Pairs:
+        loop = asyncio.get_running_loop()
+        return Pairs(
+            self._shops.mirroring,
+            ThreadPoolExecutor(1, "pairs", initializer=_step_back, initargs=(MIRRORS,)),
+            loop.call_soon,
+            loop.call_soon_threadsafe,
+            most=limits.mirrored,
+            most_bytes=limits.output_bytes,
+        )
 
     async def _load(self, order: Load) -> None:
         loop = asyncio.get_running_loop()
@@ -230,7 +259,7 @@ class Worker:
                 self._servers[slot] = await loop.create_server(
                     lambda: Connection(self._connections),
                     sock=self._listeners[slot % len(self._listeners)].dup(),
-                    backlog=_BACKLOG,
+                    backlog=BACKLOG,
                 )
 
     # ---- the worker's own life
@@ -251,6 +280,8 @@ class Worker:
             await asyncio.sleep(SEND_SECONDS)
             if self._samples and self._link.backlog() < MOST_BYTES:
                 self._link.send(Sampled(self._samples.take(), self._samples.dropped))
+            if self._witnesses.facts and self._link.backlog() < MOST_BYTES:
+                self._link.send(self._witnesses.facts.take())
 
     def _count_refused(self, error: ScoringError) -> None:
         self._meters.refused[error.code] += 1
@@ -273,11 +304,12 @@ class Worker:
             # While anybody holds a listening socket, the kernel goes on taking connections for it.
             listener.close()
         deadline = perf_counter() + self._setup.limits.drain_seconds
-        while self._connections.open and perf_counter() < deadline:
+        while (self._connections.open or self._pairs.open) and perf_counter() < deadline:
             await asyncio.sleep(0.02)
         for connection in self._connections.open:
             connection.close_if_idle()
         self._link.send(Sampled(self._samples.take(), self._samples.dropped))
+        self._link.send(self._witnesses.facts.take())
         self._link.send(Stats(self._meters.to_json(), _memory_bytes(), len(self._connections.open)))
         await asyncio.sleep(0.01)
         self._ended.set()

@@ -20,6 +20,7 @@ from scoring.errors import (
     UnknownVersion,
 )
 from scoring.protocols import triton
+from scoring.protocols.feedback import Ranges
 from scoring.protocols.written import JSON
 from scoring.worker.access import permit
 from scoring.worker.engine import score
@@ -39,7 +40,7 @@ class Upstream(Protocol):
 
     def metrics(self, exchange: Exchange) -> None: ...
 
-    def feedback(self, exchange: Exchange) -> None: ...
+    def feedback(self, exchange: Exchange, ranges: Ranges) -> None: ...
 
     def statistics(self, exchange: Exchange, versions: Iterable[tuple[str, int]]) -> None: ...
 
@@ -61,7 +62,7 @@ class NodeRoutes:
         if parts == ["feedback"]:
             _only(head.method, b"POST")
             permit(picture.access.token(head.authorization), "feedback")
-            self._upstream.feedback(exchange)
+            self._upstream.feedback(exchange, picture.ranges)
         elif parts == ["metrics"]:
             _only(head.method, b"GET")
             self._upstream.metrics(exchange)
@@ -208,7 +209,7 @@ def _version(view: ModelView, number: int | None) -> Version:
 
 def _numbers(view: ModelView, number: int | None) -> list[int]:
     """The version that is named, or those that answer clients."""
-    return sorted({each.number for each in view.answering}) if number is None else [number]
+    return sorted({each.told for each in view.answering}) if number is None else [number]
 
 
 def _metadata(view: ModelView, version: Version, number: int | None) -> dict[str, object]:

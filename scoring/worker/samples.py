@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from hashlib import blake2b
+from time import time
 
 import msgspec
 
@@ -20,11 +21,16 @@ from scoring.worker.batching import Ran
 from scoring.worker.exchange import Exchange
 
 SEND_SECONDS = 0.1
+"""So late the log may be; each message costs the node some 50 us."""
 MOST_SAMPLES = 200
+"""Of one tenth of a second; more are dropped and counted, for scoring goes before the log."""
 MOST_BYTES = 512 << 10
+"""Beyond it the link to the node would be busy for long with one message."""
 HASH_BYTES = 8
+"""64 bits, so that two units fall together once in billions."""
 _ALPHABET = "".join(sorted("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"))
 _TAIL = 4
+"""Characters of base 64: shares of answers to a sixteen-millionth."""
 _BELOW_ALL, _ABOVE_ALL = b"", b"~"
 log = logging.getLogger(__name__)
 
@@ -52,8 +58,9 @@ class Samples:
         return len(self._waiting)
 
     def offer(self, sample: Sample) -> None:
-        size = sample.size()
-        if len(self._waiting) >= MOST_SAMPLES or self._bytes + size > MOST_BYTES:
+        """Shadows have half of the room: what clients were answered goes before what nobody heard."""
+        size, part = sample.size(), 2 if sample.shadow else 1
+        if len(self._waiting) >= MOST_SAMPLES // part or self._bytes + size > MOST_BYTES // part:
             self.dropped += 1
             return
         self._waiting.append(sample)
@@ -85,17 +92,43 @@ class Sampler:
             for exchange, (request_id, _) in zip(ran.exchanges, written, strict=True):
                 if request_id[-_TAIL:] < bar and exchange.target.arm != "internal":
                     self._keep(ran, exchange, row, request_id, at_ms, now)
+                    exchange.logged = request_id
                 row += exchange.rows
         except Exception:
             self._samples.dropped += 1
             log.exception("an answer could not be kept in the prediction log")
+
+    def overhear(self, exchange: Exchange, arrays: Sequence[Array], now: float) -> None:
+        """Keep what this version has answered unheard, beside what the client was answered: where the id of
+        that is to be kept by both. Never raises."""
+        if exchange.logged[-_TAIL:] >= self.threshold:
+            return
+        try:
+            outputs = [keeper.array(array) for keeper, array in zip(self._outputs, arrays, strict=True)]
+            said = self._sample(exchange, exchange.logged, int(time() * 1000), now)
+            said.inputs, said.outputs, said.shadow = [None] * len(self._inputs), outputs, True
+            self._samples.offer(said)
+        except Exception:
+            self._samples.dropped += 1
+            log.exception("what a shadow has answered could not be kept in the prediction log")
 
     def _keep(
         self, ran: Ran, exchange: Exchange, row: int, request_id: bytes, at_ms: int, now: float
     ) -> None:
         alone = len(ran.exchanges) == 1
         arrays = ran.arrays if alone else [array[row : row + exchange.rows] for array in ran.arrays]
-        sample = Sample(
+        sample = self._sample(exchange, request_id, at_ms, now)
+        sample.inputs = [
+            keeper.block(each) for keeper, each in zip(self._inputs, exchange.blocks, strict=True)
+        ]
+        sample.outputs = [keeper.array(each) for keeper, each in zip(self._outputs, arrays, strict=True)]
+        chance = exchange.target.chance
+        sample.propensity = None if chance is None else chance(exchange.unit)
+        self._samples.offer(sample)
+
+    def _sample(self, exchange: Exchange, request_id: bytes, at_ms: int, now: float) -> Sample:
+        """All but what it was about."""
+        return Sample(
             self._model,
             self._number,
             exchange.target.arm,
@@ -104,10 +137,9 @@ class Sampler:
             int((now - exchange.arrived) * 1e6),
             exchange.rows,
             exchange.unit,
-            [keeper.block(block) for keeper, block in zip(self._inputs, exchange.blocks, strict=True)],
-            [keeper.array(array) for keeper, array in zip(self._outputs, arrays, strict=True)],
+            [],
+            [],
         )
-        self._samples.offer(sample)
 
 
 class _Keeper:

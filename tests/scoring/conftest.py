@@ -5,6 +5,8 @@ import pytest
 from tests.scoring import models
 from tests.scoring.doors import GrpcDoor
 from tests.scoring.nodes import Node, Store, arms, model
+from tests.scoring.telling import Told
+from tests.scoring.valkey import Valkey
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +72,25 @@ def door(node, place):
     door = GrpcDoor(place, f"http://127.0.0.1:{node.port}").start()
     yield door
     assert door.stop() == 0, door.log.read_text()
+
+
+@pytest.fixture
+def valkey(tmp_path):
+    server = Valkey(tmp_path / "valkey").start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def started(tmp_path, store, valkey):
+    nodes = []
+
+    def start(*extra: str, workers: int = 2) -> Told:
+        node = Node(tmp_path, store, workers=workers, extra=["--redis", valkey.url, *extra]).start()
+        nodes.append(node)
+        return Told(node, valkey)
+
+    yield start
+    for node in nodes:
+        if not node.ended():
+            node.stop()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from scoring.request_ids import BY_NAME, parse
+from tests.scoring import models
 from tests.scoring.nodes import REQUEST_KEY
 
 
@@ -16,7 +17,7 @@ def tensor(name, datatype, shape, data):
     return {"name": name, "datatype": datatype, "shape": shape, "data": data}
 
 
-def test_an_answer_names_its_version_and_splits_its_time(client):
+def test_an_answer_names_its_version_and_splits_its_time(client, store):
     status, headers, answer = client.infer("linear", [3.0, 4.0])
 
     assert status == 200
@@ -24,6 +25,7 @@ def test_an_answer_names_its_version_and_splits_its_time(client):
     assert answer["model_version"] == "1"
     assert answer["outputs"] == [tensor("y", "FP32", [1, 1], [11.0])]
     assert answer["parameters"]["request_id"] == headers["x-assay-request-id"]
+    assert answer["parameters"]["version_digest"] == store.version(1, models.linear()).digest
     assert headers["x-assay-worker"] in {"n1/0", "n1/1"}
     parts = dict(part.strip().split(";dur=") for part in headers["server-timing"].split(","))
     assert list(parts) == ["decode", "queue", "infer", "encode"]

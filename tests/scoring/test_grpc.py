@@ -103,6 +103,7 @@ def test_unit_and_ids(stub):
 
     fields = parse(answer.parameters["request_id"].string_param, REQUEST_KEY)
     assert fields.unit == unit_hasher(b"salt")("user-17")
+    assert len(answer.parameters["version_digest"].string_param) == 64
     assert trailing["x-assay-request-id"] == answer.parameters["request_id"].string_param
     assert trailing["x-assay-worker"].startswith("n1/")
     assert "infer;dur=" in trailing["server-timing"]

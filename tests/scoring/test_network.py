@@ -5,77 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from contextlib import closing
 
 import pytest
-import redis
+from msgspec import structs
 
-from config.local.valkey import arguments
 from formats import seals
 from scoring.request_ids import RequestId, make, model_tag
 from tests.scoring import models
 from tests.scoring.load import Load
-from tests.scoring.nodes import REQUEST_KEY, Node, envelope, model, plan, wait_for
-
-PLAN, FEEDBACK, ACKED, COUNTERS = (
-    "assay:production:plan",
-    "assay:production:feedback",
-    "assay:production:feedback:acked",
-    "assay:production:counters",
-)
-
-
-class Valkey:
-    """A Valkey of this test alone, to be killed by it."""
-
-    def __init__(self, folder) -> None:
-        self.folder = folder
-        folder.mkdir()
-        self.path = folder / "valkey.sock"
-        self.url = f"unix://{self.path}"
-        self.client = redis.Redis(unix_socket_path=str(self.path), decode_responses=True)
-
-    def start(self) -> Valkey:
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(arguments(self.folder), stdout=log, stderr=log)
-        wait_for(self._answers, "Valkey")
-        return self
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.kill()
-        self.client.close()
-
-    def publish(self, document) -> None:
-        self.client.set(PLAN, envelope(document))
-        self.client.publish(PLAN, str(document.sequence))
-
-    def heartbeat(self):
-        text = self.client.get("assay:production:node:n1")
-        return text and json.loads(text)
-
-    def calls(self, command: str) -> int:
-        """How often anybody gave this command."""
-        return self.client.info("commandstats")[f"cmdstat_{command}"]["calls"]
-
-    def _answers(self) -> bool:
-        try:
-            return bool(self.client.ping())
-        except redis.RedisError:
-            return False
-
-
-@pytest.fixture
-def valkey(tmp_path):
-    server = Valkey(tmp_path / "valkey").start()
-    yield server
-    server.close()
+from tests.scoring.nodes import REQUEST_KEY, Node, model, plan, wait_for
+from tests.scoring.valkey import ACKED, COUNTERS, FEEDBACK
 
 
 @pytest.fixture
@@ -177,6 +118,41 @@ def test_feedback_is_durable_shipped_once_and_forgotten_when_counted(valkey, nod
     assert list(spool.glob("*.jsonl"))
     valkey.client.hset(ACKED, f"n1:{batches[0]['boot']}", 2)
     wait_for(lambda: not list(spool.glob("*.jsonl")), "the spool to be emptied")
+
+
+def test_a_reward_beyond_the_range_in_the_plan_is_refused_and_not_stored(valkey, node, store):
+    one = store.version(1, models.constant(1.0))
+    entry = model(1, [one])
+    valkey.publish(plan(1, {"m": structs.replace(entry, reward=(0.0, 5.0)), "free": entry}))
+    for name in ("m", "free"):
+        follows(valkey, name, 1)
+    with closing(node.client()) as client:
+        mine, free = (client.infer(name)[2]["parameters"]["request_id"] for name in ("m", "free"))
+
+        def told(*items):
+            return client.call("POST", "/feedback", [{"request_id": i, "reward": r} for i, r in items])
+
+        refused = told((mine, 5.5), (mine, -1))
+        words = "reward must be between 0 and 5, as the policy of m says"
+        assert (refused[0], refused[2]) == (422, {"error": words, "code": "beyond_range"})
+        status, _, answer = told((mine, 5), (mine, 7), (free, 7))
+        assert (status, [item["status"] for item in answer["items"]]) == (
+            202,
+            ["accepted", "invalid", "accepted"],
+        )
+        assert answer["items"][1]["reason"] == words
+
+        # What the next plan says of another model leaves this one's range as it is; its own takes it away.
+        valkey.publish(plan(2, {"m": structs.replace(entry, reward=(0.0, 5.0)), "free": model(2, [one])}))
+        follows(valkey, "free", 2)
+        assert told((mine, 7))[0] == 422
+        valkey.publish(plan(3, {"m": model(3, [one]), "free": model(2, [one])}))
+        follows(valkey, "m", 3)
+        assert told((mine, 7))[0] == 202
+
+    wait_for(lambda: valkey.client.xlen(FEEDBACK) == 2, "what was accepted")
+    batches = [json.loads(fields["batch"]) for _, fields in valkey.client.xrange(FEEDBACK)]
+    assert [[item["reward"] for item in batch["items"]] for batch in batches] == [[5, 7], [7]]
 
 
 def test_feedback_of_a_killed_node_is_shipped_by_its_next_boot(valkey, node, store):

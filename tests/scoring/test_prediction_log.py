@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import json
+import math
 import string
 import uuid
 from contextlib import closing
@@ -13,6 +14,7 @@ from contextlib import closing
 import boto3
 import pytest
 import redis
+from msgspec import structs
 
 from formats.serving import Serving
 from formats.types import Signature, TensorSpec
@@ -22,7 +24,10 @@ from scoring.node.outbox import prediction_log, segments
 from scoring.node.outbox.prediction_log import PredictionLog
 from scoring.node.stores import LocalStore
 from tests.scoring import models
-from tests.scoring.nodes import Node, model, wait_for
+from tests.scoring.nodes import Node, arms, model, wait_for
+from tests.scoring.telling import UNITS, compared
+
+QUARTER = arms((2, 0.25), (1, 0.75))
 
 
 @pytest.fixture
@@ -89,6 +94,58 @@ def test_every_answer_whose_id_says_so_is_in_the_store(tmp_path, store, redis_ur
     assert {each: array.reshape(-1).tolist() for each, array in outputs.items()} == {
         each: pytest.approx(told[each]) for each in kept
     }
+
+
+def test_both_answers_to_a_request_are_in_the_log_joined_by_its_id(tmp_path, store, redis_url, stream):
+    environment, flushes = stream
+    node = Node(tmp_path, store, extra=["--redis", redis_url, "--environment", environment]).start()
+    try:
+        always = Serving(log_share=1.0)
+        entry = compared(store, serving=always, pair=1.0, mirrors=(1, 2), even=0.2, split=QUARTER)
+        node.serve({"m": entry}, environment=environment)
+        with closing(node.client()) as client:
+            said = {u: client.infer("m", parameters={"unit": u})[1]["x-assay-request-id"] for u in UNITS}
+            by_number = client.infer("m", version=2)[1]["x-assay-request-id"]
+    finally:
+        node.stop()
+
+    rows = [
+        {**facts, "version": segment["version"], **tensors}
+        for segment in announced(flushes())
+        for facts, tensors in segments.unpack(
+            io.BytesIO((store.root / blob_path(segment["digest"])).read_bytes())
+        )
+    ]
+    told = {row["request_id"]: row for row in rows if not row["shadow"]}
+    shadows = {row["request_id"]: row for row in rows if row["shadow"]}
+    assert (set(told), set(shadows)) == ({*said.values(), by_number}, set(said.values()))
+    assert all(math.isnan(row["propensity"]) for row in (*shadows.values(), told.pop(by_number)))
+    assert {row["version"]: row["propensity"] for row in told.values()} == {
+        2: pytest.approx(0.3),
+        1: pytest.approx(0.7),
+    }
+    for request_id, row in told.items():
+        shadow = shadows[request_id]
+        assert {row["version"], shadow["version"]} == {1, 2}
+        assert (row["unit"], row["revision"], row["rows"]) == (shadow["unit"], 1, shadow["rows"])
+        assert (shadow["arm"], shadow["inputs/x"]) == ("mirror", None)
+        assert [each["outputs/y"].item() for each in (row, shadow)] == [row["version"], shadow["version"]]
+
+
+def test_what_one_policy_does_not_keep_of_a_shadow_is_not_kept(tmp_path, store, redis_url, stream):
+    environment, flushes = stream
+    node = Node(tmp_path, store, extra=["--redis", redis_url, "--environment", environment]).start()
+    try:
+        entry = compared(store, serving=Serving(log_share=1.0), pair=1.0, mirrors=(2,), split=arms((1, 1.0)))
+        quiet = structs.replace(entry.versions[2], serving=Serving())
+        entry = structs.replace(entry, versions={1: entry.versions[1], 2: quiet})
+        node.serve({"m": entry}, environment=environment)
+        with closing(node.client()) as client:
+            asked(node, client, 5)
+    finally:
+        node.stop()
+
+    assert [(segment["version"], segment["requests"]) for segment in announced(flushes())] == [(1, 5)]
 
 
 def test_segments_go_to_s3_too(tmp_path, store, redis_url, stream, s3_server, monkeypatch):

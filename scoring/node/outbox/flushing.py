@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from time import time
 
+from scoring.node.outbox.evidence import Evidence, rollouts
 from scoring.node.outbox.shipping import Outbox
 from scoring.telemetry import Meters
 
@@ -20,7 +21,11 @@ log = logging.getLogger(__name__)
 
 
 class Flusher:
-    """Cuts the growth of the counters into flushes: {from, to, cells, refused, segments}, epoch seconds.
+    """Cuts the growth of the counters into flushes: {from, to, cells, refused, segments, rollouts}, epoch
+    seconds.
+
+    `rollouts` has what was told of each one's units (`formats.evidence.Told`), by its id. Each rollout of the
+    plan is in every flush, and a flush is written whatever has grown: so silence is told from nothing.
 
     `settle` may forget revisions of which all has been told, in what is counted and what was flushed alike.
 
@@ -29,11 +34,16 @@ class Flusher:
     """
 
     def __init__(
-        self, outbox: Outbox, counted: Callable[[], Meters], settle: Callable[[Meters], object]
+        self,
+        outbox: Outbox,
+        counted: Callable[[], Meters],
+        settle: Callable[[Meters], object],
+        evidence: Evidence,
     ) -> None:
         self._outbox = outbox
         self._counted = counted
         self._settle = settle
+        self._evidence = evidence
         self._flushed = Meters()
         self._since = time()
         self._segments: list[dict[str, object]] = []
@@ -66,11 +76,13 @@ class Flusher:
         growth.add(total.to_json())
         growth.add(self._flushed.to_json(), times=-1)
         grown = growth.to_json()
-        told = list(self._segments)
-        if grown["cells"] or grown["refused"] or told:
+        told, gathered = list(self._segments), self._evidence.take()
+        if grown["cells"] or grown["refused"] or told or gathered:
+            said = {"segments": told, "rollouts": rollouts(gathered)}
             try:
-                await self._outbox.append({"from": self._since, "to": now, **grown, "segments": told})
+                await self._outbox.append({"from": self._since, "to": now, **grown, **said})
             except OSError as error:
+                self._evidence.give_back(gathered)
                 log.error("the counters could not be written, they stay for the next flush: %s", error)
                 return
         self._flushed, self._since = total, now

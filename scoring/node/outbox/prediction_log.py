@@ -22,11 +22,13 @@ from scoring.node.stores import NodeStore
 SEGMENT_SECONDS = 60.0
 """How long a logged answer may take until it can be read; less would make archives of a few rows."""
 SEGMENT_BYTES = 4 << 20
+"""A file is worth a transfer at this size, and a lost one little."""
 SEGMENT_SAMPLES = 10_000
 """A segment is read whole: bounded by rows where rows are small, and by bytes where they are large."""
 MOST_BYTES = 32 << 20
 """What may wait in memory while the store takes nothing; beyond it samples are dropped and counted."""
 _RETRY_SECONDS = 5.0
+"""A store that is away is asked this often by each node."""
 log = logging.getLogger(__name__)
 
 
@@ -81,7 +83,8 @@ class PredictionLog:
     def _take(self, sample: Sample) -> None:
         size = sample.size()
         segment = self._open.get((sample.model, sample.version)) or self._begin(sample)
-        if segment is None or self.bytes + size > MOST_BYTES:
+        most = MOST_BYTES // 2 if sample.shadow else MOST_BYTES
+        if segment is None or self.bytes + size > most:
             self._lost += 1
             return
         segment.samples.append(sample)

@@ -7,12 +7,19 @@
 | `arm` | request | the plan's reason |
 | `unit` | request | 64 bits: the unit's pseudonym under the rollout's salt |
 | `rows` | request | how many rows it had |
+| `revision` | request | of the entry whose weights chose the version; it is in the request id, too |
+| `propensity` | request | the chance with which they did; NaN where they did not: see below |
+| `shadow` | request | whether it is what another version said to the same request, unheard |
 | `inputs/<name>`, `outputs/<name>` | element | the values of all requests, one after the other |
 | `.../<name>.shape` | request | its shape, -1 throughout where the tensor was not sent |
 | `.../<name>.lengths` | element | of a text in bytes of UTF-8; the column itself is those bytes |
 
 Where the requests differ in nothing but their rows, the values keep their trailing axes. A tensor
 that is left out has no columns; a hashed one is UINT64, one value a row.
+
+A shadow's row has the request id of the client's, by which they are joined, and no inputs: the client's has
+them. Its propensity is NaN, as that of an answer by version number or by a fallback. So is that of a unit
+which kept its version under a bandit: its chance is by the weights of its revision, which was an earlier one.
 """
 
 from __future__ import annotations
@@ -28,9 +35,13 @@ import numpy as np
 from formats.dtypes import DTYPES, Array
 from formats.types import HASHED, OMITTED, Signature, TensorSpec
 from scoring.control import Part, Sample
+from scoring.request_ids import recorded
 
 FORMAT = 1
+"""What readers ask for first: raised when an older one would read a segment wrongly."""
 _HASH = np.dtype("<u8")
+_FACTS = ("request_id", "at_ms", "latency_us", "arm", "unit", "rows", "revision", "propensity", "shadow")
+"""Archives of the release before have no more than the first six."""
 
 
 def pack(samples: Sequence[Sample], signature: Signature) -> bytes:
@@ -43,6 +54,9 @@ def pack(samples: Sequence[Sample], signature: Signature) -> bytes:
         "arm": np.array([sample.arm for sample in samples], dtype="U"),
         "unit": np.array([sample.unit for sample in samples], dtype="<u8"),
         "rows": np.array([sample.rows for sample in samples], dtype="<i8"),
+        "revision": np.array([recorded(sample.request_id).revision for sample in samples], dtype="<i8"),
+        "propensity": np.array([sample.propensity for sample in samples], dtype="<f8"),
+        "shadow": np.array([sample.shadow for sample in samples], dtype=np.bool_),
     }
     for side, specs in (("inputs", signature.inputs), ("outputs", signature.outputs)):
         for place, spec in enumerate(specs):
@@ -58,7 +72,7 @@ def unpack(stream: BinaryIO) -> Iterator[tuple[dict[str, object], dict[str, Arra
         columns = {name: found[name] for name in found.files}
     names = [name.removesuffix(".shape") for name in columns if name.endswith(".shape")]
     values = {name: _cut(columns, name) for name in names}
-    facts = ("request_id", "at_ms", "latency_us", "arm", "unit", "rows")
+    facts = [name for name in _FACTS if name in columns]
     for place in range(len(columns["request_id"])):
         told = {name: columns[name][place].item() for name in facts}
         yield told, {name: next(values[name]) for name in names}
@@ -97,7 +111,7 @@ def _cut(columns: Mapping[str, Array], name: str) -> Iterator[Array | None]:
 
 def _texts(raw: bytes, lengths: Array) -> Array:
     ends = np.cumsum(lengths).tolist()
-    starts = [0, *ends[:-1]]
+    starts = [0, *ends][:-1]
     texts = [raw[start:end].decode() for start, end in zip(starts, ends, strict=True)]
     return np.array(texts, dtype=object)
 

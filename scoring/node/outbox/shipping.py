@@ -18,6 +18,7 @@ from scoring.node.resp import Redis, RedisDown, RedisRefused
 RESEND_SECONDS = 5.0
 """As long as a flush: what is not acknowledged by the next one is sent again."""
 _AT_ONCE = 200
+"""Items of one batch: the control plane counts it in one transaction."""
 Arguments = TypeVarTuple("Arguments")
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from scoring.node.files import sync_folder
 
 SEGMENT_BYTES = 4 << 20
+"""Files go as a whole when all in them is acknowledged: so much is kept too long at most."""
 
 
 class SpoolFull(OSError):

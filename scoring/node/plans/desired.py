@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from msgspec import structs
 
 from formats.plan import Key, ModelPlan, PlannedVersion, RoutingPlan
+from formats.shares import Shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,16 @@ class Desired:
             models = {name: self._newest(name, model) for name, model in models.items()}
         adopted = {name: model for name, model in self.adopted.items() if name in models}
         return Desired(structs.replace(plan, models=models), adopted)
+
+    def reshared(self, shares: Shares) -> Desired:
+        """Want newer weights of a model, in force at once where its versions are: nothing is to be loaded.
+        Itself where they fit nothing. Raises BadPlan where they are none for what is wanted."""
+        if self.wanted is None:
+            return self
+        models, adopted = _with(self.wanted.models, shares), _with(self.adopted, shares)
+        if models is self.wanted.models and adopted is self.adopted:
+            return self
+        return Desired(structs.replace(self.wanted, models=models), adopted)
 
     def adopt(self, loaded: Collection[Key]) -> Desired:
         """Bring into force what `loaded`, the versions that all counting workers have, allows."""
@@ -89,6 +100,11 @@ class Desired:
     def _newest(self, name: str, model: ModelPlan) -> ModelPlan:
         before = self.wanted.models.get(name) if self.wanted is not None else None
         return before if before is not None and before.revision > model.revision else model
+
+
+def _with(models: Mapping[str, ModelPlan], shares: Shares) -> Mapping[str, ModelPlan]:
+    entry = models.get(shares.model)
+    return models if entry is None or not shares.fits(entry) else {**models, shares.model: shares.on(entry)}
 
 
 def open_keys(name: str, model: ModelPlan) -> set[Key]:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from msgspec.structs import replace
-
-from formats.plan import Key, PlannedVersion, RoutingPlan, serialise
+from formats.plan import Key, PlannedVersion, RoutingPlan
+from formats.shares import Shares
 from formats.types import Signature
-from scoring.control import Failed, Keep, Serve
+from scoring.control import Failed, Keep
 from scoring.node.plans.desired import Desired, open_keys
+from scoring.node.plans.rounds import Round
 from scoring.node.versions.loading import Loading
 from scoring.node.workers.fleet import Fleet, Worker
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """One picture that was sent to the workers: which plan it was, and each model's revision in it."""
+class InForce:
+    """What all workers that have joined follow: the oldest of their plans, and each model's revision."""
 
     sequence: int = -1
     revisions: dict[str, int] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Following:
         self._loading = loading
         self._given_up = given_up
         self._changed = changed
-        self._serve: Serve | None = None
+        self._round: Round | None = None
         self._rounds: dict[int, Round] = {}
         self.desired = Desired()
 
@@ -47,6 +47,17 @@ class Following:
         self.desired = self.desired.follow(plan)
         self._loading.want(self.needed())
         self.advance()
+
+    def reshare(self, shares: Shares) -> None:
+        """Want newer weights of a model. What else a plan changes, loads and asks for stays as it is, so
+        nothing else is looked at, and the next heartbeat in its turn says so. Raises BadPlan."""
+        before, self.desired = self.desired, self.desired.reshared(shares)
+        plan = self.desired.plan()
+        if plan is None or self._round is None or self.desired.adopted is before.adopted:
+            return
+        self._next(replace(self._round, number=self._round.number + 1, plan=plan))
+        for worker in self._fleet.workers.values():
+            self._send(worker)
 
     def advance(self) -> None:
         """Something is loaded, has failed, or is gone: bring into force what can be."""
@@ -72,14 +83,19 @@ class Following:
         self._loading.refused(worker, failure)
         self.advance()
 
-    def joined(self, worker: Worker) -> None:
-        """A worker acknowledged a round."""
-        if self._serve is not None and worker.round == self._serve.round:
+    def joined(self, worker: Worker) -> bool:
+        """A worker acknowledged a round; whether it is another than the one before in more than weights."""
+        acknowledged = self._rounds[worker.round]
+        if worker.joined and worker.shape == acknowledged.shape:
+            return False
+        worker.shape = acknowledged.shape
+        if self._round is not None and acknowledged.shape == self._round.shape:
             if not worker.joined:
                 self._fleet.join(worker)
             worker.link.send(Keep(list(self.needed())))
             self._loading.want(self.needed())
         self._changed()
+        return True
 
     def ready(self) -> bool:
         """True when every model of the plan is served, or cannot be."""
@@ -96,20 +112,22 @@ class Following:
         needed = self.desired.needed().keys()
         return all(needed <= worker.loaded for worker in self._fleet.workers.values())
 
-    def in_force(self) -> Round:
+    def in_force(self) -> InForce:
         """What all workers that have joined follow; nothing when none has."""
-        rounds = [self._rounds.get(worker.round, Round()) for worker in self._fleet.joined()]
-        if not rounds:
-            return Round()
-        names = set.intersection(*(set(each.revisions) for each in rounds))
-        return Round(
-            min(each.sequence for each in rounds),
-            {name: min(each.revisions[name] for each in rounds) for name in sorted(names)},
+        rounds = [self._rounds.get(worker.round) for worker in self._fleet.joined()]
+        plans = [each.plan for each in rounds if each is not None]
+        if not plans or len(plans) < len(rounds):
+            return InForce()
+        names = set.intersection(*(set(each.models) for each in plans))
+        return InForce(
+            min(each.sequence for each in plans),
+            {name: min(each.models[name].revision for each in plans) for name in sorted(names)},
         )
 
     def sequence_of(self, worker: Worker) -> int:
         """The plan that a worker follows; -1 for none yet."""
-        return self._rounds.get(worker.round, Round()).sequence
+        followed = self._rounds.get(worker.round)
+        return followed.plan.sequence if followed is not None else -1
 
     def models(self) -> dict[str, dict[str, Any]]:
         """Per model: the revision in force, the versions loaded everywhere, on their way, and failed."""
@@ -138,6 +156,11 @@ class Following:
                 return version.signature
         return None
 
+    def rollouts(self) -> set[int]:
+        """The rollouts whose units are shared out by what is in force."""
+        models = self.desired.adopted.values()
+        return {model.rollout.id for model in models if model.rollout is not None}
+
     def _loaded(self) -> set[Key]:
         """What all workers have that count: those that take clients, or all while none does."""
         counting = self._fleet.joined() or self._fleet.workers.values()
@@ -151,30 +174,34 @@ class Following:
         plan = self.desired.plan()
         if plan is None:
             return
-        last, broken = self._serve, self.broken()
-        fresh = Serve(
-            round=last.round + 1 if last else 0,
-            payload=serialise(plan),
-            waiting=self.desired.waiting(),
+        last, broken = self._round, self.broken()
+        fresh = Round(
+            number=last.number + 1 if last else 0,
+            shape=last.shape + 1 if last else 0,
+            plan=plan,
+            waiting=tuple(self.desired.waiting()),
             ready=self.ready(),
-            broken=sorted(broken.items()),
-            fallbacks=sorted((self.desired.fallbacks(broken) & loaded) - broken.keys()),
+            broken=tuple(sorted(broken.items())),
+            fallbacks=tuple(sorted((self.desired.fallbacks(broken) & loaded) - broken.keys())),
         )
-        if last and replace(last, round=fresh.round) == fresh:
-            return
-        self._serve = fresh
-        oldest = min((worker.round for worker in self._fleet.workers.values()), default=fresh.round)
+        if last is None or last.says() != fresh.says():
+            self._next(fresh)
+
+    def _next(self, fresh: Round) -> None:
+        """From now on this is what workers are to follow; earlier ones are known as long as some do."""
+        oldest = min((worker.round for worker in self._fleet.workers.values()), default=fresh.number)
         self._rounds = {number: each for number, each in self._rounds.items() if number >= oldest}
-        revisions = {name: model.revision for name, model in plan.models.items()}
-        self._rounds[fresh.round] = Round(plan.sequence, revisions)
+        self._rounds[fresh.number] = self._round = fresh
 
     def _send(self, worker: Worker) -> None:
         """Order the current round, once, of a worker that has what it takes."""
-        if self._serve is None or worker.served >= self._serve.round:
+        now, before = self._round, self._rounds.get(worker.served)
+        if now is None or worker.served >= now.number:
             return
-        if (self.desired.in_force() | set(self._serve.fallbacks)) - self.broken().keys() <= worker.loaded:
-            worker.served = self._serve.round
-            worker.link.send(self._serve)
+        takes = (self.desired.in_force() | set(now.fallbacks)) - self.broken().keys()
+        if (before is not None and before.shape == now.shape) or takes <= worker.loaded:
+            worker.served = now.number
+            worker.link.send(now.order(before))
 
 
 def _nothing(revision: int) -> dict[str, object]:

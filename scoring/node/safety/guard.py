@@ -8,11 +8,13 @@ from pathlib import Path
 from time import perf_counter, time
 from typing import Any
 
-from formats.plan import Key
+from formats.evidence import Fact
+from formats.plan import Key, ModelPlan
 from scoring import blackbox
 from scoring.control import Cleared, Marked, Stats
 from scoring.node.safety.breaker import Breaker
 from scoring.node.safety.poison import Poison
+from scoring.node.safety.taken import units_taken
 from scoring.node.versions.loading import Loading
 from scoring.node.workers.crashes import Crash, CrashCounts, box_of, crash_of, last_words, trace_of
 from scoring.node.workers.fleet import Fleet, Worker
@@ -33,15 +35,18 @@ class Guard:
         self._poison: dict[Key, Poison] = {}
         self._seen: dict[tuple[Worker, Key], tuple[int, int]] = {}
 
-    def ended(self, worker: Worker, code: int) -> None:
-        """A worker is gone. Whatever it was doing when it died is held against that version."""
+    def ended(self, worker: Worker, code: int, models: Mapping[str, ModelPlan]) -> list[tuple[int, Fact]]:
+        """A worker is gone. Whatever it was doing when it died is held against that version; what it took
+        with it is told of the rollouts of `models`, the entries in force."""
         self._seen = {pair: seen for pair, seen in self._seen.items() if pair[0] is not worker}
         notes = blackbox.read(box_of(self._boxes, worker.slot)) if code else []
         last = last_words(trace_of(self._boxes, worker.slot))
-        crash = crash_of(code, notes, last, self._loading.keys_by_mark(), worker.cells)
+        marks = self._loading.keys_by_mark()
+        crash = crash_of(code, notes, last, marks, worker.cells)
         self._loading.released(worker, crash)
         if code:
             self._crashed(crash)
+        return list(units_taken(notes, crash, marks, models))
 
     def _crashed(self, crash: Crash) -> None:
         self._counts.add(crash)

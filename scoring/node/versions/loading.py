@@ -24,6 +24,8 @@ DEATHS = 2
 NOT_FETCHED = "its artifacts cannot be fetched: "
 _CANNOT = "version %s of %s cannot be served here: %s"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+"""Seconds, doubled each time: a store that was restarted is met soon, and one that is away not asked all the
+time."""
 log = logging.getLogger(__name__)
 
 

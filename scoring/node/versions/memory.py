@@ -13,6 +13,7 @@ SHARE = 0.8
 COPIES = 2
 """Bytes in memory per byte of a graph's files: the weights, and the copies that kernels lay out for speed."""
 _IDLE_BYTES = 60 << 20
+"""What a worker is taken to hold that has not told its memory yet."""
 _CGROUP = Path("/sys/fs/cgroup")
 _MEMINFO = Path("/proc/meminfo")
 

@@ -16,6 +16,7 @@ from scoring.telemetry import Cell
 _REASON = re.compile(rb"Fatal Python error: ([^\n]+)")
 _THREAD = re.compile(rb"Current thread 0x([0-9a-f]+)")
 _TRACE_BYTES = 4096
+"""The last frames name what died."""
 _SIGNALS = {
     signal.strsignal(each): each.name for each in signal.valid_signals() if isinstance(each, signal.Signals)
 }
@@ -29,6 +30,7 @@ class Crash:
     arm           under which arm the first request of the run was to be answered; "" for a load.
     fingerprints  of the requests that were being run together; `requests` is how many these were.
     began         when the run began, in `perf_counter` seconds.
+    place         of the thread that did it, in the black box.
     """
 
     how: str
@@ -38,6 +40,7 @@ class Crash:
     fingerprints: tuple[int, ...] = ()
     requests: int = 0
     began: float = 0.0
+    place: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,9 @@ def crash_of(
     if note is None or key is None:
         return Crash(how)
     if note.place == LOADER:
-        return Crash(how, key, loading=True, began=note.began)
+        return Crash(how, key, loading=True, began=note.began, place=note.place)
     arm = cells[note.cell].arm if note.cell < len(cells) else ""
-    return Crash(how, key, arm, False, note.fingerprints, note.requests, note.began)
+    return Crash(how, key, arm, False, note.fingerprints, note.requests, note.began, note.place)
 
 
 def _culprit(notes: Sequence[Note], thread: int | None) -> Note | None:

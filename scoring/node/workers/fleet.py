@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -26,6 +26,7 @@ from scoring.control import (
     Setup,
     Stats,
     ToNode,
+    Witnessed,
     connect,
 )
 from scoring.node.workers.crashes import box_of, words
@@ -37,6 +38,7 @@ _STARTS_WITHIN_SECONDS = 30
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 """Doubled with each death: at once after the first, and no busy loop of starts after many."""
 _AGAIN_SECONDS = 1.0
+"""A worker that cannot start would otherwise be started without end."""
 _STEADY_SECONDS = 60.0
 """Who has lived so long starts again without a pause when it dies; as the breaker's window."""
 log = logging.getLogger(__name__)
@@ -59,7 +61,8 @@ class Worker:
     failed: dict[Key, Failed] = field(default_factory=dict)
     served: int = -1
     round: int = -1
-    cells: Sequence[Cell] = ()
+    shape: int = -1
+    cells: list[Cell] = field(default_factory=list)
     stats: Stats | None = None
     joined: bool = False
     silent: int = 0
@@ -79,6 +82,7 @@ class Events:
     cleared: Callable[[Cleared], None]
     started: Callable[[Worker], None]
     sampled: Callable[[Worker, Sampled], None]
+    witnessed: Callable[[Witnessed], None]
 
 
 class Fleet:
@@ -187,6 +191,18 @@ class Fleet:
                 self._events.counted(worker, message)
             case Sampled():
                 self._events.sampled(worker, message)
+            case Witnessed():
+                self._events.witnessed(message)
+            case Cleared():
+                self._events.cleared(message)
+            case Ask():
+                self._events.asked(worker, message)
+            case _:
+                self._progressed(worker, message)
+
+    def _progressed(self, worker: Worker, message: Ready | Failed | Following) -> None:
+        """A worker is nearer to the plan, or cannot follow it."""
+        match message:
             case Ready():
                 worker.loaded.add(message.key)
                 worker.failed.pop(message.key, None)
@@ -196,12 +212,8 @@ class Fleet:
                 self._events.failed(worker, message)
             case Following():
                 worker.round = message.round
-                worker.cells = message.cells
+                worker.cells.extend(message.cells)
                 self._events.following(worker)
-            case Cleared():
-                self._events.cleared(message)
-            case Ask():
-                self._events.asked(worker, message)
 
     def _lost(self, worker: Worker) -> None:
         """A worker's end of the link is closed: it is dead, or about to be."""

@@ -7,9 +7,8 @@ import os
 import socket
 from pathlib import Path
 
+from scoring.limits import BACKLOG
 from scoring.node.settings import Settings
-
-BACKLOG = 4096
 
 
 class AddressTaken(OSError):

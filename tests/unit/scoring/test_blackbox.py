@@ -17,8 +17,9 @@ MARKS = {1: ("m", 1, "d1"), 2: ("m", 2, "d2")}
 CELLS = [Cell("m", 1, "champion"), Cell("m", 2, "canary:0.05")]
 
 
-def exchanges(*bodies, cell=0):
-    return [SimpleNamespace(body=body, target=SimpleNamespace(cell=cell)) for body in bodies]
+def exchanges(*bodies, cell=0, told=False):
+    target = SimpleNamespace(cell=cell, told=told)
+    return [SimpleNamespace(body=body, target=target, unit=2**64 - 1 - n) for n, body in enumerate(bodies)]
 
 
 @pytest.fixture
@@ -58,6 +59,21 @@ def test_a_run_of_more_requests_than_fit_stays_in_its_place(box):
     assert first.fingerprints == tuple(hash(body) for body in bodies[:MOST_FINGERPRINTS])
     assert first.requests == MOST_FINGERPRINTS + 5
     assert second.fingerprints == (hash(b"t"),)
+
+
+def test_units_stand_in_the_box_where_their_arm_is_told_of(box):
+    loop = places(box).loop
+    mixed = [*exchanges(b"a", b"b", told=True), *exchanges(b"c")]
+    for group, units in (
+        (mixed, (2**64 - 1, 2**64 - 2)),
+        (mixed[:1], (2**64 - 1,)),
+        (mixed[2:], ()),
+        (exchanges(*[b"t"] * (MOST_FINGERPRINTS + 5), told=True), tuple(2**64 - 1 - n for n in range(508))),
+    ):
+        loop.run(1, group, 1.0)
+        assert read(box)[0].units == units
+    loop.load(1, 2.0)
+    assert read(box)[0].units == ()
 
 
 def test_a_box_that_was_cut_tells_nothing(box):

@@ -6,6 +6,7 @@ import asyncio
 from types import SimpleNamespace
 
 from scoring.control import Stats
+from scoring.node.outbox.evidence import Evidence
 from scoring.node.outbox.flushing import Flusher
 from scoring.node.workers.fleet import Fleet
 from scoring.telemetry import OVER_AFTER_S, Cell, Meters
@@ -33,7 +34,8 @@ class Node:
         for slot in range(workers):
             self.fleet.workers[slot] = SimpleNamespace(slot=slot, stats=None, silent=0)
         self.outbox = Kept()
-        self.flusher = Flusher(self.outbox, self.fleet.meters, self.fleet.settle)
+        self.evidence = Evidence(lambda: ())
+        self.flusher = Flusher(self.outbox, self.fleet.meters, self.fleet.settle, self.evidence)
 
     def answer(self, slot, revision, times=1):
         for _ in range(times):

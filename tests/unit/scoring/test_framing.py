@@ -73,7 +73,7 @@ class Wire:
 requests = st.lists(st.tuples(st.sampled_from(HEADS), st.sampled_from(BODIES)), min_size=1, max_size=12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(requests, st.lists(st.integers(1, 2000), max_size=12))
 def test_the_same_requests_are_read_however_they_are_cut(messages, cuts):
     stream = b"".join(head % len(body) + body for head, body in messages)
@@ -169,7 +169,7 @@ def test_a_remembered_head_is_not_used_when_the_worker_drains():
     assert wire.transport.closed
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.binary(max_size=300), st.integers(0, 300))
 def test_nothing_that_a_client_sends_raises(noise, cut):
     wire = Wire()

@@ -133,7 +133,7 @@ JSON = st.recursive(
 READER = InputReader(Signature((FLOATS.spec, TEXTS.spec), ()))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.binary(max_size=200) | JSON.map(msgspec.json.encode), st.integers(0, 250))
 def test_no_body_raises_anything_but_our_own_errors(body, length):
     for read in (
@@ -145,7 +145,7 @@ def test_no_body_raises_anything_but_our_own_errors(body, length):
             read()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(-3, 2**66), max_size=4),
     st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers(), max_size=8),
@@ -166,7 +166,7 @@ def test_a_tensor_is_what_it_declares_or_refused(shape, data):
 SHAPES = st.integers(1, 6).flatmap(lambda rank: st.lists(st.integers(1, 3), min_size=rank, max_size=rank))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SHAPES, st.sampled_from(["FP32", "FP16", "INT64", "BOOL", "BYTES"]), st.booleans())
 def test_nested_lists_mean_what_flat_ones_do_at_every_door(shape, datatype, fixed):
     count = math.prod(shape)

@@ -15,7 +15,7 @@ import pytest
 
 from formats.types import Signature, TensorSpec
 from scoring import blackbox
-from scoring.errors import Overloaded
+from scoring.errors import DeadlineExceeded, Overloaded, RunTimedOut
 from scoring.limits import Limits
 from scoring.tensors import Block
 from scoring.worker.batching import Batcher
@@ -40,11 +40,11 @@ def exchange(waited=0.0):
     made = Exchange(None, None, b"body", perf_counter() - waited)
     made.blocks = [Block((1, 1), np.zeros(1, np.float32).tobytes())]
     made.rows = 1
-    made.target = SimpleNamespace(cell=0)
+    made.unit, made.target = 7, SimpleNamespace(cell=0, told=False)
     return made
 
 
-def run(tmp_path, exchanges, *, run_seconds, patient=None, runner=None, batchers=None, **limits):
+def run(tmp_path, exchanges, *, run_seconds, patient=None, runner=None, batchers=None, heard=None, **limits):
     """Where these exchanges, put one after the other, were run."""
     box = tmp_path / "0.box"
     blackbox.blank(box)
@@ -69,7 +69,13 @@ def run(tmp_path, exchanges, *, run_seconds, patient=None, runner=None, batchers
                 batcher = Batcher(runner, SIGNATURE, batching=True, limits=bounds)
                 if batchers is not None:
                     batchers.append(batcher)
-                lane = Lane(batcher, lambda ran, done=done: done.set(), shop, run_seconds)
+                told = [] if heard is None else heard
+
+                def deliver(ran, done=done, told=told):
+                    told.append(ran)
+                    done.set()
+
+                lane = Lane(batcher, deliver, shop, run_seconds)
                 lane.check_room()
                 lane.put(each)
                 await asyncio.wait_for(done.wait(), 10)
@@ -111,8 +117,8 @@ def test_a_slow_version_does_not_wait_behind_another_that_gives_way_for_long(tmp
 
 def test_a_run_that_had_no_core_is_no_fault_of_its_version(tmp_path):
     """It sleeps past its deadline, as one does that the kernel does not let run; another one works."""
-    assert timed_out(tmp_path, lambda: time.sleep(0.3)) == 0
-    assert timed_out(tmp_path, work) == 1
+    assert timed_out(tmp_path, lambda: time.sleep(0.3)) == (0, DeadlineExceeded)
+    assert timed_out(tmp_path, work) == (1, RunTimedOut)
 
 
 def work():
@@ -122,8 +128,8 @@ def work():
 
 
 def timed_out(tmp_path, takes):
-    """The faults of a version whose run takes longer than its deadline of 0.2 s."""
-    found = []
+    """The faults of a version whose run takes longer than its deadline of 0.2 s, and what is said of it."""
+    found, heard = [], []
 
     class Late(Runner):
         def run(self, feed, options=None):
@@ -131,5 +137,6 @@ def timed_out(tmp_path, takes):
             options.terminate = True
             raise RuntimeError("terminated")
 
-    run(tmp_path, [exchange()], run_seconds=1.0, deadline_seconds=0.2, runner=Late(), batchers=found)
-    return found[0].faults
+    late = {"run_seconds": 1.0, "deadline_seconds": 0.2, "runner": Late(), "batchers": found}
+    run(tmp_path, [exchange()], **late, heard=heard)
+    return found[0].faults, type(heard[0].error)

@@ -41,7 +41,7 @@ SIGNATURE = Signature(
 )
 
 
-def exchange(rows, *, arm="champion", names=None, words=None):
+def exchange(rows, *, arm="champion", names=None, words=None, chance=None, logged=b""):
     x = np.arange(rows * 2, dtype="<f4")
     blocks = [
         Block((rows, 2), x.tobytes()),
@@ -49,8 +49,10 @@ def exchange(rows, *, arm="champion", names=None, words=None):
         Block((rows,), np.full(rows, 4711, "<i8").tobytes()),
         None if words is None else Block((rows,), words),
     ]
-    target = SimpleNamespace(arm=arm)
-    return SimpleNamespace(blocks=blocks, rows=rows, target=target, arrived=1.0, unit=2**64 - 1)
+    target = SimpleNamespace(arm=arm, chance=chance)
+    return SimpleNamespace(
+        blocks=blocks, rows=rows, target=target, arrived=1.0, unit=2**64 - 1, logged=logged
+    )
 
 
 def looked(exchanges, share=1.0, signature=SIGNATURE):
@@ -114,8 +116,46 @@ def test_a_mistake_in_the_log_costs_no_answer():
     assert looked([broken]).dropped == 1
 
 
+def test_a_shadow_is_kept_beside_what_the_client_was_told_and_has_half_of_the_room():
+    kept = Samples()
+    sampler = Sampler(kept, "m", 2, KEY)
+    sampler.follow(0.3, SIGNATURE)
+    for request_id in (b"", *IDS[: 2 * samples.MOST_SAMPLES]):
+        asked = exchange(1, arm="mirror", logged=request_id)
+        if request_id:
+            sampler.overhear(asked, [np.zeros((1, 1), "<f4")], 1.25)
+    told = [each.decode() for each in IDS[: 2 * samples.MOST_SAMPLES] if is_kept(each, 0.3)]
+    half = samples.MOST_SAMPLES // 2
+    assert (len(kept), kept.dropped) == (half, len(told) - half)
+    assert kept.take()[-1].request_id == told[half - 1]
+
+    sampler.overhear(exchange(1, logged=IDS[0]), [], 1.25)
+    assert kept.dropped == len(told) - half + is_kept(IDS[0], 0.3)
+
+
+def test_shadows_leave_room_for_what_clients_were_told():
+    kept = looked([exchange(1) for _ in range(samples.MOST_SAMPLES - 1)])
+    kept.offer(Sample("m", 2, "mirror", IDS[0].decode(), 0, 0, 1, 7, [], [], shadow=True))
+    kept.offer(Sample("m", 1, "champion", IDS[1].decode(), 0, 0, 1, 7, [], []))
+    assert (len(kept), kept.dropped) == (samples.MOST_SAMPLES, 1)
+
+
+def test_an_archive_of_the_release_before_is_read_for_what_it_has():
+    given = looked([exchange(1)]).take()
+    with np.load(io.BytesIO(segments.pack(given, SIGNATURE))) as told:
+        columns = {n: told[n] for n in told.files if n not in ("revision", "propensity", "shadow")}
+    [(facts, _)] = segments.unpack(io.BytesIO(segments._archive(columns)))
+    assert list(facts) == ["request_id", "at_ms", "latency_us", "arm", "unit", "rows"]
+
+
 def test_what_goes_into_an_archive_comes_out_of_it():
-    given = looked([exchange(2), exchange(1, words=["füße"]), exchange(3, words=["a", "", "b"])]).take()
+    given = looked(
+        [
+            exchange(2, chance=lambda unit: unit / 2**65),
+            exchange(1, words=["füße"]),
+            exchange(3, words=["a", "", "b"]),
+        ]
+    ).take()
     content = segments.pack(given, SIGNATURE)
     found = list(segments.unpack(io.BytesIO(content)))
 
@@ -124,7 +164,9 @@ def test_what_goes_into_an_archive_comes_out_of_it():
     assert facts == {
         "request_id": IDS[0].decode(), "at_ms": 1_790_000_000_000, "latency_us": 250_000,
         "arm": "champion", "unit": 2**64 - 1, "rows": 2,
+        "revision": 1, "propensity": 0.5, "shadow": False,
     }  # fmt: skip
+    assert np.isnan(found[1][0]["propensity"])
     assert set(tensors) == {"inputs/x", "inputs/name", "inputs/word", "outputs/y"}
     assert tensors["inputs/x"].tolist() == [[0, 1], [2, 3]]
     assert tensors["inputs/word"] is None
