@@ -15,7 +15,8 @@ space := $() $()
 PURE := releases/lifecycle.py releases/plans.py releases/proof/gates/* \
 	releases/rollout/counts.py releases/rollout/design.py releases/rollout/document.py \
 	releases/rollout/evidence/* releases/rollout/metrics.py releases/rollout/reading.py \
-	releases/rollout/strategies/* releases/statistics/*
+	releases/rollout/strategies/* releases/rollout/written.py releases/statistics/* \
+	releases/traffic/unions.py
 # These run as processes of their own, where their lines are not counted: whole servers are started and asked.
 SERVED := config/local/* config/management/* config/serving/* demo/* registry/sandbox/* scoring/grpc/* scoring/node/* \
 	scoring/worker/* */__main__.py

@@ -49,6 +49,11 @@ def kind(method: str, path: str) -> str:
     return hybrid.ANSWERS
 
 
+def inspects(method: str, path: str) -> bool:
+    """Whether it is answered in processes apart from those that answer pages: inspections take their time."""
+    return kind(method, path) == hybrid.INSPECTS
+
+
 def credential(headers: Mapping[str, str]) -> str:
     """The token, with the word before it, or the session that a request shows."""
     authorization = headers.get("authorization", "")

@@ -36,6 +36,7 @@ STATUS: Mapping[str, int] = {
     "conflict": 409,
     "already_exists": 409,
     "illegal_transition": 409,
+    "nothing_open": 409,
     "nothing_to_restore": 409,
     "cannot_return": 409,
     "already_live": 409,

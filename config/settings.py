@@ -151,7 +151,9 @@ WHITENOISE_USE_FINDERS = True
 # Every upload is spooled to disk by our own parser; nothing large is ever held in memory.
 FILE_UPLOAD_TEMP_DIR = None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+"""Django's own default: the fields of a form without its files, which are texts of people."""
 DATA_UPLOAD_MAX_NUMBER_FILES = 64
+"""A version has a dozen files; with its weights beside it 50 more (`formats.weights.MOST_FILES`)."""
 
 SESSION_ENGINE = "registry.session_store"
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
@@ -185,6 +187,12 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Register, prove, review, release and score model versions.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    # Fields of one name with different values: a generated client has a type for each.
+    "ENUM_NAME_OVERRIDES": {
+        "FigureTone": "releases.api.compared.TONES",
+        "ChangeTone": "releases.api.compared.CHANGE_TONES",
+        "VerdictTone": "releases.api.compared.VERDICT_TONES",
+    },
 }
 
 # --- Celery: messages only wake a worker up; the job row is the truth --------------------------
@@ -194,6 +202,7 @@ CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"unacked_restore_interval": 2, "unacked_restore_throttle": 1}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+"""A message held by a busy worker would wait there while another one is idle."""
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "releases.tick", "schedule": 1.0, "options": {"expires": 5}},

@@ -13,7 +13,9 @@ from urllib.parse import unquote
 _ADDRESS = re.compile(r"([^\s<>()\[\],;:\"'@]+)@([^\s<>()\[\],;:\"'@]+)")
 _AROUND = re.compile(r"[<>()\[\],;\"]|\bmailto:")
 _LONGEST = 254
+"""The longest address that mail can have (RFC 5321)."""
 LONGEST_KEY = 300
+"""Of what a builder is found by again: above any address, with the letters that NFKC adds."""
 
 
 def keys(words: str) -> frozenset[str]:

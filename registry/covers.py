@@ -20,6 +20,7 @@ Check = Callable[[], Iterator[str]]
 _BATCH = 2000
 """Rows in memory at a time."""
 MOST = 50
+"""Of a kind: a person acts on the first ones, and a rewritten table would fill the page."""
 
 
 def said(*kinds: str) -> Iterator[Event]:

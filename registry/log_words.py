@@ -17,6 +17,7 @@ from registry.events import Kind
 from registry.models import ApiToken, Event, Person
 
 MOST = 50
+"""Names go into one query as parameters; a word that fits more of them finds nothing worth reading."""
 KINDS = {str(kind) for kind in Kind}
 """Those of the registry; who else records events adds theirs when it is loaded."""
 RELEASE = re.compile(r"(?:release\s*)?#?(?P<number>[0-9]{1,18})", re.IGNORECASE)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from registry.models import Person
 
 NEVER = 2**62
+"""Above any number that the log will have, within 64 bits."""
 
 
 def log(asker: Person, token: ApiToken | None = None, **wanted: Any) -> QuerySet[Event]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from formats.documents import Document
 from formats.serving import Serving
-from registry import strict
+from registry import catalogue, strict
+from registry.catalogue import CataloguedMetric
 from registry.errors import BadInput
 
 CEILINGS = ("p50_ms", "p90_ms", "p99_ms", "load_ms", "peak_memory_bytes", "size_bytes")
@@ -20,8 +21,14 @@ FLOORS = ("samples_per_second",)
 MEASURED = (*CEILINGS, *FLOORS)
 """What the benchmark measures: a ceiling is a limit at most, a floor one at least."""
 
+MOST_LISTS = 20
+"""What a person chooses from when a release is opened."""
+MOST_STAGES = 20
+"""A rollout with more would take months at a day each; each is a row on its page."""
 MOST_PROOF_MINUTES = 7 * 24 * 60
+"""A week: a worker's room is taken for as long as a proof runs."""
 _LONGEST_NAME = 100
+"""As a metric's or a role's name in the columns that keep it."""
 _LARGEST = sys.float_info.max
 _NAMES = Meta(min_length=1, max_length=_LONGEST_NAME)
 
@@ -74,6 +81,50 @@ Power = Annotated[
     float,
     Meta(gt=0.05, le=0.999, description="Write a chance above 0.05 and at most 0.999, such as 0.8."),
 ]
+Metrics = Annotated[
+    Mapping[
+        Annotated[
+            str,
+            Meta(
+                pattern=catalogue.METRIC_NAME,
+                description="Name a metric in small letters, digits and _, such as conversion.",
+            ),
+        ],
+        CataloguedMetric,
+    ],
+    Meta(description='Write an object of metrics, such as {"conversion": {"kind": "bad_event"}}.'),
+]
+
+
+class StageList(Document, frozen=True):
+    """Stages that a team has saved under a name: `kind` is the strategy that goes by them. What may stand in
+    a stage is said by the app that acts on it: see `JUDGES`."""
+
+    kind: Annotated[str, Meta(description="Name the strategy that goes by these stages, such as canary.")]
+    stages: Annotated[
+        tuple[dict[str, Any], ...],
+        Meta(
+            min_length=1,
+            max_length=MOST_STAGES,
+            description=f"Write a list of 1 to {MOST_STAGES} stages, such as "
+            '[{"kind": "split", "share": 0.05, "min": "1h"}].',
+        ),
+    ]
+
+
+Lists = Annotated[
+    Mapping[
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[a-z][a-z0-9_]{0,39}\Z",
+                description="Name a list in small letters, digits and _, such as careful.",
+            ),
+        ],
+        StageList,
+    ],
+    Meta(description='Write an object of lists, such as {"careful": {"kind": "canary", "stages": […]}}.'),
+]
 Minutes = Annotated[
     int, Meta(ge=1, le=MOST_PROOF_MINUTES, description=f"Write whole minutes, 1 to {MOST_PROOF_MINUTES}.")
 ]
@@ -87,7 +138,9 @@ class ModelPolicy(Document, frozen=True):
     would have seen a loss of the margin with less than the chance `min_power` (see `WEIGHTS`);
     `plus_addresses` says whether `ana+ci@…` is ana (`same`) or somebody else (`distinct`);
     `unknown_builder` whether it is shown that who built a version has no account here, or refused;
-    `proof_minutes` is how long all automatic gates of a release may take together."""
+    `proof_minutes` is how long all automatic gates of a release may take together;
+    `metrics` are what rollouts of the model are judged by beside the guardrails, and how these count;
+    `lists` are stages that strategies name instead of writing them."""
 
     slots: Slots = SLOTS
     operators: Operators = ()
@@ -101,6 +154,13 @@ class ModelPolicy(Document, frozen=True):
     mode: Literal["auto", "propose"] = "auto"
     proof_minutes: Minutes = 60
     serving: Serving = Serving()
+    metrics: Metrics = {}
+    lists: Lists = {}
+
+
+JUDGES: list[Callable[[ModelPolicy], None]] = []
+"""What apps above this one know of a policy and it does not, each for what it acts on. Raise BadInput naming
+the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +215,22 @@ def judge(document: object) -> ModelPolicy:
     Raises BadInput naming the field.
     """
     wanted = parse(document)
+    _check_metrics(wanted.metrics)
+    if len(wanted.lists) > MOST_LISTS:
+        raise BadInput(f"A policy has at most {MOST_LISTS} lists of stages.", field="policy.lists")
     for profile, limits in wanted.benchmark.items():
         for name in limits:
             _check_measured(name, f"policy.benchmark.{profile}.{name}")
-    if wanted.mode != "auto":
-        raise BadInput(
-            "Rollouts act by themselves: none of them proposes yet. Write auto, or leave it out.",
-            field="policy.mode",
-        )
+    for check in JUDGES:
+        check(wanted)
     return wanted
+
+
+def _check_metrics(metrics: Mapping[str, CataloguedMetric]) -> None:
+    if len(metrics) > catalogue.MOST_METRICS:
+        raise BadInput(f"A policy has at most {catalogue.MOST_METRICS} metrics.", field="policy.metrics")
+    for name, metric in metrics.items():
+        catalogue.check(name, metric, f"policy.metrics.{name}")
 
 
 def _check_measured(name: str, field_name: str) -> None:

@@ -12,9 +12,11 @@ import unicodedata
 from hashlib import sha256
 
 LONGEST = 200
+"""Fits a heading and a column; slugs and log lines are made of it."""
 LONGEST_FOLDED = 400
 """A few characters stand for many: a name of them would be longer folded than a column holds."""
 LONGEST_SLUG = 63
+"""A label of a host name (RFC 1123), so that a model's slug may become one."""
 SLUG = rf"^[a-z0-9][a-z0-9._-]{{0,{LONGEST_SLUG - 1}}}\Z"
 SLUG_HINT = (
     f"Write at most {LONGEST_SLUG} small letters, digits, dots, hyphens and underscores,"
@@ -25,6 +27,7 @@ MOST_MARKS = 4
 """On one letter: more than any script needs, and fewer than cover the line above."""
 _LENGTH = f"must have between 1 and {LONGEST} characters"
 _VIRAMA = 9
+"""Unicode's combining class of the signs after which a joiner belongs to the letter."""
 _NON_JOINER, _JOINER, _AS_EMOJI = "\u200c", "\u200d", "\ufe0f"
 _ISOLATE, _END = "\u2068", "\u2069"
 # Letters and signs that are drawn as nothing, though their category says otherwise.

@@ -13,7 +13,9 @@ from registry.models import Mail, Membership, Notice, Person, RegisteredModel, R
 from registry.principals import Access
 
 MOST_NEWS = 99
+"""A badge says 99+ beyond, and so many rows are all that is counted."""
 LOOKED_AT = 100
+"""Several notices may be about one thing: among so many a page finds those that it shows."""
 SHOWN_FOR = timedelta(days=14)
 KEPT_FOR = timedelta(days=90)
 LATE = timedelta(minutes=10)

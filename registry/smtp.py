@@ -16,6 +16,7 @@ SILENT_S = 10.0
 ALTOGETHER_S = 30.0
 """For a server that says a byte now and then: a letter takes less, and the job is tried again."""
 TEMPORARY, PERMANENT = 400, 500
+"""Replies from these on (RFC 5321): 4xx is tried again, 5xx is not."""
 SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 HINT = "write smtp://host:port, smtp+starttls://user:password@host:port or smtps://user:password@host:port"
 

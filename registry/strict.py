@@ -30,6 +30,9 @@ def read(kind: type[S], document: object, place: str) -> S:
     for name in document:
         if name not in types:
             raise BadInput(f"There is no {name!r} here: {near(name, types)}", field=f"{place}.{name}")
+    for each in fields(kind):
+        if each.required and each.name not in document:
+            raise BadInput(_sentence(*_parted(each.type)), field=f"{place}.{each.name}")
     return kind(**{name: _value(types[name], said, f"{place}.{name}") for name, said in document.items()})
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import fcntl
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.db.models import F
 
 from registry import wakeups, witness
@@ -50,6 +51,16 @@ def write() -> Iterator[None]:
             seq, digest, kind = connection.new_head  # type: ignore[attr-defined]
             crashpoint(f"{kind} written")
             transaction.on_commit(partial(_committed, seq, digest, kind))
+
+
+def letting_go(work: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    """Do it, and hold no database connection afterwards: for whoever then waits, between two questions."""
+    try:
+        return work(*args, **named)
+    finally:
+        for each in connections.all(initialized_only=True):
+            if not each.in_atomic_block:
+                each.close()
 
 
 def refuse_no_room() -> None:

@@ -23,6 +23,7 @@ from typing import Any, Protocol, TypeVar
 
 ASKED, BEGUN = "witness.asked", "witness.begun"
 LONGEST_LINE = 1 << 16
+"""A line has 300 bytes: in so many from the end there is a whole one."""
 LONGEST_GAP = 1000
 """So many events in a row are seen by no kill: a change has few, and each that is committed is noted."""
 FIRST_GAP = 100

@@ -7,6 +7,8 @@ import os
 CORES_PER_PROOF = 2
 """A server and who asks it: a core each, or they measure one another."""
 BYTES_PER_PROOF = 4 << 30
+"""The server cell's limit: with more proofs at once than this leaves room for, the machine would swap and
+times be none."""
 
 
 def room_for_proofs() -> int:

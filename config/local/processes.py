@@ -14,6 +14,7 @@ from config.local.supervisor import Child, TreeStopped
 from config.serving import probes
 
 SOCKET_PATH_LIMIT = 104
+"""What the shortest `sun_path` holds (macOS; Linux has 108): a longer path cannot be bound."""
 
 
 def web() -> list[str]:
@@ -21,6 +22,7 @@ def web() -> list[str]:
     return _python(
         "config.serving.web",
         "config.asgi:application",
+        *("--apart", "config.asgi:inspects"),
         *("--workers", str(settings.WEB_WORKERS), "--host", settings.HOST, "--port", str(settings.WEB_PORT)),
         *("--connections", str(settings.WEB_CONNECTIONS)),
         *("--per-address", str(settings.WEB_CONNECTIONS_PER_ADDRESS)),

@@ -25,12 +25,16 @@ from config.local.childlog import ChildLog
 from registry import disk
 
 GRACE_S = 3.5
+"""Longer than the web server's own deadline for answers, so that it ends before it is killed."""
 CRASHES, CRASH_WINDOW_S = 5, 60.0
 """Then the whole command ends, with the child's last words: chosen, not measured."""
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 STEP_S = 0.05
+"""How late a dead child may be noticed; looking costs some system calls."""
 ASK_EVERY_S = 0.2
+"""A process that starts is asked so often whether it answers: more would slow its start."""
 _PR_SET_PDEATHSIG = 1
+"""`prctl`'s number for the signal that a child gets when its parent dies."""
 
 
 class TreeStopped(Exception):

@@ -22,8 +22,11 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 AHEAD_BYTES = 2 << 20
+"""Some pieces of both sides; more would be memory for each upload and make none faster."""
 PIECE_BYTES = 1 << 18
+"""What a socket takes at once; with smaller ones the hops between thread and loop are what costs."""
 SPOOLED_BYTES = 1 << 20
+"""Answers up to this size, nearly all, never touch the disk."""
 READ_TIMEOUT_S = 120
 """A client silent for two minutes in the middle of a body has gone, whatever its connection says."""
 

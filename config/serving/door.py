@@ -8,6 +8,7 @@ only the pace counts, because it may be large.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from typing import cast
 
 import httptools
 import uvicorn
+from uvicorn.importer import import_from_string
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -26,6 +28,7 @@ from scoring.crowd import Crowd
 KNOWN = "known"
 """The key in a request's state under which the application says that it knows who sends it."""
 _LINGER_S = 1.0
+"""So long a client that still sends may read why it was refused, before a reset takes that away."""
 _NO_UPGRADE = frozenset({b"upgrade", b"connection", b"http2-settings"})
 
 
@@ -51,6 +54,10 @@ class WebConfig(uvicorn.Config):
 
     bounds: Bounds = Bounds()
     trusted: tuple[Network, ...] = ()
+    apart: str = ""
+    """module:name of what says of a method and a path that other processes answer, where there are any."""
+    entrance: socket.socket
+    """Where connections are handed over to those."""
 
     @cached_property
     def crowd(self) -> Crowd[Door]:
@@ -65,6 +72,11 @@ class WebConfig(uvicorn.Config):
         sweep()
         return crowd
 
+    @cached_property
+    def goes(self) -> Callable[[str, str], bool]:
+        """Whether what is asked by this method of this path goes to another process."""
+        return cast("Callable[[str, str], bool]", import_from_string(self.apart))
+
 
 class Door(HttpToolsProtocol):
     """One connection."""
@@ -77,7 +89,8 @@ class Door(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._bounds, self._crowd, self._trusted = config.bounds, config.crowd, config.trusted
+        self._config, self._bounds, self._crowd = config, config.bounds, config.crowd
+        self._trusted = config.trusted
         self._address = ""
         self._is_proxy = self._deaf = False
         self._in_head = self._in_body = False

@@ -32,7 +32,9 @@ from config.serving.refusals import Refusal
 from scoring.addresses import household
 
 SMALL_BODY_BYTES = 1 << 20
+"""Up to here a body is read before it takes a thread, so that a slow sender holds none."""
 STRANGERS_BODY_BYTES = 256 << 10
+"""A log-in with the words that are carried through it has less; strangers get no memory beyond that."""
 UNKNOWN_LENGTH = str(2**62)  # Django reads no body without a length, and no further than its end
 MOST_WAITING = 200
 """Beyond this a caller is told at once; who waited longer would have given up: chosen, not measured."""

@@ -11,6 +11,7 @@ from config.serving.pools import Full, Pool
 REMEMBERED_S = 300.0
 """It decides about queues alone: who was locked out since keeps a better place for five minutes."""
 _MOST = 4096
+"""Log-ins and tokens of a large house; then all are forgotten, and asked for anew."""
 
 
 class Known:

@@ -94,7 +94,7 @@ class Pools:
         return cls(
             pages=Pool("pages", 4, 200),
             uploads=Pool("uploads", 8, 32, each=4),
-            inspections=Pool("inspections", 2, 32, each=24),
+            inspections=Pool("inspections", 2, 64, each=48),
             strangers=Pool("strangers", 2, 64, each=24),
             probes=Pool("probes", 1, 64, each=24),
             door=Pool("door", 1, 200),

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 TIMEOUT_S = 1.0
+"""A server that says nothing for so long is no server that is ready; one on loopback answers in
+milliseconds."""
 
 
 def answers_http(host: str, port: int, path: str) -> bool:

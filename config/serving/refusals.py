@@ -11,6 +11,7 @@ from registry import disk
 
 API = "/api/"
 RETRY_AFTER_S = 2
+"""A few inspections or pages later there is room; longer would leave it empty."""
 
 
 @dataclass(frozen=True, slots=True)

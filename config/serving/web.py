@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
 
 from uvicorn.supervisors import Multiprocess
 
-from config.serving import proxies
+from config.serving import handover, proxies
 from config.serving.door import Bounds, WebConfig
 from scoring import open_files
+from scoring.limits import BACKLOG
 
-BACKLOG = 4096
 STOPS_WITHIN_S = 2
+"""Answers under way have this long at a restart; the supervisor kills after `GRACE_S`."""
 
 
 def configuration(arguments: Sequence[str]) -> WebConfig:
@@ -24,6 +26,7 @@ def configuration(arguments: Sequence[str]) -> WebConfig:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--apart", default="", help="module:name, (method, path) -> is answered apart")
     parser.add_argument("--trusted", default="", help="addresses and networks of proxies, by comma")
     parser.add_argument("--hangs-after-s", type=int, default=8, help="a silent process is replaced")
     for each in fields(Bounds):
@@ -36,7 +39,7 @@ def configuration(arguments: Sequence[str]) -> WebConfig:
         workers=given.workers,
         http="config.serving.door:Door",  # by name: each process imports it for itself
         ws="none",
-        loop="uvloop",
+        loop="config.serving.turns:PromptLoop",
         lifespan="off",
         interface="asgi3",
         log_level="warning",
@@ -50,14 +53,56 @@ def configuration(arguments: Sequence[str]) -> WebConfig:
     )
     config.bounds = Bounds(**{each.name: getattr(given, each.name) for each in fields(Bounds)})
     config.trusted = proxies.networks(word.strip() for word in given.trusted.split(",") if word.strip())
+    config.apart = given.apart
     return config
+
+
+class Apart(Multiprocess):
+    """The processes that answer on the port, and half as many that answer what those hand over to them.
+
+    One parent keeps both alive. It holds both ends of the passage between them, so that a process which dies
+    takes nothing with it but what it had in its hands.
+    """
+
+    def __init__(self, config: WebConfig) -> None:
+        config.entrance, exit_ = handover.passage()
+        takes = copy.copy(config)
+        takes.http, takes.loop = "config.serving.handover:TakingDoor", "config.serving.handover:TakingLoop"
+        takes.workers = max(1, config.workers // 2)
+        config.http = "config.serving.handover:HandingDoor"
+        self._takers = Multiprocess(takes, sockets=[exit_])
+        super().__init__(config, sockets=[config.bind_socket()])  # the last one hears the signals
+        self._takers.should_exit = self.should_exit
+
+    def init_processes(self) -> None:
+        self._takers.init_processes()
+        super().init_processes()
+
+    def keep_subprocess_alive(self) -> None:
+        self._takers.keep_subprocess_alive()
+        super().keep_subprocess_alive()
+
+    def restart_all(self) -> None:
+        self._takers.restart_all()
+        super().restart_all()
+
+    def terminate_all(self) -> None:
+        self._takers.terminate_all()
+        super().terminate_all()
+
+    def join_all(self) -> None:
+        self._takers.join_all()
+        super().join_all()
 
 
 def main() -> int:
     config = configuration(sys.argv[1:])
     open_files.allow(config.bounds.connections)
     # A lone process has a parent as well, which replaces it when it dies or answers no more.
-    Multiprocess(config, sockets=[config.bind_socket()]).run()
+    if config.apart and handover.POSSIBLE:
+        Apart(config).run()
+    else:
+        Multiprocess(config, sockets=[config.bind_socket()]).run()
     return 0
 
 

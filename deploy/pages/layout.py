@@ -9,6 +9,7 @@ from deploy.pages.nodes import Block, Element, Leaf, Node, Space
 from deploy.pages.softness import COMPONENTS, Glue, Softness, holds_boxed, is_block, is_row, nearest, within
 
 WIDTH = 110
+"""As Python's lines here; what a formatter cannot break may have 140."""
 
 
 @dataclass(frozen=True, slots=True)

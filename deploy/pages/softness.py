@@ -21,7 +21,7 @@ INLINE = {
     "u", "var",
 }  # fmt: skip
 BOXES = {"button", "select", "svg"}  # seen as a word from outside; what they hold begins a line of its own
-COMPONENTS = {"card", "notice", "empty", "dialog", "scroll"}
+COMPONENTS = {"card", "notice", "empty", "dialog", "grounds", "scroll"}
 # Tags of ours that leave one element.
 ELEMENTS = {"arrow", "icon", "chip", "state", "outcome", "verdict", "node_state", "digest", "when"}
 STYLES = Path(__file__).resolve().parents[2] / "static" / "css"

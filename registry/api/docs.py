@@ -41,11 +41,25 @@ class Call(TypedDict):
     answers: list[dict[str, object]]
 
 
+@cache
+def document() -> Schemas:
+    """OpenAPI 3 of all calls. It is the same for whoever asks, and asks every view when it is made."""
+    return dict(SchemaGenerator().get_schema(request=None, public=True))
+
+
+class MadeOnce(SchemaGenerator):
+    """What the library's view asks for its document."""
+
+    def get_schema(self, request: object = None, public: bool = False) -> Schemas:
+        return document()
+
+
 class Schema(SpectacularJSONAPIView):
-    """`/api/v1/schema`: OpenAPI 3 as JSON."""
+    """`/api/v1/schema`: the document as JSON."""
 
     permission_classes = [Anybody]
     authentication_classes = []
+    generator_class = MadeOnce
 
 
 @require_safe
@@ -64,13 +78,12 @@ def page(request: HttpRequest) -> HttpResponse:
 @cache
 def groups() -> dict[str, list[Call]]:
     """The calls of the OpenAPI document by their first path segment."""
-    document = SchemaGenerator().get_schema(request=None, public=True)
-    found: dict[str, list[Call]] = {}
-    for address, methods in document["paths"].items():
+    whole, found = document(), dict[str, list[Call]]()
+    for address, methods in whole["paths"].items():
         for method in METHODS:
             if method in methods:
                 group = address.removeprefix("/api/v1").strip("/").partition("/")[0]
-                found.setdefault(group, []).append(_call(document, address, method, methods[method]))
+                found.setdefault(group, []).append(_call(whole, address, method, methods[method]))
     return found
 
 

@@ -61,7 +61,10 @@ class Metrics(APIView):
 
     @extend_schema(operation_id="metrics", responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request) -> HttpResponse:
-        """Jobs that are not done, and whether models can be held here, in Prometheus' text format."""
+        """Jobs that are not done, and whether models can be held here, in Prometheus' text format.
+
+        O(jobs that are not done, mails of a day): as many queries and bytes however many models there are.
+        """
         lines = ["# HELP assay_jobs Jobs that are not done.", "# TYPE assay_jobs gauge"]
         for queue, states in sorted(selectors.queue_lengths().items()):
             lines += [f'assay_jobs{{queue="{queue}",state="{s}"}} {n}' for s, n in sorted(states.items())]

@@ -20,6 +20,7 @@ from scoring.crashpoints import crashpoint
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 REFUSED = 400
+"""From this HTTP status on an answer is a refusal, which burns no key."""
 
 Handler = Callable[..., Response]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import inline_serializer
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
 Shape = serializers.Serializer[object]
+Shaping = type[Shape] | partial[Any]
+"""A shape, or one that is told something besides."""
 USUAL, MOST = 50, 200
+"""A screen or two for a person with curl; each row of a page has its details read with it."""
 
 
 class PageQuery(Strict):
@@ -29,7 +33,7 @@ class PageQuery(Strict):
 
 
 def paged(
-    request: PersonRequest, rows: QuerySet[Model], shape: type[Shape], *, order: Order, **more: object
+    request: PersonRequest, rows: QuerySet[Model], shape: Shaping, *, order: Order, **more: object
 ) -> Response:
     """One page of `rows` as `{next, previous, results}`, with `more` beside them.
 
@@ -52,7 +56,7 @@ def page_of(
 ) -> serializers.Serializer[object]:
     """The OpenAPI shape of such a page."""
     return inline_serializer(
-        f"{shape.__name__.removesuffix('Shape')}Page",
+        f"{'Counted' if more else ''}{shape.__name__.removesuffix('Shape')}Page",
         {
             "next": serializers.URLField(allow_null=True),
             "previous": serializers.URLField(allow_null=True),

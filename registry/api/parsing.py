@@ -13,6 +13,7 @@ from rest_framework.parsers import BaseParser
 from registry.errors import TooLarge
 
 DEEPEST = 64
+"""Far deeper than any document of ours; the reader recurses, and a deeper body would end its thread."""
 
 
 class JsonBody(BaseParser):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from registry.charts import paths, times
 from registry.charts.numbers import figure, rough
@@ -13,6 +14,7 @@ from registry.charts.scales import Axis, Tick, anchor, axis
 FAR = 4.0
 """A limit so many times the highest value would press the line to the ground: it is told, not drawn."""
 LABELS_APART = 14.0
+"""In the chart's own units: one line of a label is so high."""
 DOTS = 24
 """Up to so many points each is a dot of its own, too."""
 
@@ -54,6 +56,14 @@ class Times:
             )
         until = self.starts[end] + self.step
         return f"from {self.told(first)} to {self.moment(min(until, last) if last else until)}"
+
+
+class Reach(Protocol):
+    """From when to when a drawing reaches."""
+
+    def place(self, at: datetime) -> float: ...
+
+    def moment(self, at: datetime) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +154,7 @@ def line_chart(
     runs = [[p for p in points[a : b + 1] if p] for a, b in paths.runs(values)]
     lone = [run[0] for run in runs if len(run) == 1]
     each = [point for run in runs for point in run] if len(known) <= DOTS else lone
-    drawn = _marks(marks, over)
+    drawn = marked(marks, over)
     return LineChart(
         label=label,
         unit=unit,
@@ -174,7 +184,7 @@ def _gap(run: paths.Run, over: Times, nothing: str) -> Placed:
     return Placed(round(first / many * 100, 3), words, round((last - first + 1) / many * 100, 3))
 
 
-def _marks(marks: Sequence[Mark], over: Times) -> list[Placed]:
+def marked(marks: Sequence[Mark], over: Reach) -> list[Placed]:
     """Lines with their labels, but for labels that would stand in each other's way."""
     found: list[Placed] = []
     free = -LABELS_APART

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 DASH = "\u2013"
+_STEPS = ((86_400.0, "day"), (3_600.0, "hour"), (60.0, "minute"), (1.0, "second"))
 
 
 def figure(value: object) -> str:
@@ -18,6 +19,18 @@ def figure(value: object) -> str:
     if value and (abs(value) >= 1e7 or abs(value) < 1e-4):
         return f"{value:.3g}"
     return f"{value:,.0f}".replace(",", "\u202f") if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """In its largest whole unit, to two parts at most: "10 minutes", "1 day 6 hours"."""
+    left, told = round(seconds), list[str]()
+    for size, name in _STEPS:
+        many, left = divmod(left, int(size))
+        if many:
+            told.append(f"{many} {name}{'' if many == 1 else 's'}")
+        elif told:
+            break
+    return " ".join(told[:2]) or "0 seconds"
 
 
 def rough(value: float | None) -> str:

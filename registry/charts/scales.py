@@ -11,6 +11,7 @@ FACTORS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 LEAST_PLAIN, MOST_PLAIN, MOST_NAMED = 1e-4, 1e4, 1e15
 """Between the first two a value is told in full, up to the third by a letter, else as a power of ten."""
 USUAL_LABEL = 6
+"""Characters for which the margin at the left has room; longer ones get more."""
 LARGEST, LEAST = 1e300, 1e-280
 """Beyond the one no difference of two values can be told, below the other none is worth telling."""
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from registry.charts.scales import Tick
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
+"""Seconds."""
 STEPS = (
     *(MINUTE * n for n in (1, 2, 5, 10, 15, 30)),
     *(HOUR * n for n in (1, 2, 3, 6, 12)),

@@ -13,6 +13,7 @@ from registry.charts.scales import Axis, Tick, axis
 REACH = 12.0
 """An end of the range that is so many times as far as all values are apart stays beyond the drawing."""
 NAMED = 7
+"""Versions whose names fit below each other's marks at 390 px."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CODE = "signature_mismatch"
 LONGEST_NAME = 200
+"""As long as a node and the protocols carry it; converters write some 40 characters."""
 
 
 def merged(

@@ -9,6 +9,7 @@ import onnx
 from scoring.runtime.onnx import Graph
 
 OVERRIDABLE_SINCE = 4
+"""Since this IR version of ONNX an initializer need not be an input, and one that is can be given."""
 TYPES = {
     "FLOAT": "float",
     "DOUBLE": "double",

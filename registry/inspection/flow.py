@@ -25,6 +25,7 @@ WHOLE_NUMBERS = {
     getattr(onnx.TensorProto, sign + width) for sign in ("INT", "UINT") for width in ("8", "16", "32", "64")
 }
 SMALL_CONSTANT = 1 << 20
+"""Elements that are looked at one by one; larger ones are weights, no shapes or indices."""
 
 
 def findings(parts: Anatomy, key: str, policy: Policy) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from registry.inspection.walk import anatomy
 ROWS = "rows of a request"
 """Names the first axis of an input where its size is left to the caller."""
 SMALL_CONSTANT = 1 << 10
+"""Elements: shapes and axes have a few, and shape inference copies each of them."""
 
 
 def followed(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -31,6 +31,7 @@ KEYS = ("model", "extractor", "metric", *SETS, *TEXTS)
 INSIDE = "/run/assay"
 WEIGHTS = f"{INSIDE}/weights"
 READABLE_BY_ALL = 0o444
+"""The cell is another user, and may read; nobody may write. A cell has nothing to import this from."""
 MOST_MEMORY_BYTES = 16 * GIB
 CPU_SHARE = 0.8
 """Below one, so that who only computes is told of the processor and not of the clock."""

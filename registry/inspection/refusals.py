@@ -9,6 +9,7 @@ from msgspec import Meta
 from formats.documents import Document, Json
 
 LONGEST_SENTENCE = 500
+"""One line of a report from a cell that may be hostile; ours have 200 characters at most."""
 NO_LOCALE = "no_locale"
 """The one finding that is no fault of the model: the machine that inspects lacks something."""
 Sentence = Annotated[str, Meta(max_length=LONGEST_SENTENCE)]

@@ -13,9 +13,13 @@ from formats.types import Signature
 from registry.inspection.refusals import Finding, Refusal
 
 MOST = 50
+"""Refusals of a file: a person mends the first ones, and a cell that is hostile could send millions."""
 MOST_TENSORS = 1_000
+"""Inputs and outputs together: a page shows each, and clients send each."""
 _MOST_OPERATORS = 1_000
+"""ONNX and its extensions have some hundreds in all."""
 _MOST_COUNTED = 1 << 62
+"""What fits into a database's column of 64 bits, sums of two included."""
 
 Name = Annotated[str, Meta(max_length=200)]
 Counted = Annotated[int, Meta(ge=0, lt=_MOST_COUNTED)]

@@ -16,7 +16,9 @@ from registry.inspection.walk import Anatomy, Call, call_of
 from scoring.runtime import locales
 
 SHOWN = 5
+"""Names in one sentence: the others are of the same kind."""
 TOO_MANY = 1 << 62
+"""Calls within calls multiply: counting stops where 64 bits still hold it."""
 
 
 def refuse_unknown(parts: Anatomy, key: str) -> None:

@@ -19,6 +19,7 @@ from registry.inspection.walk import subgraphs
 
 SCAN = ("", "Scan")
 SCANS_WITH_AXES_SINCE = 9
+"""The opset of ONNX in which Scan lost its batch and got axes."""
 
 
 def findings(

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 METRIC = "metric"
 GRAPHS = ("extractor", "model", METRIC)
 TEXT = 200
+"""Of names that come from the file: longer ones are no name that anybody gave."""
 
 
 @dataclass(frozen=True, slots=True)

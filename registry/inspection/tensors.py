@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 MOST_AXES = 64
 """NumPy has no tensor of more."""
 MOST_ELEMENTS = (1 << 63) - 1
+"""The largest number of 64 bits with a sign: runtimes count elements in one, and would wrap."""
 KINDS = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
 PACKED = {"INT4", "UINT4", "FLOAT4E2M1"}
 PACKED_TIGHTLY = {"INT2", "UINT2"}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Ids = NDArray[np.int64]
 LARGEST_ID = 1 << 31
+"""The runtime keeps ids of nodes in 32 bits."""
 TREES = {"TreeEnsembleClassifier", "TreeEnsembleRegressor"}
 
 

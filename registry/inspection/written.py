@@ -12,7 +12,9 @@ from registry.manifest import secrets
 
 TEXTS = ("requirements", "scoring_code", "card")
 MOST_BYTES = 16 << 20
+"""Of a text that people read, such as code and requirements; what is larger is data in disguise."""
 _TOLD = 5
+"""One line each: whoever sees these knows what to look for."""
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _WAYS = {
     "requirements": "pip takes an index from PIP_INDEX_URL, and a password as ${NAME} from the environment.",

@@ -27,8 +27,10 @@ class Manifest(Facts):
     """One manifest, checked as far as it can be without the files beside it."""
 
     def document(self) -> StoredManifest:
-        """The manifest as JSON would say it, without the declared bytes; what was not given is left out."""
-        kept: StoredManifest = _plain(replace(self, declared={}))
+        """The manifest as JSON would say it, without the declared bytes; what was not given is left out. Of
+        those whom a trial names it says how many they are."""
+        wish = self.release and replace(self.release, strategy=_unnamed(self.release.strategy))
+        kept: StoredManifest = _plain(replace(self, declared={}, release=wish))
         return kept
 
     def normalised(self) -> dict[str, object]:
@@ -84,6 +86,18 @@ def canonical(value: object) -> bytes:
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     ).encode()
+
+
+def _unnamed(strategy: Mapping[str, object]) -> Mapping[str, object]:
+    stages = strategy.get("stages")
+    if not isinstance(stages, list | tuple):
+        return strategy
+    return {**strategy, "stages": [_counted(stage) for stage in stages]}
+
+
+def _counted(stage: object) -> object:
+    units = stage.get("units") if isinstance(stage, Mapping) else None
+    return {**stage, "units": len(units)} if isinstance(stage, Mapping) and isinstance(units, list) else stage
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from registry.errors import DomainError
 
 SHOWN = 20
+"""A person mends the first ones and sends it again; a broken file could have thousands."""
 LONGEST_FIELD = 200
+"""A path in the manifest, which may hold keys of anybody's length."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from formats.weights import is_weights
 from registry.manifest.metrics import METRICS
 
@@ -128,14 +130,7 @@ class MetricRange:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> MetricRange:
         """From a manifest's document, where what was not given is left out."""
-        low, high = document["range"]
-        given = {
-            "output": None,
-            **document,
-            "range": (low, high),
-            "classes": tuple(document.get("classes") or ()),
-        }
-        return cls(**given)
+        return msgspec.convert({"output": None, **document}, cls)
 
 
 @dataclass(frozen=True, slots=True)

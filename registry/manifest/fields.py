@@ -13,8 +13,11 @@ from registry.manifest import secrets
 from registry.manifest.errors import Problem
 
 TEXT = 500
+"""A name, a version, an address: what is longer is no label but a text."""
 LONG_TEXT = 10_000
+"""Some pages, as somebody writes of limits and data; the model card has a file of its own."""
 MANY = 10_000
+"""Hyperparameters of the largest configurations have hundreds."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(names.SLUG)

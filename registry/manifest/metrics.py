@@ -18,6 +18,7 @@ CLASS_AXES = (FIRST, LAST)
 CORNERS, SIZES, CENTRES = "xyxy", "xywh", "cxcywh"
 BOXES = (CORNERS, SIZES, CENTRES)
 IOU = 0.5
+"""The share by which a box must overlap, as PASCAL VOC has it and most papers since."""
 OWN = "own"
 """A metric that the version brings along: the graph in files.metric."""
 

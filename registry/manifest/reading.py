@@ -16,8 +16,11 @@ from registry.manifest.errors import BadManifest, refuse
 from registry.manifest.scalars import NotFinite, Wrong, not_finite, number
 
 MAX_BYTES = 512 * 1024
+"""Parsed in the web process, YAML slowly: a real manifest has some 5 kB."""
 MAX_DEPTH = 24
+"""Ours goes six deep; readers of YAML recurse."""
 MAX_NODES = 50_000
+"""With aliases a small text could unfold into billions; a real manifest has hundreds."""
 HYPERPARAMETERS = "training.hyperparameters"
 
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -30,15 +33,28 @@ def read(text: bytes) -> dict[str, Any]:
     """
     if len(text) > MAX_BYTES:
         raise refuse(f"the manifest has {len(text)} bytes; at most {MAX_BYTES} are read")
-    try:
-        source = text.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise refuse(f"the manifest is not UTF-8 text (byte {error.start})") from error
-    tree = _from_json(source) if source.lstrip().startswith("{") else _from_yaml(source)
+    tree = _tree(text)
     if not isinstance(tree, dict):
         raise refuse("the manifest must be a mapping of names to values, such as 'model: digits'")
     _walk(tree)
     return tree
+
+
+def listed(text: bytes, name: str) -> list[Any]:
+    """The same of a document that is a list, and is to stand at `name`."""
+    tree = _tree(text)
+    if not isinstance(tree, list):
+        raise refuse("the manifest must be a list, each item after a dash", name)
+    _walk({name: tree})
+    return tree
+
+
+def _tree(text: bytes) -> object:
+    try:
+        source = text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise refuse(f"the manifest is not UTF-8 text (byte {error.start})") from error
+    return _from_json(source) if source.lstrip().startswith("{") else _from_yaml(source)
 
 
 def _from_yaml(source: str) -> object:

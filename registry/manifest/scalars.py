@@ -8,6 +8,7 @@ from math import isfinite
 
 MERGE = "<<"
 LONGEST_NUMBER = 40
+"""A float written in full has 24 characters; whatever needs more than this cannot be kept exactly."""
 
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(?P<fraction>(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)")
 _CONSTANTS: dict[str, bool | None] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}

@@ -35,6 +35,7 @@ _ASSIGNED = re.compile(
 _NO_SECRET = re.compile(r"[0-9a-f]{32,}|[A-Za-z_.\-/]*|[\w.\-/]+\.[a-z]{2,5}", re.IGNORECASE)
 """A digest, plain words, the name of a file."""
 _WINDOW, _OVERLAP = 8192, 1024
+"""Characters looked at together; no key or token is longer than what two of them share."""
 LOG_IN_WORDS = ("https", "http", "git+https", "git+http")
 """Schemes where a name before the host is a token as often as not; elsewhere it is an account (`git@`)."""
 

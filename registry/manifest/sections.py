@@ -234,14 +234,15 @@ def release(parent: Section) -> facts.ReleaseWish | None:
 
 
 def _strategy(section: Section) -> Mapping[str, object]:
-    kind = section.text("kind", required=True) or ""
+    said = {name: section.raw(name) for name in section.names()}
+    kind = section.text("kind", required="list" not in said) or ""
     known = kind.replace("-", "_")
     if kind and known not in facts.STRATEGIES:
         words = ", ".join(facts.STRATEGIES)
         section.problem(
             "kind", f"{kind!r} is not known{nearest(known, facts.STRATEGIES)}; use one of {words}"
         )
-    return {name: section.raw(name) for name in section.names()} | {"kind": known}
+    return {**said, "kind": known} if known else said
 
 
 def tags(parent: Section) -> Mapping[str, str]:

@@ -4,6 +4,7 @@ from django.db import connection, models
 from django.db.models import Q
 
 TERM_CHARACTERS = 100
+"""Longer than any word that somebody types; the index has a row for each."""
 NO_LETTERS = (0xD800, 0x110000)
 
 

@@ -17,9 +17,12 @@ from contextlib import suppress
 from typing import TypedDict
 
 MEMORY_BYTES = 1 << 26
+"""What an interpreter takes with some room: the attempt beyond it ends soon."""
 PROCESSES = 16
+"""Few, so that twice as many are a try that costs the machine nothing."""
 BEYOND_MEMORY_BYTES = MEMORY_BYTES + (1 << 30) + (1 << 28)
 _NEW_USER_NAMESPACE = 0x10000000
+"""Linux' CLONE_NEWUSER."""
 _READ_ONLY = ("/", "/usr", "/dev", "/assay")
 
 

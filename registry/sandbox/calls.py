@@ -18,9 +18,13 @@ NAMESPACES = 0x7E020000
 """Every CLONE_NEW* flag that `clone` takes."""
 
 _AT_LEAST, _ANY_BIT = 0x35, 0x45
+"""The kernel's numbers of these steps (linux/bpf_common.h)."""
 _FIRST_ARGUMENT = 16
+"""Where `struct seccomp_data` has it."""
 _OTHER_ABI = 0x40000000
+"""The bit of x32's calls: the same kernel by other numbers, which no rule here names."""
 _AF_UNIX = 1
+"""The one family of sockets that a cell may open."""
 
 SINCE_2019 = {
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428,

@@ -18,6 +18,7 @@ from registry.sandbox.orphans import end_orphans
 from registry.sandbox.watch import Watch
 
 STATUS_BYTES = 1 << 12
+"""Bubblewrap's two lines have a hundred."""
 
 
 def run(

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
 
 from registry.sandbox import parts
@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("formats", "scoring", "registry", "releases")
 STAGE = "registry/sandbox/stage.py"
 NOBODY = 65534
+"""The kernel's overflow id: outside the cell it owns nothing."""
 SPARE_IDS = range(1 << 30, (1 << 30) + (1 << 24))
 SPARE_IDS_IN_A_CONTAINER = range(60_000, 65_000)
 
@@ -76,7 +77,7 @@ def bubblewrap_arguments(mounts: Sequence[Mount], limits: Limits) -> list[str]:
 
 
 def _staged(code: str, argv: Sequence[str], limits: Limits) -> list[str]:
-    return [sys.executable, f"{code}/{STAGE}", json.dumps(limits.to_json()), *argv]
+    return [sys.executable, f"{code}/{STAGE}", json.dumps(asdict(limits)), *argv]
 
 
 def _namespaces() -> list[str]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from registry.sandbox.limits import Limits
 
 LAST_WORDS_BYTES = 4_096
+"""The last line of a traceback is wanted, whatever a model has written before."""
 NO_MEMORY = (b"MemoryError", b"bad_alloc", b"std::length_error", b"Cannot allocate memory")
 """How Python, C++ and the system say it."""
 

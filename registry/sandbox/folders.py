@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MOST_ENTRIES = 1_000
+"""Ours have a dozen; counting a million would be work that a cell can give us."""
 
 
 @contextmanager
@@ -49,13 +50,17 @@ def held_folder(prefix: str, within: Path) -> Iterator[Path]:
 def sweep_abandoned(prefix: str, within: Path) -> None:
     """Delete the folders of `held_folder` whose process was killed."""
     for folder in within.glob(f"{prefix}*"):
-        with suppress(FileNotFoundError, BlockingIOError):
-            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                remove(folder)
-            finally:
-                os.close(handle)
+        _remove_unheld(folder)
+
+
+def _remove_unheld(folder: Path) -> None:
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError, BlockingIOError):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove(folder)
+        finally:
+            os.close(handle)
 
 
 def remove(folder: Path) -> None:
@@ -67,11 +72,11 @@ def remove(folder: Path) -> None:
 
 
 def sweep(folder: Path, older_than_s: float) -> None:
-    """Delete what killed processes have left in a folder of temporary ones."""
+    """Delete what killed processes have left in a folder of temporary ones, and leave what is held."""
     for entry in folder.iterdir():
         with suppress(FileNotFoundError):
             if time.time() - entry.lstat().st_mtime > older_than_s:
-                remove(entry)
+                _remove_unheld(entry)
 
 
 def overfull(folder: Path, most_bytes: int) -> bool:

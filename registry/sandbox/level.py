@@ -17,6 +17,7 @@ from registry.sandbox.handing import handed
 from registry.sandbox.limits import Limits
 
 PROBE_SECONDS = 30
+"""The attempt takes half a second; on a machine that swaps, twenty."""
 HOW = "Install bubblewrap (Debian: apt-get install bubblewrap)"
 OR_ELSE = "on a development machine ASSAY_ALLOW_UNISOLATED=true runs models without isolation"
 UNFILTERED = "start another program"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 MIB = 1 << 20
+"""The kernel takes limits in bytes."""
 GIB = 1 << 30
+"""The kernel takes limits in bytes."""
 LEAST_PATIENCE_S = 50.0
+"""A refusal is promised within a minute, and the rest of it takes some seconds."""
 SLOW_BYTES_PER_S = 5 * MIB
 """Of a busy disk, for reading, hashing and loading together."""
 
@@ -36,9 +39,6 @@ class Limits:
     output_bytes: int = MIB
     niceness: int = 0
     programs: bool = False
-
-    def to_json(self) -> dict[str, float]:
-        return asdict(self)
 
 
 def patience(size: int) -> float:

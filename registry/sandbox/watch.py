@@ -21,10 +21,13 @@ from registry.sandbox.meter import Meter, family
 TICK_SECONDS = 0.02
 """How long a cell may be over a limit before it is seen: memory is the kernel's to hold, this is not."""
 PIPE_BYTES = 1 << 16
+"""As much as a pipe of Linux holds."""
 FOLDERS_EVERY_TICKS = 10
 """Counting files costs more than reading meters: five times a second is enough for a disk."""
 LAST_WORDS_SECONDS = 1.0
+"""What was written before the end is in the pipe already; a grandchild could hold it open for ever."""
 BUBBLEWRAP_SIGNAL_BASE = 128
+"""As shells do, it ends with this and the signal's number."""
 LAUNCHERS = 2
 """Bubblewrap's own two processes, which are no fault of the cell."""
 

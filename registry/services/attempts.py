@@ -20,6 +20,7 @@ from scoring.addresses import household
 WINDOW_S = 300
 """How long somebody who mistyped five times waits at most."""
 FORGOTTEN_AFTER_S = 3600
+"""Longer than the window in which wrong passwords count; rows of strangers must not pile up."""
 PER_PERSON_AND_ADDRESS = 5
 """A person mistypes a few times; a list of passwords needs thousands of tries."""
 PER_DEVICE = 5

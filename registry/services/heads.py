@@ -25,6 +25,7 @@ from registry.witness import append
 EVERY_S, EVERY_EVENTS = 60.0, 1000
 """What may be lost unwitnessed with the database: a minute, or a thousand events."""
 _TAIL_BYTES = 4096
+"""The last line is wanted, and a signed head has some hundred bytes."""
 MOST_ASKED = 1000
 """Heads of the store that one verification fetches."""
 

@@ -21,6 +21,7 @@ from registry.models import IdempotencyKey
 from registry.services.leases import renewed
 
 LONGEST_KEY = 200
+"""A UUID has 36; the column is as long."""
 GIVEN_UP_AFTER = timedelta(seconds=15)
 RENEW_EVERY_S = 4.0
 """As a job's lease is renewed."""

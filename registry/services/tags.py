@@ -9,6 +9,7 @@ from registry.transactions import write
 from scoring.request_ids import model_tag
 
 _AT_ONCE = 1000
+"""Rows written in one transaction, for which all others wait."""
 
 
 def tag_of(name: str) -> str:

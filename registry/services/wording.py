@@ -7,6 +7,7 @@ from registry.errors import BadInput
 FEWEST_CHARACTERS = 10
 """Refuses `ok` and `test`; what is a reason people judge."""
 MOST_CHARACTERS = 10_000
+"""Some pages: who has more to say has a document that can be named."""
 
 
 def on_grounds(text: str) -> str:

@@ -15,6 +15,7 @@ from registry.storage.errors import StoreFull
 from scoring.crashpoints import crashpoint
 
 READABLE_BY_ALL = 0o444
+"""Cells are other users; what stands under its digest is never written again."""
 PREFIX, LEFT_BEHIND_AFTER_S = "put-", 24 * 3600
 
 

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 PART_BYTES = 16 << 20
+"""10,000 parts are S3's most, so that 160 GB fit; each upload holds a few in memory."""
 AT_ONCE, MOST_PARTS = 4, 10_000
+"""Parts under way together, each in memory; and as many as S3 takes in all."""
 COPY_PART_BYTES = 1 << 30
+"""S3 copies by itself, and takes up to 5 GiB a part; smaller ones run beside each other."""
 MISSING = {"404", "NoSuchKey", "NotFound"}
 ALREADY_THERE = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
 FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"}

@@ -13,6 +13,7 @@ from django.template.defaultfilters import capfirst
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from registry.charts.curves import CurveChart
 from registry.charts.lines import Hit, LineChart
 from registry.charts.numbers import figure, percent
 from registry.charts.scales import Scale, anchor, around
@@ -197,6 +198,12 @@ def line_plot(chart: LineChart, *key: object) -> Geometry:
     """A line over time; `key` tells it from the others on its page."""
     name = "-".join(map(str, key))
     return {"chart": chart, "key": name, "name": chart.label, "heading": chart.label, "along": chart.times}
+
+
+@register.inclusion_tag("components/charts/curves.html")
+def curve_plot(chart: CurveChart, key: str) -> Geometry:
+    """Values over time that each stand until the next is known; `key` as above."""
+    return {"chart": chart, "key": key, "name": chart.label, "heading": chart.label, "along": chart.times}
 
 
 @register.filter

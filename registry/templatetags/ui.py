@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from registry.charts.numbers import DASH, figure, percent, rough
 from registry.looks import EVENTS
+from registry.names import isolated
 from registry.web import cards
 
 if TYPE_CHECKING:
@@ -180,6 +181,26 @@ def empty(content: SafeString, title: str, icon: str = "inbox") -> SafeString:
 def dialog(content: SafeString, id: str, title: str) -> SafeString:
     """A confirm dialog, opened by a link to `#id`: modal with JavaScript, in place without."""
     return render_to_string("components/dialog.html", {"content": content, "id": id, "title": title})
+
+
+@register.simple_block_tag
+def grounds(
+    content: SafeString, of: str = "", label: str = "On what grounds", hint: str = "", required: bool = True
+) -> SafeString:
+    """Where grounds are written, with what was written before; `of` tells several of a page apart."""
+    shown = {"id": _told_apart("grounds", of), "label": label, "hint": hint, "required": required}
+    return render_to_string("components/grounds.html", {"content": SafeString(content.strip()), **shown})
+
+
+@register.inclusion_tag("components/typed.html")
+def typed(name: str, of: str = "", called: str = "", why: str = "") -> Look:
+    """Where a name is typed before what is hard to undo; what it is `called` by people will do as well."""
+    too = called if called != name else ""
+    return {"id": _told_apart("typed", of), "name": name, "too": too, "shown": isolated(too), "why": why}
+
+
+def _told_apart(name: str, of: object) -> str:
+    return f"{name}-{of}" if of else name
 
 
 @register.simple_block_tag

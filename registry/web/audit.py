@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from registry.models import Event
 
 PAGE_SIZE = 50
+"""Lines that are read on a page; each asks for the names in it."""
 COLUMNS = ("seq", "at", "kind", "subject", "model", "actor", "facts", "previous", "digest")
 
 

@@ -13,6 +13,7 @@ from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 
 LIMIT_CHARACTERS = 200_000
+"""A book has as many: what is longer is no card, and all of it is rendered in a page's thread."""
 MOST_NOTES = 500
 """Marks of footnotes and their notes; a card with more is shown without any, as it is written."""
 INLINE = {"a", "br", "code", "em", "s", "strong", "sup"}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from registry.models import Person
 
-SECTIONS = ("search", "releases", "nodes", "audit", "health", "tokens", "people", "account")
+SECTIONS = ("search", "releases", "freezes", "nodes", "audit", "health", "tokens", "people", "account")
 
 
 def frame(request: HttpRequest) -> dict[str, object]:

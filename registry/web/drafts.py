@@ -16,6 +16,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 DRAFT = "draft"
 MOST_CARRIED = 100_000
+"""Through a form of the log-in page, below what a stranger's body may have."""
 CSRF = "csrfmiddlewaretoken"
 
 

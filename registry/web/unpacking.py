@@ -12,6 +12,7 @@ from rest_framework.exceptions import ParseError, UnsupportedMediaType
 UNKNOWN_LENGTH = 2**62
 """What stands for the length of a body that does not say how long it is, as the web server puts it."""
 _PIECE_BYTES = 1 << 16
+"""So much at once is read of what is packed, so that a bomb is noticed after a few."""
 _API = "/api/"
 _PLAIN = "Send the form as it is: only the API takes compressed bodies."
 _GZIP = 16 + zlib.MAX_WBITS

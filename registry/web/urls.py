@@ -5,7 +5,9 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from registry.web import account, audit, people, sessions, tokens, welcome
+from registry.web import account, audit, sessions, welcome
+from registry.web.people import everybody, person
+from registry.web.tokens import page as tokens
 
 urlpatterns = [
     path("login", sessions.LogIn.as_view(), name="login"),
@@ -19,15 +21,15 @@ urlpatterns = [
     path("account/mail", account.choose_mail, name="choose-mail"),
     path("account/sessions/others", account.end_others, name="end-other-sessions"),
     path("account/sessions/<str:identifier>", account.end_session, name="end-session"),
-    path("people/", people.everybody, name="people"),
-    path("people/new", people.make, name="make-person"),
-    path("people/<str:name>/", people.person, name="person"),
-    path("people/<str:name>/link", people.link, name="person-link"),
-    path("people/<str:name>/roles/grant", people.change, {"verb": "grant"}, name="grant-role"),
-    path("people/<str:name>/roles/revoke", people.change, {"verb": "revoke"}, name="revoke-role"),
-    path("people/<str:name>/deactivate", people.standing, {"verb": "deactivate"}, name="deactivate-person"),
-    path("people/<str:name>/reactivate", people.standing, {"verb": "reactivate"}, name="reactivate-person"),
-    path("people/<str:name>/erase", people.erase, name="erase-words"),
+    path("people/", everybody.everybody, name="people"),
+    path("people/new", everybody.make, name="make-person"),
+    path("people/<str:name>/", person.person, name="person"),
+    path("people/<str:name>/link", person.link, name="person-link"),
+    path("people/<str:name>/roles/grant", person.change, {"verb": "grant"}, name="grant-role"),
+    path("people/<str:name>/roles/revoke", person.change, {"verb": "revoke"}, name="revoke-role"),
+    path("people/<str:name>/deactivate", person.standing, {"verb": "deactivate"}, name="deactivate-person"),
+    path("people/<str:name>/reactivate", person.standing, {"verb": "reactivate"}, name="reactivate-person"),
+    path("people/<str:name>/erase", person.erase, name="erase-words"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/<int:pk>/revoke", tokens.revoke, name="token-revoke"),
 ]

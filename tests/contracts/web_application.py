@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
+import os
 import threading
 import time
 
@@ -12,6 +14,7 @@ from config.serving.known import Known
 from config.serving.pools import Pool, Pools
 
 READING: set[int] = set()
+COUNTED = itertools.count(1)
 
 
 class Streamed:
@@ -31,6 +34,9 @@ def wsgi(environ, start_response):
     if path == "/reading":
         start_response("200 OK", [])
         return [str(len(READING)).encode()]
+    if path == "/count":
+        start_response("200 OK", [])
+        return [str(next(COUNTED)).encode()]
     if path == "/large":
         start_response("200 OK", [])
         return [b"x" * (32 << 20)]
@@ -53,7 +59,8 @@ def wsgi(environ, start_response):
         environ.get("HTTP_COOKIE", ""), environ.get("HTTP_X_UNDER", ""), pool,
         str(len(body)), hashlib.sha256(body).hexdigest(),
     ]  # fmt: skip
-    start_response("200 OK", [("Content-Type", "text/plain"), ("X-Twice", "a"), ("X-Twice", "b")])
+    twice = [("X-Twice", "a"), ("X-Twice", "b")]
+    start_response("200 OK", [("Content-Type", "text/plain"), ("X-Process", str(os.getpid())), *twice])
     return ["|".join(told).encode()]
 
 
@@ -65,6 +72,10 @@ async def asgi(scope, receive, send):
 
 def kind(method, path):
     return {"/wait": WAITS, "/inspect": INSPECTS, "/healthz": LIVES, "/readyz": READY}.get(path, ANSWERS)
+
+
+def inspects(method, path):
+    return kind(method, path) == INSPECTS
 
 
 pools = Pools(

@@ -11,9 +11,9 @@ from benchmarks.decisions import pictures
 from benchmarks.decisions.drawing import Frame, Line, draw
 
 
-@pytest.mark.parametrize("name", ["bandit", "interval"])
+@pytest.mark.parametrize("name", ["bandit", "interval", "ladder", "rollback"])
 def test_the_page_shows_what_is_drawn_today(name):
-    assert (pictures.FOLDER / f"decisions-{name}.svg").read_text() == pictures.drawn(name)
+    assert pictures.place(name).read_text() == pictures.drawn(name)
 
 
 def test_names_of_lines_that_end_together_do_not_cover_each_other():

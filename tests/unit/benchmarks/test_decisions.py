@@ -72,7 +72,7 @@ def test_powers_of_ten_are_named_as_numbers():
     assert [tick.at for tick in found.ticks] == sorted((tick.at for tick in found.ticks), reverse=True)
 
 
-def test_the_page_shows_every_picture():
+def test_its_page_shows_every_picture():
     for name in pictures.DRAWN:
-        assert f"(decisions-{name}.svg)" in PAGE.read_text()
-        assert (PAGE.parent / f"decisions-{name}.svg").exists()
+        assert f"({pictures.place(name).name})" in pictures.page(name).read_text()
+        assert pictures.place(name).exists()

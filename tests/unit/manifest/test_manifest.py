@@ -45,6 +45,14 @@ def test_every_fact_of_the_document_is_kept():
     assert manifest.tags == {"team": "vision", "year": "2026"}
 
 
+def test_whom_a_trial_names_is_read_and_kept_nowhere():
+    trial = {"kind": "trial", "units": ["ana@example.org", "ben@example.org"]}
+    manifest = parse(changed(release__strategy={"kind": "canary", "stages": [trial]}))
+    assert manifest.release.strategy["stages"] == [trial]
+    kept = manifest.document()["release"]["strategy"]["stages"]
+    assert kept == [{"kind": "trial", "units": 2}]
+
+
 def test_bytes_that_ci_promises_are_kept_beside_the_names():
     manifest = parse(changed(files__model={"path": "model.onnx", "sha256": "0" * 64, "size": 3}))
 
@@ -239,6 +247,11 @@ def test_a_hyphen_in_a_strategy_is_the_same_strategy():
 
     assert manifest.release is not None
     assert manifest.release.strategy["kind"] == "blue_green"
+
+
+def test_a_strategy_names_a_kind_or_a_list_of_the_policy():
+    assert parse(changed(release__strategy={"list": "careful"})).release.strategy == {"list": "careful"}
+    assert "release.strategy.kind" in problems(changed(release__strategy={"mode": "auto"}))
 
 
 def test_losses_are_lower_is_better_and_scores_are_higher_is_better():

@@ -21,6 +21,17 @@ def test_what_a_killed_process_left_is_swept_and_what_is_in_use_stays(tmp_path):
     assert sorted(tmp_path.iterdir()) == [new]
 
 
+def test_what_a_process_holds_is_left_alone_however_old_it_is(tmp_path):
+    with held_folder("proof-", tmp_path) as proof:
+        os.utime(proof, (0, 0))
+        sweep(tmp_path, 24 * 3600)
+        assert proof.is_dir()
+    (left := tmp_path / "proof-left").mkdir()
+    os.utime(left, (0, 0))
+    sweep(tmp_path, 24 * 3600)
+    assert not left.exists()
+
+
 def test_a_held_folder_is_swept_only_after_its_process_was_killed(tmp_path):
     with held_folder("upload-", tmp_path) as mine:
         other = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True)

@@ -6,7 +6,9 @@ import os
 import secrets
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -57,6 +59,15 @@ def test_a_nice_cell_gives_way_to_what_runs_outside_its_session(inside, quick):
     )
     own, *_, of_the_session = finished.stdout.split()
     assert (int(own), int(of_the_session)) == (10, 10)
+
+
+def test_who_has_stepped_back_starts_cells_that_are_no_nicer_for_it(inside, quick):
+    def start_one():
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+        return inside("import os; print(os.getpriority(os.PRIO_PROCESS, 0))", replace(quick, niceness=10))
+
+    with ThreadPoolExecutor(1) as thread:
+        assert int(thread.submit(start_one).result().stdout) == 10
 
 
 def test_one_huge_allocation_is_refused_at_once(inside):

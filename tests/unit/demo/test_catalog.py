@@ -4,13 +4,13 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from demo import models
+from demo import catalog
 from registry.manifest import parse
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    return models.build(tmp_path_factory.mktemp("versions"))
+    return catalog.build(tmp_path_factory.mktemp("versions"))
 
 
 def answers(folder, rows):
@@ -29,7 +29,7 @@ def the_set(folder, name):
         return {key: arrays[key] for key in arrays.files}
 
 
-@pytest.mark.parametrize("version", models.VERSIONS, ids=lambda version: version.folder)
+@pytest.mark.parametrize("version", catalog.VERSIONS, ids=lambda version: version.folder)
 def test_every_version_is_a_complete_folder(folders, version):
     folder = folders[version.folder]
     manifest = parse((folder / "model.yaml").read_bytes())
@@ -44,7 +44,7 @@ def test_every_version_is_a_complete_folder(folders, version):
     assert {"label", "probabilities"} == set(answers(folder, rows))
 
 
-@pytest.mark.parametrize("version", models.VERSIONS, ids=lambda version: version.folder)
+@pytest.mark.parametrize("version", catalog.VERSIONS, ids=lambda version: version.folder)
 def test_the_graphs_answer_what_the_library_answered(folders, version):
     folder = folders[version.folder]
     proven = the_set(folder, "end_to_end")
@@ -77,7 +77,7 @@ def test_wine_keeps_its_scaler_in_the_extractor(folders):
 
 
 def test_a_version_made_again_has_the_same_bytes(folders, tmp_path):
-    again = models.VERSIONS[2].make(tmp_path)
+    again = catalog.VERSIONS[2].make(tmp_path)
 
     for path in folders["wine-1"].iterdir():
         assert (again / path.name).read_bytes() == path.read_bytes(), path.name

@@ -1,4 +1,4 @@
-"""A person's own tokens: made, shown once, revoked."""
+"""What a new token is asked for by."""
 
 from __future__ import annotations
 
@@ -7,22 +7,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import messages
 from django.forms.utils import flatatt
-from django.http import HttpResponse, HttpResponseBase, QueryDict
-from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from registry import selectors
-from registry.errors import DomainError
 from registry.policies import carried
-from registry.services.tokens import create_token, revoke_token
-from registry.web import drafts
-from registry.web.drafts import Written
-from registry.web.pages import PersonRequest, action, form_page
 
 if TYPE_CHECKING:
     from django.forms.renderers import BaseRenderer
@@ -107,45 +98,3 @@ class TokenForm(forms.Form):
     def expires_at(self) -> datetime | None:
         days = self.cleaned_data["days"]
         return timezone.now() + timedelta(days=int(days)) if days else None
-
-
-def _asked(request: PersonRequest) -> Written:
-    return Written(reverse("tokens"), {"form": drafts.whole_form(request)})
-
-
-@form_page(_asked)
-def tokens(request: PersonRequest) -> HttpResponse:
-    """The list of one's tokens and the form for a new one; the answer to the form holds the secret once."""
-    if request.method == "GET":
-        draft = drafts.take(request, request.path)
-        return _show(request, TokenForm(request.user, QueryDict(draft["form"]) if draft else None))
-    form = TokenForm(request.user, request.POST)
-    if not form.is_valid():
-        return _show(request, form, status=422)
-    try:
-        made, secret = create_token(
-            form.cleaned_data["name"],
-            owner=request.user,
-            by=request.user,
-            scopes=form.cleaned_data["scopes"],
-            models=list(form.cleaned_data["models"]) or None,
-            expires_at=form.expires_at(),
-        )
-    except DomainError as refusal:
-        return _show(request, form, status=409, refusal=str(refusal))
-    response = _show(request, TokenForm(request.user), made=made, secret=secret)
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-@action(lambda request, pk: Written(reverse("tokens")))
-def revoke(request: PersonRequest, pk: int) -> HttpResponseBase:
-    """End a token now."""
-    token = revoke_token(selectors.token_of(request.user, pk), by=request.user)
-    messages.info(request, f"Token “{token.name}” is revoked. Nodes stop taking it within a second.")
-    return redirect("tokens")
-
-
-def _show(request: PersonRequest, form: TokenForm, status: int = 200, **more: object) -> HttpResponse:
-    context = {"form": form, "tokens": selectors.tokens_of(request.user), "now": timezone.now(), **more}
-    return render(request, "registry/tokens/page.html", context, status=status)

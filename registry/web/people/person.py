@@ -1,30 +1,30 @@
-"""People and what they may do: accounts made, roles granted and revoked, each with its grounds."""
+"""One account: its roles granted and revoked, its link, its standing, its words, each with its grounds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django import forms
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from registry import logins, policies, selectors
-from registry.errors import BadInput, DomainError, NotAllowed
-from registry.keyset import Order, keyset
+from registry.errors import BadInput
 from registry.services import accounts, invitations, people
 from registry.services.erasure import erase_words
-from registry.transactions import write
 from registry.web import drafts, freshness
 from registry.web.drafts import Written
 from registry.web.pages import PersonRequest, action, page
+from registry.web.people.sight import refused, require_sight
 
 if TYPE_CHECKING:
-    from registry.models import Person
+    from django.db.models import QuerySet
 
-PAGE_SIZE = 50
+    from registry.models import Membership, Person, RegisteredModel
+
 DEEDS: dict[str, Callable[..., None]] = {"grant": people.grant, "revoke": people.revoke}
 STANDING: dict[str, Callable[..., None]] = {
     "deactivate": accounts.deactivate,
@@ -36,51 +36,20 @@ TOLD = {
 }
 
 
-class AccountForm(forms.Form):
-    """A new account. Its person chooses the password, by a link."""
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Those that somebody holds, and those that can be granted, on which models."""
 
-    name = forms.CharField(max_length=150, label="Name to log in with")
-    email = forms.EmailField(required=False, label="Mail address")
-
-
-@page
-def everybody(request: PersonRequest) -> HttpResponseBase:
-    """All accounts."""
-    _require_sight(request)
-    return _list(request, AccountForm(drafts.take(request, request.path) or None))
+    held: QuerySet[Membership]
+    offered: list[tuple[str, str]]
+    models: QuerySet[RegisteredModel]
 
 
 @page
 def person(request: PersonRequest, name: str) -> HttpResponseBase:
     """One account and its roles."""
-    _require_sight(request)
+    require_sight(request)
     return _one(request, name, drafts.take(request, request.path))
-
-
-def _made(request: PersonRequest) -> Written:
-    return Written(reverse("people"), {key: request.POST.get(key, "") for key in ("name", "email")})
-
-
-@action(_made)
-def make(request: PersonRequest) -> HttpResponseBase:
-    """A new account; its link is in the answer and nowhere else."""
-    if not freshness.is_fresh(request):
-        return freshness.ask_again(request, _made(request))
-    form = AccountForm(request.POST)
-    if not form.is_valid():
-        _require_sight(request)
-        return _list(request, form, status=422)
-    try:
-        with write():
-            made = people.create_person(
-                form.cleaned_data["name"], email=form.cleaned_data["email"], password=None, by=request.user
-            )
-            return _linked(request, made)
-    except (NotAllowed, BadInput) as refusal:
-        raise refusal
-    except DomainError as refusal:
-        form.add_error("name", str(refusal))
-        return _list(request, form, status=409)
 
 
 @action(lambda request, name: Written(reverse("person", args=[name])))
@@ -88,20 +57,17 @@ def link(request: PersonRequest, name: str) -> HttpResponseBase:
     """Another link for who lost the password, or let the first one lapse."""
     if not freshness.is_fresh(request):
         return freshness.ask_again(request, Written(reverse("person", args=[name])))
-    _require_sight(request)
-    return _linked(request, selectors.person(name))
+    require_sight(request)
+    return linked(request, selectors.person(name))
 
 
-def _linked(request: PersonRequest, found: Person) -> HttpResponse:
+def linked(request: PersonRequest, found: Person) -> HttpResponse:
+    """The page of the account with a new link; it is in this answer and nowhere else."""
     text = invitations.invite(found, by=request.user)
-    response = _one(request, found.username, {}, link=welcome_address(request, text))
+    address = request.build_absolute_uri(reverse("welcome", args=[text]))
+    response = _one(request, found.username, {}, link=address)
     response["Cache-Control"] = "no-store"
     return response
-
-
-def welcome_address(request: PersonRequest, text: str) -> str:
-    """Where the link leads, as the person will follow it."""
-    return request.build_absolute_uri(reverse("welcome", args=[text]))
 
 
 def _changed(request: PersonRequest, name: str, verb: str) -> Written:
@@ -164,7 +130,7 @@ def _confirmed(
     """What cannot be undone wants a fresh password, the name typed, and grounds."""
     if not freshness.is_fresh(request):
         return freshness.ask_again(request, _ended(request, name, verb))
-    _require_sight(request)
+    require_sight(request)
     found = selectors.person(name, gone_too=True)
     said = _ended(request, name, verb).words
     try:
@@ -176,35 +142,27 @@ def _confirmed(
     return redirect("person", name=name)
 
 
-def _require_sight(request: PersonRequest) -> None:
-    if reason := policies.refuse_people(selectors.installation_access(request.user)):
-        raise NotAllowed(reason)
-
-
-def _list(request: PersonRequest, form: AccountForm, status: int = 200) -> HttpResponse:
-    found = selectors.people(request.GET.get("search", "").strip())
-    part = keyset(found, Order("username"), request.GET.get("cursor", ""), PAGE_SIZE)
-    context = {"people": part.rows, "page": part, "count": found.count(), "form": form, **_may(request)}
-    return render(request, "registry/people/page.html", context, status=status)
-
-
 def _one(
-    request: PersonRequest, name: str, draft: dict[str, str], *, status: int = 200, **more: object
+    request: PersonRequest,
+    name: str,
+    draft: dict[str, str],
+    *,
+    status: int = 200,
+    link: str = "",
+    refusal: BadInput | None = None,
 ) -> HttpResponse:
     found = selectors.person(name, gone_too=True)
     context = {
         "person": found,
         "is_last": logins.is_last_administrator(found),
-        "held": found.memberships.select_related("model").order_by("model__name", "role"),
-        "roles": [(role, role.replace("_", " ")) for role in policies.VIEWERS],
-        "models": selectors.visible_models(request.user).only("name", "title"),
+        "roles": Roles(
+            found.memberships.select_related("model").order_by("model__name", "role"),
+            [(role, role.replace("_", " ")) for role in policies.VIEWERS],
+            selectors.visible_models(request.user).only("name", "title"),
+        ),
+        "refused": refused(request),
         "draft": draft,
-        **_may(request),
-        **more,
+        "link": link,
+        "refusal": refusal,
     }
     return render(request, "registry/person/page.html", context, status=status)
-
-
-def _may(request: PersonRequest) -> dict[str, str]:
-    asker = selectors.installation_access(request.user)
-    return {"grant_refusal": policies.refuse_grant(asker), "erase_refusal": policies.refuse_erasure(asker)}
