@@ -117,8 +117,13 @@ function matchTyped(input) {
 let walked = null;
 const hits = (plot) => all(".hit", plot);
 
+/* Those that have as many points: what is drawn of other moments stays as it is. */
+function alike(plot) {
+  return all("[data-plot]", plot.closest("[data-plots]")).filter((each) => hits(each).length === hits(plot).length);
+}
+
 function showPoint(plot, place) {
-  for (const each of all("[data-plot]", plot.closest("[data-plots]"))) {
+  for (const each of alike(plot)) {
     const parts = hits(each);
     all(".hit--shown", each).forEach((hit) => hit.classList.remove("hit--shown"));
     const hit = parts[Math.min(place, parts.length - 1)];
@@ -132,7 +137,7 @@ function showPoint(plot, place) {
 }
 
 function hidePoints(plot) {
-  for (const each of all("[data-plot]", plot.closest("[data-plots]"))) {
+  for (const each of alike(plot)) {
     all(".hit--shown", each).forEach((hit) => hit.classList.remove("hit--shown"));
     const told = each.closest(".plot").querySelector("[data-told]");
     told.textContent = told.dataset.usual;
@@ -206,6 +211,9 @@ document.addEventListener("keydown", (event) => {
   if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) openPalette(event);
   if (target.closest("#palette")) walkPalette(event, target);
   if (target.matches("[data-plot]")) walkPlot(event, target);
+  if (!typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    document.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`)?.click();
+  }
   if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
     const search = document.querySelector("[data-search]");
     if (search) { event.preventDefault(); search.focus(); }
@@ -219,7 +227,11 @@ document.addEventListener("input", (event) => {
 /* --- htmx: keep what the reader opened, never swallow what somebody is typing --- */
 let opened = [];
 let walkedOn = null;
-const isPolled = (config) => config?.triggeringEvent === undefined || config.triggeringEvent === null;
+let told = "";
+let focused = null;
+const STOPS = "a, button, summary, input, select, textarea";
+const isPolled = (config) => !config?.triggeringEvent || config.triggeringEvent.type === "changed";
+const outcome = () => document.querySelector("[data-outcome]")?.textContent.trim() ?? "";
 
 /* What was pressed is gone with the swap: the focus goes to what the panel says now, which is read out. */
 function tellOutcome() {
@@ -252,8 +264,11 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     event.detail.shouldSwap = false;
     return;
   }
+  told = target.dataset.live ? outcome() : "";
   opened = all("details[open][id]", target).map((fold) => fold.id);
   const plot = target.contains(document.activeElement) && document.activeElement.closest("[data-plot]");
+  const place = target.contains(document.activeElement) && document.activeElement.closest("[id]");
+  focused = polled && place ? { id: place.id, at: all(STOPS, place).indexOf(document.activeElement) } : null;
   walkedOn = plot ? { id: plot.id, place: plot.getAttribute("aria-valuenow") } : null;
 });
 
@@ -265,9 +280,14 @@ document.addEventListener("htmx:afterSettle", (event) => {
   plot?.setAttribute("aria-valuenow", walkedOn.place);
   plot?.focus({ preventScroll: true });
   walkedOn = null;
+  const stop = focused && document.activeElement === document.body && document.getElementById(focused.id);
+  if (stop) (focused.at < 0 ? stop : all(STOPS, stop)[focused.at])?.focus({ preventScroll: true });
+  focused = null;
   const news = event.target.querySelector?.("[data-focus]");
   if (news) news.focus();
   else if (event.detail.requestConfig?.verb === "post") tellOutcome();
+  else if (told && outcome() !== told) toast(outcome());
+  told = "";
 });
 
 document.addEventListener("htmx:sendError", () => toast("The server cannot be reached. What you see may be old."));

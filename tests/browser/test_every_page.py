@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urldefrag, urljoin, urlsplit
@@ -16,6 +17,11 @@ from tests.web import hostile as hostiles
 
 FOREIGN = ("/admin/", "/audit/export", "/api/v1/", "/static/")
 NAMED = re.compile(r"(?<=/models/)[^/]+|[0-9a-f]{32,}|\d+")
+WIDEST = ("admin", "dara")
+"""Who sees the most: administration and the auditor."""
+MOST_OF_A_KIND, MOST_OF_OTHERS = 10, 4
+"""Pages that differ in names and numbers alone: comparisons grow with the square of the versions. Who sees
+less opens fewer of the same, and so does everybody on PostgreSQL."""
 LINKS = "[...document.querySelectorAll('a[href]:not([download])')].map(link => link.href)"
 
 
@@ -27,13 +33,17 @@ def kind(address: str) -> str:
 @pytest.mark.journey
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("person", PEOPLE, ids=lambda person: person.name)
-def test_after_the_whole_journey_every_page_opens_for_every_person(demo, browser, person):
+def test_after_the_whole_journey_every_page_opens_for_every_person(request, demo, browser, person):
+    again = request.config.getoption("--postgres")
+    if again and person.name not in WIDEST:
+        pytest.skip("who sees less opens the same pages with the same queries: SQLite has shown them")
     context = browser.new_context(base_url=demo.tree.web, reduced_motion="reduce")
     page = context.new_page()
     troubles = listened(page)
     log_in(page, person.name, demo.password)
     seen: set[str] = set()
-    for address in walk(page, demo.tree.web):
+    most = MOST_OF_A_KIND if person.name in WIDEST and not again else MOST_OF_OTHERS
+    for address in walk(page, demo.tree.web, most):
         if kind(address) not in seen:
             troubles += judged(page)
         seen.add(kind(address))
@@ -67,11 +77,15 @@ def log_in(page: Page, name: str, password: str) -> None:
     page.wait_for_url("**/")
 
 
-def walk(page: Page, base: str) -> Iterator[str]:
-    """Go to every page of ours that a link leads to, whatever it is sorted by and narrowed to once."""
-    waiting, known = [f"{base}/"], {asked(f"{base}/")}
+def walk(page: Page, base: str, most: int) -> Iterator[str]:
+    """Go to the pages of ours that links lead to, so many of a kind, whatever they are sorted by and narrowed
+    to once."""
+    waiting, known, opened = [f"{base}/"], {asked(f"{base}/")}, Counter[str]()
     while waiting:
         address = waiting.pop(0)
+        opened[kind(address)] += 1
+        if opened[kind(address)] > most:
+            continue
         page.goto(address)
         yield address
         for link in sorted({urldefrag(urljoin(address, link)).url for link in page.evaluate(LINKS)}):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from demo.models import VERSIONS
+from demo.catalog import VERSIONS
 from demo.rest import Rest
 from tests.browser.conftest import findings, is_complaint, overflow
 
@@ -92,6 +92,7 @@ def open_release(page: Page, number: int) -> int:
     page.goto(f"/models/{MODEL}/versions/{number}/")
     page.get_by_role("button", name="Open a release").click()
     page.get_by_label("To", exact=True).select_option("production")
+    page.get_by_role("radio", name=re.compile("^Single")).check()
     page.get_by_role("button", name="Open and submit").click()
     page.wait_for_url("**/releases/*/")
     return int(page.url.rstrip("/").rsplit("/", 1)[1])

@@ -12,8 +12,12 @@ from registry.selectors import policy_digest
 from registry.services.policy_changes import propose_policy
 from registry.services.tokens import create_token
 from registry.web import urls as registry_urls
+from releases.models import Rollout
+from releases.services.freezing import make_freeze
 from releases.web import urls as release_urls
+from releases.windows import Repeated
 from tests import makers
+from tests.web import staged
 from tests.web import world as worlds
 
 PEOPLE = ("amina", "boris", "chloe", "dev", "edda", "dara", "vera", "admin", "nobody")
@@ -34,10 +38,17 @@ PAGES = {
     "release": ("/releases/{live}/", SEEING),
     "release-panel": ("/releases/{live}/panel", SEEING),
     "release-back": ("/releases/{live}/back", SEEING),
+    "rollout": ("/rollouts/{rollout}/", SEEING),
+    "rollout-panel": ("/rollouts/{rollout}/panel", SEEING),
+    "rollout-events": ("/rollouts/{rollout}/events", SEEING),
+    "rollout-what-if": ("/rollouts/{rollout}/what-if", SEEING),
+    "rollout-answers": ("/rollouts/{rollout}/answers", frozenset({"chloe", "dara"})),
     "search": ("/search/?q=digits", EVERYBODY),
     "health": ("/health/", EVERYBODY),
     "nodes": ("/nodes/", EVERYBODY),
     "news": ("/news?since=0", EVERYBODY),
+    "labels": ("/rollouts/{rollout}/labels/", frozenset({"boris", "chloe"})),
+    "freezes": ("/freezes/", EVERYBODY),
     "model-traffic": ("/models/digits/traffic", SEEING),
     "audit": ("/audit/", EVERYBODY),
     "audit-verify": ("/audit/verify", frozenset({"dara", "admin"})),
@@ -61,6 +72,7 @@ PROPOSED = {
     "plus_addresses": "same",
     "unknown_builder": "show",
     "proof_minutes": "60",
+    "mode": "auto",
     "grounds": WORDS,
 }
 # route name -> (path, form, who may do it; for everybody else nothing happens)
@@ -76,9 +88,26 @@ DEEDS = {
         {"grounds": "a mistake"},
         {"amina", "chloe"},
     ),
+    "rollout-action": ("/rollouts/{moving}/actions/roll_back", {"typed": "digits"}, {"chloe"}),
     "release-retry": ("/releases/{errored}/retry", {}, {"amina", "chloe"}),
     "propose-policy": ("/models/letters/policy/proposals", PROPOSED, {"admin"}),
     "decide-policy": ("/models/digits/policy/proposals/{proposal}/confirm", {"grounds": WORDS}, {"edda"}),
+    "give-label": ("/rollouts/{moving}/labels/give", {"case": "0", "right": "first"}, set()),  # none is kept
+    "undo-label": ("/rollouts/{moving}/labels/undo", {}, set()),
+    "make-freeze": (
+        "/freezes/new",
+        {
+            "environment": "production",
+            "name": "nights",
+            "how": "again",
+            "cron": "0 22 * * *",
+            "minutes": "480",
+            "zone": "UTC",
+            "grounds": WORDS,
+        },
+        {"chloe", "admin"},
+    ),
+    "remove-freeze": ("/freezes/production/{freeze}/remove", {"grounds": WORDS}, {"chloe", "admin"}),
     "make-person": ("/people/new", {"name": "new", "email": ""}, {"admin"}),
     "person-link": ("/people/vera/link", {}, {"admin"}),
     "grant-role": ("/people/vera/roles/grant", {"role": "approver", "grounds": WORDS}, {"admin"}),
@@ -103,9 +132,12 @@ def names(patterns) -> set[str]:
     return found
 
 
-def fill(path: str, world, errored: int = 0, token: int = 0, proposal: int = 0, session: str = "none") -> str:
+NONE = {"freeze": 0, "errored": 0, "token": 0, "proposal": 0, "session": "none", "moving": 0}
+
+
+def fill(path: str, world, **more: object) -> str:
     pks = {name: getattr(world, name).pk for name in ("live", "review", "validating")}
-    return path.format(**pks, errored=errored, token=token, proposal=proposal, session=session)
+    return path.format(**NONE | pks | {"rollout": world.live.rollouts.get().pk} | more)
 
 
 def read_all(response):
@@ -173,14 +205,18 @@ def test_a_deed_is_done_for_those_who_may_and_for_nobody_else(world, as_):
     session = sessions(world.people["chloe"])[0].identifier
     letters = makers.model("letters", world.people["amina"])
     PROPOSED["based_on"] = policy_digest(letters)
+    made = {"errored": waiting.pk, "token": token.pk, "proposal": proposal.pk, "session": session}
+    times = Repeated("0 22 * * *", "UTC", 480)
+    window = make_freeze(world.live.environment, name="weekend", times=times, grounds=WORDS, by=other)
+    made["freeze"] = window.pk
+    made["moving"] = staged.build(world, number=7).rollout.pk
+    Rollout.objects.update(origin=None)  # what has been told of its stages here is no plan that nodes follow
     done: dict[str, set[str]] = {route: set() for route in DEEDS}
     for name in PEOPLE:
         client = as_(name)
         for route, (path, form, _) in DEEDS.items():
             undo = transaction.savepoint()
-            address = fill(
-                path, world, errored=waiting.pk, token=token.pk, proposal=proposal.pk, session=session
-            )
+            address = fill(path, world, **made)
             response = client.post(address, form)
             transaction.savepoint_rollback(undo)
             assert response.status_code in {200, 302, 403, 404, 409}, (route, name, response.status_code)

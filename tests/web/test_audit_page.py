@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -17,7 +18,7 @@ from registry.services import people
 from releases.events import Kind as ReleaseKind
 from releases.models import Environment, Route
 from tests import makers
-from tests.web import reading
+from tests.web import reading, staged
 
 pytestmark = pytest.mark.django_db
 
@@ -32,14 +33,14 @@ def shown(client, **query: str) -> set[str]:
     return set(re.findall(r'href="\?kind=([\w.]+)"', text(client.get("/audit/", query))))
 
 
-def live(world, number: int, at: datetime) -> None:
+def live(world, number: int, at: datetime, revision: int = 0, **more: Any) -> None:
     """A route that stood from then on, with the event that a switch would leave."""
     last = Event.objects.latest("seq")
-    revision = Route.objects.count() + 1
-    entry = {"arms": [{"version": number, "weight": 2**53, "reason": "champion"}]}
+    of = {"model": world.model, "revision": revision or Route.objects.count() + 1, "event": last}
+    entry = {"arms": [{"version": number, "weight": 2**53, "reason": "champion"}]} | more
     where = Environment.objects.get(name="production")
     with mock.patch("django.utils.timezone.now", return_value=at):
-        Route.objects.create(model=world.model, environment=where, revision=revision, entry=entry, event=last)
+        Route.objects.create(environment=where, entry=entry, **of)
 
 
 def test_events_are_told_as_sentences_with_the_words_of_their_grounds(world, as_):
@@ -98,6 +99,19 @@ def test_the_page_says_what_was_live_then_who_decided_and_who_signed(world, as_)
     assert "boris (technical)" in asked(4)
     assert client.get("/audit/?of=digits&at=yesterday").status_code == 422
     assert client.get("/audit/?of=none&at=2026-11-20T10:00").status_code == 422
+
+
+def test_the_page_says_for_whom_and_by_what_decision(world, as_):
+    moving, now = staged.build(world, stage=1), datetime.now(UTC)
+    back = staged.decision(moving.rollout, "roll_back", "Version 6 errs.")
+    trial = {"pair": 1.0, "trial": "AAAAAAAAAAEAAAAAAAAAAg==", "challengers": [6]}
+    live(world, 2, now + timedelta(hours=1), revision=20, mirrors=[6], rollout=trial)
+    at = f"{now + timedelta(hours=2):%Y-%m-%dT%H:%M:%S}"
+    html = text(as_("dara").get("/audit/", {"of": "digits", "at": at})).split('id="then"')[1]
+    assert "Version 6 answered 2 named units, and nobody else." in html
+    assert "Version 6 was asked the same unseen, for all units." in html
+    assert "decided by the rollout itself" in html
+    assert f'href="?seq={back.event_id}"' in html
 
 
 def test_every_kind_that_can_be_recorded_is_offered_and_told():

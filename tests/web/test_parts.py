@@ -48,6 +48,31 @@ def test_a_chip_says_its_word_beside_its_colour():
     assert html.count("<svg") == 2
 
 
+def test_grounds_come_back_as_they_were_written_and_escaped_once():
+    source = "{% load ui %}{% grounds of='erase' hint='h' %}\n  {{ kept }}\n{% endgrounds %}"
+    html = Template(source).render(Context({"kept": 'a "<b>"'}))
+    assert ">a &quot;&lt;b&gt;&quot;</textarea>" in html
+    assert 'for="grounds-erase"' in html
+    assert 'aria-describedby="grounds-erase-hint"' in html
+    assert "required" in html
+    assert "required" not in Template("{% load ui %}{% grounds required=False %}{% endgrounds %}").render(
+        Context()
+    )
+
+
+@pytest.mark.parametrize("called", ["", "digits"])
+def test_one_name_is_typed_where_there_is_one(called):
+    html = Template("{% load ui %}{% typed 'digits' called=called %}").render(Context({"called": called}))
+    assert 'data-typed="digits"' in html
+    assert "data-typed-too" not in html
+
+
+def test_a_title_will_do_where_a_name_is_typed():
+    html = Template("{% load ui %}{% typed 'digits' called='Hand writing' %}").render(Context())
+    assert 'data-typed-too="Hand writing"' in html
+    assert "Hand writing or <code>digits</code>" in html
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from registry.catalogue import CataloguedMetric
 from registry.model_policy import flat, parse
 from registry.models import Event, Person, PolicyProposal, RegisteredModel
 from registry.selectors import open_policy_proposal, policy_digest
@@ -19,6 +20,7 @@ from tests.makers import PASSWORD
 from tests.web import reading
 
 HERE = "/models/digits/policy/"
+STAGES = "- {kind: shadow, min: 30m}\n- {kind: split, share: 0.5, min: 1h}"
 WHY = "The night batch needs more room than we thought."
 
 
@@ -43,6 +45,7 @@ def form(model, **changes):
         "plus_addresses": "same",
         "unknown_builder": "show",
         "proof_minutes": "60",
+        "mode": "auto",
         "profile_0": "any",
         "measure_0": "p99_ms",
         "limit_0": "2",
@@ -119,10 +122,17 @@ def test_the_whole_change_in_two_browsers(world, as_):
 
 def test_every_field_reaches_the_policy(world, as_):
     changes = {"operators": "Loop, ai.onnx.ml:TreeEnsemble", "margin": "0.01", "proof_minutes": "480"}
-    changes |= {"slices": "decide", "power": "off", "min_power": "0.9"}
+    changes |= {"slices": "decide", "power": "off", "min_power": "0.9", "mode": "propose"}
     changes |= {"prepack": None, "log_share": "0.25", "limit_0": ""}
     changes |= {"profile_1": "x86_64-2", "measure_1": "peak_memory_bytes", "limit_1": "1e9"}
     changes |= {"profile_2": "any", "measure_2": "samples_per_second", "limit_2": "500"}
+    changes |= {"metric_0_name": "stars", "metric_0_kind": "bounded", "metric_0_direction": "higher"}
+    changes |= {"metric_0_low": "1", "metric_0_high": "5", "metric_0_default": "2.5"}
+    changes |= {"metric_0_relative": "no", "metric_0_window_hours": "48", "metric_0_action": "tell"}
+    changes |= {"metric_1_name": "errors", "metric_1_margin": "0.2", "metric_1_limit": "0.05"}
+    changes |= {"metric_2_name": "", "metric_2_kind": "real"}
+    changes |= {"list_0_name": "careful", "list_0_kind": "canary", "list_0_stages": STAGES}
+    changes |= {"list_1_name": "", "list_1_kind": "canary", "list_1_stages": "- nothing"}
     propose(as_("admin"), world.model, **changes)
 
     assert open_policy_proposal(world.model).new_policy == {
@@ -135,10 +145,31 @@ def test_every_field_reaches_the_policy(world, as_):
         "min_power": 0.9,
         "plus_addresses": "same",
         "unknown_builder": "show",
-        "mode": "auto",
+        "mode": "propose",
         "proof_minutes": 480,
         "serving": {"batching": True, "cache_mb": 0, "log_share": 0.25, "prepack": False},
+        "metrics": {
+            "stars": {
+                "kind": "bounded",
+                "direction": "higher",
+                "relative": False,
+                "action": "tell",
+                "low": 1.0,
+                "high": 5.0,
+                "default": 2.5,
+                "window_hours": 48.0,
+            },
+            "errors": {"margin": 0.2, "limit": 0.05},
+        },
+        "lists": {
+            "careful": {
+                "kind": "canary",
+                "stages": [{"kind": "shadow", "min": "30m"}, {"kind": "split", "share": 0.5, "min": "1h"}],
+            }
+        },
     }
+    assert "shadow, min 30m; split, share 0.5, min 1h" in text(as_("edda").get(HERE))
+    assert "Stars: hours in which it may come" in text(as_("edda").get(HERE))
     assert "at least 500" in text(as_("edda").get(HERE))
     assert "at most 1000000000 bytes (953.7 MB)" in text(as_("edda").get(HERE)).replace("\xa0", " ")
 
@@ -172,6 +203,49 @@ def test_the_form_starts_as_the_policy_stands_and_changes_nothing_by_itself(worl
             "There is a limit for this",
         ),
         ({"operators": "Loop" * 30}, "id_operators", "Write a list of operator names"),
+        ({"metric_0_name": "bought"}, "id_metric_0_kind", "Write one of bad_event, bounded"),
+        ({"metric_0_name": "Is bought"}, "id_metric_0_name", "Name a metric in small letters"),
+        (
+            {"metric_0_name": "errors", "metric_0_kind": "real"},
+            "id_metric_0_kind",
+            "its kind stands. There are margin, weight, action, limit.",
+        ),
+        (
+            {"metric_0_name": "a", "metric_0_kind": "real", "metric_1_name": "a"},
+            "id_metric_1_name",
+            "There is a metric of this name above.",
+        ),
+        (
+            {"metric_0_name": "a", "metric_0_kind": "bounded", "metric_0_low": "3"},
+            "id_metric_0_high",
+            "Write more than low.",
+        ),
+        (
+            {"list_0_name": "a", "list_0_kind": "canary", "list_0_stages": "- {kind: split, share: 7}"},
+            "id_list_0_stages",
+            "write 0 to 1",
+        ),
+        (
+            {"list_0_name": "a", "list_0_kind": "canary", "list_0_stages": "- {kind: split\n"},
+            "id_list_0_stages",
+            "cannot be read: this is not YAML",
+        ),
+        (
+            {"list_0_name": "a", "list_0_kind": "canary", "list_0_stages": "kind: split"},
+            "id_list_0_stages",
+            "must be a list",
+        ),
+        (
+            {"list_0_name": "A b", "list_0_kind": "canary", "list_0_stages": STAGES},
+            "id_list_0_name",
+            "Name a list in small letters",
+        ),
+        (
+            {"list_0_name": "a", "list_0_kind": "canary", "list_0_stages": STAGES}
+            | {"list_1_name": "a", "list_1_kind": "canary", "list_1_stages": STAGES},
+            "id_list_1_name",
+            "There is a list of this name above.",
+        ),
         ({"grounds": "short"}, "id_grounds", "Say on what grounds"),
         ({"slots": ["marketing"]}, "id_slots", "Select a valid choice"),
     ],
@@ -322,6 +396,28 @@ def test_every_rule_of_a_policy_has_words():
     assert set(policy_words.TOLD) == {
         name for name in policy_words.flat(policy_words.parse({})) if not name.startswith("benchmark.")
     }
+
+
+def test_a_catalogue_is_shown_and_starts_the_form(world, as_):
+    assert set(policy_words.METRIC_TOLD) == set(CataloguedMetric.__struct_fields__)
+    metrics = {"bought": {"kind": "bad_event", "relative": True, "margin": 0.1}}
+    facts = {"based_on": policy_digest(world.model), "grounds": WHY, "by": makers.person("root", admin=True)}
+    careful = {"kind": "canary", "stages": [{"kind": "shadow"}, {"kind": "split", "share": 0.5, "min": "1h"}]}
+    asked = propose_policy(world.model, policy={"metrics": metrics, "lists": {"careful": careful}}, **facts)
+    decide_policy(asked, "confirm", grounds=WHY, by=world.people["edda"])
+    page = text(as_("admin").get(HERE))
+    assert "Bought: kind" in page
+    assert 'name="metric_0_name" value="bought"' in page
+    assert 'name="metric_0_margin" value="0.1"' in page
+    assert '<option value="yes" selected>' in page
+    assert 'name="metric_1_name"' in page, "room for another"
+    assert 'name="metric_2_name"' not in page
+    assert "List careful: stages" in page
+    assert "Clients are answered by the live version alone. The new version is asked the same unseen" in page
+    assert "50 % of the units are answered by the new version and 50 % by the live version." in page
+    for line in ("- {kind: shadow}", "- {kind: split, share: 0.5, min: 1h}"):
+        assert line in page, "as people write it"
+    assert 'name="list_1_name"' in page, "room for another"
 
 
 def test_the_log_page_finds_the_changes(world, as_):

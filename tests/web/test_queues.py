@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from uvicorn.importer import import_from_string
 
 from config import asgi
+from config.local import processes
 from config.serving import hybrid
 from registry.services.tokens import create_token
 from tests import makers
@@ -33,6 +35,15 @@ def one_connection(db, monkeypatch):
 )
 def test_the_view_says_which_queue(method, path, expected):
     assert asgi.kind(method, path) == expected
+
+
+def test_an_upload_is_answered_apart_from_pages():
+    """The web server is told so by name."""
+    command = processes.web()
+    named = import_from_string(command[command.index("--apart") + 1])
+    assert named("POST", "/api/v1/models/m/versions")
+    assert not named("GET", "/api/v1/models/m/versions")
+    assert not named("POST", "/login")
 
 
 def test_a_token_makes_known_while_it_is_good(one_connection):

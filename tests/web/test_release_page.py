@@ -296,3 +296,17 @@ def test_the_timeline_names_people_as_the_log_does(world, as_):
     amina.save()
     html = page(as_("vera"), world.review)
     assert "Amina Okafor" in html[html.index('id="timeline"') :]
+
+
+def test_it_is_held_against_the_first_version_too(world, as_):
+    html = page(as_("vera"), world.review)
+    told = html[html.index('id="first"') :]
+    assert "Against the first version 1" in told
+    there = reading.html(as_("vera").get("/models/digits/compare/?base=1&head=3"))
+    line = there[there.index('id="verdict"') :].partition(">")[2].partition("</h2>")[0]
+    assert line in told, "as the comparison in full says"
+    assert 'href="/models/digits/compare/?base=1&amp;head=3"' in told
+    assert "Against the first version 1" in page(as_("vera"), world.live)
+    assert 'id="first"' not in page(as_("vera"), world.validating), "nothing is proven yet"
+    assert "With the first version" in reading.html(as_("vera").get("/models/digits/compare/?base=2&head=3"))
+    assert "With the first version" not in there

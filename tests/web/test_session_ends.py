@@ -60,7 +60,7 @@ def test_nothing_is_done_by_logging_in_again(world):
 
 
 def test_a_button_without_words_leads_back_to_its_page(world):
-    answer = Client().post("/models/digits/versions/3/releases", {"environment": "production"})
+    answer = Client().post("/models/digits/versions/3/releases")
     assert answer["Location"] == "/login?next=/models/digits/versions/3/"
     answer = Client().post(f"/releases/{world.review.pk}/retry")
     assert answer["Location"] == f"/login?next=/releases/{world.review.pk}/"

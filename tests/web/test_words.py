@@ -21,7 +21,7 @@ from releases.events import Kind
 from releases.lifecycle import State
 from releases.web import sentences
 from releases.web.model import snippets
-from releases.web.release.facts import steps
+from releases.web.phases import steps
 from releases.web.release.standing import GateView, View, standing
 from releases.web.version import lineage
 from releases.web.version import triple as locked
@@ -171,16 +171,16 @@ def test_a_snippet_for_a_hostile_tensor_name_stays_one_argument():
     assert (curl + triton).isascii()
 
 
-def rolling(phase, turned_in=""):
-    return SimpleNamespace(
-        reason="", switch=SimpleNamespace(phase=phase, turned_in=turned_in, went_back=bool(turned_in))
-    )
+def rolling(phase, turned_in="", has_begun=True):
+    switch = SimpleNamespace(phase=phase, turned_in=turned_in, went_back=bool(turned_in))
+    return SimpleNamespace(reason="", switch=switch, has_begun=has_begun)
 
 
 @pytest.mark.parametrize(
     ("rollout", "states"),
     [
         (None, []),
+        (rolling("preparing", has_begun=False), ["ahead"] * 4),
         (rolling("preparing"), ["now", "ahead", "ahead", "ahead"]),
         (rolling("verifying"), ["done", "done", "now", "ahead"]),
         (rolling("done"), ["done"] * 4),

@@ -41,7 +41,7 @@ SIGNATURE = {
         {"name": "probabilities", "datatype": "FP32", "shape": [-1, 10], "features": [], "optional": False},
     ],
 }
-ANSWERS = b"what the reference rows were answered with at proof"
+ANSWERS = b'{"atol": 1e-6, "rtol": 1e-5}\n'
 CARD = """---
 license: mit
 ---
