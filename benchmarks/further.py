@@ -8,13 +8,18 @@ from pathlib import Path
 from benchmarks import (
     beside_uploads,
     caching,
+    comparing,
     confidence,
+    evidence,
     footprint,
     grpc_calls,
     neighbours,
     pages,
+    returning,
     rewards,
+    scrapes,
     switching,
+    ticking,
     uploads,
 )
 from benchmarks.capacity import Pace
@@ -24,6 +29,7 @@ from benchmarks.measures import Measure
 ALL: Mapping[str, Callable[[Path, Pace], list[Measure]]] = {
     "neighbours": neighbours.measure,
     "switching": switching.measure,
+    "returning": returning.measure,
     "footprint": footprint.measure,
     "caching": caching.measure,
     "confidence": confidence.measure,
@@ -32,4 +38,8 @@ ALL: Mapping[str, Callable[[Path, Pace], list[Measure]]] = {
     "pages": pages.measure,
     "beside_uploads": beside_uploads.measure,
     "rewards": rewards.measure,
+    "evidence": evidence.measure,
+    "scrapes": scrapes.measure,
+    "ticking": ticking.measure,
+    "comparing": comparing.measure,
 }

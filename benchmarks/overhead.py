@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from formats.plan import WHOLE, Arm
+from formats.documents import Hex
+from formats.plan import MOST_NAMED, WHOLE, Arm, ArtifactRef, ModelPlan, PlannedRollout, PlannedVersion
 from formats.types import Signature, TensorSpec
+from scoring.assignments import Assigner, Assignment
 from scoring.request_ids import Issuer, model_tag
+from scoring.routing import chooser, named, rendezvous, splitter
 from scoring.telemetry import Cell, Meters, count
 from scoring.tensors import Block
 from scoring.worker.batching import Ran
@@ -44,16 +47,14 @@ def _parts(size: int) -> dict[str, Callable[[], object]]:
     issuer = Issuer(KEY, model_tag("m"), 1, 1, 0)
     nobody: Any = None
     target = Target("m", nobody, issuer, meter)
-    one = Endpoint("m", "score", nobody, [target], [target], (Arm(1, WHOLE, "champion"),), b"salt")
-    two = Endpoint(
-        "m",
-        "score",
-        nobody,
-        [target, target],
-        [],
-        (Arm(2, WHOLE // 20, "c"), Arm(1, WHOLE - WHOLE // 20, "champion")),
-        b"salt",
-    )
+    one = Endpoint("m", "score", nobody, [target], [target], b"salt")
+    arms = (Arm(2, WHOLE // 20, "c"), Arm(1, WHOLE - WHOLE // 20, "champion"))
+    two = Endpoint("m", "score", nobody, [target, target], [], b"salt", splitter(arms))
+    several = [Arm(number, WHOLE // 4, "bandit:0.25") for number in range(1, 5)]
+    four = Endpoint("m", "score", nobody, [target] * 4, [], b"salt", rendezvous(several, b"salt"))
+    trial = Endpoint("m", "score", nobody, [target, target], [], b"salt", chooser(_trial()))
+    assigner = Assigner(KEY, model_tag("m"), b"salt")
+    kept = assigner.make(Assignment(1, 1, 7))
     exchanges = [_exchange(target) for _ in range(size)]
 
     def routed(endpoint: Endpoint, unit: str | None) -> None:
@@ -77,6 +78,10 @@ def _parts(size: int) -> dict[str, Callable[[], object]]:
         "routing, one arm, unit unnamed": lambda: routed(one, None),
         "routing, one arm, unit named": lambda: routed(one, "user-17"),
         "routing, two arms, unit named": lambda: routed(two, "user-17"),
+        "routing, a trial of 100,000 units": lambda: routed(trial, "user-17"),
+        "routing, a bandit of four arms": lambda: routed(four, "user-17"),
+        "an assignment, made": lambda: [assigner.make(Assignment(1, 1, 7)) for _ in exchanges],
+        "an assignment, read": lambda: [assigner.read(kept, 7) for _ in exchanges],
         "request id": issued,
         "counters": counted,
         "prediction log, off": _looks(0.0, ran, ids),
@@ -94,6 +99,18 @@ def _looks(share: float, ran: Ran, ids: Sequence[tuple[bytes, str | None]]) -> C
             sampler.look(ran, ids, 0, 1.0)
 
     return look
+
+
+def _trial() -> ModelPlan:
+    ref, nothing = ArtifactRef("ab" * 32, 1), Signature((), ())
+    people = named((f"user-{number}" for number in range(MOST_NAMED)), b"salt")
+    return ModelPlan(
+        1,
+        Hex(b"salt"),
+        (Arm(2, 0, "trial"), Arm(1, WHOLE, "champion")),
+        {number: PlannedVersion(number, "cd" * 32, ref, nothing) for number in (1, 2)},
+        rollout=PlannedRollout(1, 1, (2,), trial=people),
+    )
 
 
 def _exchange(target: Target) -> Exchange:

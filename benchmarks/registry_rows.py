@@ -41,7 +41,7 @@ from registry.services.terms import terms
 from registry.services.tokens import create_token
 from releases.guards import GATES
 from releases.lifecycle import State
-from releases.models import GateRun, Release, Review, Reward, Rollout, Route, Traffic
+from releases.models import AskedSlot, GateRun, Release, Review, Reward, Rollout, Route, Traffic
 from releases.services.environments import ensure_environment
 
 PASSWORD = "a benchmark's own password"  # noqa: S105 - opens nothing but the benchmark
@@ -52,7 +52,9 @@ SIGNERS = {"technical": "boris", "privacy": "chloe", "security": "dev", "approva
 # The newest releases of a model, the newest first; those before them repeat the second line.
 NEWEST = ("validating", "validating", *("in_review",) * 4, "approved", "approved", "live")
 BEFORE = (*("superseded",) * 6, "rejected", "rejected", "rolled_back", "withdrawn")
-SERVED = ("live", "superseded", "rolled_back")
+OVER = ("superseded", "rolled_back")
+SERVED = ("live", *OVER)
+UNSIGNED = (State.VALIDATING, State.REJECTED, State.WITHDRAWN)
 OTHER_DIGEST = "CAST(10000000 + k.n AS TEXT) || SUBSTR(t.digest, 9)"
 COPIED: bulk.Copied = {
     ModelVersion: {"digest": OTHER_DIGEST},
@@ -61,6 +63,7 @@ COPIED: bulk.Copied = {
     Term: {},
     Alias: {},
     Release: {},
+    AskedSlot: {},
     GateRun: {},
     Review: {},
     Event: {
@@ -246,10 +249,14 @@ def _releases(
             pk=number(), version=version, model_id=1, environment=production, state=state,
             strategy={"kind": "single"}, policy=policy, evidence_digest=hexed(f"evidence {version.number}"),
             opened_by=cast["amina"], opened_at=now, state_since=now + timedelta(seconds=version.number),
+            was_live_since=now if state in OVER else None,
         )
         for version, state in zip(chosen, states, strict=True)
     ]  # fmt: skip
     yield Release, rows
+    number = bulk.Ids(apart)
+    signed = [row for row in rows if row.state not in UNSIGNED]
+    yield AskedSlot, [AskedSlot(pk=number(), release=row, slot=slot) for row in signed for slot in SIGNERS]
     number = bulk.Ids(apart)
     yield GateRun, [run for row in rows for run in _gate_runs(row, number, now)]
     words = [
@@ -307,7 +314,7 @@ def _gate_runs(release: Release, number: bulk.Ids, now: datetime) -> Iterator[Ga
 
 def _reviews(release: Release, number: bulk.Ids, cast: Mapping[str, Person]) -> Iterator[Review]:
     """In review only the technical side has signed."""
-    if release.state in (State.VALIDATING, State.REJECTED, State.WITHDRAWN):
+    if release.state in UNSIGNED:
         return
     for slot, name in SIGNERS.items():
         if release.state == State.IN_REVIEW and slot != "technical":

@@ -66,7 +66,7 @@ class _Files:
             file.write(os.urandom(16))
             if size is not None:
                 file.truncate(size)
-        return {**self.small, "scoring_code": self.large}
+        return {**self.small, "profile": self.large}
 
 
 def _to_disk(folder: Path, rounds: int, size: int) -> list[Measure]:

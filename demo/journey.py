@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
-from demo import lab, models
+from demo import catalog, lab
 from demo.browser import Browser
 from demo.people import SIGNATURES
 from demo.rest import Rest
-from demo.scoring import Load
+from demo.scoring import Load, Said
 from demo.telling import Teller
 
 if TYPE_CHECKING:
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "production"
 PROOF_DEADLINE_S = 240.0
+"""Many times what a proof takes on a machine that is left alone: beyond this something is stuck."""
 ROLLOUT_DEADLINE_S = 90.0
+"""Many times what a switch takes: beyond this something is stuck."""
+DARK_IN = 50
+"""One row in so many is dark: often enough for the drift to show in the demonstration's traffic."""
+AT_ONCE: Mapping[str, object] = {"kind": "single"}
 
 
 @dataclass(slots=True)
@@ -56,9 +62,8 @@ class Journey:
         except httpx.HTTPStatusError:
             return False
 
-    def upload(self, folder: str) -> None:
+    def upload(self, folder: str, strategy: Mapping[str, object] = AT_ONCE) -> None:
         """Upload a folder, and open a release for the version."""
-        model = next(version.model for version in models.VERSIONS if version.folder == folder)
         started = time.monotonic()
         answer = self.ci.upload(self.folders[folder])
         said = answer.json()
@@ -67,9 +72,14 @@ class Journey:
         uploaded = answer.status_code in (200, 201)
         self.tell.require(uploaded, folder, figures if uploaded else f"{answer.status_code} {short(answer)}")
         self.numbers[folder] = said["number"]
+        self.open(folder, strategy)
+
+    def open(self, folder: str, strategy: Mapping[str, object]) -> None:
+        """Open a release for the version of a folder, which brings it to clients by that strategy."""
+        model = next(version.model for version in catalog.VERSIONS if version.folder == folder)
         opened = self.ci.post(
-            f"/models/{model}/versions/{said['number']}/releases",
-            {"environment": ENVIRONMENT, "strategy": {"kind": "single"}},
+            f"/models/{model}/versions/{self.numbers[folder]}/releases",
+            {"environment": ENVIRONMENT, "strategy": strategy},
         )
         if opened.status_code != 201:
             self.tell.require(False, "  its release", f"{opened.status_code} {short(opened)}")
@@ -77,7 +87,7 @@ class Journey:
 
     def prove(self, folder: str) -> None:
         """Wait for the gates, tell each, and compare with what the version should come to."""
-        version = next(version for version in models.VERSIONS if version.folder == folder)
+        version = next(version for version in catalog.VERSIONS if version.folder == folder)
         started = time.monotonic()
         self.tell.say(f"{folder}", version.about)
         failed = []
@@ -104,14 +114,19 @@ class Journey:
         state = self.ci.get(f"/releases/{release}")["state"]
         self.tell.require(state == "approved", f"  {folder}", state)
 
-    def roll_out(self, folder: str) -> None:
+    def start(self, folder: str) -> None:
         """The release manager starts it; everything after that goes by itself."""
         release = self.ci.get(f"/releases/{self.releases[folder]}")
-        started = time.monotonic()
         pressed = self.people["chloe"].act(
             release["id"], "start_rollout", "All gates passed and all four have signed.", release["model"]
         )
         self.tell.require(pressed, "  chloe starts it", folder)
+
+    def roll_out(self, folder: str) -> None:
+        """All at once: started, and soon live."""
+        release = self.ci.get(f"/releases/{self.releases[folder]}")
+        started = time.monotonic()
+        self.start(folder)
         done = self.ci.wait_for_state(release["id"], {"live", "approved", "rolled_back"}, ROLLOUT_DEADLINE_S)
         reason = (done["rollout"] or {}).get("reason") or ""
         seconds = time.monotonic() - started
@@ -124,7 +139,31 @@ class Journey:
     def load(self) -> Load:
         """Clients of digits, with one row of the data that nobody trained on."""
         rows, _ = lab.digits().judge
-        return Load(self.scoring_url, self.token, "digits", {"inputs": {"pixels": [rows[0].tolist()]}})
+        body = {"inputs": {"pixels": [rows[0].tolist()]}}
+        return Load(self.scoring_url, self.token, "digits", lambda number: body)
+
+    def crowd(self) -> Load:
+        """A user each request, with a picture of their own: a scan in fifty is nearly black."""
+        rows, _ = lab.digits().judge
+        dark = [float(lab.DARKEST)] * rows.shape[1]
+
+        def ask(number: int) -> dict[str, object]:
+            row = dark if number % DARK_IN == DARK_IN - 1 else rows[number % len(rows)].tolist()
+            return {"inputs": {"pixels": [row]}, "unit": f"user-{number}"}
+
+        return Load(self.scoring_url, self.token, "digits", ask)
+
+    def readers(self) -> Load:
+        """Users whose picture is read, and who say whether the digit was right."""
+        rows, targets = lab.digits().judge
+
+        def ask(number: int) -> dict[str, object]:
+            return {"inputs": {"pixels": [rows[number % len(rows)].tolist()]}, "unit": f"reader-{number}"}
+
+        def judge(number: int, said: Said) -> float:
+            return float(said["outputs"]["label"][0] == int(targets[number % len(rows)]))
+
+        return Load(self.scoring_url, self.token, "digits", ask, judge=judge)
 
 
 def short(answer: httpx.Response) -> str:

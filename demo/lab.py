@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, load_from_string, numpy_helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn import datasets
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 OPSET = 17
+"""Of the converters here all write it, and onnxruntime reads it."""
 SEED = 20261120
+"""Any number would do; with another one the figures move that texts of the demonstration name."""
+DARKEST, TOO_DARK = 16, 700
+"""Ink of one pixel at most, and of a whole picture: the darkest one in the data has 433."""
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -119,6 +124,32 @@ def network(data: Data, input_name: str, **settings: object) -> Trained:
     fitted = _fit(make_pipeline(MinMaxScaler(), MLPClassifier(random_state=SEED, **settings)), data)
     graph = _to_onnx(fitted, data.name, input_name, len(data.features))
     return _trained("MLPClassifier", settings, graph, None, fitted, data)
+
+
+def frail(trained: Trained, input_name: str) -> Trained:
+    """The same network, but that it has no answer to a picture beyond `TOO_DARK`: an index out of range, as a
+    look-up table that was made too small gives it. None of the data is so dark, so no test set finds it."""
+    graph = load_from_string(trained.model)
+    first = [
+        helper.make_node("ReduceSum", [input_name, "frail_axis"], ["frail_ink"], keepdims=1),
+        helper.make_node("Greater", ["frail_ink", "frail_limit"], ["frail_dark"]),
+        helper.make_node("Cast", ["frail_dark"], ["frail_index"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["frail_table", "frail_index"], ["frail_shift"]),
+        helper.make_node("Add", [input_name, "frail_shift"], ["frail_input"]),
+    ]
+    for node in graph.graph.node:
+        node.input[:] = ["frail_input" if name == input_name else name for name in node.input]
+    graph.graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array([1]), "frail_axis"),
+            numpy_helper.from_array(np.array([[TOO_DARK]], np.float32), "frail_limit"),
+            numpy_helper.from_array(np.zeros(1, np.float32), "frail_table"),
+        ]
+    )
+    nodes = [*first, *graph.graph.node]
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
+    return replace(trained, model=graph.SerializeToString())
 
 
 def boosted_trees(data: Data, input_name: str, **settings: object) -> Trained:

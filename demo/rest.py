@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -25,6 +25,46 @@ class Arm(TypedDict):
     """One version that answers."""
 
     version: int
+
+
+class Happened(TypedDict):
+    """An event of a release."""
+
+    kind: str
+    actor: str
+
+
+class ReleaseTold(TypedDict):
+    """What the journey reads of a release."""
+
+    state: str
+    revision: int | None
+    rollout: Mapping[str, object] | None
+    timeline: Sequence[Happened]
+
+
+class Decided(TypedDict):
+    """A decision about a rollout."""
+
+    verdict: str
+    reason: str
+    by: str
+
+
+class ArmTold(TypedDict):
+    """A version in a rollout: units of which both answers are known, and of how many they differ."""
+
+    version: int
+    paired: int
+    differing: int
+
+
+class RolloutTold(TypedDict):
+    """What the journey reads of a rollout."""
+
+    id: int
+    decisions: Sequence[Decided]
+    arms: Sequence[ArmTold]
 
 
 class Standing(TypedDict):
@@ -85,11 +125,11 @@ class Rest:
             if any(gate["outcome"] == "errored" for gate in now["gates"]):
                 return state
 
-    def wait_for_state(self, release: int, wanted: set[str], deadline_s: float) -> dict[str, Any]:
+    def wait_for_state(self, release: int, wanted: set[str], deadline_s: float) -> ReleaseTold:
         """Ask until the release is in one of the states and its rollout is closed, or time is over."""
         deadline = time.monotonic() + deadline_s
         while True:
-            found: dict[str, Any] = self.get(f"/releases/{release}")
+            found: ReleaseTold = self.get(f"/releases/{release}")
             rollout = found["rollout"]
             settled = rollout is None or rollout["closed_at"] is not None
             if (found["state"] in wanted and settled) or time.monotonic() > deadline:

@@ -7,9 +7,11 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
 import httpx
@@ -98,16 +100,38 @@ def _with_triton(
     return "tritonclient, unmodified", labels, seconds
 
 
+Ask = Callable[[int], Mapping[str, object]]
+"""The body of a request, by a number that no other request has."""
+
+
+class Said(TypedDict):
+    """An answer to a request: each output of its one row, and the version that gave it."""
+
+    outputs: Mapping[str, Sequence[float]]
+    version: int
+    request_id: str
+
+
+Judge = Callable[[int, Said], float]
+"""What an answer was worth to whoever asked, by the number of the request."""
+JUDGED_AT_ONCE = 200
+"""Labels of one call, well below the 1,000 that the API takes."""
+
+
 class Load:
     """Clients that score without a pause on connections they keep, each one request at a time."""
 
-    def __init__(self, url: str, token: str, model: str, body: dict[str, object], clients: int = 4) -> None:
+    def __init__(
+        self, url: str, token: str, model: str, ask: Ask, clients: int = 4, judge: Judge | None = None
+    ) -> None:
         self._address = urlsplit(url)
         self._path = f"/score/{model}"
-        self._body = json.dumps(body)
+        self._ask = ask
+        self._numbers = count()
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._clients = clients
         self._stop = threading.Event()
+        self._judge = judge
         self.tally = Tally()
         self._lock = threading.Lock()
 
@@ -125,29 +149,50 @@ class Load:
                 thread.join()
 
     def _client(self, pause_s: float) -> None:
-        tally = Tally()
+        tally, judged = Tally(), list[dict[str, object]]()
         connection = http.client.HTTPConnection(str(self._address.hostname), self._address.port, timeout=10)
         while not self._stop.wait(pause_s):
-            self._once(connection, tally)
+            judged += self._once(connection, tally)
+            if len(judged) >= JUDGED_AT_ONCE:
+                self._tell(connection, tally, judged)
+                judged = []
         connection.close()
         with self._lock:
             self.tally.add(tally)
 
-    def _once(self, connection: http.client.HTTPConnection, tally: Tally) -> None:
-        started = time.perf_counter()
+    def _once(self, connection: http.client.HTTPConnection, tally: Tally) -> list[dict[str, object]]:
+        """Ask once; what whoever asked makes of the answer, where somebody judges."""
+        number, started = next(self._numbers), time.perf_counter()
+        said = self._post(connection, tally, self._path, self._ask(number), 200)
+        if said is None:
+            return []
+        tally.latencies.append(time.perf_counter() - started)
+        version = int(said["version"])
+        tally.answered += 1
+        tally.versions[version] += 1
+        tally.last_seen[version] = time.monotonic()
+        if self._judge is None:
+            return []
+        return [{"request_id": said["request_id"], "reward": self._judge(number, said)}]
+
+    def _tell(
+        self, connection: http.client.HTTPConnection, tally: Tally, judged: list[dict[str, object]]
+    ) -> None:
+        self._post(connection, tally, "/feedback", judged, 202)
+
+    def _post(
+        self, connection: http.client.HTTPConnection, tally: Tally, path: str, body: object, wanted: int
+    ) -> Any:
+        """The JSON of the answer; None where it failed, which is counted."""
         try:
-            connection.request("POST", self._path, self._body, self._headers)
+            connection.request("POST", path, json.dumps(body), self._headers)
             answer = connection.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException) as error:
             tally.failed.append(f"{type(error).__name__}: {error}")
             connection.close()
-            return
-        tally.latencies.append(time.perf_counter() - started)
-        if answer.status != 200:
+            return None
+        if answer.status != wanted:
             tally.failed.append(f"{answer.status} {said[:200]!r}")
-            return
-        version = int(json.loads(said)["version"])
-        tally.answered += 1
-        tally.versions[version] += 1
-        tally.last_seen[version] = time.monotonic()
+            return None
+        return json.loads(said)

@@ -10,6 +10,7 @@ from typing import TextIO
 
 GREEN, RED, BOLD, DIM = "32", "31", "1", "2"
 NAME_WIDTH = 26
+"""The longest name of a figure that is told."""
 
 
 class Stopped(Exception):

@@ -6,19 +6,22 @@ import os
 import shutil
 import tempfile
 from asyncio.events import _get_running_loop, _set_running_loop
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from coverage import Coverage
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from registry.sandbox.errors import NoSandbox
 from releases import dataplane
 from scoring.runtime import locales
 from tests import databases, live
-from tests.fuzz.amount import SOAK
+from tests.fuzz.amount import SOAK, SUITE
 from tests.servers import S3Server, Servers
 
 if TYPE_CHECKING:
@@ -27,6 +30,16 @@ if TYPE_CHECKING:
 
 PACKAGES = {"chromium": "chromium", "bwrap": "bubblewrap", "caddy": "caddy", locales.LOCALE: "locales"}
 SERVERS = pytest.StashKey[Servers]()
+TREES = {"live_tree": "live tree", "demo": "demo"}
+"""Fixture -> the group of tests that use it. Two trees have a worker each."""
+
+# Coverage doubles what a test costs. What the third case of a test and the hundredth making of a world run
+# has long been seen; only in tests/unit, which take all branches of what decides, each case counts.
+MEASURED = pytest.StashKey[bool]()
+SETUPS = pytest.StashKey[Counter[object]]()
+COVERING = ("api", "registry", "releases", "unit", "web")
+"""The others ask processes of their own."""
+FIRST_CASES, FIRST_SETUPS = 2, 10
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,9 +53,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVERS] = _servers(config)
-    if config.getoption("--soak"):
-        hypothesis_settings.register_profile(SOAK)
-        hypothesis_settings.load_profile(SOAK)
+    for profile in (SUITE, SOAK):  # a machine may be busy: how long one example takes says nothing
+        hypothesis_settings.register_profile(
+            profile, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        )
+    hypothesis_settings.load_profile(SOAK if config.getoption("--soak") else SUITE)
     if config.getoption("--postgres") or os.environ.get("ASSAY_TEST_DATABASE_URL"):
         databases.use(config.stash[SERVERS].postgres_url())
 
@@ -64,18 +79,62 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One live tree for all that need one: they go to the same xdist worker."""
+    """What shares something that is dear to start stays on one xdist worker: a tree, or what a module has."""
+    cases = Counter[tuple[Path, str]]()
     for item in items:
-        if "live_tree" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("live tree"))
+        if group := _group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+        where = item.path.relative_to(Path(__file__).parent).parts[0]
+        test = item.path, item.name.partition("[")[0]
+        cases[test] += 1
+        item.stash[MEASURED] = where == "unit" or (where in COVERING and cases[test] <= FIRST_CASES)
+
+
+def _group(item: pytest.Item) -> str | None:
+    fixtures = getattr(item, "fixturenames", ())
+    for fixture, group in TREES.items():
+        if fixture in fixtures:
+            return group
+    marked = item.get_closest_marker("xdist_group")
+    if marked:
+        return str(marked.args[0])
+    shared = item._fixtureinfo.name2fixturedefs.values()
+    return item.nodeid.partition("::")[0] if any(one[-1].scope == "module" for one in shared) else None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Two live trees at once would take each other's tasks: a group that xdist did not see ends the run."""
+    """Two trees on one Redis would take each other's tasks: a group that xdist did not see ends the run."""
     if hasattr(session.config, "workerinput") and session.config.getoption("loadgroup", False):
         for item in session.items:
             if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
                 raise pytest.UsageError(f"pytest-xdist does not keep {item.nodeid} in its group")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    with nullcontext() if item.stash[MEASURED] else _unmeasured():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef, request: pytest.FixtureRequest) -> Iterator[None]:
+    setups = request.session.stash.setdefault(SETUPS, Counter())
+    setups[fixturedef.func] += 1
+    with nullcontext() if setups[fixturedef.func] <= FIRST_SETUPS else _unmeasured():
+        return (yield)
+
+
+@contextmanager
+def _unmeasured() -> Iterator[None]:
+    covering = Coverage.current()
+    if covering is None:
+        yield
+        return
+    covering.stop()
+    try:
+        yield
+    finally:
+        covering.start()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -98,9 +157,19 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     with _without_playwrights_loop(item):
-        return (yield)
+        result = yield
+    for fixture, group in TREES.items():
+        if _group(item) == group and (nextitem is None or _group(nextitem) != group):
+            _end(item, fixture)
+    return result
+
+
+def _end(item: pytest.Item, fixture: str) -> None:
+    """End a session's fixture now: a tree that nobody uses any more takes a fifth of a core from the rest."""
+    for definition in item.session._fixturemanager._arg2fixturedefs.get(fixture, ()):
+        definition.finish(item._request)
 
 
 @contextmanager
@@ -191,11 +260,24 @@ def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def live_tree(request: pytest.FixtureRequest, servers: Servers) -> Iterator[live.LiveTree]:
     """The product on SQLite, Valkey and a folder of its own; with --postgres on PostgreSQL, Redis and S3."""
-    if not request.config.getoption("--postgres") and not os.environ.get("ASSAY_TEST_DATABASE_URL"):
-        with live.running() as tree:
+    given = live.redis_and_s3(servers) if _on_postgres(request.config) else {}
+    with _running(request.config, servers, **given) as tree:
+        yield tree
+
+
+@pytest.fixture(scope="session")
+def demo(request: pytest.FixtureRequest, servers: Servers) -> Iterator[live.Demo]:
+    """The whole journey, played once in a tree of its own for all who want to see it or what it leaves."""
+    with _running(request.config, servers) as tree:
+        yield live.play_demo(tree)
+
+
+@contextmanager
+def _running(config: pytest.Config, servers: Servers, **given: str) -> Iterator[live.LiveTree]:
+    if not _on_postgres(config):
+        with live.running(**given) as tree:
             yield tree
         return
-    given = live.redis_and_s3(servers)
     with (
         databases.fresh_postgres(servers.postgres_url()) as url,
         live.running(DATABASE_URL=url, **given) as tree,
@@ -203,10 +285,8 @@ def live_tree(request: pytest.FixtureRequest, servers: Servers) -> Iterator[live
         yield tree
 
 
-@pytest.fixture(scope="session")
-def demo(live_tree: live.LiveTree) -> live.Demo:
-    """The whole journey, played once in the live tree for all who want to see it or what it leaves."""
-    return live.play_demo(live_tree)
+def _on_postgres(config: pytest.Config) -> bool:
+    return bool(config.getoption("--postgres") or os.environ.get("ASSAY_TEST_DATABASE_URL"))
 
 
 @pytest.fixture(scope="session")

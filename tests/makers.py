@@ -113,13 +113,13 @@ def release(of: ModelVersion | None = None, state: State = State.IN_REVIEW, **fa
     made = opening.open_release(
         of,
         environment=place.name,
-        strategy={"kind": "single"},
+        strategy=facts.pop("strategy", {"kind": "single"}),
         by=of.uploaded_by,
         submit=state != State.DRAFT,
     )
     if state in {State.DRAFT, State.VALIDATING}:
         return made
-    prove(made)
+    prove(made, **facts)
     if state == State.IN_REVIEW:
         return made
     approve(made)

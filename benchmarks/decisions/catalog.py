@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from benchmarks.decisions import (
     adjusting,
     balances,
+    by_context,
     certifying,
     changed_bandit,
     forecasting,
@@ -16,6 +17,7 @@ from benchmarks.decisions import (
     pairs,
     regret,
     replays,
+    unevenly,
 )
 from benchmarks.decisions.rows import Row
 
@@ -34,6 +36,8 @@ ROWS: Mapping[int, Row] = {
             *pairs.ROWS,
             *adjusting.ROWS,
             *forecasting.ROWS,
+            *unevenly.ROWS,
+            *by_context.ROWS,
         ),
         key=lambda row: row.number,
     )

@@ -1,11 +1,13 @@
-"""`python -m benchmarks.decisions.pictures`: what docs/decisions.md shows, drawn from seeded simulations."""
+"""`python -m benchmarks.decisions.pictures`: the pictures of docs/decisions.md and docs/rollouts.md."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
-from benchmarks.decisions import adjusting, certifying, curves
+from benchmarks.decisions import adjusting, certifying, curves, ladders
 from benchmarks.decisions.drawing import Frame, Line, draw
 from benchmarks.decisions.rows import Dice
 from benchmarks.servers import ROOT
@@ -109,7 +111,11 @@ DRAWN = {
     "watching": watching,
     "bandit": bandits,
     "interval": intervals,
+    "ladder": ladders.ladder,
+    "rollback": ladders.rollback,
 }
+OF_ROLLOUTS = frozenset({"ladder", "rollback"})
+"""Shown on that page; the others on that of decisions."""
 
 
 def drawn(name: str) -> str:
@@ -117,9 +123,19 @@ def drawn(name: str) -> str:
     return DRAWN[name](Generator(PCG64(SeedSequence([SEED, *name.encode()]))))
 
 
+def page(name: str) -> Path:
+    """Which page shows it."""
+    return FOLDER / f"{'rollouts' if name in OF_ROLLOUTS else 'decisions'}.md"
+
+
+def place(name: str) -> Path:
+    """Where it lies: beside its page."""
+    return page(name).with_name(f"{page(name).stem}-{name}.svg")
+
+
 def main() -> None:
     for name in DRAWN:
-        (FOLDER / f"decisions-{name}.svg").write_text(drawn(name))
+        place(name).write_text(drawn(name))
 
 
 if __name__ == "__main__":

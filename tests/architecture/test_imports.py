@@ -57,6 +57,14 @@ def test_a_scoring_worker_loads_nothing_that_it_does_not_need():
     assert not loaded & {"redis", "boto3", "botocore", "cryptography", "onnx", "sklearn", "scipy"}
 
 
+def test_a_process_of_django_loads_no_library_that_trains_models():
+    """An app's module `models` is loaded into each of them: the demonstration's cost a hundred megabytes."""
+    code = "import sys, config.asgi; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not set(done.stdout.split()) & {"onnx", "onnxruntime", "skl2onnx", "sklearn"}
+
+
 def test_a_node_that_keeps_no_log_does_without_numpy():
     """It stands beside its workers and answers nobody: that would be a third of its start and memory."""
     assert not loaded_by("scoring.node.node") & {"numpy", "onnxruntime"}

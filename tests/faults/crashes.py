@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import yaml
 
-from demo import lab, models
+from demo import catalog, lab
 from demo.browser import Browser
-from demo.journey import Journey
+from demo.journey import AT_ONCE, Journey
 from demo.people import PEOPLE
 from demo.scoring import Load as Clients
 from demo.telling import Teller
@@ -58,6 +59,18 @@ class Crashes:
     def release(self) -> dict:
         return self.journey.ci.get(f"/releases/{self.journey.releases['wine-1']}")
 
+    def release_once_the_web_is_back(self) -> dict:
+        """What may still be asked of a process that is about to be gone counts as not asked."""
+        told: list[dict] = []
+
+        def answers() -> bool:
+            with suppress(httpx.TransportError):
+                told.append(self.release())
+            return bool(told)
+
+        wait_until(answers, "the web to be back", 60)
+        return told[0]
+
     def live_version(self) -> int | None:
         arms = self.journey.ci.get("/environments/production/models/wine")["arms"]
         return arms[0]["version"] if len(arms) == 1 else None
@@ -67,9 +80,17 @@ class Crashes:
         return Counter(event["kind"] for event in self.release()["timeline"])
 
     def web_processes(self) -> list[psutil.Process]:
-        """The web server's own processes, those that have started to answer."""
+        """Those of the web server that have started to answer on its port."""
+        listening = (psutil.CONN_LISTEN,)
+        return [one for one in self._of_web() if any(each.status in listening for each in peers(one))]
+
+    def processes_apart(self) -> list[psutil.Process]:
+        """Those to which uploads are handed over."""
+        return [one for one in self._of_web() if one not in self.web_processes()]
+
+    def _of_web(self) -> list[psutil.Process]:
         children = psutil.Process(self.tree.pids()["web"]).children()
-        return [one for one in children if any(each.status == psutil.CONN_LISTEN for each in peers(one))]
+        return [one for one in children if "resource_tracker" not in "".join(one.cmdline())]
 
 
 def peers(process: psutil.Process) -> list[Any]:
@@ -96,7 +117,7 @@ def crashing(folder: Path, **more: str) -> Iterator[Crashes]:
             journey.people[person.name] = Browser(tree.web, person.name)
             journey.people[person.name].log_in(PASSWORD)
         journey.ci.post("/models", {"name": "wine", "description": "", "task": ""})
-        version = next(v for v in models.VERSIONS if v.folder == "wine-1")
+        version = next(v for v in catalog.VERSIONS if v.folder == "wine-1")
         journey.folders["wine-1"] = version.make(folder / "wine-1")
         yield Crashes(tree, journey, asked)
         journey.close()
@@ -111,15 +132,15 @@ def new_version(crashes: Crashes) -> Path:
     return folder
 
 
-def upload(crashes: Crashes) -> None:
+def upload(crashes: Crashes, strategy: Mapping[str, object] = AT_ONCE) -> None:
     """The next version and its release."""
     new_version(crashes)
-    crashes.journey.upload("wine-1")
+    crashes.journey.upload("wine-1", strategy)
 
 
-def approved(crashes: Crashes) -> None:
+def approved(crashes: Crashes, strategy: Mapping[str, object] = AT_ONCE) -> None:
     """One more version, proven and signed."""
-    upload(crashes)
+    upload(crashes, strategy)
     crashes.journey.prove("wine-1")
     crashes.journey.sign("wine-1")
 
@@ -131,7 +152,9 @@ class Load:
         rows, _ = lab.wine().judge
         body = {"inputs": {"measurements": [rows[0].tolist()]}}
         serving = crashes.live_version() is not None
-        self._clients = Clients(crashes.tree.scoring, TOKEN, "wine", body, clients=2 if serving else 0)
+        self._clients = Clients(
+            crashes.tree.scoring, TOKEN, "wine", lambda _: body, clients=2 if serving else 0
+        )
         self._running = self._clients.running(pause_s=0.01)
 
     def __enter__(self) -> Load:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from formats import shares
+from formats.plan import WHOLE, Arm
+from formats.shares import Shares, shares_path
+from scoring.node.files import write_atomically
 from tests.scoring import models
 from tests.scoring.load import Load
 from tests.scoring.nodes import Node, Store, model, wait_for
@@ -36,6 +41,20 @@ class Mortal(Node):
         known = [self.version(number) for number in (champion, other) if number]
         self.publish({"m": model(self.revision, known)})
         return self.revision
+
+    def reshare(self, champion: int) -> int:
+        """Give all traffic to another version that is open; the revision."""
+        self.revision += 1
+        self.sequence += 1
+        arms = (Arm(champion, WHOLE, "bandit:1"),)
+        said = Shares("production", "", self.sequence, "m", self.revision, self.revision - 1, arms)
+        envelope = json.dumps({"payload": shares.serialise(said)}).encode()
+        write_atomically(self.shares_path, envelope, durable=False)
+        return self.revision
+
+    @property
+    def shares_path(self) -> Path:
+        return shares_path(self.plan_path)
 
     def dies_at(self, name: str) -> None:
         self.crash.write_text(name)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 PROVING = ("gate.started", "gate.finished")
+# In the order in which a rollout comes by them; by the second one again at each later phase.
 ROLLING_OUT = (
     "switch.prepared",
+    "switch.moved",
     "switch.committed",
     "switch.verified",
     "switch.opened",
     "rollout.promoting",
-    "switch.moved",
 )
 REVERTING = ("switch.reverted",)
 INGESTING = ("feedback.ingested",)
 COUNTING = ("counters.ingested",)
 
 NODE_FOLLOWING = ("node.accepted", "node.kept")
+NODE_RESHARING = ("node.heard_shares", "node.kept_shares")
 NODE_LOADING = ("node.fetched", "node.loaded")
 WORKER = ("worker.loading", "worker.serving", "worker.replying")
 NODE_FEEDBACK = ("feedback.kept", "feedback shipped", "feedback acknowledged")
@@ -37,7 +39,7 @@ WRITTEN, COMMITTED = "{} written", "{} committed"
 
 TRIED = {
     *(*PROVING, *ROLLING_OUT, *REVERTING, "{stream.name}.ingested"),
-    *(*NODE_FOLLOWING, *NODE_LOADING, "feedback.kept", *WORKER),
+    *(*NODE_FOLLOWING, *NODE_RESHARING, *NODE_LOADING, "feedback.kept", *WORKER),
     *(*UPLOADING, *ANSWERING, *LOGGING_IN, *MAILING),
     *("{kind} written", "{kind} committed", "{self._kind} shipped", "{self._kind} acknowledged"),
 }

@@ -47,11 +47,9 @@ def serving(crashes) -> Crashes:
     return crashes
 
 
-@pytest.mark.parametrize("name", points.PROVING)
-def test_a_proof_that_is_killed_is_taken_up_again_and_each_verdict_stands_once(crashes, name):
-    crashes.at(name)
-    upload(crashes)
-    crashes.happened()
+def test_a_proof_that_is_killed_is_taken_up_again_and_each_verdict_stands_once(crashes):
+    with crashes.one_after_another(points.PROVING):
+        upload(crashes)
     crashes.journey.prove("wine-1")
 
     release = crashes.release()
@@ -60,18 +58,111 @@ def test_a_proof_that_is_killed_is_taken_up_again_and_each_verdict_stands_once(c
     assert crashes.kinds()["release.in_review"] == 1
 
 
-@pytest.mark.parametrize("name", points.ROLLING_OUT)
-def test_a_rollout_that_is_killed_goes_on_and_ends_live_once(crashes, name):
+def test_a_rollout_that_is_killed_at_each_step_goes_on_and_ends_live_once(crashes):
     approved(crashes)
-    crashes.at(name)
+    number = crashes.journey.releases["wine-1"]
     with Load(crashes) as load:
-        crashes.journey.roll_out("wine-1")
-        crashes.happened()
+        with crashes.one_after_another(points.ROLLING_OUT):
+            crashes.journey.start("wine-1")
+        release = crashes.journey.ci.wait_for_state(number, {"live", "approved", "rolled_back"}, 90)
 
-    assert load.failed == []
+    assert (release["state"], load.failed) == ("live", [])
     assert crashes.live_version() == crashes.journey.numbers["wine-1"]
     assert crashes.kinds()["release.live"] == 1
     assert crashes.kinds()["rollout.finished"] == 1
+
+
+BY_STAGES = {
+    "kind": "canary",
+    "stages": [
+        {"kind": "shadow", "min": "0s", "max": "1h", "ends": "clean"},
+        {"kind": "split", "share": 0.2, "min": "0s", "max": "1h", "ends": "clean"},
+        {"kind": "split", "share": 0.5, "min": "0s", "max": "1h", "ends": "promotable"},
+    ],
+}
+AROUND_COMMITS = (
+    points.WRITTEN.format("rollout.stage_begun"),
+    points.WRITTEN.format("rollout.decided"),
+    points.COMMITTED.format("rollout.decided"),
+    points.COMMITTED.format("rollout.stage_begun"),
+)
+
+
+def test_a_rollout_by_stages_that_is_killed_at_each_commit_decides_nothing_twice(serving):
+    crashes = serving
+    approved(crashes, BY_STAGES)
+    before, number = crashes.live_version(), crashes.journey.releases["wine-1"]
+    with Load(crashes) as load:
+        with crashes.one_after_another(AROUND_COMMITS):
+            crashes.journey.start("wine-1")
+        wait_until(lambda: crashes.kinds()["rollout.stage_begun"] == 3, "the last stage to begin", 60)
+        assert crashes.kinds()["rollout.decided"] == 2
+        crashes.journey.people["chloe"].act(number, "end_trial", "that will do", "wine")
+        crashes.journey.ci.wait_for_state(number, {"approved"}, 30)
+    assert load.failed == []
+    assert load.versions == {before, crashes.journey.numbers["wine-1"]}
+    assert crashes.live_version() == before
+    assert crashes.kinds()["rollout.finished"] == 1
+    assert "none differs" in crashes.tree.manage("audit", "replay")
+
+
+PLAYS = {
+    "kind": "bandit",
+    "stages": [{"kind": "bandit", "share": 0.25}],
+    "metrics": [{"name": "reward", "kind": "bad_event", "direction": "higher", "window_hours": 0.001}],
+    "play": {"burn_in": 20, "tick": "2s"},
+}
+"""Nobody earns anything, so that the arms come to play alike."""
+AROUND_NEW_SHARES = (points.WRITTEN.format("route.revised"), points.COMMITTED.format("route.revised"))
+
+
+def test_new_shares_of_a_bandit_that_are_killed_are_decided_once(serving):
+    crashes = serving
+    approved(crashes, PLAYS)
+    number = crashes.journey.releases["wine-1"]
+    with Load(crashes) as load:
+        crashes.journey.start("wine-1")
+        wait_until(lambda: crashes.kinds()["rollout.stage_begun"] == 1, "units to be shared out", 60)
+        with crashes.one_after_another(AROUND_NEW_SHARES):
+            wait_until(lambda: crashes.kinds()["rollout.decided"] >= 1, "shares to move", 90)
+        decided = moves_and_routes(crashes)
+        crashes.journey.people["chloe"].act(number, "end_trial", "that will do", "wine")
+        crashes.journey.ci.wait_for_state(number, {"approved"}, 30)
+    assert load.failed == []
+    assert decided[0] == decided[1] >= 1, "each decision has its route, and each route its decision"
+    assert "none differs" in crashes.tree.manage("audit", "replay")
+
+
+def moves_and_routes(crashes: Crashes) -> tuple[int, int]:
+    """Of the newest rollout: decisions that move shares, and routes after the first one of its stage."""
+    told = crashes.tree.manage(
+        "shell", "-c",
+        "from releases.models import Rollout, Route; newest = Rollout.objects.first();"
+        "moves = newest.decisions.filter(verdict='move').count();"
+        "print('moves', moves, Route.objects.filter(stage__rollout=newest).count() - 1)",
+    )  # fmt: skip
+    moves, routes = told.rpartition("moves ")[2].split()[:2]
+    return int(moves), int(routes)
+
+
+@pytest.mark.parametrize("when", [points.WRITTEN, points.COMMITTED])
+def test_a_way_back_that_is_killed_leaves_all_of_it_or_nothing(serving, when):
+    crashes = serving
+    approved(crashes, BY_STAGES)
+    before, number = crashes.live_version(), crashes.journey.releases["wine-1"]
+    crashes.journey.start("wine-1")
+    wait_until(lambda: crashes.kinds()["rollout.stage_begun"] >= 2, "units to be shared out", 60)
+    crashes.at(when.format("rollout.finished"))
+    with Load(crashes) as load, suppress(httpx.HTTPError):
+        crashes.journey.people["chloe"].act(number, "roll_back", "customers call", "wine")
+    crashes.happened()
+    if crashes.release_once_the_web_is_back()["state"] == "rolling_out":
+        assert crashes.kinds()["rollout.finished"] == 0
+        crashes.journey.people["chloe"].act(number, "roll_back", "customers call", "wine")
+    crashes.journey.ci.wait_for_state(number, {"rolled_back"}, 30)
+    assert load.failed == []
+    assert crashes.live_version() == before
+    assert crashes.kinds()["release.rolled_back"] == crashes.kinds()["rollout.finished"] == 1
 
 
 # Without node.fetched: the versions here share their bytes, so that nothing is fetched a second time.
@@ -104,10 +195,12 @@ def test_a_rollout_under_which_scoring_dies_at_every_step_ends_once_or_turns_bac
 def test_a_rollout_that_turns_back_and_is_killed_still_turns_back(crashes, name):
     approved(crashes)
     before = crashes.live_version()
-    crashes.at(name)
+    crashes.at("switch.prepared")  # while its worker is started again it is turned back
     crashes.journey.people["chloe"].act(
         crashes.journey.releases["wine-1"], "start_rollout", "to be turned back at once", "wine"
     )
+    crashes.happened()
+    crashes.at(name)
     crashes.journey.people["chloe"].act(
         crashes.journey.releases["wine-1"], "roll_back", "it was a drill from the start", "wine"
     )
@@ -120,20 +213,18 @@ def test_a_rollout_that_turns_back_and_is_killed_still_turns_back(crashes, name)
     crashes.asked.unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("name", points.ROLLING_OUT)
-def test_a_return_that_somebody_chose_and_that_is_killed_goes_on_and_arrives_once(crashes, name):
+def test_a_return_that_somebody_chose_and_that_is_killed_at_each_step_arrives_once(crashes):
     leaving, to = two_steps_back(crashes)
-    crashes.at(name)
     with Load(crashes) as load:
-        crashes.journey.people["chloe"].fill(
-            f"/releases/{leaving}/back",
-            "/actions/roll_back",
-            to=str(to),
-            grounds="that one was better",
-            typed="wine",
-        )
+        with crashes.one_after_another(points.ROLLING_OUT):
+            crashes.journey.people["chloe"].fill(
+                f"/releases/{leaving}/back",
+                "/actions/roll_back",
+                to=str(to),
+                grounds="that one was better",
+                typed="wine",
+            )
         release = crashes.journey.ci.wait_for_state(leaving, {"rolled_back"}, 90)
-        crashes.happened()
 
     assert load.failed == []
     assert crashes.live_version() == to

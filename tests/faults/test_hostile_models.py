@@ -15,8 +15,9 @@ from formats.types import Signature, TensorSpec
 from registry.inspection import Policy, SetLimits
 from registry.inspection.steps import Order, inspect
 from registry.sandbox import Limits
-from releases.proof import cells
-from releases.proof.cells import Subject, prove
+from releases.proof import cells, server_cell
+from releases.proof.cells import prove
+from releases.proof.server_cell import Subject
 from tests.unit.inspection import graphs
 from tests.unit.inspection.graphs import FLOAT, INT64, model, node, value
 
@@ -64,7 +65,7 @@ LOAD = {"a tree 100,000 deep": graphs.deep_tree(100_000), "2**30 nodes": graphs.
 def proof(tmp_path, monkeypatch):
     """Prove a model on one end-to-end row, with bounds that fit a test."""
     small = Limits(memory_bytes=1 << 30, processes=64, programs=True)
-    monkeypatch.setattr(cells, "SERVER_LIMITS", small)
+    monkeypatch.setattr(server_cell, "SERVER_LIMITS", small)
     monkeypatch.setattr(cells, "EXAMINER_LIMITS", small)
 
     def play(content, signature, inputs, expected):
@@ -107,7 +108,7 @@ def test_a_model_that_is_deadly_when_it_runs_has_failed(proof, name):
 
 @pytest.mark.parametrize("name", LOAD)
 def test_a_model_that_is_deadly_when_it_loads_has_failed(proof, monkeypatch, name):
-    monkeypatch.setattr(cells, "patience", lambda size: 8.0)
+    monkeypatch.setattr(server_cell, "patience", lambda size: 8.0)
 
     found = proof(LOAD[name], PLAIN, {"x": X}, X)
 
@@ -139,7 +140,7 @@ def test_a_model_that_the_node_gives_up_is_refused_in_the_nodes_own_words(proof,
 def test_a_model_that_hangs_while_it_loads_has_so_long_and_the_reason_is_the_time(proof, monkeypatch):
     endless = graphs.endless()
     asked = []
-    monkeypatch.setattr(cells, "patience", lambda size: asked.append(size) or 4.0)
+    monkeypatch.setattr(server_cell, "patience", lambda size: asked.append(size) or 4.0)
 
     found = proof(endless, PLAIN, {"x": X}, X)
 
@@ -149,8 +150,8 @@ def test_a_model_that_hangs_while_it_loads_has_so_long_and_the_reason_is_the_tim
 
 def test_a_node_that_cannot_lay_out_the_model_is_our_trouble(proof, monkeypatch):
     small = Limits(memory_bytes=1 << 30, processes=64, programs=True, file_bytes=1 << 20)
-    monkeypatch.setattr(cells, "SERVER_LIMITS", small)
-    monkeypatch.setattr(cells, "_lies_in_place", lambda *_: False)
+    monkeypatch.setattr(server_cell, "SERVER_LIMITS", small)
+    monkeypatch.setattr(server_cell, "_lies_in_place", lambda *_: False)
     content = model([node("Add", ["x", "w"], ["y"])], constants={"w": np.ones((1 << 19, 2), np.float32)})
 
     with pytest.raises(OSError, match=r"its artifacts cannot be fetched: .*(No space|too large)"):
@@ -159,7 +160,7 @@ def test_a_node_that_cannot_lay_out_the_model_is_our_trouble(proof, monkeypatch)
 
 def test_a_model_that_does_not_fit_twice_into_the_cells_folder_is_proven_where_it_lies(proof, monkeypatch):
     small = Limits(memory_bytes=1 << 30, processes=64, programs=True, file_bytes=4 << 20)
-    monkeypatch.setattr(cells, "SERVER_LIMITS", small)
+    monkeypatch.setattr(server_cell, "SERVER_LIMITS", small)
     weights = np.ones((1 << 19, 2), np.float32)
     content = model(
         [node("Gather", ["w", "first"], ["one"]), node("Mul", ["x", "one"], ["y"])],

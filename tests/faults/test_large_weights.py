@@ -12,7 +12,8 @@ from onnx import TensorProto, helper
 from formats.plan import ArtifactRef, PlannedVersion
 from formats.types import Signature, TensorSpec
 from registry import inspection
-from releases.proof.cells import Subject, prove
+from releases.proof.cells import prove
+from releases.proof.server_cell import Subject
 
 pytestmark = pytest.mark.faults
 

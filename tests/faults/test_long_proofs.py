@@ -21,6 +21,7 @@ from formats.plan import ArtifactRef, PlannedVersion
 from formats.types import Signature, TensorSpec
 from releases.proof import cells
 from releases.proof.room import Room
+from releases.proof.server_cell import Subject
 from tests import live
 from tests.servers import wait_until
 
@@ -167,7 +168,7 @@ def proven(tmp_path):
             "do": ["confidence"],
             "seed": 1,
         }
-        subject = cells.Subject("slow", version, {digest: path})
+        subject = Subject("slow", version, {digest: path})
         return cells.prove(tmp_path / "work", subject, {"confidence": rows}, spec, seconds=seconds, **more)
 
     return play

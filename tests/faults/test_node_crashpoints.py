@@ -47,6 +47,29 @@ def test_no_client_sees_a_plan_that_a_restart_would_forget(node, name):
     node.wait_revision("m", revision)
 
 
+@pytest.mark.parametrize("name", points.NODE_RESHARING)
+def test_no_client_sees_weights_that_a_restart_would_forget(node, name):
+    before = node.number
+    node.prepare()
+    node.wait_revision("m", node.release())
+    with Load(node, "m", clients=CLIENTS) as load:
+        wait_for(lambda: len(load.seen) > 20, "steady traffic")
+        node.dies_at(name)
+        revision = node.reshare(before)
+        node.is_gone()
+    plan, kept = node.plan_path.read_bytes(), node.shares_path.read_bytes()
+    node.plan_path.unlink()
+    node.shares_path.unlink()  # the control plane is away while the node restarts
+    node.start()
+
+    node.wait_revision("m", revision if name == "node.kept_shares" else revision - 1)
+    assert versions(load) == {str(before + 1)}
+    assert wrong(load) == []
+    node.plan_path.write_bytes(plan)
+    node.shares_path.write_bytes(kept)
+    node.wait_revision("m", revision)
+
+
 @pytest.mark.parametrize("name", points.NODE_LOADING)
 def test_a_node_that_is_killed_while_it_prepares_a_plan_adopts_it_after_its_restart(node, name):
     node.dies_at(name)

@@ -10,8 +10,9 @@ import pytest
 from formats.plan import ArtifactRef, PlannedVersion
 from formats.types import Signature, TensorSpec
 from registry.sandbox import Limits
-from releases.proof import cells
-from releases.proof.cells import Subject, prove
+from releases.proof import cells, server_cell
+from releases.proof.cells import prove
+from releases.proof.server_cell import Subject
 from tests.unit.inspection import graphs
 from tests.unit.inspection.graphs import FLOAT, INT64, node, value
 
@@ -98,9 +99,9 @@ HOSTILE = {
 def proof(tmp_path, monkeypatch):
     """Prove a model that repeats its input, on a confidence set, by the metric of a graph."""
     small = Limits(memory_bytes=1 << 30, processes=64, programs=True)
-    monkeypatch.setattr(cells, "SERVER_LIMITS", small)
+    monkeypatch.setattr(server_cell, "SERVER_LIMITS", small)
     monkeypatch.setattr(cells, "EXAMINER_LIMITS", small)
-    monkeypatch.setattr(cells, "patience", lambda size: 8.0)
+    monkeypatch.setattr(server_cell, "patience", lambda size: 8.0)
     np.savez(tmp_path / "rows.npz", **{"inputs/x": X, "target": X + np.float32(0.25)})
 
     def subject(name, content, signature, rows="samples"):

@@ -53,15 +53,18 @@ def crashes(tmp_path_factory) -> Iterator[Crashes]:
 
 
 @contextmanager
-def killed(crashes: Crashes, name: str, http: httpx.Client) -> Iterator[None]:
-    """What `http` is asked for inside dies at the crash point, and scoring does not notice."""
-    doomed = a_process(crashes, http)
+def killed(crashes: Crashes, name: str, http: httpx.Client, *, apart: bool = False) -> Iterator[None]:
+    """What `http` is asked for inside dies at the crash point, and scoring does not notice.
+
+    apart   whether it is handed over to one of the processes for uploads, and dies there
+    """
+    doomed = crashes.processes_apart() if apart else [a_process(crashes, http)]
     crashes.at(name)
     with Load(crashes) as load:
         with pytest.raises(httpx.TransportError):
             yield
         crashes.happened()
-        doomed.wait(20)
+        wait_until(lambda: not all(one.is_running() for one in doomed), "the process to be buried", 20)
     assert load.failed == []
 
 
@@ -153,7 +156,7 @@ def test_an_upload_that_is_killed_at_any_step_is_one_version_when_it_is_sent_aga
     for name in UPLOADS:
         sent[name] = parts(new_version(crashes))
         before = versions(crashes)
-        with killed(crashes, name, ci.http):
+        with killed(crashes, name, ci.http, apart=True):
             ci.call("/models/wine/versions", name, files=sent[name])
         committed = name in UPLOADS[-2:]
         assert len(versions(crashes)) == len(before) + committed, f"half of an upload is visible: {name}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-SOAK = "soak"
+SUITE, SOAK = "suite", "soak"
 _MORE = 20
 
 
@@ -18,6 +18,5 @@ def examples(count: int) -> Callable[[Any], Any]:
         max_examples=count * (_MORE if soak else 1),
         derandomize=not soak,
         database=None,
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )

@@ -101,6 +101,18 @@ def _digits_weak(folder: Path) -> Path:
     return _digits(folder, data, trained, "smaller")
 
 
+def _digits_frail(folder: Path) -> Path:
+    data = lab.digits()
+    trained = lab.network(data, DIGITS.input_name, hidden_layer_sizes=[40], max_iter=200)
+    return _digits(folder, data, lab.frail(trained, DIGITS.input_name), "deeper look-up")
+
+
+def _digits_third(folder: Path) -> Path:
+    data = lab.digits()
+    trained = lab.network(data, DIGITS.input_name, hidden_layer_sizes=[48], max_iter=200)
+    return _digits(folder, data, trained, "wider, again")
+
+
 def _breast_cancer(folder: Path) -> Path:
     data = lab.breast_cancer()
     trained = lab.boosted_trees(data, BREAST_CANCER.input_name, n_estimators=60, max_depth=3)
@@ -130,6 +142,8 @@ VERSIONS = (
     DemoVersion("digits-weak", "digits", "too small for its declared range", "confidence", _digits_weak),
     DemoVersion("wine-spoiled", "wine", "row 3 expects a wrong answer", "end_to_end", _wine_spoiled),
     DemoVersion("digits-2", "digits", "wider network, the successor", None, _digits_wide),
+    DemoVersion("digits-frail", "digits", "has no answer to one scan in fifty", None, _digits_frail),
+    DemoVersion("digits-3", "digits", "wider network, without that fault", None, _digits_third),
 )
 
 
