@@ -23,6 +23,8 @@ SERVED := config/local/* config/management/* config/serving/* demo/* registry/sa
 # What stands in .env counts for demo and run, as it does for docker compose; tests never read it.
 WITH_ENV := set -a; if [ -f .env ]; then . ./.env; fi; set +a;
 export ORT_DISABLE_TELEMETRY := 1
+# Processes come and go, and each compiles half a second of source again where Python may not keep it.
+export PYTHONDONTWRITEBYTECODE :=
 
 ##@ Use
 demo: setup ## play the whole journey with real models and leave Assay running; ONCE=1 ends it and says how it went

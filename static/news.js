@@ -51,7 +51,8 @@ async function ask() {
 function look() {
   if (document.hidden) return;
   const told = known();
-  if (Date.now() - (told.at ?? 0) >= EVERY_MS) ask().catch(() => {}); // away: asked again later
+  const early = told.mark !== undefined && Date.now() - told.at < EVERY_MS; // a first question may be left unanswered
+  if (!early) ask().catch(() => {}); // away: asked again later
   else if (told.waiting !== undefined) show(told);
 }
 

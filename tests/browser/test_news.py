@@ -11,12 +11,14 @@ from registry.transactions import write
 from releases.services import telling
 from tests import makers
 from tests.browser.conftest import findings
+from tests.servers import wait_until
 
 
 def test_what_waits_and_what_is_new_move_without_loading_and_take_no_focus(world, visit):
     page = visit("edda")
     page.clock.install()
     page.goto("/")
+    wait_until(lambda: "mark" in page.evaluate("JSON.stringify(localStorage)"), "the first answer", 10)
     page.locator("#search").focus()
     before = page.locator("[data-waiting]").inner_text()
     assert page.title().startswith(f"({before}) ")

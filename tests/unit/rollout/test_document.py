@@ -77,6 +77,8 @@ def test_a_trial_names_its_units_and_serves_one_version_alone():
     stages = [{"kind": "trial", "units": ["ana", "ben"], "min": "90s"}]
     (trial,) = read({"kind": "canary", "stages": stages}).stages
     assert (trial.units, trial.least_seconds, trial.ends) == (("ana", "ben"), 90, Ends.PERSON)
+    kept = read({"kind": "single", "stages": [{"kind": "trial", "units": 3}]}).stages[0]
+    assert (kept.units, kept.named) == ((), 3), "of a strategy that is kept"
     with pytest.raises(BadInput, match="A trial serves one version") as refused:
         read({"kind": "ab_test", "against": [9], "stages": stages})
     assert refused.value.facts["field"] == "strategy.against"
@@ -146,6 +148,9 @@ def split(*shares, **more):
     return {"stages": [{"kind": "split", "share": share, **more} for share in shares]}
 
 
+LOOKS = {"play": {"features": [{"name": "age", "cuts": [30]}]}}
+
+
 def metric(*values):
     return {"kind": "canary", "metrics": list(values)}
 
@@ -203,6 +208,9 @@ REFUSED = [
     (stage({"kind": "shadow", "share": 0.1}), "stages[0].share", "leave share out"),
     (stage({"kind": "shadow", "pair": 0}), "stages[0].pair", "above 0"),
     ({"kind": "shadow", **split(0.5)}, "stages", "its own kind"),
+    ({"kind": "canary", "list": "careful"}, "list", "in the policy of a model"),
+    ({"kind": "bandit", "shares": {"8": 0.5}, **LOOKS}, "shares", "begin alike"),
+    (stage({"kind": "trial", "units": ["u" * 1025]}), "stages[0].units", "at most 1,024 characters"),
     (
         stage({"kind": "trial", "units": [str(n) for n in range(100_001)]}),
         "stages[0].units",

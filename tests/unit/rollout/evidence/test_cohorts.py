@@ -49,6 +49,14 @@ def test_rewards_that_were_counted_before_their_units_are_there():
     assert list(resolved.units) == [3, 2]
 
 
+def test_what_a_context_that_is_none_brought_counts_nowhere():
+    """Of a list of features that has been shortened since."""
+    told = {(context, 0, arm): Cohort(context + 1) for context in range(3) for arm in ARMS}
+
+    (pulls,) = Resolution(1).by_context(told, 2, ARMS, 5.0).values()
+    assert pulls.units.tolist() == [[1, 1], [2, 2]]
+
+
 def test_early_entry_is_only_for_models_that_declare_it():
     fresh = cohorts(7, (10, 10), (4, 3), (4, 2))
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, t
 
 from releases.rollout.counts import Sums
-from releases.rollout.evidence.posteriors import Beta, Pulls, StudentT
+from releases.rollout.evidence.posteriors import Beta, Normal, Pulls, StudentT
 
 REWARDS = st.lists(st.integers(0, 64).map(lambda parts: parts / 64), min_size=1, max_size=30)
 
@@ -41,6 +41,13 @@ def test_some_of_the_arms():
 
     assert list(some.units) == [1, 2]
     assert list(some.total) == [0, 1]
+
+
+def test_some_of_the_arms_of_every_context():
+    some = Normal(np.array([[1.0, 2, 3], [4, 5, 6]]), np.ones((2, 3))).of(np.array([2, 0]))
+
+    assert some.middle.tolist() == [[3, 1], [6, 4]]
+    assert some.error.shape == (2, 2)
 
 
 def test_rewards_of_another_range_are_moved_as_sums():
