@@ -17,6 +17,7 @@ from registry.transactions import write
 from tests.makers import PASSWORD
 from tests.web import world as worlds
 
+WIDTHS = 1280, 390
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 QUIET = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -88,19 +89,40 @@ def log_in(page: Page, name: str) -> None:
     page.wait_for_url("**/")
 
 
-def findings(page: Page) -> list[str]:
-    """What axe-core finds wrong with the page as it is now.
+def troubles(page: Page) -> list[str]:
+    """What is wrong with the page as it is now, in both widths and both schemes: what axe-core finds, and by
+    how much the page is too wide. A scheme changes colours alone, and so what is found of contrast."""
+    found, before = [], page.viewport_size
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme="light")
+        found += [f"{width} px, light: {finding}" for finding in findings(page)]
+        page.emulate_media(color_scheme="dark")
+        found += [f"{width} px, dark: {finding}" for finding in findings(page, "color-contrast")]
+        if (wider := overflow(page)) > 0:
+            found.append(f"{width} px: {wider} px too wide")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(before)
+    return [f"{page.url}, {each}" for each in found]
+
+
+def findings(page: Page, *rules: str) -> list[str]:
+    """What axe-core finds wrong with the page as it is now, by all of its rules or by these.
 
     Evaluated by the debugger, because the page's own policy rightly keeps a foreign script out.
     """
+    chosen = json.dumps({"runOnly": rules} if rules else {})
     debugger = page.context.new_cdp_session(page)
-    asked = f"{AXE.read_text()};axe.run(document).then(found => JSON.stringify(found.violations))"
-    answer = debugger.send(
-        "Runtime.evaluate", {"expression": asked, "awaitPromise": True, "returnByValue": True}
-    )
+
+    def ask(expression: str) -> Any:
+        sent = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        return debugger.send("Runtime.evaluate", sent)["result"].get("value")
+
+    if not ask("'axe' in window"):
+        ask(AXE.read_text())
+    found = ask(f"axe.run(document, {chosen}).then(found => JSON.stringify(found.violations))")
     debugger.detach()
-    violations = json.loads(answer["result"]["value"])
-    return [f"{v['id']}: {v['help']} at {v['nodes'][0]['html'][:150]}" for v in violations]
+    return [f"{v['id']}: {v['help']} at {v['nodes'][0]['html'][:150]}" for v in json.loads(found)]
 
 
 def overflow(page: Page) -> int:

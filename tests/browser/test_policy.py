@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from registry.models import PolicyProposal
-from tests.browser.conftest import findings, overflow
+from tests.browser.conftest import troubles
 
 HERE = "/models/digits/policy/"
 WHY = "The night batch needs more room than we thought."
@@ -27,32 +27,30 @@ def propose(page: Page) -> None:
     expect(page.get_by_role("heading", name="Proposed change")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_it_fits_and_has_no_finding_before_while_and_after_it_is_open(world, visit, width, scheme):
-    admin = visit("admin", width, scheme)
+def test_it_fits_and_has_no_finding_before_while_and_after_it_is_open(world, visit):
+    admin = visit("admin")
     admin.goto(HERE)
-    assert (findings(admin), overflow(admin) <= 0) == ([], True)
+    assert troubles(admin) == []
     admin.get_by_label("Answers remembered").fill("-1")
     admin.get_by_label("Why").fill(WHY)
     admin.get_by_role("button", name="Propose the change").click()
     expect(admin.locator("#id_cache_mb_error")).to_contain_text("Write whole megabytes")
-    assert (findings(admin), overflow(admin) <= 0) == ([], True)
+    assert troubles(admin) == []
     propose(admin)
     for name in ("edda", "vera"):
-        page = visit(name, width, scheme)
+        page = visit(name)
         for address in (HERE, "/models/digits/", "/releases/"):
             page.goto(address)
-            assert (findings(page), overflow(page) <= 0) == ([], True), (name, address)
-    edda = visit("edda", width, scheme)
+            assert troubles(page) == []
+    edda = visit("edda")
     edda.goto(HERE)
     edda.get_by_role("button", name="Confirm the change").click()
     expect(edda.get_by_role("dialog")).to_be_visible()
-    assert (findings(edda), overflow(edda) <= 0) == ([], True)
+    assert troubles(edda) == []
     edda.get_by_role("dialog").get_by_label("On what grounds").fill(BECAUSE)
     edda.get_by_role("dialog").get_by_role("button", name="Confirm the change").click()
     expect(edda.locator("#history")).to_contain_text(BECAUSE)
-    assert (findings(edda), overflow(edda) <= 0) == ([], True)
+    assert troubles(edda) == []
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
