@@ -126,12 +126,14 @@ class Rest:
                 return state
 
     def wait_for_state(self, release: int, wanted: set[str], deadline_s: float) -> ReleaseTold:
-        """Ask until the release is in one of the states and its rollout is closed, or time is over."""
-        deadline = time.monotonic() + deadline_s
+        """Ask until the release is in one of the states and its rollout is closed, or time is over: often in
+        the first seconds, and then as one asks of what takes longer."""
+        begun = time.monotonic()
         while True:
             found: ReleaseTold = self.get(f"/releases/{release}")
             rollout = found["rollout"]
             settled = rollout is None or rollout["closed_at"] is not None
-            if (found["state"] in wanted and settled) or time.monotonic() > deadline:
+            waited = time.monotonic() - begun
+            if (found["state"] in wanted and settled) or waited > deadline_s:
                 return found
-            time.sleep(0.1)
+            time.sleep(min(0.1 + waited / 10, 1.0))
