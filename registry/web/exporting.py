@@ -23,7 +23,7 @@ def csv_line(values: Iterable[object]) -> str:
     return out.getvalue()
 
 
-def download(lines: Iterator[str], content_type: str, name: str) -> StreamingHttpResponse:
+def download(lines: Iterator[str] | Iterator[bytes], content_type: str, name: str) -> StreamingHttpResponse:
     response = StreamingHttpResponse(lines, content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="assay-{name}"'
     return response

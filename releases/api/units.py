@@ -10,6 +10,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from formats import parquet
 from registry import selectors as registry_selectors
 from registry.api.asking import PersonRequest, Strict, actor_of
 from registry.api.idempotency import idempotent
@@ -63,20 +64,35 @@ class Outcomes(APIView):
         return Response([one.told() for one in judged])
 
 
+class Parquet(JSONRenderer):
+    """What is streamed by row groups; only a refusal comes through here, as JSON."""
+
+    media_type = parquet.MEDIA_TYPE
+    format = "parquet"
+
+
 class Exposures(APIView):
     """Who was given what."""
 
     permission_classes = [LoggedIn]
-    renderer_classes = [JSONRenderer, Lines]
+    renderer_classes = [JSONRenderer, Lines, Parquet]
 
     @extend_schema(
-        operation_id="rollouts_exposures_download", responses={(200, Lines.media_type): OpenApiTypes.STR}
+        operation_id="rollouts_exposures_download",
+        responses={
+            (200, Lines.media_type): OpenApiTypes.STR,
+            (200, Parquet.media_type): OpenApiTypes.BINARY,
+        },
     )
     def get(self, request: PersonRequest, pk: int) -> StreamingHttpResponse:
-        """Every unit that counts, each a line of JSON as it is read: its hash under the rollout's salt, the
-        version that it was given first, with what chance and by which revision, and when. Never its name."""
+        """Every unit that counts, as it is read: its hash under the rollout's salt, the version that it was
+        given first, with what chance and by which revision, and when. Never its name. Each is a line of JSON,
+        or a row of Parquet for whoever accepts that."""
         rollout = selectors.rollout_with_units(pk, request.user, request.auth)
         may = registry_selectors.access(request.user, request.auth, rollout.model)
         if reason := policies.refuse_predictions(may):
             raise NotAllowed(reason)
-        return download(exposures.lines(rollout), Lines.media_type, f"rollout-{rollout.pk}-exposures.ndjson")
+        name = f"rollout-{rollout.pk}-exposures"
+        if isinstance(request.accepted_renderer, Parquet):
+            return download(exposures.table(rollout), Parquet.media_type, f"{name}.parquet")
+        return download(exposures.lines(rollout), Lines.media_type, f"{name}.ndjson")

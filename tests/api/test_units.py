@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
 
+import pyarrow.parquet
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -169,6 +171,21 @@ def test_exposures_say_who_was_given_what_by_which_chance(found, token_of):
             "at": (NOW - timedelta(hours=1)).isoformat(),
         },
     }  # fmt: skip
+
+
+def test_a_warehouse_reads_the_same_as_parquet(found, token_of):
+    for n in range(5):
+        found.see(f"unit {n}", NOW, NEW if n % 2 else BASE)
+    reader = token_of(makers.person("watch", Role.AUDITOR, is_machine=True), "audit-read")
+    here = f"/rollouts/{found.rollout.pk}/exposures"
+    answer = reader.get(here, Accept="application/vnd.apache.parquet")
+    assert answer["Content-Type"] == "application/vnd.apache.parquet"
+    assert answer["Content-Disposition"].endswith('exposures.parquet"')
+    rows = pyarrow.parquet.read_table(io.BytesIO(b"".join(answer.streaming_content))).to_pylist()
+    assert [row | {"at": row["at"].isoformat()} for row in rows] == [
+        line | {"context": None} for line in exported(reader.get(here))
+    ]
+    assert len(rows) == 5
 
 
 def test_the_chance_counts_those_who_play_evenly_and_those_who_are_named(found):

@@ -1,4 +1,5 @@
-"""Which units were given what, by which chance and since when: one line of JSON for each, read as it is sent.
+"""Which units were given what, by which chance and since when: a line of JSON or a row of Parquet for each,
+read as it is sent.
 
 A warehouse joins them with what it counts, by the hash of the unit under the rollout's salt.
 """
@@ -13,7 +14,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
+from formats import parquet
 from formats.evidence import FactKind
+from formats.parquet import Column
 from formats.plan import Arm, PlannedRollout
 from releases.models import Rollout, Route, UnitFact
 from releases.traffic.owners import UNIT_BITS
@@ -44,14 +47,54 @@ class _Revision(NamedTuple):
     asking: Callable[[int, int], float] | None = None
 
 
+class Exposure(NamedTuple):
+    """What one unit was given first. `unit`: its hash in 16 hexadecimal digits, because a number of 64 bits
+    is more than JSON's readers hold; `context` only where a bandit looked at what was asked."""
+
+    unit: str
+    arm: int
+    reason: str
+    propensity: float
+    revision: int
+    stage: int
+    at: datetime
+    context: int | None
+
+
+COLUMNS = (
+    Column("unit", parquet.TEXT),
+    Column("arm", parquet.WHOLE),
+    Column("reason", parquet.TEXT),
+    Column("propensity", parquet.NUMBER),
+    Column("revision", parquet.WHOLE),
+    Column("stage", parquet.WHOLE),
+    Column("at", parquet.TIME),
+    Column("context", parquet.WHOLE, optional=True),
+)
+
+
 def lines(rollout: Rollout) -> Iterator[str]:
+    """As JSON Lines, in the order of the hashes."""
+    for each in every(rollout):
+        told = each._asdict() | {"at": each.at.isoformat()}
+        if each.context is None:
+            del told["context"]
+        yield json.dumps(told) + "\n"
+
+
+def table(rollout: Rollout) -> Iterator[bytes]:
+    """As one Parquet file, in the same order."""
+    return parquet.written(COLUMNS, every(rollout))
+
+
+def every(rollout: Rollout) -> Iterator[Exposure]:
     """In the order of their hashes, so many rows in memory whatever there is."""
     if not rollout.design:
         return
     revisions = _revisions(rollout)
     for seen in _first(rollout):
         if seen.revision in revisions:
-            yield _line(seen, revisions[seen.revision])
+            yield _exposure(seen, revisions[seen.revision])
 
 
 def _first(rollout: Rollout) -> Iterator[_Seen]:
@@ -87,19 +130,16 @@ def _revisions(rollout: Rollout) -> dict[int, _Revision]:
     return found
 
 
-def _line(seen: _Seen, given: _Revision) -> str:
-    """The hash in 16 hexadecimal digits: a number of 64 bits is more than JSON's readers hold."""
+def _exposure(seen: _Seen, given: _Revision) -> Exposure:
     unit, asked = seen.unit & UNIT_BITS, seen.kind == FactKind.CONTEXT
     chance = given.chance(unit, seen.version)
-    told: dict[str, object] = {
-        "unit": f"{unit:016x}",
-        "arm": seen.version,
-        "reason": given.reasons.get(seen.version, ""),
-        "propensity": given.asking(seen.value, seen.version) if asked and given.asking else chance,
-        "revision": seen.revision,
-        "stage": given.stage,
-        "at": seen.at.isoformat(),
-    }
-    if asked:
-        told["context"] = seen.value
-    return json.dumps(told) + "\n"
+    return Exposure(
+        f"{unit:016x}",
+        seen.version,
+        given.reasons.get(seen.version, ""),
+        given.asking(seen.value, seen.version) if asked and given.asking else chance,
+        seen.revision,
+        given.stage,
+        seen.at,
+        seen.value if asked else None,
+    )
