@@ -23,23 +23,23 @@ SERVED := config/local/* config/management/* config/serving/* demo/* registry/sa
 # What stands in .env counts for demo and run, as it does for docker compose; tests never read it.
 WITH_ENV := set -a; if [ -f .env ]; then . ./.env; fi; set +a;
 export ORT_DISABLE_TELEMETRY := 1
-# Processes come and go, and each compiles half a second of source again where Python may not keep it.
+# Processes come and go, and each compiles a second of source again where Python may not keep it.
 export PYTHONDONTWRITEBYTECODE :=
 
 ##@ Use
-demo: setup ## play the whole journey with real models and leave Assay running; ONCE=1 ends it and says how it went
+demo: setup compiled ## play the whole journey with real models and leave Assay running; ONCE=1 ends it and says how it went
 	@$(WITH_ENV) ONCE="$(ONCE)" deploy/demo.sh
 
-run: setup ## the product without demo data; RELOAD=1 follows changes of the source
+run: setup compiled ## the product without demo data; RELOAD=1 follows changes of the source
 	@$(WITH_ENV) deploy/system-tools.sh bwrap en_US.UTF-8 || true
 	@$(WITH_ENV) exec $(PY) manage.py up $(if $(RELOAD),--reload)
 
 ##@ Check
-test: setup-dev ## the whole suite with real servers and browser; T=tests/journeys runs a part
+test: setup-dev compiled ## the whole suite with real servers and browser; T=tests/journeys runs a part
 	@deploy/system-tools.sh bwrap chromium caddy en_US.UTF-8 || true
 	@$(PY) -m pytest -n $(JOBS) --dist loadgroup $(T)
 
-check: setup-dev ## what CI runs: format, lint, types, imports, migrations, docs, tests on both databases
+check: setup-dev compiled ## what CI runs: format, lint, types, imports, migrations, docs, tests on both databases
 	@deploy/system-tools.sh bwrap chromium caddy en_US.UTF-8 || true
 	$(VENV)/bin/ruff format --check .
 	$(PY) -m deploy.pages --check templates
@@ -93,7 +93,11 @@ $(VENV)/.runtime: requirements.txt deploy/setup.sh
 $(VENV)/.dev: requirements-dev.txt deploy/setup.sh
 	@PYTHON="$(PYTHON)" deploy/setup.sh requirements-dev.txt && touch $@ $(VENV)/.runtime
 
+# What runs behind walls keeps nothing: it finds what it needs compiled.
+compiled:
+	@$(PY) -m compileall -q config demo formats registry releases scoring
+
 PINS := --quiet --generate-hashes --universal --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
-.PHONY: demo run test check bench bench-peers soak fmt docs requirements proto db-reset help setup setup-dev
+.PHONY: compiled demo run test check bench bench-peers soak fmt docs requirements proto db-reset help setup setup-dev

@@ -75,11 +75,15 @@ class Servers:
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = START_S) -> None:
-    """Ask until yes. Raises AssertionError naming what did not happen."""
-    deadline = time.monotonic() + seconds
+    """Ask until yes, less often the longer it takes, so that asking does not hold up what is asked for.
+
+    Raises AssertionError naming what did not happen.
+    """
+    begun = time.monotonic()
     while not true():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}"
-        time.sleep(0.02)
+        waited = time.monotonic() - begun
+        assert waited < seconds, f"waited {seconds:g} s in vain for {what}"
+        time.sleep(min(0.02 + waited / 20, 0.5))
 
 
 def free_port(twin: int = 0) -> int:

@@ -33,10 +33,13 @@ if TYPE_CHECKING:
 
 
 def shown(release: models.Release, request: PersonRequest, status: int = 200) -> Response:
-    """The release as whoever asks may see it, read again so that nothing in it is old."""
-    fresh = selectors.release(release.pk, request.user, request.auth)
-    access = registry_selectors.access(request.user, request.auth, fresh.model)
-    answer = ReleaseShape(fresh, context={"access": access}).data
+    """The release as whoever has just changed it may see it, read again so that nothing in it is old."""
+    return told(selectors.release(release.pk, request.user, request.auth), request, status)
+
+
+def told(release: models.Release, request: PersonRequest, status: int = 200) -> Response:
+    access = registry_selectors.access(request.user, request.auth, release.model)
+    answer = ReleaseShape(release, context={"access": access}).data
     return Response(answer, status=status, headers={"Location": answer["url"]} if status == 201 else None)
 
 
@@ -77,7 +80,7 @@ class Release(APIView):
     @extend_schema(operation_id="releases_read", responses=ReleaseShape)
     def get(self, request: PersonRequest, pk: int) -> Response:
         """State, gates with evidence, reviews, what may be done, the rollout, the timeline."""
-        return shown(selectors.release(pk, request.user, request.auth), request)
+        return told(selectors.release(pk, request.user, request.auth), request)
 
 
 class Returns(APIView):
@@ -91,8 +94,8 @@ class Returns(APIView):
         release = selectors.release(pk, request.user, request.auth)
         live = release.state == State.LIVE
         last = returns.before(release) if live else None
-        told = {"next": last and last.number, "versions": returns.options(release) if live else []}
-        return Response(ReturnsShape(told).data)
+        ways = {"next": last and last.number, "versions": returns.options(release) if live else []}
+        return Response(ReturnsShape(ways).data)
 
 
 class Reviews(APIView):
