@@ -155,7 +155,7 @@ class Load:
         self._clients = Clients(
             crashes.tree.scoring, TOKEN, "wine", lambda _: body, clients=2 if serving else 0
         )
-        self._running = self._clients.running(pause_s=0.01)
+        self._running = self._clients.running(pause_s=0.05)  # enough to meet any moment without an answer
 
     def __enter__(self) -> Load:
         self._running.__enter__()
