@@ -34,11 +34,15 @@ TREES = {"live_tree": "live tree", "demo": "demo"}
 """Fixture -> the group of tests that use it. Two trees have a worker each."""
 
 # Coverage doubles what a test costs. What the third case of a test and the hundredth making of a world run
-# has long been seen; only in tests/unit, which take all branches of what decides, each case counts.
+# has long been seen; only where all branches of what decides are to be taken does each case count.
 MEASURED = pytest.StashKey[bool]()
 SETUPS = pytest.StashKey[Counter[object]]()
+DECIDING = ("gates", "releases", "rollout", "statistics")
+"""Of tests/unit."""
 COVERING = ("api", "registry", "releases", "unit", "web")
 """The others ask processes of their own."""
+WALKS = ("test_access", "test_queries", "test_readers_of_one_model")
+"""From one address to the next, to ask each what its own tests have asked."""
 FIRST_CASES, FIRST_SETUPS = 2, 10
 
 
@@ -84,10 +88,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if group := _group(item):
             item.add_marker(pytest.mark.xdist_group(group))
-        where = item.path.relative_to(Path(__file__).parent).parts[0]
         test = item.path, item.name.partition("[")[0]
         cases[test] += 1
-        item.stash[MEASURED] = where == "unit" or (where in COVERING and cases[test] <= FIRST_CASES)
+        item.stash[MEASURED] = _is_measured(item.path, cases[test])
+
+
+def _is_measured(path: Path, case: int) -> bool:
+    where, *inner = path.relative_to(Path(__file__).parent).with_suffix("").parts
+    if where == "unit" and (len(inner) == 1 or inner[0] in DECIDING):
+        return True
+    return where in COVERING and inner[-1] not in WALKS and case <= FIRST_CASES
 
 
 def _group(item: pytest.Item) -> str | None:
@@ -261,6 +271,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
 def live_tree(request: pytest.FixtureRequest, servers: Servers) -> Iterator[live.LiveTree]:
     """The product on SQLite, Valkey and a folder of its own; with --postgres on PostgreSQL, Redis and S3."""
     given = live.redis_and_s3(servers) if _on_postgres(request.config) else {}
+    given["ASSAY_BENCHMARK_SECONDS"] = "1"
     with _running(request.config, servers, **given) as tree:
         yield tree
 

@@ -16,6 +16,7 @@ from scipy.stats import binom, multinomial
 from releases.rollout.counts import GRAIN
 from releases.rollout.evidence import balance, bounded, latency, onset, paired, rates, split
 from releases.rollout.evidence.mixture import log_mean, threshold
+from releases.rollout.strategies.base import Aim, key, parts
 
 K = np.arange(41)
 
@@ -237,3 +238,8 @@ def test_the_detector_forgets_the_good_time():
         state = onset.step(state, split.log_ratios_per_tick(new, old, [0.05]))
     assert onset.log_alarm(state, 1000) > threshold(0.01)
     assert split.log_worse([500 + 96], [9500 + 704], [0.05]) < threshold(0.01)
+
+
+def test_what_a_finding_is_kept_by_is_taken_apart_again_whatever_its_metric_is_called():
+    for metric in ("errors", "a/b", "/", "safe/8"):
+        assert parts(key(Aim.SAFE_IN_PAIRS, metric, "8")) == ("safe_in_pairs", metric, "8")

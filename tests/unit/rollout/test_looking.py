@@ -85,6 +85,15 @@ def test_an_arm_that_nobody_saw_may_bring_anything():
     assert (payoffs.error[:, 1] > 10 * payoffs.error[:, 0]).all()
 
 
+def test_what_a_step_brings_is_told_of_each_arm():
+    """Whoever is asked the second step brings more, of the first arm alone."""
+    units = np.full((2, 2), 5000.0)
+    pulls = Pulls.counted(units, units * np.array([[0.1, 0.2], [0.4, 0.2]]))
+    terms = Linear.of(pulls, linear.rows([2])).terms()
+    assert terms.middle[:, 1] == pytest.approx([0.3, 0.0], abs=0.01)
+    assert terms.error.shape == (2, 2)
+
+
 def test_what_all_bring_is_told_of_the_same_requests():
     """The plain means would praise whichever version is asked what brings much whoever answers."""
     units = np.array([[900.0, 100.0], [100.0, 900.0]])
@@ -111,6 +120,14 @@ def test_the_weights_themselves_stay_alike():
     made = decide(looking(), YOUNG)
     assert {arm: weight / WHOLE for arm, weight in made.weights} == {NEW: 0.5, OLD: 0.5}
     assert (made.standing.shares, made.even) == ((), 0.1)
+
+
+def test_what_is_played_already_is_not_said_again():
+    first = decide(looking(), YOUNG)
+    much = YOUNG + asked(hour=11, units=5000, v8=[0.2] * 2 + [0.05] * 4, v7=[0.05] * 2 + [0.2] * 4)
+    after = decide(looking(), much, first.standing, NOW + 3600).standing
+    again = decide(looking(), much + much, after, NOW + 7200)
+    assert (again.verdict, again.standing.contexts) == (Verdict.HOLD, first.standing.contexts)
 
 
 def test_nothing_follows_before_every_version_has_burnt_in():

@@ -119,6 +119,7 @@ def test_draws_follow_the_posterior():
     for posterior in (
         Beta(np.full(4000, 4.0), np.full(4000, 9.0)),
         StudentT(np.full(4000, 35.0), np.full(4000, 1.0), np.full(4000, 0.1)),
+        Normal(np.full(4000, 1.0), np.full(4000, 0.1)),
     ):
         drawn = posterior.draw(rng)
         points = np.quantile(drawn, [0.1, 0.5, 0.9])
