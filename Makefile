@@ -20,6 +20,8 @@ PURE := releases/lifecycle.py releases/plans.py releases/proof/gates/* \
 # These run as processes of their own, where their lines are not counted: whole servers are started and asked.
 SERVED := config/local/* config/management/* config/serving/* demo/* registry/sandbox/* scoring/grpc/* scoring/node/* \
 	scoring/worker/* */__main__.py
+# What goes on in the database, and the product on PostgreSQL, Redis and S3 from an upload to answers.
+ON_POSTGRES := tests/releases tests/browser/test_journey.py tests/journeys/test_quickstart.py tests/journeys/test_real_models.py
 # What stands in .env counts for demo and run, as it does for docker compose; tests never read it.
 WITH_ENV := set -a; if [ -f .env ]; then . ./.env; fi; set +a;
 export ORT_DISABLE_TELEMETRY := 1
@@ -51,7 +53,7 @@ check: setup-dev compiled ## what CI runs: format, lint, types, imports, migrati
 	$(PY) -m pytest -n $(JOBS) --dist loadgroup --cov --cov-report=
 	$(PY) -m coverage report --include="$(subst $(space),$(comma),$(PURE))" --fail-under=100 --show-missing --skip-covered
 	$(PY) -m coverage report --omit="$(subst $(space),$(comma),$(PURE) $(SERVED))" --fail-under=90 --sort=cover --skip-covered
-	$(PY) -m pytest -n $(JOBS) --dist loadgroup --postgres -m journey
+	$(PY) -m pytest -n $(JOBS) --dist loadgroup --postgres $(ON_POSTGRES)
 
 bench: setup-dev ## CPU per scoring request beside the installed peers and the bounds; WRITE=1 keeps it in docs/
 	@$(PY) -m benchmarks $(if $(PEERS),--peers $(PEERS)) $(if $(WRITE),--write) $(BENCH)
