@@ -38,6 +38,15 @@ def test_what_waits_and_what_is_new_move_without_loading_and_take_no_focus(world
     expect(page.locator("#new")).to_have_text("")
 
 
+def test_a_first_question_that_was_cut_off_is_asked_by_the_next_page(world, visit):
+    page = visit("edda")
+    page.evaluate(
+        'localStorage.setItem(`assay_news:${document.body.dataset.person}`, `{"at": ${Date.now()}}`)'
+    )
+    with page.expect_request("**/news?**", timeout=5000):
+        page.goto("/nodes/")
+
+
 def test_a_page_that_nobody_looks_at_asks_for_nothing(world, visit):
     page = visit("edda")
     page.clock.install()
