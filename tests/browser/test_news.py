@@ -40,11 +40,13 @@ def test_what_waits_and_what_is_new_move_without_loading_and_take_no_focus(world
 
 def test_a_first_question_that_was_cut_off_is_asked_by_the_next_page(world, visit):
     page = visit("edda")
-    page.evaluate(
-        'localStorage.setItem(`assay_news:${document.body.dataset.person}`, `{"at": ${Date.now()}}`)'
-    )
-    with page.expect_request("**/news?**", timeout=5000):
+    wait_until(lambda: "mark" in page.evaluate("JSON.stringify(localStorage)"), "the first answer", 10)
+    page.route("**/news?**", lambda _: None)  # from here on no question is answered
+    page.evaluate("localStorage.clear()")
+    with page.expect_request("**/news?**"):
         page.goto("/nodes/")
+    with page.expect_request("**/news?**", timeout=5000):
+        page.goto("/models/")
 
 
 def test_a_page_that_nobody_looks_at_asks_for_nothing(world, visit):
