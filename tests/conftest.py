@@ -23,6 +23,7 @@ from scoring.runtime import locales
 from tests import databases, live
 from tests.fuzz.amount import SOAK, SUITE
 from tests.servers import S3Server, Servers
+from tests.web import world as worlds
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -128,10 +129,18 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef, request: pytest.FixtureRequest) -> Iterator[None]:
+    if fixturedef.argname == "_django_db_helper":  # what is first of all of pytest-django's for one test
+        request.getfixturevalue("django_db_setup")
+        databases.require(_world_of(request))
     setups = request.session.stash.setdefault(SETUPS, Counter())
     setups[fixturedef.func] += 1
     with nullcontext() if setups[fixturedef.func] <= FIRST_SETUPS else _unmeasured():
         return (yield)
+
+
+def _world_of(request: pytest.FixtureRequest) -> databases.Build | None:
+    room = request.path.relative_to(Path(__file__).parent).parts[0]
+    return worlds.build if room in ("browser", "web") and "world" in request.fixturenames else None
 
 
 @contextmanager

@@ -6,20 +6,26 @@ that migrations made. So the migrated database is kept as a template, and restor
 
 from __future__ import annotations
 
+import copy
+import shutil
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 from django.conf import settings
-from django.db import connections
+from django.db import connections, transaction
 from django.test import TransactionTestCase
 from psycopg2 import sql
 
 from config import databases
+
+World = TypeVar("World")
+Build = Callable[[], object]
 
 
 def use(url: str) -> None:
@@ -32,34 +38,88 @@ def use(url: str) -> None:
         del connections["default"]
 
 
+_templates: list[Templates] = []
+"""The one of a SQLite database, while tests run in it."""
+
+
 @contextmanager
 def restored_after_transactional_tests() -> Iterator[None]:
     """Inside, the end of a transactional test brings the migrated database back. Call it once migrated."""
-    restore, forget = _sqlite() if connections["default"].vendor == "sqlite" else _postgresql()
+    if connections["default"].vendor == "sqlite":
+        templates = Templates()
+        _templates.append(templates)
+        restore, forget = templates.restore, templates.forget
+    else:
+        restore, forget = _postgresql()
     before = TransactionTestCase._fixture_teardown
     TransactionTestCase._fixture_teardown = lambda self: restore()
     try:
         yield
     finally:
         TransactionTestCase._fixture_teardown = before
+        _templates.clear()
         forget()
 
 
-def _sqlite():
-    connection = connections["default"]
-    template = Path(str(connection.settings_dict["NAME"])).with_suffix(".template")
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM INTO %s", [str(template)])
-    connection.close()
+def require(build: Build | None) -> None:
+    """Before a test that finds in the database what `build` makes, or None of it: made once, then copied.
 
-    def restore() -> None:
-        connection.close()
-        connection.ensure_connection()
-        source = sqlite3.connect(template)
-        source.backup(connection.connection)
+    Nothing on PostgreSQL, where a copy costs more than it saves.
+    """
+    for templates in _templates:
+        templates.require(build)
+
+
+def built(build: Callable[[], World]) -> World:
+    """What `build` returns; where `require` has brought its rows, without making them again."""
+    found = next((templates.find(build) for templates in _templates), None)
+    return build() if found is None else found
+
+
+class Templates:
+    """A SQLite database as it was migrated, and as each world that was built in it once left it."""
+
+    def __init__(self) -> None:
+        self._connection = connections["default"]
+        self._folder = Path(str(self._connection.settings_dict["NAME"])).with_suffix(".templates")
+        self._folder.mkdir()
+        self._built: dict[Build | None, object] = {None: None}
+        self._present: Build | None = None
+        self._keep(None)
+
+    def require(self, build: Build | None) -> None:
+        """Have in the database what `build` makes, or with None what migrations made. Outside of tests."""
+        if build not in self._built:
+            self.require(None)
+            with transaction.atomic():
+                self._built[build] = build()
+                self._connection.run_on_commit.clear()  # nobody has waited for a template
+            self._keep(build)
+            self._present = build
+        if build is not self._present:
+            self.restore(build)
+
+    def restore(self, build: Build | None = None) -> None:
+        self._connection.close()
+        self._connection.ensure_connection()
+        source = sqlite3.connect(self._path(build))
+        source.backup(self._connection.connection)
         source.close()
+        self._present = build
 
-    return restore, template.unlink
+    def find(self, build: Build) -> object:
+        """What `build` returned when it made what is in the database, as its own copy; None if it did not."""
+        return copy.deepcopy(self._built[build]) if build is self._present else None
+
+    def forget(self) -> None:
+        shutil.rmtree(self._folder)
+
+    def _keep(self, build: Build | None) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute("VACUUM INTO %s", [str(self._path(build))])
+
+    def _path(self, build: Build | None) -> Path:
+        return self._folder / str(list(self._built).index(build))
 
 
 def _postgresql():

@@ -13,7 +13,8 @@ from django.core.cache import cache
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from registry import wakeups
-from registry.transactions import write
+from releases.web import inbox
+from tests import databases
 from tests.makers import PASSWORD
 from tests.web import world as worlds
 
@@ -42,8 +43,8 @@ def world(transactional_db, monkeypatch, settings, tmp_path) -> worlds.World:
     monkeypatch.setattr(wakeups, "_ring", None)
     settings.WITNESS_FILE = tmp_path / "heads.log"
     cache.clear()
-    with write():
-        return worlds.build()
+    inbox._found.clear()
+    return databases.built(worlds.build)
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
+from releases.web import inbox
+from tests import databases
 from tests.makers import PASSWORD
 from tests.web import world as worlds
 
@@ -19,15 +21,17 @@ def _witness_of_its_own(settings, tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def _forgotten_failures():
+def _forgotten():
+    """Failed log-ins; and what was found under the head of a log that each of these worlds begins with."""
     cache.clear()
+    inbox._found.clear()
     yield
     cache.clear()
 
 
 @pytest.fixture
 def world(db) -> worlds.World:
-    return worlds.build()
+    return databases.built(worlds.build)
 
 
 @pytest.fixture
