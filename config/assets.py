@@ -12,7 +12,9 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.finders import BaseFinder
 from django.contrib.staticfiles.storage import StaticFilesStorage
@@ -21,6 +23,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import StaticFile
 
 HASHED = re.compile(r"\.[0-9a-f]{12}(?=\.[a-z0-9]+$)")
 WORTH = ("text/", "application/json", "application/problem+json", "application/x-ndjson", "image/svg+xml")
@@ -73,6 +76,16 @@ class HashedNames(BaseFinder):
 
 class Assets(WhiteNoiseMiddleware):  # type: ignore[misc]
     """Serves each file also under its hashed name, for as long as a browser likes to keep it."""
+
+    _found: ClassVar[dict[tuple[str, ...], dict[str, StaticFile]]] = {}
+    """Folders -> their files by address, looked through once for all handlers of a process."""
+
+    def add_files_from_finders(self) -> None:
+        folders = self.static_prefix, *map(str, settings.STATICFILES_DIRS)
+        if folders not in self._found:
+            super().add_files_from_finders()
+            self._found[folders] = dict(self.files)
+        self.files.update(self._found[folders])
 
     def add_file_to_dictionary(self, url: str, path: str, stat_cache: object = None) -> None:
         super().add_file_to_dictionary(url, path, stat_cache=stat_cache)
