@@ -42,8 +42,19 @@ DECIDING = ("gates", "releases", "rollout", "statistics")
 """Of tests/unit."""
 COVERING = ("api", "registry", "releases", "unit", "web")
 """The others ask processes of their own."""
-WALKS = ("test_access", "test_queries", "test_readers_of_one_model")
-"""From one address to the next, to ask each what its own tests have asked."""
+SEEN_ELSEWHERE = {
+    "api": {"access", "bodies", "policy_proposals", "readers_of_one_model", "returns", "schema"},
+    "releases": {
+        *("asked_and_given_up", "counters_move", "every_guard", "evidence_over_time", "guards", "joining"),
+        *("outcomes_decide", "policy_changes", "returns", "reviews", "rollouts", "rollouts_by_stages"),
+        *("several_versions", "steering"),
+    },
+    "web": {
+        *("access", "api_page", "assets", "compare_page", "doors", "headers", "hostile_names", "lists"),
+        *("login", "opening", "pages", "queries", "release_page", "rollout_page", "session_ends"),
+    },
+}
+"""Modules that take half of the time, and of whose branches others take all but one in a hundred."""
 FIRST_CASES, FIRST_SETUPS = 2, 10
 
 
@@ -98,7 +109,8 @@ def _is_measured(path: Path, case: int) -> bool:
     where, *inner = path.relative_to(Path(__file__).parent).with_suffix("").parts
     if where == "unit" and (len(inner) == 1 or inner[0] in DECIDING):
         return True
-    return where in COVERING and inner[-1] not in WALKS and case <= FIRST_CASES
+    seen = inner[-1].removeprefix("test_") in SEEN_ELSEWHERE.get(where, ())
+    return where in COVERING and not seen and case <= FIRST_CASES
 
 
 def _group(item: pytest.Item) -> str | None:
