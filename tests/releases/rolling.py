@@ -8,7 +8,6 @@ import time
 import uuid
 from contextlib import suppress
 from datetime import timedelta
-from unittest.mock import patch
 
 import redis
 from django.utils import timezone
@@ -21,7 +20,7 @@ from registry.transactions import write
 from releases import plans, selectors
 from releases.lifecycle import State
 from releases.models import NodeReport, Rollout, Stage, Switch, UnitCount
-from releases.rollout import gathering, nodes, publishing
+from releases.rollout import gathering, publishing
 from releases.services import advancing, deciding, rollouts
 from tests import makers, spoken
 
@@ -72,13 +71,12 @@ class World:
         return ModelPlan.from_json(selectors.route(self.first.model, self.environment).entry)
 
     def settle(self, release):
-        """Nodes follow until no switch is open. While a job waits here nobody could follow: it waits for no
-        time at all."""
+        """Nodes follow until no switch is open."""
         for _ in range(20):
             if not Switch.objects.filter(ended_at=None).exists():
                 return
             self.follow()
-            with patch.object(nodes, "PATIENCE_S", 0.0), suppress(jobs.NotYet):
+            with suppress(jobs.NotYet):
                 advancing.advance_rollout(release.pk)
         raise AssertionError("the switch does not end")
 
@@ -87,6 +85,16 @@ class World:
         rollouts.start_rollout(release, by=self.chloe)
         self.settle(release)
         return Rollout.objects.get(release=release)
+
+    def playing(self, strategy, number=2):
+        """The same, where a bandit plays: past its shadow, which found nothing against `number`."""
+        rollout = self.started(strategy)
+        if strategy["stages"][0]["kind"] == "shadow":
+            told(rollout, 0, 1, "paired", 20_000, about=number)
+            self.look(rollout, later=5)
+            self.settle(rollout.release)
+            rollout.refresh_from_db()
+        return rollout
 
     def counted(self, rollout):
         return gathering.counts_of(rollout, publishing.heartbeats(self.environment), timezone.now())

@@ -15,26 +15,14 @@ from releases import actions, dataplane, selectors
 from releases.errors import NothingOpen, RolloutOpen
 from releases.lifecycle import State
 from releases.models import Rollout, StageTraffic, Traffic
-from releases.rollout import nodes, replaying
 from releases.rollout.whom import Answering, whom
 from releases.services import breaking, itself, rollouts
 from releases.traffic import counters
 from scoring.telemetry import Cell, Meters
 from tests import makers
-from tests.releases.rolling import World, told
+from tests.releases.rolling import told
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def world(redis_url, settings, monkeypatch, tmp_path):
-    settings.REDIS_URL = redis_url
-    settings.PLAN_FILE = tmp_path / "plan.json"
-    dataplane.client.cache_clear()
-    monkeypatch.setattr(nodes, "PATIENCE_S", 0.0)
-    yield World(redis_url)
-    dataplane.client.cache_clear()
-    assert [each for each in replaying.replay() if each.differences] == [], "it is decided again alike"
 
 
 def begun(world, **said):

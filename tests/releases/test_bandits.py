@@ -14,10 +14,9 @@ from django.utils import timezone
 from formats.plan import RENDEZVOUS, WHOLE
 from registry.errors import BadInput
 from registry.models import Event
-from releases import dataplane
 from releases.lifecycle import State
 from releases.models import CohortSum, Route, Switch, WeighedSum
-from releases.rollout import nodes, replaying, spells, staging
+from releases.rollout import replaying, spells, staging
 from releases.rollout.counts import Sums
 from releases.rollout.evidence.cohorts import span_of
 from releases.rollout.outcomes import cohorts
@@ -27,35 +26,13 @@ from releases.windows import Once
 from scoring.routing import draw_even
 from tests import makers
 from tests.releases.going import BASE, NEW, START, after, going
-from tests.releases.rolling import World, told
+from tests.releases.rolling import told
 
 pytestmark = pytest.mark.django_db
 BOUGHT = {"name": "bought", "kind": "bad_event", "direction": "higher", "window_hours": 1}
 PLAYS = [{"kind": "shadow", "min": "0s"}, {"kind": "bandit"}]
 EARN = {"kind": "bandit", "stages": PLAYS, "metrics": [BOUGHT]}
 DECIDE = {**EARN, "goal": "decide"}
-
-
-@pytest.fixture
-def world(redis_url, settings, monkeypatch, tmp_path):
-    settings.REDIS_URL = redis_url
-    settings.PLAN_FILE = tmp_path / "plan.json"
-    dataplane.client.cache_clear()
-    monkeypatch.setattr(nodes, "PATIENCE_S", 0.0)
-    yield World(redis_url)
-    dataplane.client.cache_clear()
-    again = list(replaying.replay())
-    assert [each for each in again if each.differences] == [], "what was decided here is decided again"
-
-
-def playing(world, strategy=EARN, number=2):
-    rollout = world.started(strategy)
-    if strategy["stages"] == PLAYS:
-        told(rollout, 0, 1, "paired", 20_000, about=number)
-        world.look(rollout, later=5)
-        world.settle(rollout.release)
-    rollout.refresh_from_db()
-    return rollout
 
 
 def brought(rollout, **arms):
@@ -88,7 +65,7 @@ def parts(entry):
 
 
 def test_it_begins_unseen_and_then_plays_alike(world):
-    rollout = playing(world)
+    rollout = world.playing(EARN)
     entry = world.entry()
     assert parts(entry) == {2: 32, 1: 32}
     assert (entry.hashing, entry.rollout.even) == (RENDEZVOUS, 0.05)
@@ -96,7 +73,7 @@ def test_it_begins_unseen_and_then_plays_alike(world):
 
 
 def test_shares_move_at_once_with_one_event_that_is_replayed(world):
-    rollout = playing(world)
+    rollout = world.playing(EARN)
     before, switches = world.entry().revision, Switch.objects.count()
     brought(rollout, v2=(2000, 200), v1=(2000, 120))
     made = world.look(rollout, later=120)
@@ -116,7 +93,7 @@ def test_shares_move_at_once_with_one_event_that_is_replayed(world):
 
 
 def test_shares_move_when_a_tenth_more_is_known_and_no_sooner(world):
-    rollout = playing(world)
+    rollout = world.playing(EARN)
     brought(rollout, v2=(2000, 120), v1=(2000, 120))
     world.look(rollout, later=120)
     brought(rollout, v2=(2199, 300), v1=(2200, 120))
@@ -126,7 +103,7 @@ def test_shares_move_when_a_tenth_more_is_known_and_no_sooner(world):
 
 
 def test_who_pauses_it_keeps_its_shares(world):
-    rollout = playing(world)
+    rollout = world.playing(EARN)
     steering.pause(rollout.release, by=world.chloe)
     before = world.entry().revision
     brought(rollout, v2=(2000, 200), v1=(2000, 120))
@@ -139,7 +116,7 @@ def test_who_pauses_it_keeps_its_shares(world):
 
 def test_a_freeze_keeps_stages_where_they_are_and_no_shares(world):
     """Nobody meets a version who would not have met it anyhow."""
-    rollout = playing(world)
+    rollout = world.playing(EARN)
     freezing.make_freeze(
         world.environment,
         name="year's end",
@@ -156,7 +133,7 @@ def test_a_freeze_keeps_stages_where_they_are_and_no_shares(world):
 def test_of_three_versions_the_best_is_promoted_and_the_other_stays_approved(world):
     other = world.approved({"kind": "single"})
     assert other.version.number == 2
-    rollout = playing(world, {**DECIDE, "against": [2], "stages": PLAYS[1:]}, number=3)
+    rollout = world.playing({**DECIDE, "against": [2], "stages": PLAYS[1:]}, number=3)
     assert set(parts(world.entry())) == {1, 2, 3}
     first = world.entry().revision
     for version in (1, 2, 3):
@@ -172,7 +149,7 @@ def test_of_three_versions_the_best_is_promoted_and_the_other_stays_approved(wor
 
 
 def test_a_fault_takes_it_back_whatever_it_earns(world):
-    rollout = playing(world)
+    rollout = world.playing(EARN)
     brought(rollout, v2=(9000, 2000), v1=(9000, 400))
     for version, bad in ((1, 1), (2, 60)):
         told(rollout, 1, version, "seen", 4000)
@@ -183,7 +160,7 @@ def test_a_fault_takes_it_back_whatever_it_earns(world):
 
 
 def test_whoever_decides_promotes_on_a_certificate(world):
-    rollout = playing(world, DECIDE)
+    rollout = world.playing(DECIDE)
     assert world.entry().rollout.even == 0
     brought(rollout, v2=(9000, 900), v1=(9000, 450))
     first = world.entry().revision
@@ -199,7 +176,7 @@ def test_whoever_decides_promotes_on_a_certificate(world):
 
 
 def test_whoever_earns_goes_on_until_a_person_ends_it(world):
-    rollout = playing(world)
+    rollout = world.playing(EARN)
     for version in (1, 2):
         told(rollout, 1, version, "seen", 20_000)
     brought(rollout, v2=(90_000, 9000), v1=(90_000, 450))
@@ -212,7 +189,7 @@ def test_whoever_earns_goes_on_until_a_person_ends_it(world):
 
 
 def test_a_trial_that_the_baseline_wins_ends_without_fault(world):
-    rollout = playing(world, DECIDE)
+    rollout = world.playing(DECIDE)
     brought(rollout, v2=(9000, 450), v1=(9000, 900))
     assert world.look(rollout, later=120).verdict == "end_trial"
     rollout.release.refresh_from_db()
@@ -221,7 +198,7 @@ def test_a_trial_that_the_baseline_wins_ends_without_fault(world):
 
 def test_being_worse_in_what_is_followed_stops_no_shares(world):
     """That is what they follow."""
-    rollout = playing(world)
+    rollout = world.playing(EARN)
     brought(rollout, v2=(9000, 90), v1=(9000, 900))
     for version, good in ((1, 900), (2, 90)):
         weighed(rollout, world.entry().revision, version, good)
@@ -275,7 +252,7 @@ def test_what_it_is_told_is_how_it_plays(db):
 
 def test_the_chance_of_a_unit_counts_those_that_play_evenly(world):
     """What is judged by the weights alone would take the even ones for too many."""
-    rollout = playing(world)
+    rollout = world.playing(EARN)
     brought(rollout, v2=(9000, 2000), v1=(9000, 400))
     world.look(rollout, later=120)
     design = staging.design_of(rollout)
@@ -319,7 +296,7 @@ def test_only_cohorts_that_a_look_tells_apart_are_kept_apart():
 
 
 def test_a_look_asks_as_much_after_hundred_moves_as_after_one(world):
-    rollout = playing(world)
+    rollout = world.playing(EARN)
     asked = []
     for turn in range(6):
         units = 1000 + 200 * 2**turn

@@ -7,23 +7,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from releases import dataplane, selectors
+from releases import selectors
 from releases.models import EvidencePoint
-from releases.rollout import history, nodes
+from releases.rollout import history
 from releases.services import deciding
-from tests.releases.rolling import World, at_split, told
+from tests.releases.rolling import at_split, told
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def world(redis_url, settings, monkeypatch, tmp_path):
-    settings.REDIS_URL = redis_url
-    settings.PLAN_FILE = tmp_path / "plan.json"
-    dataplane.client.cache_clear()
-    monkeypatch.setattr(nodes, "PATIENCE_S", 0.0)
-    yield World(redis_url)
-    dataplane.client.cache_clear()
 
 
 def test_a_look_keeps_its_evidence_with_the_thresholds_and_the_shares(world):

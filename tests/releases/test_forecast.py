@@ -12,15 +12,9 @@ from releases.models import Traffic
 from releases.rollout import earlier
 from releases.services import rollouts
 from tests import makers
-from tests.releases.rolling import World
 
 pytestmark = pytest.mark.django_db
 HOUR = 3600
-
-
-@pytest.fixture
-def world(broker):
-    return World(broker)
 
 
 def asked(world, hours_ago, requests, *, failed=0, version=1, arm="champion"):

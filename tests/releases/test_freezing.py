@@ -11,31 +11,18 @@ from django.utils import timezone
 from registry.errors import BadInput, NotAllowed
 from registry.models import Event, Notice, Role
 from registry.selectors import access
-from releases import actions, dataplane, selectors
+from releases import actions, selectors
 from releases.errors import FreezeKnown, Frozen, NothingOpen, TooManyFreezes
 from releases.lifecycle import State
 from releases.models import FreezeOverride, FreezeWindow, Proposal, Rollout, Switch
-from releases.rollout import nodes, replaying
 from releases.selectors import turns
 from releases.services import freezing, rollouts, steering, telling
 from releases.windows import Once, Repeated
 from tests import makers
-from tests.releases.rolling import SHORT, World, at_split, several, told
+from tests.releases.rolling import SHORT, at_split, several, told
 
 pytestmark = pytest.mark.django_db
 WHY = "the year ends and nobody is here"
-
-
-@pytest.fixture
-def world(redis_url, settings, monkeypatch, tmp_path):
-    settings.REDIS_URL = redis_url
-    settings.PLAN_FILE = tmp_path / "plan.json"
-    dataplane.client.cache_clear()
-    monkeypatch.setattr(nodes, "PATIENCE_S", 0.0)
-    yield World(redis_url)
-    dataplane.client.cache_clear()
-    again = list(replaying.replay())
-    assert [each for each in again if each.differences] == [], "what was decided here is decided again"
 
 
 def freeze(world, times=None, name="year's end", **said):

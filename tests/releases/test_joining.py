@@ -13,31 +13,19 @@ from registry.errors import BadInput, NotAllowed
 from registry.models import Event, Role
 from registry.selectors import access
 from registry.services import jobs
-from releases import actions, dataplane, selectors
+from releases import actions, selectors
 from releases.errors import Frozen, IllegalTransition, NothingOpen
 from releases.lifecycle import State
 from releases.models import Arm, Release, Rollout, UnitFact
-from releases.rollout import nodes, replaying, staging
+from releases.rollout import staging
 from releases.services import advancing, freezing, joining, moving, rollouts, steering
 from releases.windows import Once
 from tests import makers
-from tests.releases.rolling import BOUGHT, World, several, told
+from tests.releases.rolling import BOUGHT, several, told
 
 pytestmark = pytest.mark.django_db
 WHY = "The auditors are here until tomorrow."
 AB = {"kind": "ab_test", "shadow": False, "metrics": [BOUGHT]}
-
-
-@pytest.fixture
-def world(redis_url, settings, monkeypatch, tmp_path):
-    settings.REDIS_URL = redis_url
-    settings.PLAN_FILE = tmp_path / "plan.json"
-    dataplane.client.cache_clear()
-    monkeypatch.setattr(nodes, "PATIENCE_S", 0.0)
-    yield World(redis_url)
-    dataplane.client.cache_clear()
-    again = list(replaying.replay())
-    assert [each for each in again if each.differences] == [], "what was decided here is decided again"
 
 
 def join(world, rollout, **said):

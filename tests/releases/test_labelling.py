@@ -6,31 +6,17 @@ import pytest
 
 from registry.errors import BadInput, NotAllowed, NotFound
 from registry.models import Event, Role
-from releases import dataplane
 from releases.errors import NothingOpen
 from releases.models import Judgement, PredictionSegment
-from releases.rollout import nodes, replaying
 from releases.rollout.labelling import cases, counted
 from releases.services import labelling, steering
 from releases.web.labelling import nothing
 from tests import makers
 from tests.releases.labelled import keep
-from tests.releases.rolling import World, told
+from tests.releases.rolling import told
 
 pytestmark = pytest.mark.django_db
 UNITS = [f"user-{number}" for number in range(40)]
-
-
-@pytest.fixture
-def world(redis_url, settings, monkeypatch, tmp_path):
-    settings.REDIS_URL = redis_url
-    settings.PLAN_FILE = tmp_path / "plan.json"
-    dataplane.client.cache_clear()
-    monkeypatch.setattr(nodes, "PATIENCE_S", 0.0)
-    yield World(redis_url)
-    dataplane.client.cache_clear()
-    again = list(replaying.replay())
-    assert [each for each in again if each.differences] == [], "what was decided here is decided again"
 
 
 @pytest.fixture

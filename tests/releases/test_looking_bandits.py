@@ -12,9 +12,8 @@ import pytest
 from formats.evidence import FactKind
 from formats.plan import RENDEZVOUS, WHOLE
 from registry.errors import BadInput
-from releases import dataplane
 from releases.models import ANY, CohortSum, UnitCount, UnitFact, WeighedSum
-from releases.rollout import nodes, replaying, spells, staging
+from releases.rollout import spells, staging
 from releases.rollout.counts import Sums
 from releases.rollout.outcomes import exposures, taking
 from releases.rollout.outcomes.sums import EVERYTHING
@@ -22,7 +21,7 @@ from releases.services import opening, steering
 from releases.traffic import evidence
 from tests import makers
 from tests.releases.going import BASE, NEW, after, going
-from tests.releases.rolling import World, told
+from tests.releases.rolling import told
 from tests.releases.test_bandits import BOUGHT, PLAYS
 
 pytestmark = pytest.mark.django_db
@@ -36,28 +35,6 @@ def named_columns(monkeypatch):
     signature = copy.deepcopy(makers.SIGNATURE)
     signature["inputs"][0]["features"] = ["age", "height"]
     monkeypatch.setattr(makers, "SIGNATURE", signature)
-
-
-@pytest.fixture
-def world(redis_url, settings, monkeypatch, tmp_path):
-    settings.REDIS_URL = redis_url
-    settings.PLAN_FILE = tmp_path / "plan.json"
-    dataplane.client.cache_clear()
-    monkeypatch.setattr(nodes, "PATIENCE_S", 0.0)
-    yield World(redis_url)
-    dataplane.client.cache_clear()
-    again = list(replaying.replay())
-    assert [each for each in again if each.differences] == [], "what was decided here is decided again"
-
-
-def playing(world, strategy=LOOKS, number=2):
-    rollout = world.started(strategy)
-    if strategy["stages"] == PLAYS:
-        told(rollout, 0, 1, "paired", 20_000, about=number)
-        world.look(rollout, later=5)
-        world.settle(rollout.release)
-    rollout.refresh_from_db()
-    return rollout
 
 
 def brought(rollout, **arms):
@@ -142,7 +119,7 @@ def test_a_feature_that_the_version_has_not_is_refused_when_the_release_is_opene
 
 
 def test_it_follows_what_units_of_each_context_brought(world):
-    rollout = playing(world)
+    rollout = world.playing(LOOKS)
     before = world.entry()
     assert (before.hashing, before.rollout.even, parts(before)) == (RENDEZVOUS, 0.1, {2: [], 1: []})
     assert [feature.name for feature in before.rollout.features] == ["age"]
@@ -159,7 +136,7 @@ def test_it_follows_what_units_of_each_context_brought(world):
 
 
 def test_it_goes_out_as_shares_alone(world):
-    rollout = playing(world)
+    rollout = world.playing(LOOKS)
     brought(rollout, v2=[200, 50, 50], v1=[50, 200, 50])
     world.look(rollout, later=120)
     newest = rollout.stages.get(place=1).routes.order_by("-revision").first()
@@ -167,7 +144,7 @@ def test_it_goes_out_as_shares_alone(world):
 
 
 def test_units_that_play_evenly_are_what_is_judged_by_chance(world):
-    rollout = playing(world)
+    rollout = world.playing(LOOKS)
     brought(rollout, v2=[200, 50, 50], v1=[50, 200, 50])
     world.look(rollout, later=120)
     spell = spells.by_revision(rollout, staging.design_of(rollout))[world.entry().revision]
@@ -175,7 +152,7 @@ def test_units_that_play_evenly_are_what_is_judged_by_chance(world):
 
 
 def test_a_fault_takes_it_back_whatever_it_earns(world):
-    rollout = playing(world)
+    rollout = world.playing(LOOKS)
     brought(rollout, v2=[200, 200, 200], v1=[50, 50, 50])
     world.look(rollout, later=120)
     for version, bad in ((1, 1), (2, 60)):
@@ -187,7 +164,7 @@ def test_a_fault_takes_it_back_whatever_it_earns(world):
 
 def test_what_a_version_that_is_taken_out_had_is_the_live_ones(world):
     other = world.approved({"kind": "single"})
-    rollout = playing(world, {**LOOKS, "against": [other.version.number], "stages": PLAYS[1:]}, number=3)
+    rollout = world.playing({**LOOKS, "against": [other.version.number], "stages": PLAYS[1:]}, number=3)
     brought(rollout, v3=[200, 50, 50], v2=[50, 200, 50], v1=[50, 50, 50])
     world.look(rollout, later=120)
     before = parts(world.entry())

@@ -11,30 +11,18 @@ from formats.plan import WHOLE
 from registry.errors import BadInput
 from registry.models import Event, Job
 from registry.services import jobs
-from releases import dataplane, tasks
+from releases import tasks
 from releases.lifecycle import State
 from releases.models import Arm, Decision, Rollout, Stage, Switch, Traffic
-from releases.rollout import before, earlier, nodes, publishing, replaying, staging
+from releases.rollout import before, earlier, publishing, staging
 from releases.rollout.counts import Seen
 from releases.services import advancing, deciding, opening, rollouts, steering
 from scoring import errors
 from scoring.worker import witnesses
 from tests import makers
-from tests.releases.rolling import SHORT, World, at_split, told
+from tests.releases.rolling import SHORT, at_split, told
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def world(redis_url, settings, monkeypatch, tmp_path):
-    settings.REDIS_URL = redis_url
-    settings.PLAN_FILE = tmp_path / "plan.json"
-    dataplane.client.cache_clear()
-    monkeypatch.setattr(nodes, "PATIENCE_S", 0.0)
-    yield World(redis_url)
-    dataplane.client.cache_clear()
-    again = list(replaying.replay())
-    assert [each for each in again if each.differences] == [], "what was decided here is decided again"
 
 
 # ---- how it starts

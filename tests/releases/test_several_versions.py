@@ -9,29 +9,17 @@ from registry.errors import BadInput, NotAllowed
 from registry.models import Event, Role
 from registry.selectors import access
 from registry.services import jobs
-from releases import actions, dataplane, selectors, tasks
+from releases import actions, selectors, tasks
 from releases.errors import IllegalTransition, NotApproved, RolloutOpen
 from releases.lifecycle import State
 from releases.models import Arm, GateRun, Proposal, Release, Rollout, Switch
-from releases.rollout import nodes, replaying, spells, staging
+from releases.rollout import spells, staging
 from releases.selectors import turns
 from releases.services import advancing, breaking, condemning, opening, rollouts, steering
 from tests import makers
-from tests.releases.rolling import BOUGHT, SHORT, World, several, told
+from tests.releases.rolling import BOUGHT, SHORT, several, told
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def world(redis_url, settings, monkeypatch, tmp_path):
-    settings.REDIS_URL = redis_url
-    settings.PLAN_FILE = tmp_path / "plan.json"
-    dataplane.client.cache_clear()
-    monkeypatch.setattr(nodes, "PATIENCE_S", 0.0)
-    yield World(redis_url)
-    dataplane.client.cache_clear()
-    again = list(replaying.replay())
-    assert [each for each in again if each.differences] == [], "what was decided here is decided again"
 
 
 def states(*releases):

@@ -10,29 +10,17 @@ from django.utils import timezone
 from registry.errors import BadInput, NotAllowed
 from registry.models import Event, Notice, Role
 from registry.selectors import access
-from releases import actions, dataplane, selectors
+from releases import actions, selectors
 from releases.errors import NothingOpen
 from releases.lifecycle import State
 from releases.models import Decision, NodeReport, Proposal, Switch
-from releases.rollout import nodes, publishing, replaying, staging
+from releases.rollout import publishing, staging
 from releases.selectors import turns
 from releases.services import breaking, deciding, rollouts, steering, telling
 from tests import makers
-from tests.releases.rolling import SHORT, World, at_split, told
+from tests.releases.rolling import SHORT, at_split, told
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def world(redis_url, settings, monkeypatch, tmp_path):
-    settings.REDIS_URL = redis_url
-    settings.PLAN_FILE = tmp_path / "plan.json"
-    dataplane.client.cache_clear()
-    monkeypatch.setattr(nodes, "PATIENCE_S", 0.0)
-    yield World(redis_url)
-    dataplane.client.cache_clear()
-    again = list(replaying.replay())
-    assert [each for each in again if each.differences] == [], "what was decided here is decided again"
 
 
 def test_paused_shares_stay_where_they_are_and_a_fault_goes_back_none_the_less(world):

@@ -44,13 +44,9 @@ class Nodes:
 
 
 @pytest.fixture
-def there(redis_url, settings, monkeypatch, tmp_path):
-    settings.REDIS_URL = redis_url
+def there(broker, settings, tmp_path):
     settings.PLAN_FILE = tmp_path / "plan.json"
-    dataplane.client.cache_clear()
-    monkeypatch.setattr(nodes, "PATIENCE_S", 0.0)
-    yield Nodes(redis_url)
-    dataplane.client.cache_clear()
+    return Nodes(broker)
 
 
 @pytest.fixture

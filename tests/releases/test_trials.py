@@ -11,15 +11,14 @@ from django.utils import timezone
 from formats.plan import WHOLE
 from registry.errors import BadInput
 from registry.models import Event
-from releases import dataplane
 from releases.models import NamedUnits, Proposal, Release
-from releases.rollout import gathering, nodes, replaying, staging, trials
+from releases.rollout import gathering, staging, trials
 from releases.rollout.counts import Counts, Spell, Tally
 from releases.rollout.strategies import judging
 from releases.services import opening, rollouts, steering
 from scoring import routing
 from tests import makers
-from tests.releases.rolling import World, told
+from tests.releases.rolling import told
 
 pytestmark = pytest.mark.django_db
 
@@ -31,18 +30,6 @@ TRIAL = {
         {"kind": "split", "share": 0.5, "min": "10s", "max": "1h", "ends": "promotable"},
     ],
 }
-
-
-@pytest.fixture
-def world(redis_url, settings, monkeypatch, tmp_path):
-    settings.REDIS_URL = redis_url
-    settings.PLAN_FILE = tmp_path / "plan.json"
-    dataplane.client.cache_clear()
-    monkeypatch.setattr(nodes, "PATIENCE_S", 0.0)
-    yield World(redis_url)
-    dataplane.client.cache_clear()
-    again = list(replaying.replay())
-    assert [each for each in again if each.differences] == [], "what was decided here is decided again"
 
 
 def answers(entry, unit):

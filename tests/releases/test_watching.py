@@ -18,15 +18,9 @@ from releases.rollout.counts import Seen
 from releases.selectors import turns
 from releases.services import rollouts, telling, watching
 from tests import makers
-from tests.releases.rolling import World
 
 pytestmark = pytest.mark.django_db
 SINGLE = {"kind": "single"}
-
-
-@pytest.fixture
-def world(broker):
-    return World(broker)
 
 
 def asked_before(world, requests=100_000, failed=10):
