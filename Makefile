@@ -13,8 +13,8 @@ JOBS ?= 2
 comma := ,
 space := $() $()
 PURE := releases/lifecycle.py releases/plans.py releases/proof/gates/* \
-	releases/rollout/counts.py releases/rollout/design.py releases/rollout/document.py \
-	releases/rollout/evidence/* releases/rollout/metrics.py releases/rollout/reading.py \
+	releases/rollout/counts.py releases/rollout/designs/* releases/rollout/documents/document.py \
+	releases/rollout/documents/reading.py releases/rollout/evidence/* \
 	releases/rollout/strategies/* releases/rollout/written.py releases/statistics/* \
 	releases/traffic/unions.py
 # These run as processes of their own, where their lines are not counted: whole servers are started and asked.

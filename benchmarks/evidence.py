@@ -147,7 +147,7 @@ def _now() -> Any:
 
 
 def _design() -> Any:
-    from releases.rollout.design import Asked, Design, Kind
+    from releases.rollout.designs.design import Asked, Design, Kind
     from releases.rollout.strategies import STRATEGIES
 
     return Design(Kind.CANARY, "1", ("2",), STRATEGIES[Kind.CANARY].preset(Asked(("2",), "1")))
@@ -155,7 +155,7 @@ def _design() -> Any:
 
 def _facts(many: int, seed: int) -> Iterator[list[Any]]:
     """As nodes tell them: most units were seen, some were bad, and a growing share has moved some."""
-    from releases.rollout.design import weights
+    from releases.rollout.designs.design import weights
 
     chance, design = Random(seed), _design()  # noqa: S311
     shares = [weights(stage.shares, design.arms)[0][1] for stage in design.stages]
@@ -189,7 +189,7 @@ def _rollouts(many: int, first: int = 0) -> list[Any]:
     from registry.transactions import write
     from releases.events import Kind
     from releases.models import Environment, Release, Rollout, Route, Stage
-    from releases.rollout.design import weights
+    from releases.rollout.designs.design import weights
     from releases.rollout.written import to_json
 
     ada = Person.objects.get_or_create(username="benchmark")[0]

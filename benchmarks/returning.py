@@ -23,7 +23,7 @@ from formats import shares
 from formats.plan import INTERVAL, RENDEZVOUS, WHOLE, Arm, ModelPlan, PlannedRollout, PlannedVersion
 from formats.shares import Shares, shares_path
 from releases import plans
-from releases.rollout.design import Asked, Design, Kind, StageKind
+from releases.rollout.designs.design import Asked, Design, Kind, StageKind
 from releases.rollout.strategies import STRATEGIES, steps
 from releases.rollout.strategies.base import Standing
 from scoring.node.files import write_atomically

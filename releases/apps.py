@@ -14,7 +14,7 @@ class ReleasesConfig(AppConfig):
         from releases.events import Kind
         from releases.guards import install
         from releases.looks import EVENTS
-        from releases.rollout import lists
+        from releases.rollout.documents import lists
 
         log_words.KINDS |= {str(kind) for kind in Kind}
         looks.EVENTS |= EVENTS

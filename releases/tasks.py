@@ -24,8 +24,9 @@ from registry.wakeups import ring_queue
 from releases import selectors
 from releases.events import Kind
 from releases.models import Environment
-from releases.rollout import before, publishing, switching
+from releases.rollout import before, publishing
 from releases.rollout.outcomes import cohorts
+from releases.rollout.switching import saga
 from releases.services import advancing, breaking, condemning, gating, looking, mailing, telling, watching
 from releases.traffic import counters, feedback, forgetting, owners, predictions
 
@@ -118,7 +119,7 @@ WORK: dict[str, Callable[[Job], None]] = {
 }
 HEARD: tuple[Callable[[Environment, Sequence[Heartbeat]], object], ...] = (
     breaking.watch,
-    switching.hasten,
+    saga.hasten,
     looking.look_at_all,
     watching.look_at_all,
     publishing.catch_up,

@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.decisions.rows import Dice, Found, Row, median, percent, shares_of
 from benchmarks.decisions.streams import holds
 from releases.rollout.counts import Counts, Spell, Tally
-from releases.rollout.design import weights
+from releases.rollout.designs.design import weights
 from releases.rollout.evidence import diagnosis
 from releases.rollout.evidence.balance import log_unbalanced
 from releases.rollout.evidence.diagnosis import EXTRA, MISSING

@@ -10,7 +10,7 @@ from benchmarks.decisions.rows import Dice, Found, Row
 from formats.features import Feature
 from formats.plan import PARTS, WHOLE
 from releases.rollout.counts import GRAIN, Cohort, Counts, Sums
-from releases.rollout.design import Asked, Design, Kind, Play
+from releases.rollout.designs.design import Asked, Design, Kind, Play
 from releases.rollout.evidence.cohorts import Resolution
 from releases.rollout.strategies import bandit
 from releases.rollout.strategies.base import Standing

@@ -9,8 +9,8 @@ from benchmarks.decisions.drawing import Frame, Line, draw
 from benchmarks.decisions.rows import Dice
 from formats.plan import WHOLE
 from releases.rollout.counts import Counts, Discordant, Pairs, Spell, Tally
-from releases.rollout.design import Asked, Design, Kind, StageKind
-from releases.rollout.metrics import ERRORS, GUARDRAILS, INVALID, TIMEOUTS
+from releases.rollout.designs.design import Asked, Design, Kind, StageKind
+from releases.rollout.designs.metrics import ERRORS, GUARDRAILS, INVALID, TIMEOUTS
 from releases.rollout.strategies import canary
 from releases.rollout.strategies.base import Aim, Decision, Standing, Verdict, key
 

@@ -13,7 +13,7 @@ from benchmarks.decisions.rows import Dice
 from benchmarks.servers import ROOT
 from formats.plan import WHOLE
 from releases.rollout.counts import GRAIN, Cohort, Counts, Sums
-from releases.rollout.design import Asked, Design, Goal, Kind, Play
+from releases.rollout.designs.design import Asked, Design, Goal, Kind, Play
 from releases.rollout.evidence import adjusted, winner
 from releases.rollout.evidence.cohorts import Resolution
 from releases.rollout.evidence.posteriors import Pulls

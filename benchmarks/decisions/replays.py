@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.decisions.rows import Dice, Found, Row
 from formats.plan import Arm
 from releases.rollout.counts import Counts, Spell, Tally
-from releases.rollout.design import Asked, Design, Kind, weights
+from releases.rollout.designs.design import Asked, Design, Kind, weights
 from releases.rollout.strategies import STRATEGIES
 from releases.rollout.strategies.base import Standing
 from scoring.routing import splitter, unit_hasher

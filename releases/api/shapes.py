@@ -14,7 +14,7 @@ from releases.actions import Row
 from releases.lifecycle import State
 from releases.proof import evidence
 from releases.rollout import returns
-from releases.rollout.design import OFFERED
+from releases.rollout.designs.design import OFFERED
 from releases.rollout.whom import Whom, whom
 from scoring.protocols.feedback import MOST_REWARD
 

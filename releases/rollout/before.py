@@ -17,7 +17,7 @@ from releases import plans
 from releases.events import Kind
 from releases.models import Arm, Release, Rollout, Route, Stage, Switch
 from releases.rollout.publishing import entry_of, planned
-from releases.rollout.switches import Phase
+from releases.rollout.switching.switches import Phase
 
 _AT_ONCE = 500
 """Rows rewritten in one transaction, beside a release before that still serves."""

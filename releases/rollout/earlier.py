@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 
 from formats.evidence import ERRORS, INVALID, TIMEOUTS
 from releases.models import Release, Traffic
-from releases.rollout.ahead import Past
 from releases.rollout.counts import Seen
-from releases.rollout.metrics import Threshold
+from releases.rollout.designs.metrics import Threshold
+from releases.rollout.forecasting.ahead import Past
 from releases.traffic.figures import AN_HOUR, UNCOMPARED
 from releases.traffic.spans import HOUR
 from scoring.errors import (

@@ -12,11 +12,11 @@ from scipy.special import ndtri
 from formats.features import Feature
 from formats.plan import PARTS
 from releases.rollout.counts import Cohort, Counts
-from releases.rollout.design import Design, StageKind
+from releases.rollout.designs.design import Design, StageKind
+from releases.rollout.designs.metrics import Metric
 from releases.rollout.evidence import playing, propensity
 from releases.rollout.evidence.adjusted import Interval
 from releases.rollout.evidence.posteriors import FIRST_PULLS, Posterior
-from releases.rollout.metrics import Metric
 from releases.rollout.strategies import bandit
 from releases.rollout.strategies.bandit import Known
 from releases.rollout.strategies.base import Standing

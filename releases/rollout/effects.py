@@ -12,11 +12,11 @@ from math import isfinite
 from operator import add
 
 from releases.rollout.counts import Counts, Spell, Sums, Tally
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
+from releases.rollout.designs.metrics import Direction, Metric, MetricKind
 from releases.rollout.evidence import adjusted, changed
 from releases.rollout.evidence.adjusted import Interval, Moments
 from releases.rollout.evidence.changed import Changed
-from releases.rollout.metrics import Direction, Metric, MetricKind
 
 MEASURED = (MetricKind.BAD_EVENT, MetricKind.BOUNDED, MetricKind.REAL)
 PLAIN, ADJUSTED, OVERALL = "plain", "adjusted", "overall"

@@ -11,9 +11,10 @@ from registry.errors import Conflict
 from registry.models import RegisteredModel
 from releases import selectors
 from releases.models import Environment, Rollout
-from releases.rollout import earlier, lists, staging
-from releases.rollout.ahead import Outlook, outlook
-from releases.rollout.design import Design, Kind, Mode
+from releases.rollout import earlier, staging
+from releases.rollout.designs.design import Design, Kind, Mode
+from releases.rollout.documents import lists
+from releases.rollout.forecasting.ahead import Outlook, outlook
 
 LATELY_S = 600
 """A forecast does not change from second to second: it is made anew so often at most."""

@@ -19,10 +19,10 @@ from formats.heartbeat import Heartbeat
 from releases.models import Rollout
 from releases.rollout import stored
 from releases.rollout.counts import Counts, Discordant, Pairs, Seen, Spell, Tally, Ticks
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
+from releases.rollout.designs.metrics import MetricKind
 from releases.rollout.evidence.diagnosis import NODE
 from releases.rollout.labelling.counted import labels_of
-from releases.rollout.metrics import MetricKind
 from releases.rollout.outcomes.reading import outcomes_in
 from releases.rollout.quorum import serving
 from releases.rollout.stored import Stored, Units

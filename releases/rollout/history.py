@@ -12,7 +12,7 @@ from typing import Any
 
 from releases.models import EvidencePoint, Rollout
 from releases.rollout.counts import Counts
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
 from releases.rollout.effects import effects, known
 from releases.rollout.evidence.adjusted import Interval
 from releases.rollout.strategies.base import Decision

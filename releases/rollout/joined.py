@@ -11,9 +11,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 from registry.errors import BadInput
-from releases.rollout import play
-from releases.rollout.design import Design, Kind, Mode, Shares, Stage, StageKind, moved_back, weights
-from releases.rollout.document import MOST_VERSIONS
+from releases.rollout.designs.design import Design, Kind, Mode, Shares, Stage, StageKind, moved_back, weights
+from releases.rollout.documents import play
+from releases.rollout.documents.document import MOST_VERSIONS
 from releases.rollout.strategies.base import Standing
 
 SEVERAL = frozenset({Kind.SHADOW, Kind.AB_TEST, Kind.BANDIT})

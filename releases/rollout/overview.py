@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from releases.rollout import missing
 from releases.rollout.counts import Counts, Discordant, Pairs, Tally
-from releases.rollout.design import Design, Ends, Kind, Stage, StageKind
+from releases.rollout.designs.design import Design, Ends, Kind, Stage, StageKind
+from releases.rollout.designs.metrics import Action, Metric, MetricKind
 from releases.rollout.earning import Earning, earning
 from releases.rollout.effects import Effect, effects
 from releases.rollout.evidence import diagnosis
-from releases.rollout.metrics import Action, Metric, MetricKind
+from releases.rollout.forecasting import missing
 from releases.rollout.strategies import STRATEGIES, bandit, steps
 from releases.rollout.strategies.base import Aim, Decision, Finding, Standing
 

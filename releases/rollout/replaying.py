@@ -15,10 +15,10 @@ from typing import Any
 from registry.models import Event
 from releases.events import Kind
 from releases.rollout.counts import Counts
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
 from releases.rollout.strategies import STRATEGIES
 from releases.rollout.strategies.base import Decision, Standing
-from releases.rollout.switches import ACTOR
+from releases.rollout.switching.switches import ACTOR
 from releases.rollout.written import Unreadable, from_json, to_json
 
 SAME_WITHIN = 1e-9

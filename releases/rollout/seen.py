@@ -12,7 +12,7 @@ from formats.plan import WHOLE
 from releases import dataplane, plans, selectors
 from releases.rollout import gathering, publishing, written
 from releases.rollout.counts import Counts
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
 from releases.rollout.overview import Overview, overview
 from releases.rollout.strategies.base import Finding, Standing
 

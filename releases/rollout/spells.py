@@ -11,7 +11,7 @@ from formats.plan import WHOLE
 from releases import plans
 from releases.models import Rollout, Route, Stage
 from releases.rollout.counts import Spell, Weights
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
 from releases.rollout.strategies import bandit
 
 _WEIGHED = ("entry__arms", "entry__rollout__even")

@@ -23,10 +23,11 @@ from registry.stores import artifact_store
 from releases import plans, selectors
 from releases.errors import NotApproved
 from releases.models import Arm, Release, Rollout, Stage
-from releases.rollout import document, earlier, trials, written
-from releases.rollout.design import OFFERED, Design, Kind, Mode, StageKind
-from releases.rollout.design import Stage as DesignedStage
-from releases.rollout.metrics import LATENCY, Action, Metric, MetricKind
+from releases.rollout import earlier, trials, written
+from releases.rollout.designs.design import OFFERED, Design, Kind, Mode, StageKind
+from releases.rollout.designs.design import Stage as DesignedStage
+from releases.rollout.designs.metrics import LATENCY, Action, Metric, MetricKind
+from releases.rollout.documents import document
 from releases.rollout.publishing import planned
 from releases.rollout.strategies import aa, ab_test, bandit, steps
 from releases.rollout.strategies.base import Standing

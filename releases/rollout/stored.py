@@ -12,7 +12,7 @@ from django.db.models import Count, Max, Q, QuerySet
 from releases.models import CohortSum, Judgement, NodeReport, Stage, StageTraffic, UnitCount, WeighedSum
 from releases.rollout import spells
 from releases.rollout.counts import Spell
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
 from releases.rollout.outcomes.metrics import measured
 from releases.traffic.figures import INTERNAL, MIRROR, NAMED
 

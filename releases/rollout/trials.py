@@ -11,8 +11,8 @@ from typing import Any
 
 from releases.errors import NotApproved
 from releases.models import NamedUnits, Release, Rollout, Stage
-from releases.rollout.design import Design, StageKind
-from releases.rollout.design import Stage as DesignedStage
+from releases.rollout.designs.design import Design, StageKind
+from releases.rollout.designs.design import Stage as DesignedStage
 from scoring import routing
 
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from registry.errors import BadInput
 from releases.rollout.counts import Counts, Spell, Sums
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
+from releases.rollout.designs.metrics import Metric, MetricKind
 from releases.rollout.evidence import offpolicy
 from releases.rollout.evidence.offpolicy import Estimates, Logged
-from releases.rollout.metrics import Metric, MetricKind
 
 KINDS = (MetricKind.BAD_EVENT, MetricKind.BOUNDED, MetricKind.REAL)
 NO_SHARES = "This rollout went to all at once: there were no shares."

@@ -12,8 +12,9 @@ from releases.errors import NodesFailed, NothingOpen
 from releases.events import Kind
 from releases.lifecycle import Action
 from releases.models import Arm, Rollout, Stage, Switch
-from releases.rollout import before, staging, switches, switching, written
-from releases.rollout.switches import ACTOR
+from releases.rollout import before, staging, written
+from releases.rollout.switching import saga, switches
+from releases.rollout.switching.switches import ACTOR
 from releases.services import breaking, steering, watching
 from releases.services.moving import close, dismiss
 from releases.services.rollouts import restore
@@ -28,7 +29,7 @@ def advance_rollout(release_id: int) -> None:
     """
     rollout = open_rollout(release_id)
     if rollout is not None and rollout.has_begun:
-        switching.go_on(before.adopt(rollout), ENDS)
+        saga.go_on(before.adopt(rollout), ENDS)
 
 
 def give_up(release_id: int, reason: str) -> bool:
@@ -40,7 +41,7 @@ def give_up(release_id: int, reason: str) -> bool:
     if rollout is None or not rollout.has_begun:
         return True
     told = f"A step failed again and again: {reason}"[:500]
-    return switching.turn_back(before.adopt(rollout), told, actor=ACTOR)
+    return saga.turn_back(before.adopt(rollout), told, actor=ACTOR)
 
 
 def open_rollout(release_id: int) -> Rollout | None:
@@ -112,7 +113,7 @@ def _spared(switch: Switch, failed: NodesFailed) -> bool:
     return True
 
 
-ENDS = switching.Ends(_opened, _turned_back, _spared)
+ENDS = saga.Ends(_opened, _turned_back, _spared)
 
 
 def _entered(switch: Switch) -> None:

@@ -26,14 +26,15 @@ from releases.events import Kind
 from releases.lifecycle import Action
 from releases.models import Decision as DecisionRow
 from releases.models import EvidencePoint, Proposal, Release, Rollout, Stage
-from releases.rollout import gathering, history, staging, switches, written
+from releases.rollout import gathering, history, staging, written
 from releases.rollout.counts import Counts
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
 from releases.rollout.outcomes import cohorts
 from releases.rollout.publishing import entry_of, revise_route
 from releases.rollout.stored import Stored
 from releases.rollout.strategies import STRATEGIES, bandit, steps
 from releases.rollout.strategies.base import Decision, Standing, Verdict
+from releases.rollout.switching import switches
 from releases.services import freezing, moving
 
 EVERY_S = 2

@@ -14,8 +14,9 @@ from releases.errors import Frozen, NothingOpen
 from releases.events import Kind
 from releases.lifecycle import Action, State, target
 from releases.models import Arm, Release, Rollout, Stage
-from releases.rollout import joined, staging, switches, written
-from releases.rollout.design import Design
+from releases.rollout import joined, staging, written
+from releases.rollout.designs.design import Design
+from releases.rollout.switching import switches
 from releases.services import freezing, moving, steering
 from releases.services.transitions import advance
 from releases.traffic import evidence

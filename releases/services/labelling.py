@@ -12,9 +12,9 @@ from releases import policies
 from releases.errors import AlreadyJudged, NothingOpen
 from releases.events import Kind
 from releases.models import Judgement, Rollout
-from releases.rollout import switches
 from releases.rollout.labelling import cases
 from releases.rollout.labelling.cases import Case
+from releases.rollout.switching import switches
 from releases.traffic.owners import signed
 
 OVER = "There is nothing to label: this rollout compares nothing (any more)."

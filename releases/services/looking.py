@@ -19,7 +19,7 @@ from django.utils import timezone
 from formats.heartbeat import Heartbeat
 from releases.models import Environment, EvidencePoint, Proposal, Rollout
 from releases.rollout import staging, stored
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
 from releases.rollout.outcomes import cohorts
 from releases.rollout.strategies.base import Verdict
 from releases.services import deciding

@@ -26,10 +26,11 @@ from releases.errors import NothingOpen
 from releases.events import Kind
 from releases.lifecycle import Action
 from releases.models import Arm, Environment, Proposal, Release, Rollout, Route, Stage, Switch
-from releases.rollout import before, staging, switches, switching
-from releases.rollout.design import Design
+from releases.rollout import before, staging
+from releases.rollout.designs.design import Design
 from releases.rollout.publishing import entry_of, publish_news, revise_route
 from releases.rollout.strategies.base import Standing
+from releases.rollout.switching import saga, switches
 from releases.services import freezing
 from releases.services.transitions import advance
 
@@ -44,7 +45,7 @@ def enter(rollout: Rollout, design: Design, standing: Standing, *, by: str, grou
 
 def lead_into(rollout: Rollout, design: Design, standing: Standing, by: str, grounds: str = "") -> Switch:
     """Begin the switch to what the stage says where the rollout stands."""
-    return switching.begin(
+    return saga.begin(
         rollout,
         staging.entry(rollout, design, standing, _standing_entry(rollout)),
         stage=Stage.objects.get(rollout=rollout, place=standing.stage),
@@ -78,7 +79,7 @@ def conclude(rollout: Rollout, arm: str, *, by: str, grounds: str = "") -> Switc
     """
     freezing.go_through(selectors.passing(rollout, arm), by=by)
     aim = staging.all_to(rollout, arm, _standing_entry(rollout))
-    return switching.begin(rollout, aim, stage=None, decided_by=by, grounds=grounds)
+    return saga.begin(rollout, aim, stage=None, decided_by=by, grounds=grounds)
 
 
 def give_back(

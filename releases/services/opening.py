@@ -18,8 +18,9 @@ from releases.events import Kind
 from releases.guards import GATES
 from releases.lifecycle import Action, State
 from releases.models import Environment, GateRun, Release
-from releases.rollout import lists, staging, trials
-from releases.rollout.design import Design
+from releases.rollout import staging, trials
+from releases.rollout.designs.design import Design
+from releases.rollout.documents import lists
 from releases.services.transitions import advance
 
 

@@ -18,10 +18,11 @@ from releases.errors import CannotReturn, Frozen, NotApproved, NothingToRestore,
 from releases.events import Kind
 from releases.lifecycle import Action, State, target
 from releases.models import Arm, Release, Rollout, Route, Stage
-from releases.rollout import before, returns, staging, switches, switching, written
-from releases.rollout.design import Design
+from releases.rollout import before, returns, staging, written
+from releases.rollout.designs.design import Design
 from releases.rollout.publishing import entry_of, planned, revise_route
 from releases.rollout.strategies.base import Standing
+from releases.rollout.switching import saga, switches
 from releases.services import freezing, moving, steering
 from releases.services.transitions import advance
 
@@ -162,7 +163,7 @@ def _begin(
     aim = plans.opened_to_all(
         entry_of(standing), planned(arriving), salt=bytes.fromhex(rollout.salt), rollout=told
     )
-    switching.begin(rollout, aim, stage=stage, decided_by=actor, grounds=said.get("grounds", ""))
+    saga.begin(rollout, aim, stage=stage, decided_by=actor, grounds=said.get("grounds", ""))
     return rollout
 
 

@@ -14,9 +14,10 @@ from releases import policies, selectors
 from releases.errors import NothingOpen
 from releases.events import Kind
 from releases.models import Proposal, Release, Rollout
-from releases.rollout import before, staging, switches, switching, written
+from releases.rollout import before, staging, written
 from releases.rollout.strategies import rules, steps
 from releases.rollout.strategies.base import Standing, Verdict
+from releases.rollout.switching import saga, switches
 from releases.services import deciding, moving
 
 BY_HAND = "Decided by hand, on what was seen so far."
@@ -78,7 +79,7 @@ def turn_back(release: Release, *, by: str, reason: str, everything: bool = Fals
         roll_back(rollout, by=by, reason=reason, arm=arm, **said)
         return
     for rollout in Rollout.objects.filter(release=release, closed_at=None):
-        switching.turn_back(before.adopt(rollout), reason, actor=by, **said)
+        saga.turn_back(before.adopt(rollout), reason, actor=by, **said)
 
 
 def accept_proposal(

@@ -20,9 +20,10 @@ from registry.transactions import write
 from releases import plans, selectors
 from releases.lifecycle import State
 from releases.models import Environment, Release, Rollout
-from releases.rollout import staging, switches, written
+from releases.rollout import staging, written
 from releases.rollout.publishing import entry_of, revise_route
 from releases.rollout.strategies.base import Decision, Verdict
+from releases.rollout.switching import switches
 from releases.services import deciding
 from releases.services.rollouts import restore
 

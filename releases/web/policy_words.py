@@ -11,7 +11,7 @@ from django.template.defaultfilters import filesizeformat
 from formats.serving import SWITCHES
 from registry.model_policy import FLOORS, ModelPolicy, changes, flat, parse
 from registry.templatetags.ui import words
-from releases.rollout.lists import in_order
+from releases.rollout.documents.lists import in_order
 
 # What the benchmark gate measures, by the name that a limit has in a policy.
 MEASURES = {

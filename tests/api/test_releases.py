@@ -14,7 +14,7 @@ from releases import selectors
 from releases.events import Kind
 from releases.lifecycle import State
 from releases.models import Release, Route
-from releases.rollout import switching
+from releases.rollout.switching import saga
 from releases.services import gating
 from tests import makers
 from tests.api.conftest import Caller
@@ -258,7 +258,7 @@ def test_who_decided_is_told_and_not_what_carried_it_out(manager, production, ro
 
     opened = carried_out(1)
     by = [manager.get(address).json()["by"]]
-    switching.turn_back(rollout.switches.get(), "rolled back by hand", actor="person/rosa")
+    saga.turn_back(rollout.switches.get(), "rolled back by hand", actor="person/rosa")
     carried_out(2)
     by.append(manager.get(address).json()["by"])
 

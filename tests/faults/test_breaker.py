@@ -24,7 +24,8 @@ from registry.services import jobs
 from releases import dataplane
 from releases.lifecycle import State
 from releases.models import Rollout, StageTraffic, Switch
-from releases.rollout import publishing, switches, switching
+from releases.rollout import publishing
+from releases.rollout.switching import saga, switches
 from releases.services import advancing, breaking, opening, rollouts
 from releases.traffic import counters
 from tests import makers
@@ -211,7 +212,7 @@ def test_a_version_that_dies_when_it_is_verified_turns_its_rollout_back(stage):
     release = stage.release(models.divides())
     rollouts.start_rollout(release, by=stage.chloe)
     switch = Switch.objects.get(rollout__release=release)
-    for phase in (switching._prepare, switching._commit_closed):
+    for phase in (saga._prepare, saga._commit_closed):
         phase(switches.as_it_stands(switch), advancing.ENDS)
     path = f"/v2/models/deadly/versions/{release.version.number}/infer"
     headers = {"Authorization": f"Bearer {publishing.internal_token()}"}

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from releases.rollout import nodes, replaying
+from releases.rollout import replaying
+from releases.rollout.switching import nodes
 from tests.releases.rolling import World
 
 

@@ -19,9 +19,10 @@ from registry.transactions import write
 from releases.events import Kind
 from releases.lifecycle import State
 from releases.models import Release, Reward, Rollout, Route, Stage, UnitFact, UnitOutcome
-from releases.rollout import document, spells
+from releases.rollout import spells
 from releases.rollout.counts import Counts
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
+from releases.rollout.documents import document
 from releases.rollout.outcomes import cohorts
 from releases.rollout.outcomes.reading import outcomes_of
 from releases.rollout.written import to_json

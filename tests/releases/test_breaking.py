@@ -18,8 +18,9 @@ from releases import dataplane, selectors
 from releases.errors import NodesFailed
 from releases.lifecycle import Action, State
 from releases.models import Rollout, Switch
-from releases.rollout import nodes as asking
-from releases.rollout import publishing, quorum, switches
+from releases.rollout import publishing, quorum
+from releases.rollout.switching import nodes as asking
+from releases.rollout.switching import switches
 from releases.services import breaking, rollouts
 from releases.services.transitions import advance
 from tests import makers, spoken

@@ -18,9 +18,9 @@ from formats.plan import WHOLE
 from registry.transactions import write
 from releases.models import NodeReport, Stage, StageTraffic, UnitCount, UnitFact
 from releases.rollout.counts import Counts, Discordant, Pairs, Seen, Spell, Tally, Ticks
-from releases.rollout.design import Kind, weights
+from releases.rollout.designs.design import Kind, weights
+from releases.rollout.designs.metrics import GUARDRAILS, Threshold
 from releases.rollout.gathering import counts_of
-from releases.rollout.metrics import GUARDRAILS, Threshold
 from releases.rollout.strategies import STRATEGIES
 from releases.rollout.strategies.base import Standing, Verdict
 from releases.traffic import evidence

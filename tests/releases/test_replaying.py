@@ -10,10 +10,10 @@ from django.core.management import CommandError, call_command
 from registry.events import record
 from registry.transactions import write
 from releases.events import Kind as EventKind
-from releases.rollout.design import Kind
+from releases.rollout.designs.design import Kind
 from releases.rollout.replaying import replay
 from releases.rollout.strategies import STRATEGIES
-from releases.rollout.switches import ACTOR
+from releases.rollout.switching.switches import ACTOR
 from releases.rollout.written import to_json
 from tests.unit.rollout.rollouts import NEW, at, design, paired_counts, split_counts
 

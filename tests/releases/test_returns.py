@@ -16,7 +16,8 @@ from releases import covers, plans, selectors
 from releases.errors import CannotReturn, NothingToRestore, RolloutOpen
 from releases.lifecycle import Action, State
 from releases.models import GateRun, Rollout, Switch
-from releases.rollout import publishing, returns, switches, switching
+from releases.rollout import publishing, returns
+from releases.rollout.switching import saga, switches
 from releases.services import advancing, breaking, rollouts
 from releases.services.transitions import advance
 from releases.tasks import REACTIONS
@@ -161,7 +162,7 @@ def test_a_way_back_that_fails_leaves_the_live_one_live_and_says_so(three, chloe
     before = answering(third)
     rollouts.roll_back(third, by=chloe, to=1)
     (switch,) = Switch.objects.filter(ended_at=None)
-    switching.turn_back(switch, "n1 could not load version 1", actor=switches.ACTOR)
+    saga.turn_back(switch, "n1 could not load version 1", actor=switches.ACTOR)
     monkeypatch.setattr(switches, "publish", lambda environment: 0)
     settings.SWITCH_TIMEOUT_S = -1  # no node is there to wait for
     advancing.advance_rollout(third.pk)

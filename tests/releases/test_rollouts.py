@@ -7,7 +7,7 @@ from registry.models import Event, Role
 from releases.errors import IllegalTransition, NothingToRestore, RolloutOpen
 from releases.lifecycle import State
 from releases.models import Rollout, Route
-from releases.rollout import nodes
+from releases.rollout.switching import nodes
 from releases.services import advancing, rollouts
 from tests import makers
 

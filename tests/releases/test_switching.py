@@ -18,7 +18,8 @@ from registry.services import jobs
 from releases import dataplane, plans, selectors, tasks
 from releases.lifecycle import State
 from releases.models import Arm, Rollout, Route, Stage, Switch
-from releases.rollout import before, nodes, publishing, switches, switching
+from releases.rollout import before, publishing
+from releases.rollout.switching import nodes, saga, switches
 from releases.services import advancing, rollouts
 from tests import makers, spoken
 
@@ -107,7 +108,7 @@ def test_a_look_at_all_nodes_wakes_what_need_not_wait_and_nothing_else(there, st
     assert held() == 2
     there.say(started, revision=1, ready=[1])
 
-    switching.hasten(there.environment, publishing.heartbeats(there.environment))
+    saga.hasten(there.environment, publishing.heartbeats(there.environment))
     assert held() == 1
     tasks.work("control")
     assert Switch.objects.get(rollout__release=started).phase == "committing"
@@ -222,7 +223,7 @@ def test_a_tick_that_finds_the_plan_published_reads_no_entry_of_any_model(there,
 
 def test_a_plan_older_than_the_newest_route_of_any_model_is_published(there, started):
     advanced_to_its_plan(started)
-    switching.turn_back(Switch.objects.get(), "a drill", actor="person/chloe")
+    saga.turn_back(Switch.objects.get(), "a drill", actor="person/chloe")
     key = f"assay:{there.environment.name}:plan:sequence"
     there.client.set(key, selectors.last_revised(there.environment) - 1)
     publishing.ensure_published(there.environment)
@@ -292,7 +293,7 @@ def test_what_the_release_before_has_turned_back_of_ours_turns_back(there, start
 def test_the_release_before_finds_what_it_needs_to_take_up_ours(there, started):
     rollout = Rollout.objects.get()
     assert (rollout.before_phase, rollout.before_progress) == ("preparing", {"before": None})
-    switching.turn_back(Switch.objects.get(), "it was a drill", actor="person/chloe")
+    saga.turn_back(Switch.objects.get(), "it was a drill", actor="person/chloe")
     rollout.refresh_from_db()
     assert (rollout.before_phase, rollout.reason) == ("reverting", "it was a drill")
 

@@ -17,7 +17,7 @@ from formats.evidence import BAD, Fact, FactKind, alone
 from formats.plan import WHOLE
 from registry.transactions import write
 from releases.models import NodeReport, UnitCount, UnitFact, UnitOutcome
-from releases.rollout.design import Kind
+from releases.rollout.designs.design import Kind
 from releases.traffic import evidence, forgetting
 from releases.traffic.unions import MOVED, united
 from scoring.routing import SAMPLED, drawer

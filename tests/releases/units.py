@@ -14,8 +14,8 @@ from registry.transactions import write
 from releases.dataplane import Batch
 from releases.events import Kind as EventKind
 from releases.models import Rollout, Route, Stage, UnitCount
-from releases.rollout.design import Asked, Design, Kind, weights
-from releases.rollout.metrics import GUARDRAILS
+from releases.rollout.designs.design import Asked, Design, Kind, weights
+from releases.rollout.designs.metrics import GUARDRAILS
 from releases.rollout.strategies import STRATEGIES
 from releases.rollout.strategies.base import Standing
 from releases.rollout.written import to_json

@@ -9,7 +9,7 @@ from formats import shares
 from formats.plan import RENDEZVOUS
 from formats.shares import Shares, shares_path
 from releases import plans
-from releases.rollout.design import Kind
+from releases.rollout.designs.design import Kind
 from scoring.node.files import write_atomically
 from tests.scoring import models
 from tests.scoring.load import Load

@@ -14,7 +14,7 @@ from formats.types import Signature, TensorSpec, Tolerance
 from releases.proof.examiner import confidence, end_to_end
 from releases.proof.examiner.answers import ReferenceAnswers
 from releases.proof.examiner.asking import Told
-from releases.rollout import verification
+from releases.rollout.switching import verification
 from scoring.errors import WrongAnswers
 from scoring.runtime import rehearsal
 

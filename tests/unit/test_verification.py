@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from formats.answers import Tolerances
-from releases.rollout.verification import Answers, Target, verify_node
+from releases.rollout.switching.verification import Answers, Target, verify_node
 
 OUTPUT = {"name": "y", "datatype": "FP32", "shape": [1], "data": [1.0]}
 ROW = {"set": "end_to_end", "row": 0, "request": {"inputs": []}, "outputs": [OUTPUT]}

@@ -31,8 +31,8 @@ from releases.models import (
 )
 from releases.rollout import written
 from releases.rollout.counts import Sums
-from releases.rollout.design import Design
-from releases.rollout.document import parse
+from releases.rollout.designs.design import Design
+from releases.rollout.documents.document import parse
 from releases.rollout.strategies import steps
 from releases.rollout.strategies.base import Finding, Standing
 from releases.services.transitions import advance

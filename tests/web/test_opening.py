@@ -11,7 +11,7 @@ from registry.catalogue import CataloguedMetric
 from registry.models import Event
 from releases.models import Release
 from releases.rollout import staging
-from releases.rollout.design import OFFERED
+from releases.rollout.designs.design import OFFERED
 from releases.web.rollout import words
 from tests.web import hostile as hostiles
 from tests.web import reading

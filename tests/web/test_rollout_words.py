@@ -8,9 +8,9 @@ import pytest
 
 from registry.charts import numbers
 from releases import looks
-from releases.rollout.design import OFFERED, Design, Kind
-from releases.rollout.document import parse
-from releases.rollout.metrics import Action
+from releases.rollout.designs.design import OFFERED, Design, Kind
+from releases.rollout.designs.metrics import Action
+from releases.rollout.documents.document import parse
 from releases.rollout.overview import Needed
 from releases.rollout.strategies import STRATEGIES
 from releases.rollout.strategies.base import Aim, Finding, Verdict

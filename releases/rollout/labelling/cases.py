@@ -19,7 +19,7 @@ from formats.documents import Json
 from formats.dtypes import Array
 from releases.models import Judgement, PredictionSegment, Rollout, Route
 from releases.rollout import staging
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
 from releases.rollout.evidence.labels import Disagreement, offers
 from releases.traffic.examples import MOST_BYTES as LARGEST
 from releases.traffic.examples import Heard, read

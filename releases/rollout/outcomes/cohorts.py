@@ -24,9 +24,9 @@ from registry.catalogue import MOST_WINDOW_HOURS, REWARD
 from releases.models import CohortMark, Reward, Rollout, UnitFact, UnitOutcome, WeighedSum
 from releases.rollout import spells
 from releases.rollout.counts import GRAIN, Spell, Sums, fixed
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
+from releases.rollout.designs.metrics import Direction, Metric, MetricKind
 from releases.rollout.evidence import bounded
-from releases.rollout.metrics import Direction, Metric, MetricKind
 from releases.rollout.outcomes import sums
 from releases.rollout.outcomes.metrics import followed_by, measured
 from releases.rollout.outcomes.sums import Group, Question, Summed

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from releases.rollout.design import Design, Kind
-from releases.rollout.metrics import Metric
+from releases.rollout.designs.design import Design, Kind
+from releases.rollout.designs.metrics import Metric
 from releases.rollout.strategies import bandit
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from releases.models import ANY, CohortSum, Rollout, WeighedSum
 from releases.rollout.counts import Cohort, Counts, Spell, Sums, Tally, fixed
-from releases.rollout.design import Design
-from releases.rollout.metrics import Metric
+from releases.rollout.designs.design import Design
+from releases.rollout.designs.metrics import Metric
 from releases.rollout.outcomes.metrics import measured
 
 

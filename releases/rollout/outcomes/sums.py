@@ -13,8 +13,8 @@ from django.db.models import F
 from registry.transactions import write
 from releases.models import ANY, CohortMark, CohortSum, Rollout, WeighedSum
 from releases.rollout.counts import Sums
-from releases.rollout.design import Design
-from releases.rollout.metrics import Metric
+from releases.rollout.designs.design import Design
+from releases.rollout.designs.metrics import Metric
 from releases.rollout.outcomes.metrics import followed_by
 
 MOST_GRACE = timedelta(minutes=10)

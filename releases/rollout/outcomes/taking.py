@@ -19,11 +19,11 @@ from registry.ledger import canonical
 from registry.transactions import write
 from releases.events import Kind
 from releases.models import Rollout, UnitFact, UnitOutcome
-from releases.rollout.design import Design
-from releases.rollout.metrics import Metric, MetricKind
+from releases.rollout.designs.design import Design
+from releases.rollout.designs.metrics import Metric, MetricKind
+from releases.rollout.documents.reading import Section
 from releases.rollout.outcomes.metrics import measured
 from releases.rollout.outcomes.sums import Question
-from releases.rollout.reading import Section
 from releases.rollout.written import from_json
 from releases.traffic.owners import signed
 from scoring.protocols.feedback import LONGEST_TEXT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from releases.rollout.design import Kind
+from releases.rollout.designs.design import Kind
 from releases.rollout.strategies import aa, ab_test, bandit, blue_green, canary, shadow, single
 from releases.rollout.strategies.base import Strategy
 

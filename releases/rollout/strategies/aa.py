@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from releases.rollout.counts import Counts
-from releases.rollout.design import Asked, Design, Ends, Stage, StageKind
+from releases.rollout.designs.design import Asked, Design, Ends, Stage, StageKind
 from releases.rollout.effects import effects, is_better
 from releases.rollout.evidence import diagnosis
 from releases.rollout.strategies import rules, steps

@@ -6,8 +6,8 @@ The first metric that is not a guardrail decides; guardrails return a version as
 from __future__ import annotations
 
 from releases.rollout.counts import Counts
-from releases.rollout.design import Asked, Design, Ends, Stage, StageKind
-from releases.rollout.metrics import Action, MetricKind
+from releases.rollout.designs.design import Asked, Design, Ends, Stage, StageKind
+from releases.rollout.designs.metrics import Action, MetricKind
 from releases.rollout.strategies import rules, steps
 from releases.rollout.strategies.base import Aim, Decision, Standing, Verdict
 

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from formats.plan import PARTS, WHOLE
 from registry.charts.numbers import percent
 from releases.rollout.counts import Counts, Weights
-from releases.rollout.design import Asked, Design, Ends, Goal, Kind, Stage, StageKind
+from releases.rollout.designs.design import Asked, Design, Ends, Goal, Kind, Stage, StageKind
+from releases.rollout.designs.metrics import Direction, Metric, MetricKind
 from releases.rollout.evidence import adjusted, linear, playing, winner
 from releases.rollout.evidence.adjusted import Interval, Moments
 from releases.rollout.evidence.cohorts import Cohorts, recent
 from releases.rollout.evidence.linear import Linear
 from releases.rollout.evidence.posteriors import FIRST_PULLS, Pulls
-from releases.rollout.metrics import Direction, Metric, MetricKind
 from releases.rollout.strategies import rules, steps
 from releases.rollout.strategies.base import Aim, Decision, Finding, Standing, Verdict
 from releases.statistics.arrays import Floats

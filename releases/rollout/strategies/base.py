@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from releases.rollout.counts import Counts, Weights
-from releases.rollout.design import Asked, Design, Shares, Stage
-from releases.rollout.metrics import Action
+from releases.rollout.designs.design import Asked, Design, Shares, Stage
+from releases.rollout.designs.metrics import Action
 
 
 class Verdict(StrEnum):

@@ -6,7 +6,7 @@ Without a holdback what is seen is only held against the rate before the switch,
 from __future__ import annotations
 
 from releases.rollout.counts import Counts
-from releases.rollout.design import Asked, Design, Ends, Stage, StageKind
+from releases.rollout.designs.design import Asked, Design, Ends, Stage, StageKind
 from releases.rollout.strategies import rules, steps
 from releases.rollout.strategies.base import Decision, Standing
 

@@ -15,10 +15,10 @@ from math import log
 import numpy as np
 
 from releases.rollout.counts import Counts, Sums, Tally
-from releases.rollout.design import Design, StageKind
+from releases.rollout.designs.design import Design, StageKind
+from releases.rollout.designs.metrics import Action, Direction, Metric, MetricKind, alpha_of
 from releases.rollout.evidence import balance, bounded, latency, paired, rates, split
 from releases.rollout.evidence.mixture import Array, threshold
-from releases.rollout.metrics import Action, Direction, Metric, MetricKind, alpha_of
 from releases.rollout.strategies.base import Aim, Finding
 
 CHANNELS = {Aim.WORSE: 0.6, Aim.WORSE_IN_PAIRS: 0.3, Aim.ONSET: 0.1, Aim.OBSERVED: 0.1}

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from math import exp, log
 
 from registry.charts.numbers import duration
-from releases.rollout.design import Ends, Stage, StageKind
+from releases.rollout.designs.design import Ends, Stage, StageKind
+from releases.rollout.designs.metrics import Action
 from releases.rollout.evidence import diagnosis
-from releases.rollout.metrics import Action
 from releases.rollout.strategies import steps
 from releases.rollout.strategies.base import Aim, Decision, Finding, Standing, Verdict
 

@@ -6,7 +6,7 @@ It ends in a proposal, never in a promotion: nobody has met the new version yet.
 from __future__ import annotations
 
 from releases.rollout.counts import Counts
-from releases.rollout.design import Asked, Design, Stage
+from releases.rollout.designs.design import Asked, Design, Stage
 from releases.rollout.strategies import rules, steps
 from releases.rollout.strategies.base import Aim, Decision, Standing, Verdict
 

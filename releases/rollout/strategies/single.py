@@ -6,7 +6,7 @@ Nobody is left to compare with, so what is seen is held against the rate before 
 from __future__ import annotations
 
 from releases.rollout.counts import Counts
-from releases.rollout.design import Asked, Design, Ends, Stage, StageKind
+from releases.rollout.designs.design import Asked, Design, Ends, Stage, StageKind
 from releases.rollout.strategies import rules, steps
 from releases.rollout.strategies.base import Decision, Standing, Verdict
 

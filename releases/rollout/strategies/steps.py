@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from formats.plan import WHOLE
 from releases.rollout.counts import Counts, Weights
-from releases.rollout.design import Asked, Design, Ends, Mode, Stage, StageKind, weights
-from releases.rollout.metrics import Action, MetricKind
+from releases.rollout.designs.design import Asked, Design, Ends, Mode, Stage, StageKind, weights
+from releases.rollout.designs.metrics import Action, MetricKind
 from releases.rollout.strategies import judging, watching
 from releases.rollout.strategies.base import Aim, Decision, Finding, Standing, Verdict
 

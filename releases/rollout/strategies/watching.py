@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from releases.rollout.counts import Counts
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
+from releases.rollout.designs.metrics import Metric, MetricKind
 from releases.rollout.evidence import onset, rates, split
 from releases.rollout.evidence.mixture import Array
-from releases.rollout.metrics import Metric, MetricKind
 from releases.rollout.strategies import judging
 from releases.rollout.strategies.base import Aim, Finding, Standing, key
 

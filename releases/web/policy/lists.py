@@ -14,8 +14,8 @@ from registry.errors import BadInput
 from registry.manifest import reading
 from registry.manifest.errors import BadManifest
 from releases import looks
-from releases.rollout import lists
-from releases.rollout.design import OFFERED, Kind
+from releases.rollout.designs.design import OFFERED, Kind
+from releases.rollout.documents import lists
 from releases.web.rollout import values
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from registry.charts.curves import Curve, CurveChart, Known, Span, curve_chart
 from registry.charts.lines import Mark
 from registry.charts.numbers import figure
 from registry.charts.scales import Axis, Scale, Tick
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
 from releases.rollout.strategies.base import Aim, Verdict, parts
 from releases.web.rollout import words
 from releases.web.rollout.over_time import Table, table

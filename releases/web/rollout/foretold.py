@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import isfinite
 
 from registry.charts.numbers import duration, percent
-from releases.rollout.ahead import Noticed, Outlook, Past, outlook
-from releases.rollout.design import Design, Ends, Kind, StageKind
+from releases.rollout.designs.design import Design, Ends, Kind, StageKind
+from releases.rollout.forecasting.ahead import Noticed, Outlook, Past, outlook
 from releases.web.rollout import words
 
 NOTHING_ASKED = (

@@ -11,10 +11,10 @@ from registry.charts.curves import Curve, CurveChart, Known, Span, curve_chart
 from registry.charts.lines import Mark
 from registry.charts.numbers import DASH, duration, figure, percent
 from registry.charts.scales import Axis, axis
-from releases.rollout.design import Design, Ends, Kind
+from releases.rollout.designs.design import Design, Ends, Kind
+from releases.rollout.designs.metrics import Metric, MetricKind
 from releases.rollout.effects import ADJUSTED, OVERALL, PLAIN, Effect, is_better, known
 from releases.rollout.evidence.adjusted import LEAST_UNITS, Interval
-from releases.rollout.metrics import Metric, MetricKind
 from releases.rollout.overview import Overview
 from releases.rollout.strategies import ab_test, judging
 from releases.rollout.strategies.base import Aim

@@ -12,10 +12,10 @@ from registry.charts.curves import Curve, CurveChart, Drawn, Known, Span, curve_
 from registry.charts.lines import Mark
 from registry.charts.numbers import DASH, figure, percent
 from registry.charts.scales import Axis, Scale, Tick, axis
-from releases.rollout.design import Design, Goal
+from releases.rollout.designs.design import Design, Goal
+from releases.rollout.designs.metrics import Metric, MetricKind
 from releases.rollout.earning import SURE, Asking, Earner, Earning, Lift, Looked
 from releases.rollout.effects import known
-from releases.rollout.metrics import Metric, MetricKind
 from releases.rollout.overview import Overview
 from releases.web.rollout import words
 from releases.web.rollout.measured import signed

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from releases.rollout.design import Design, Kind
+from releases.rollout.designs.design import Design, Kind
 from releases.rollout.overview import AGAINST, FOR, OF_ALL, Overview
 from releases.rollout.strategies.base import Finding, Verdict
 from releases.web.rollout import bars, words

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from math import exp, log
 
 from registry.charts.numbers import duration, figure, percent
-from releases.rollout.design import Design, Ends, Kind, Mode, Shares, Stage, StageKind
-from releases.rollout.metrics import ERRORS, INVALID, LATENCY, TIMEOUTS
+from releases.rollout.designs.design import Design, Ends, Kind, Mode, Shares, Stage, StageKind
+from releases.rollout.designs.metrics import ERRORS, INVALID, LATENCY, TIMEOUTS
 from releases.rollout.overview import Needed
 from releases.rollout.strategies.base import Aim, Finding, Verdict
 from releases.rollout.strategies.rules import MOST_ODDS

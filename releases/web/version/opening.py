@@ -10,13 +10,14 @@ from registry.errors import BadInput
 from registry.manifest import reading
 from registry.manifest.errors import BadManifest
 from releases import looks
-from releases.rollout import lists, staging
-from releases.rollout.design import OFFERED, Design, Kind
+from releases.rollout import staging
+from releases.rollout.designs.design import OFFERED, Design, Kind
+from releases.rollout.documents import lists
 from releases.web.rollout import foretold, values, words
 
 if TYPE_CHECKING:
     from registry.model_policy import ModelPolicy, StageList
-    from releases.rollout.ahead import Past
+    from releases.rollout.forecasting.ahead import Past
 
 FIELDS = ("environment", "kind", "no_shadow", "ask", "document")
 AGAINST = "against"

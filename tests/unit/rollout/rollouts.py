@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from releases.rollout.counts import Counts, Discordant, Pairs, Spell, Tally
-from releases.rollout.design import Asked, Design, Kind, weights
-from releases.rollout.metrics import GUARDRAILS, Action, Direction, Metric
+from releases.rollout.designs.design import Asked, Design, Kind, weights
+from releases.rollout.designs.metrics import GUARDRAILS, Action, Direction, Metric
 from releases.rollout.strategies import STRATEGIES
 from releases.rollout.strategies.base import Standing
 

@@ -8,8 +8,8 @@ import pytest
 
 from formats.plan import WHOLE
 from releases.rollout.counts import Counts, Pairs, Sums, Tally, Ticks
-from releases.rollout.design import Kind
-from releases.rollout.metrics import GUARDRAILS, Direction, Metric, MetricKind
+from releases.rollout.designs.design import Kind
+from releases.rollout.designs.metrics import GUARDRAILS, Direction, Metric, MetricKind
 from releases.rollout.strategies import aa
 from releases.rollout.strategies.base import Standing, Verdict
 from tests.unit.rollout.rollouts import LATER, NEW, OLD, design, spell, split_counts

@@ -6,8 +6,8 @@ from math import inf, isfinite
 
 import pytest
 
-from releases.rollout.ahead import Past, outlook
-from releases.rollout.design import Kind, Stage, StageKind
+from releases.rollout.designs.design import Kind, Stage, StageKind
+from releases.rollout.forecasting.ahead import Past, outlook
 from releases.web.rollout import foretold
 from tests.unit.rollout.rollouts import design
 

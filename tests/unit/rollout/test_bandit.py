@@ -9,9 +9,9 @@ import pytest
 
 from formats.plan import WHOLE
 from releases.rollout.counts import Cohort, Counts, Sums, Tally, Ticks
-from releases.rollout.design import Asked, Ends, Goal, Kind, Mode, Play, StageKind
+from releases.rollout.designs.design import Asked, Ends, Goal, Kind, Mode, Play, StageKind
+from releases.rollout.designs.metrics import GUARDRAILS, Action, Direction, Metric, MetricKind
 from releases.rollout.evidence.cohorts import Resolution
-from releases.rollout.metrics import GUARDRAILS, Action, Direction, Metric, MetricKind
 from releases.rollout.strategies import bandit
 from releases.rollout.strategies.base import Aim, Standing, Verdict
 from tests.unit.rollout.rollouts import HOUR, NEW, OLD, design, spell

@@ -23,7 +23,7 @@ from releases.rollout.counts import (
     Ticks,
     fixed,
 )
-from releases.rollout.design import moved_back, weights
+from releases.rollout.designs.design import moved_back, weights
 from scoring.routing import splitter
 
 NEW, OLD = "8", "7"

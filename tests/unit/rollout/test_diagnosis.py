@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from releases.rollout.counts import Counts, Spell, Tally
-from releases.rollout.design import weights
+from releases.rollout.designs.design import weights
 from releases.rollout.evidence import diagnosis
 
 ARMS = ("8", "7")

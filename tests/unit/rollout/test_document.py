@@ -6,9 +6,9 @@ import pytest
 
 from registry.errors import BadInput
 from registry.model_policy import parse as parse_policy
-from releases.rollout.design import OFFERED, Ends, Goal, Kind, Mode, StageKind
-from releases.rollout.document import parse
-from releases.rollout.metrics import GUARDRAILS, Action, MetricKind
+from releases.rollout.designs.design import OFFERED, Ends, Goal, Kind, Mode, StageKind
+from releases.rollout.designs.metrics import GUARDRAILS, Action, MetricKind
+from releases.rollout.documents.document import parse
 
 
 def read(document, **changes):

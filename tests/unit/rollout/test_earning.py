@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from releases.rollout.counts import Counts
-from releases.rollout.design import Play
+from releases.rollout.designs.design import Play
+from releases.rollout.designs.metrics import GUARDRAILS, Direction, Metric, MetricKind
 from releases.rollout.earning import earning
 from releases.rollout.effects import known
 from releases.rollout.evidence.cohorts import Resolution
-from releases.rollout.metrics import GUARDRAILS, Direction, Metric, MetricKind
 from releases.rollout.strategies.base import Standing
 from tests.unit.rollout.rollouts import NEW, OLD
 from tests.unit.rollout.test_bandit import NOW, brought, cohort, plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from releases.rollout.counts import Counts, Spell, Sums, Tally
-from releases.rollout.document import parse
+from releases.rollout.documents.document import parse
 from releases.rollout.effects import ADJUSTED, OVERALL, PLAIN, effects, is_better, known
 from releases.rollout.strategies import steps
 from releases.rollout.strategies.base import Standing

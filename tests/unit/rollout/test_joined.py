@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from formats.plan import WHOLE, Arm
 from registry.errors import BadInput
 from releases.rollout.counts import Counts, Spell, Tally
-from releases.rollout.design import Mode, moved_back
-from releases.rollout.document import MOST_VERSIONS, parse
+from releases.rollout.designs.design import Mode, moved_back
+from releases.rollout.documents.document import MOST_VERSIONS, parse
 from releases.rollout.joined import joined
 from releases.rollout.strategies import STRATEGIES, steps
 from releases.rollout.strategies.base import Standing

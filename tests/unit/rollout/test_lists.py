@@ -6,8 +6,8 @@ import pytest
 
 from registry import model_policy
 from registry.errors import BadInput
-from releases.rollout import document, lists
-from releases.rollout.design import Ends, Kind, StageKind
+from releases.rollout.designs.design import Ends, Kind, StageKind
+from releases.rollout.documents import document, lists
 
 STAGES = [
     {"kind": "shadow", "min": "30m"},

@@ -10,7 +10,7 @@ import pytest
 from formats.features import Feature
 from formats.plan import WHOLE
 from releases.rollout.counts import Counts
-from releases.rollout.design import Goal, Play
+from releases.rollout.designs.design import Goal, Play
 from releases.rollout.evidence import linear
 from releases.rollout.evidence.cohorts import Resolution
 from releases.rollout.evidence.linear import Linear

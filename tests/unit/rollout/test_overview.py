@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from releases.rollout.counts import Counts, Discordant, Pairs, Seen, Spell, Tally, Ticks
-from releases.rollout.design import Design
-from releases.rollout.document import parse
-from releases.rollout.metrics import LATENCY, Threshold
+from releases.rollout.designs.design import Design
+from releases.rollout.designs.metrics import LATENCY, Threshold
+from releases.rollout.documents.document import parse
 from releases.rollout.overview import AGAINST, FOR, Overview, overview
 from releases.rollout.strategies import STRATEGIES, steps
 from releases.rollout.strategies.base import Aim, Standing, Verdict

@@ -8,9 +8,8 @@ import pytest
 
 from formats.plan import WHOLE
 from releases.rollout.counts import Counts, Seen, Spell, Sums, Tally
-from releases.rollout.design import Ends, Kind, Stage, StageKind, weights
-from releases.rollout.evidence import bounded, paired
-from releases.rollout.metrics import (
+from releases.rollout.designs.design import Ends, Kind, Stage, StageKind, weights
+from releases.rollout.designs.metrics import (
     ERRORS,
     GUARDRAILS,
     LATENCY,
@@ -20,6 +19,7 @@ from releases.rollout.metrics import (
     Threshold,
     alpha_of,
 )
+from releases.rollout.evidence import bounded, paired
 from releases.rollout.strategies import STRATEGIES, judging, steps
 from releases.rollout.strategies.base import Aim, Standing, Verdict
 from tests.unit.rollout.rollouts import (

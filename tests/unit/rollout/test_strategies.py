@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from formats.plan import WHOLE
 from releases.rollout.counts import Counts, Tally, Ticks
-from releases.rollout.design import OFFERED, Kind, Mode, moved_back
+from releases.rollout.designs.design import OFFERED, Kind, Mode, moved_back
 from releases.rollout.strategies import STRATEGIES
 from releases.rollout.strategies.base import Standing, Verdict
 from tests.unit.rollout.rollouts import LATER, NEW, OLD, at, design, paired_counts, spell, split_counts

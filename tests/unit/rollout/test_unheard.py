@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from releases.rollout.counts import Counts, Seen, Spell, Tally, Ticks
-from releases.rollout.design import Kind, weights
-from releases.rollout.metrics import ERRORS, GUARDRAILS
+from releases.rollout.designs.design import Kind, weights
+from releases.rollout.designs.metrics import ERRORS, GUARDRAILS
 from releases.rollout.strategies import STRATEGIES
 from releases.rollout.strategies.base import Aim, Standing, Verdict
 from tests.unit.rollout.rollouts import NEW, at, design, paired_counts, split_counts

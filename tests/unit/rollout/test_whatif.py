@@ -9,8 +9,8 @@ from formats.plan import WHOLE
 from registry.errors import BadInput
 from releases.rollout import whatif
 from releases.rollout.counts import Counts, Spell, Sums, Tally
-from releases.rollout.design import Kind
-from releases.rollout.metrics import GUARDRAILS, Direction, Metric, MetricKind
+from releases.rollout.designs.design import Kind
+from releases.rollout.designs.metrics import GUARDRAILS, Direction, Metric, MetricKind
 from tests.unit.rollout.rollouts import NEW, OLD, design
 
 BOUGHT = Metric("bought", direction=Direction.HIGHER)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from registry.ledger import canonical
 from releases.rollout.counts import Cohort, Counts, Pairs, Seen, Spell, Sums, Tally
-from releases.rollout.design import Design, Ends, Goal, Kind, Mode, Play, Stage, StageKind
+from releases.rollout.designs.design import Design, Ends, Goal, Kind, Mode, Play, Stage, StageKind
+from releases.rollout.designs.metrics import Action, Direction, Metric, MetricKind, Threshold
 from releases.rollout.evidence.cohorts import Resolution
-from releases.rollout.metrics import Action, Direction, Metric, MetricKind, Threshold
 from releases.rollout.strategies import STRATEGIES
 from releases.rollout.strategies.base import Aim, Decision, Finding, Standing, Verdict
 from releases.rollout.written import Unreadable, from_json, to_json

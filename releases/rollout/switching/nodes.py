@@ -16,9 +16,10 @@ from registry.storage import open_verified
 from registry.stores import artifact_store
 from releases.errors import NodesFailed
 from releases.models import Arm, Release, Switch
-from releases.rollout import quorum, verification
+from releases.rollout import quorum
 from releases.rollout.publishing import heartbeats, internal_token
-from releases.rollout.switches import Phase, arriving, still_in_phase
+from releases.rollout.switching import verification
+from releases.rollout.switching.switches import Phase, arriving, still_in_phase
 from scoring.runtime import rehearsal
 
 POLL_S = 0.05

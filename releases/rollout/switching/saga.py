@@ -25,9 +25,10 @@ from releases import plans, selectors
 from releases.errors import NodesFailed
 from releases.events import Kind
 from releases.models import Environment, Rollout, Stage, Switch
-from releases.rollout import nodes, switches, trials
+from releases.rollout import trials
 from releases.rollout.publishing import entry_of
-from releases.rollout.switches import ACTOR, Phase, Turned
+from releases.rollout.switching import nodes, switches
+from releases.rollout.switching.switches import ACTOR, Phase, Turned
 from scoring import routing
 from scoring.crashpoints import crashpoint
 

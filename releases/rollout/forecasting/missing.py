@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from releases.rollout.counts import Counts, Discordant, Spell, Weights
-from releases.rollout.design import Design
+from releases.rollout.designs.design import Design
+from releases.rollout.designs.metrics import Direction, Metric
 from releases.rollout.evidence import paired, rates, split
-from releases.rollout.metrics import Direction, Metric
 from releases.rollout.strategies import judging
 from releases.rollout.strategies.base import Aim, Finding
 

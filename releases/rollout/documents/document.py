@@ -11,8 +11,7 @@ from formats.plan import MOST_NAMED
 from registry.catalogue import METRIC_NAME, MOST_METRICS, MOST_VALUE, MOST_WINDOW_HOURS, CataloguedMetric
 from registry.errors import BadInput
 from registry.model_policy import MOST_STAGES
-from releases.rollout import play
-from releases.rollout.design import (
+from releases.rollout.designs.design import (
     EXPIRES_SECONDS,
     OFFERED,
     Asked,
@@ -27,10 +26,11 @@ from releases.rollout.design import (
     moved_back,
     weights,
 )
+from releases.rollout.designs.metrics import GUARDRAILS, Action, Direction, Metric, MetricKind
+from releases.rollout.documents import play
+from releases.rollout.documents.reading import Section, version_name
 from releases.rollout.evidence.cohorts import span_of
 from releases.rollout.evidence.propensity import MOST_ARMS
-from releases.rollout.metrics import GUARDRAILS, Action, Direction, Metric, MetricKind
-from releases.rollout.reading import Section, version_name
 from releases.rollout.strategies import STRATEGIES
 
 _MEMBERS = frozenset(

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from registry import strict
 from registry.errors import BadInput
 from registry.model_policy import ModelPolicy, StageList
-from releases.rollout import document
-from releases.rollout.design import OFFERED, Design, Kind, StageKind
+from releases.rollout.designs.design import OFFERED, Design, Kind, StageKind
+from releases.rollout.documents import document
 
 NEW, LIVE = "new", "live"
 """Stand for whichever version comes, and for the one that will be live then, which nobody knows before."""

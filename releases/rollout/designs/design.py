@@ -10,8 +10,8 @@ from itertools import accumulate, pairwise
 from formats.features import Feature
 from formats.plan import WHOLE
 from releases.rollout.counts import Spell, Weights
+from releases.rollout.designs.metrics import GUARDRAILS, Metric
 from releases.rollout.evidence.cohorts import Resolution
-from releases.rollout.metrics import GUARDRAILS, Metric
 
 
 class Kind(StrEnum):

@@ -9,10 +9,10 @@ from math import ceil
 from formats.features import MOST_CONTEXTS, MOST_TERMS, Feature, contexts, terms
 from formats.plan import PARTS
 from registry.catalogue import REWARD
-from releases.rollout.design import Ends, Goal, Kind, Play, Stage, StageKind
+from releases.rollout.designs.design import Ends, Goal, Kind, Play, Stage, StageKind
+from releases.rollout.designs.metrics import Metric
+from releases.rollout.documents.reading import Section
 from releases.rollout.evidence.cohorts import Resolution
-from releases.rollout.metrics import Metric
-from releases.rollout.reading import Section
 
 _MEMBERS = frozenset(
     {"reward", "floor", "baseline_floor", "cap", "even", "burn_in", "tick", "last_hours", "features"},

@@ -14,10 +14,10 @@ from math import inf, isfinite
 
 import numpy as np
 
-from releases.rollout.design import Design, Ends, Stage, StageKind
+from releases.rollout.designs.design import Design, Ends, Stage, StageKind
+from releases.rollout.designs.metrics import ERRORS, Metric
 from releases.rollout.evidence import forecast, paired, rates, split
 from releases.rollout.evidence.forecast import Ahead, Rule, Step, Traffic
-from releases.rollout.metrics import ERRORS, Metric
 from releases.rollout.strategies import judging
 from releases.rollout.strategies.base import Aim
 from releases.statistics.arrays import Floats

@@ -1,0 +1,1 @@
+"""What a rollout is to be: arms, stages and metrics, frozen when it starts."""

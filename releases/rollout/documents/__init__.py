@@ -1,0 +1,1 @@
+"""A rollout as people and manifests write it: read strictly, each refusal with what to write instead."""
