@@ -48,6 +48,7 @@ from releases.selectors.rollouts import (
     pulse,
     rollout,
     rollout_of,
+    started_by,
 )
 from releases.selectors.routes import (
     BY_ROLLOUTS,
@@ -124,6 +125,7 @@ __all__ = [
     "route",
     "routes_after",
     "signatures",
+    "started_by",
     "taken_part",
     "timeline",
 ]

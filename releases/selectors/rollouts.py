@@ -10,7 +10,7 @@ from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from registry import policies as registry_policies
 from registry import selectors as registry_selectors
 from registry.errors import NotFound
-from registry.models import ApiToken
+from registry.models import ApiToken, Event
 from releases.models import Arm, Decision, EvidencePoint, Proposal, Release, Rollout, Route, Stage, Switch
 from releases.selectors.releases import rollouts_of
 
@@ -34,6 +34,12 @@ def rollout_of(release: Release) -> Rollout | None:
     """The newest rollout that a release takes, or took, part in, in the same way."""
     newest = rollouts_of(release).order_by("-pk").values("pk")[:1]
     return _whole().filter(pk__in=list(newest.values_list("pk", flat=True))).first()
+
+
+def started_by(of: Rollout) -> str:
+    """Who asked for it, as the log names them."""
+    told = Event.objects.filter(kind="rollout.started", subject=of.release.subject).order_by("-seq")
+    return next((str(event.actor) for event in told if event.facts.get("rollout") == of.pk), "")
 
 
 def challengers(of: Rollout) -> list[Arm]:

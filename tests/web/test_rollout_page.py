@@ -9,7 +9,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from registry.events import record
+from registry.transactions import write
 from releases import selectors
+from releases.events import Kind
 from releases.models import Rollout, Stage, Switch
 from releases.rollout.strategies.base import Aim, Finding, Verdict
 from tests.web import hostile as hostiles
@@ -37,6 +40,15 @@ def test_it_tells_the_stage_the_versions_and_the_evidence(world, as_):
     assert "more units without any" in html
     assert re.search(r"The stage lasts \d+ minutes .*more at least\.", html)
     assert "system/rollouts" in html
+
+
+def test_it_says_who_started_it(world, as_):
+    moving = staged.build(world)
+    with write():
+        for rollout, who in ((moving.rollout.pk - 1, "boris"), (moving.rollout.pk, "chloe")):
+            about = {"model": "digits", "rollout": rollout}
+            record(Kind.ROLLOUT_STARTED, moving.release.subject, actor=world.people[who].actor, **about)
+    assert re.search(r"begun .* by chloe\.", page(as_("vera"), moving))
 
 
 def test_before_anything_is_counted_it_says_what_is_missed(world, as_):

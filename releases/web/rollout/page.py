@@ -117,6 +117,7 @@ def context(request: PersonRequest, pk: int, draft: dict[str, str] | None = None
         "stamp": stamp,
         "draft": draft,
         "going": not found.is_over,
+        "whose": _whose(found),
         "labelled": [labelled.sentence(each, labelled.baseline(found)) for each in counted.standings(found)],
         "frozen": None if found.is_over else _held(found, release),
         "may_read_answers": not policies.refuse_predictions(mine),
@@ -129,6 +130,12 @@ def context(request: PersonRequest, pk: int, draft: dict[str, str] | None = None
         ),
         **_buttons(found, release, choices, several, draft),
     }
+
+
+def _whose(found: Rollout) -> str:
+    """` by Chloe`, who started it; empty for one whose start the log does not have."""
+    actor = selectors.started_by(found)
+    return f" by {log_words.names([actor]).get(actor, actor)}" if actor else ""
 
 
 def _held(found: Rollout, release: Release) -> freezes.Held | None:
