@@ -15,7 +15,7 @@ env.set_default("ORT_DISABLE_TELEMETRY", "1")
 from django.conf import settings  # noqa: E402 - the settings module must be named first
 from django.core.asgi import get_asgi_application  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
-from django.db import close_old_connections  # noqa: E402
+from django.db import close_old_connections, connections  # noqa: E402
 from django.http import parse_cookie  # noqa: E402
 from django.urls import Resolver404, get_resolver, resolve  # noqa: E402
 
@@ -80,6 +80,7 @@ application = BehindProxies(
 )
 assert get_resolver().url_patterns  # noqa: S101 - read the addresses now, not with the first request
 
+connections.close_all()  # no two processes may talk through one
 # What is there now stays: a collection that walks all of it again would hold up whoever asks meanwhile.
 gc.collect()
 gc.freeze()

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import argparse
 import copy
+import multiprocessing
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import fields
+from importlib import import_module
+from multiprocessing.process import BaseProcess
+from socket import socket
 
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors import Multiprocess, multiprocess
 
 from config.serving import handover, proxies
 from config.serving.door import Bounds, WebConfig
@@ -95,9 +102,36 @@ class Apart(Multiprocess):
         super().join_all()
 
 
+def fork(config: WebConfig) -> None:
+    """Have each process begin as a copy of this one, which has read all code: it answers at once, also in the
+    place of one that died, and shares its memory. Left alone where copies of a process may not be relied on.
+
+    Raises RuntimeError where the code has started threads: a copy has none of them, and all of their locks.
+    """
+    if sys.platform != "linux":
+        return
+    for name in (config.app, config.http, config.loop):
+        import_module(str(name).partition(":")[0])
+    if threading.active_count() > 1:
+        raise RuntimeError(f"{config.app} has threads before it is served: {threading.enumerate()}")
+    multiprocess.get_subprocess = _copy  # type: ignore[assignment, attr-defined]
+
+
+def _copy(config: WebConfig, target: Callable[..., None], sockets: list[socket]) -> BaseProcess:
+    return multiprocessing.get_context("fork").Process(target=_answer, args=(target, sockets))
+
+
+def _answer(target: Callable[..., None], sockets: list[socket]) -> None:
+    for each in multiprocess.SIGNALS:  # of which the first process only makes notes
+        signal.signal(each, signal.SIG_DFL)
+    with suppress(KeyboardInterrupt):
+        target(sockets=sockets)
+
+
 def main() -> int:
     config = configuration(sys.argv[1:])
     open_files.allow(config.bounds.connections)
+    fork(config)
     # A lone process has a parent as well, which replaces it when it dies or answers no more.
     if config.apart and handover.POSSIBLE:
         Apart(config).run()

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from config.serving import bridge, probes
@@ -52,6 +53,13 @@ def test_a_request_arrives_as_it_was_sent(client):
     assert under == "", "an underscore must not pass for a hyphen"
     assert (pool, size) == ("pages", "0")
     assert answer.headers.get_list("x-twice") == ["a", "b"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="copies of a process are made on Linux alone")
+def test_a_process_begins_as_a_copy_of_one_that_has_read_the_code(client):
+    told = client.get("/").headers
+    first = psutil.Process(int(told["x-process"])).parent()
+    assert int(told["x-read-by"]) == first.pid
 
 
 @pytest.mark.parametrize(("size", "pool"), [(10, "pages"), (1 << 20, "pages"), (5 << 20, "uploads")])

@@ -13,6 +13,8 @@ from config.serving.hybrid import ANSWERS, INSPECTS, LIVES, READY, WAITS, Hybrid
 from config.serving.known import Known
 from config.serving.pools import Pool, Pools
 
+READ_BY = os.getpid()
+"""The process that has read this code."""
 READING: set[int] = set()
 COUNTED = itertools.count(1)
 
@@ -60,7 +62,15 @@ def wsgi(environ, start_response):
         str(len(body)), hashlib.sha256(body).hexdigest(),
     ]  # fmt: skip
     twice = [("X-Twice", "a"), ("X-Twice", "b")]
-    start_response("200 OK", [("Content-Type", "text/plain"), ("X-Process", str(os.getpid())), *twice])
+    start_response(
+        "200 OK",
+        [
+            ("Content-Type", "text/plain"),
+            ("X-Process", str(os.getpid())),
+            ("X-Read-By", str(READ_BY)),
+            *twice,
+        ],
+    )
     return ["|".join(told).encode()]
 
 
