@@ -81,16 +81,14 @@ class Crashes:
 
     def web_processes(self) -> list[psutil.Process]:
         """Those of the web server that have started to answer on its port."""
-        listening = (psutil.CONN_LISTEN,)
-        return [one for one in self._of_web() if any(each.status in listening for each in peers(one))]
+        return [one for one in self._of_web() if one.nice() == 0]
 
     def processes_apart(self) -> list[psutil.Process]:
-        """Those to which uploads are handed over."""
-        return [one for one in self._of_web() if one not in self.web_processes()]
+        """Those to which uploads are handed over: they step back behind the others."""
+        return [one for one in self._of_web() if one.nice() > 0]
 
     def _of_web(self) -> list[psutil.Process]:
-        children = psutil.Process(self.tree.pids()["web"]).children()
-        return [one for one in children if "resource_tracker" not in "".join(one.cmdline())]
+        return psutil.Process(self.tree.pids()["web"]).children()
 
 
 def peers(process: psutil.Process) -> list[Any]:
