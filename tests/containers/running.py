@@ -108,7 +108,8 @@ class Composed:
         service = self.services["s3"]
         command = [weed, "-logtostderr=true", *service["command"]]
         environment = {**BASE, "HOME": "/data", **service["environment"]}
-        with self._running("s3", command, environment, [self._volume("s3", "/data", 0)], 0):
+        volumes = [self._volume("s3", "/data", 0)]
+        with self._running("s3", command, environment, volumes, 0, ends=False):
             self._wait_for("s3", "Start Seaweed S3 API Server")
             yield
 
@@ -138,7 +139,10 @@ class Composed:
         environment: Mapping[str, str],
         volumes: Sequence[Volume],
         user: int,
+        *,
+        ends: bool = True,
     ) -> Iterator[subprocess.Popen[bytes]]:
+        """`ends`: when it is asked to, which not all of what is not ours does."""
         with (self.logs / name).open("wb") as stream:
             process = self.machine.start(
                 command, environment, cwd=self.image.workdir, volumes=volumes, user=user, log=stream
@@ -146,7 +150,7 @@ class Composed:
         try:
             yield process
         finally:
-            ended(process)
+            ended(process, 20 if ends else 1)
 
     def _asked(self, name: str, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         path = self.logs / f"{name}.asked"
@@ -181,11 +185,11 @@ def there(program: str | Path) -> str:
     return f"{PROGRAMS}/{Path(program).relative_to(sys.prefix)}"
 
 
-def ended(process: subprocess.Popen[bytes]) -> None:
+def ended(process: subprocess.Popen[bytes], within_s: float = 20) -> None:
     """Asked to end, and killed with all its kin where it does not."""
     process.send_signal(signal.SIGTERM)
     try:
-        process.wait(timeout=20)
+        process.wait(timeout=within_s)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
