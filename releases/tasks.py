@@ -64,6 +64,7 @@ WORKS: Reactions = {
     Kind.ROLLOUT_STARTED: _begin_switch,
     Kind.ROLLOUT_DECIDED: _on_release("advance_rollout"),
     Kind.ROLLOUT_BEGUN: _on_release("advance_rollout"),
+    Kind.ROLLOUT_JOINED: _on_release("advance_rollout"),
     Kind.ROLLOUT_REVERTING: _on_release("advance_rollout"),
     Kind.ROUTE_REVISED: _publish_for_route,
     "token.created": _publish_everywhere,

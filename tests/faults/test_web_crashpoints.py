@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,29 @@ def test_a_start_and_a_rollback_whose_taking_is_killed_are_taken_once(crashes):
     kinds = crashes.kinds()
     assert [kinds[f"release.{state}"] for state in ("rolling_out", "live", "rolled_back")] == [1, 1, 1]
     assert (kinds["rollout.started"], kinds["rollout.finished"]) == (1, 1)
+
+
+def test_a_version_whose_joining_is_killed_joins_once(crashes):
+    approved(crashes, {"kind": "shadow"})
+    first, chloe = crashes.journey.releases["wine-1"], session(crashes.journey.people["chloe"])
+    crashes.journey.start("wine-1")
+    wait_until(lambda: crashes.kinds()["rollout.stage_begun"] == 1, "the shadow to begin", 60)
+    approved(crashes)
+    second = crashes.journey.releases["wine-1"]
+    address, body = f"/releases/{second}/actions/join_rollout", {"grounds": "it may be better still"}
+    for each in (points.WRITTEN, points.COMMITTED):
+        with killed(crashes, each.format("release.rolling_out"), chloe.http):
+            chloe.call(address, "join", json=body)
+    answer = chloe.call(address, "join", json=body)
+    assert (answer.status_code, answer.headers.get("Idempotency-Replayed")) == (200, "true"), answer.text
+
+    timeline = crashes.journey.ci.get(f"/releases/{first}")["timeline"]
+    assert Counter(event["kind"] for event in timeline)["rollout.joined"] == 1
+    assert crashes.kinds()["release.rolling_out"] == 1
+    for number in (first, second):  # refused while shares are on their way
+        end = partial(crashes.journey.people["chloe"].act, number, "end_trial", "that will do", "wine")
+        wait_until(end, f"release {number} to leave", 60)
+        crashes.journey.ci.wait_for_state(number, {"approved"}, 60)
 
 
 def test_feedback_over_rest_whose_taking_is_killed_counts_once(crashes, ci):

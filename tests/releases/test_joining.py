@@ -13,12 +13,14 @@ from registry.errors import BadInput, NotAllowed
 from registry.models import Event, Role
 from registry.selectors import access
 from registry.services import jobs
+from registry.services.dispatching import Wanted
 from releases import actions, selectors
 from releases.errors import Frozen, IllegalTransition, NothingOpen
 from releases.lifecycle import State
 from releases.models import Arm, Release, Rollout, UnitFact
 from releases.rollout import staging
 from releases.services import advancing, freezing, joining, moving, rollouts, steering
+from releases.tasks import REACTIONS
 from releases.windows import Once
 from tests import makers
 from tests.releases.rolling import BOUGHT, several, told
@@ -55,7 +57,9 @@ def test_it_has_units_of_the_live_version_and_nobody_else_is_moved(world):
     assert states(rollout.release, third) == [State.ROLLING_OUT] * 2
     assert [arm.release for arm in selectors.playing(rollout)] == [rollout.release, third]
     assert rollout.stages.get().shares == {"2": 0.5, "3": 0.25}
-    event = Event.objects.get(kind="rollout.joined").facts
+    joined = Event.objects.get(kind="rollout.joined")
+    assert Wanted("advance_rollout", rollout.release.subject) in REACTIONS[joined.kind](joined)
+    event = joined.facts
     assert (event["version"], event["shares"], event["stage"]) == (3, {"2": 0.5, "3": 0.25}, 0)
     began = Event.objects.get(kind="release.rolling_out", subject=third.subject).facts
     assert (began["rollout"], began["beside"], began["grounds"]) == (rollout.pk, 2, event["grounds"])
