@@ -253,7 +253,8 @@ def test_a_version_whose_joining_is_killed_joins_once(crashes):
     for number in (first, second):  # refused while shares are on their way
         end = partial(crashes.journey.people["chloe"].act, number, "end_trial", "that will do", "wine")
         wait_until(end, f"release {number} to leave", 60)
-        crashes.journey.ci.wait_for_state(number, {"approved"}, 60)
+    for number in (first, second):
+        assert crashes.journey.ci.wait_for_state(number, {"approved"}, 60)["state"] == "approved"
 
 
 def test_feedback_over_rest_whose_taking_is_killed_counts_once(crashes, ci):
