@@ -47,10 +47,12 @@ class Load:
 
     def __enter__(self) -> Load:
         self._stopped = threading.Event()
+        self._connected = threading.Barrier(self.clients + 1, timeout=60)
         port = self.node.port
         self._threads = [threading.Thread(target=self._run, args=(port, n)) for n in range(self.clients)]
         for thread in self._threads:
             thread.start()
+        self._connected.wait()  # so that what is done to the node meets nobody who looks for it
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,6 +66,7 @@ class Load:
     def _run(self, port: int, number: int) -> None:
         body = _body(1, 2)
         connection = self._connect(port, f"{self.node.name}/{number % 2}" if self.spread else None)
+        self._connected.wait()
         failed = False
         asking = 0
         while not self._stopped.wait(self.pause_s):
