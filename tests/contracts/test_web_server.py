@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import socket
 import subprocess
 import sys
@@ -60,6 +61,19 @@ def test_a_process_begins_as_a_copy_of_one_that_has_read_the_code(client):
     told = client.get("/").headers
     first = psutil.Process(int(told["x-process"])).parent()
     assert int(told["x-read-by"]) == first.pid
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="copies of a process are made on Linux alone")
+def test_code_that_starts_threads_while_it_is_read_is_not_served(tmp_path):
+    source = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+    (tmp_path / "threaded.py").write_text(f"{source}application = None\n")
+    command = [sys.executable, "-m", "config.serving.web", "threaded:application", "--port", str(free_port())]
+    paths = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **paths}, capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 1
+    assert "threaded:application has threads before it is served" in done.stderr
 
 
 @pytest.mark.parametrize(("size", "pool"), [(10, "pages"), (1 << 20, "pages"), (5 << 20, "uploads")])
